@@ -1,0 +1,58 @@
+# walcu_fdw: build, install, test.
+#
+#   make            build the extension (PG_CONFIG=... picks a PostgreSQL)
+#   make install    install it
+#   make test       set up what is missing, build, install, run every test
+#   make demo       set up what is missing, build, install, show the CRM as tables
+#
+# STRICT=1, or CI set in the environment, makes compiler warnings errors.
+
+EXTENSION = walcu_fdw
+MODULE_big = walcu_fdw
+DATA = walcu_fdw--1.0.sql
+OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+SRC_HEADERS = $(wildcard src/*.h)
+SOURCES = walcu_fdw.c $(sort $(wildcard src/*.c)) $(SRC_HEADERS)
+DESCRIPTION = $(wildcard api/openapi.json)
+
+PKG_CONFIG ?= pkg-config
+LIBRARIES = libcurl jansson
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
+
+PG_CPPFLAGS = -Isrc -DWALCU_FDW_VERSION='"$(EXTVERSION)"' $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+# PostgreSQL's own headers and idioms do not pass these parts of -Wextra.
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+ifneq ($(STRICT)$(CI),)
+PG_CFLAGS += -Werror
+endif
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+
+PG_CONFIG ?= pg_config
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifneq ($(PGXS),)
+include $(PGXS)
+
+# Few files, quickly compiled: every object depends on every header.
+$(OBJS) $(OBJS:.o=.bc): $(SRC_HEADERS)
+
+# IMPORT FOREIGN SCHEMA reads this copy when it is told source 'bundled'.
+install: install-description
+install-description:
+	$(MKDIR_P) '$(DESTDIR)$(datadir)/$(EXTENSION)'
+	$(INSTALL_DATA) $(addprefix $(srcdir)/,$(DESCRIPTION)) '$(DESTDIR)$(datadir)/$(EXTENSION)/'
+uninstall: uninstall-description
+uninstall-description:
+	rm -rf '$(DESTDIR)$(datadir)/$(EXTENSION)'
+else
+all install uninstall clean:
+	@echo "PostgreSQL's development files are missing: run scripts/setup, or set PG_CONFIG" >&2
+	@exit 1
+endif
+
+CLANG_FORMAT ?= clang-format
+format:
+	$(CLANG_FORMAT) -i $(SOURCES)
+check-format:
+	$(CLANG_FORMAT) --dry-run --Werror $(SOURCES)
+
+.PHONY: install-description uninstall-description format check-format

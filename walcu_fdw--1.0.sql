@@ -1,0 +1,43 @@
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION walcu_fdw" to load this file. \quit
+
+CREATE FUNCTION walcu_fdw_handler()
+RETURNS fdw_handler
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+COMMENT ON FUNCTION walcu_fdw_handler() IS
+  'callbacks with which PostgreSQL plans and runs queries on Walcu CRM tables';
+
+CREATE FUNCTION walcu_fdw_validator(options text[], catalog oid)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+COMMENT ON FUNCTION walcu_fdw_validator(text[], oid) IS
+  'checks the options of walcu_fdw servers, user mappings, tables and columns';
+
+CREATE FOREIGN DATA WRAPPER walcu_fdw
+  HANDLER walcu_fdw_handler
+  VALIDATOR walcu_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER walcu_fdw IS
+  'the resources of a Walcu CRM as tables';
+
+CREATE FUNCTION walcu_fdw_version()
+RETURNS text
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION walcu_fdw_version() IS
+  'version of the loaded walcu_fdw library';
+
+-- Not STRICT: query and body are usually NULL.
+CREATE FUNCTION walcu_fdw_request(
+  server name,
+  method text,
+  path text,
+  query jsonb DEFAULT NULL,
+  body jsonb DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_request(name, text, text, jsonb, jsonb) IS
+  'any call of the CRM''s API, with the credentials of the user mapping';
+REVOKE EXECUTE ON FUNCTION walcu_fdw_request(name, text, text, jsonb, jsonb) FROM PUBLIC;
