@@ -9,12 +9,21 @@
 const SAMPLE_STRING = 'string';
 const SAMPLE_DATE = '2025-08-08';
 
+/* The page shows an object with free keys as one that has this key alone. */
+const SAMPLE_KEY = 'additionalProp1';
+
 export function schemaFromExample(example) {
 	if (Array.isArray(example))
 		return { type: 'array', items: schemaFromExample(example[0]) };
 	if (example !== null && typeof example === 'object')
-		return { type: 'object', properties: mapValues(example, schemaFromExample) };
+		return objectSchema(example);
 	return scalarSchema(example);
+}
+
+function objectSchema(example) {
+	if (Object.keys(example).join() === SAMPLE_KEY)
+		return { type: 'object', additionalProperties: true };
+	return { type: 'object', properties: mapValues(example, schemaFromExample) };
 }
 
 function scalarSchema(sample) {
