@@ -1,0 +1,17 @@
+/*
+ * call.h
+ *	  One call of the API that is waited for: request out, whole body in.
+ */
+#ifndef WALCU_CALL_H
+#define WALCU_CALL_H
+
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "option.h"
+#include "request.h"
+
+extern StringInfo call_perform(const WalcuOptions *options, const char *credential,
+							   const WalcuRequest *request);
+
+#endif /* WALCU_CALL_H */

@@ -1,0 +1,154 @@
+/*
+ * compat.h
+ *	  All that differs between the PostgreSQL majors this extension supports.
+ *
+ * Nothing else in the tree tests PG_VERSION_NUM.
+ */
+#ifndef WALCU_COMPAT_H
+#define WALCU_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_foreign_server.h"
+#include "commands/explain.h"
+#include "common/jsonapi.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/resowner.h"
+
+#if PG_VERSION_NUM < 140000
+#error "walcu_fdw needs PostgreSQL 14 or newer"
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#include "storage/waiteventset.h"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
+
+/* 17 gave a WaitEventSet an owner; without one it belongs to whoever frees it. */
+static inline WaitEventSet *
+compat_create_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(CurrentResourceOwner, nevents);
+#else
+	return CreateWaitEventSet(CurrentMemoryContext, nevents);
+#endif
+}
+
+/* 17 lets the caller bring the memory of the JSON lexer, and const input. */
+static inline JsonLexContext *
+compat_json_lexer(const char *json, size_t len, bool need_escapes)
+{
+#if PG_VERSION_NUM >= 170000
+	return makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), need_escapes);
+#else
+	return makeJsonLexContextCstringLen((char *) json, (int) len, GetDatabaseEncoding(), need_escapes);
+#endif
+}
+
+/* 16 folded the checks of each kind of object into one. */
+static inline AclResult
+compat_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, serverid, userid, mode);
+#else
+	return pg_foreign_server_aclcheck(serverid, userid, mode);
+#endif
+}
+
+/* Whose user mapping a scan uses: a view's owner, or the current user. */
+static inline Oid
+compat_scan_userid(ForeignScanState *node)
+{
+	Oid userid;
+#if PG_VERSION_NUM >= 160000
+	userid = ((ForeignScan *) node->ss.ps.plan)->checkAsUser;
+#else
+	userid = exec_rt_fetch(((Scan *) node->ss.ps.plan)->scanrelid, node->ss.ps.state)->checkAsUser;
+#endif
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
+/* 17 added the restrictions an FDW join enforces, 18 the count of disabled nodes. */
+static inline ForeignPath *
+compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup_cost, Cost total_cost,
+						Relids required_outer, List *fdw_private)
+{
+#if PG_VERSION_NUM >= 180000
+	return create_foreignscan_path(root, rel, NULL, rows, 0, startup_cost, total_cost, NIL, required_outer,
+								   NULL, NIL, fdw_private);
+#elif PG_VERSION_NUM >= 170000
+	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, NIL, required_outer, NULL,
+								   NIL, fdw_private);
+#else
+	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, NIL, required_outer, NULL,
+								   fdw_private);
+#endif
+}
+
+/*
+ * Call a type's input function; false, instead of an error, when the type
+ * refuses the text.  16 has soft errors.  Before, only a subtransaction makes
+ * an error safe to catch, which is slow.
+ */
+static inline bool
+compat_input_function_call(FmgrInfo *function, char *text, Oid ioparam, int32 typmod, Datum *result)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext errors = {T_ErrorSaveContext};
+
+	return InputFunctionCallSafe(function, text, ioparam, typmod, (Node *) &errors, result);
+#else
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool accepted = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		*result = InputFunctionCall(function, text, ioparam, typmod);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		/* only what the value is to blame for; anything else is not ours to hide */
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		{
+			MemoryContextSwitchTo(context);
+			CurrentResourceOwner = owner;
+			ReThrowError(error);
+		}
+		FreeErrorData(error);
+		accepted = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return accepted;
+#endif
+}
+
+#endif /* WALCU_COMPAT_H */

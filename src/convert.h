@@ -1,0 +1,47 @@
+/*
+ * convert.h
+ *	  One JSON value into one Datum of a column's type.
+ */
+#ifndef WALCU_CONVERT_H
+#define WALCU_CONVERT_H
+
+#include "postgres.h"
+
+#include "compat.h"
+#include "fmgr.h"
+
+/* A JSON value, known to be well-formed, as it stands in a document. */
+typedef struct WalcuJson
+{
+	JsonTokenType type; /* of its first token */
+	char *text;         /* its bytes; the one behind the last can be written */
+	int length;
+	bool suspect; /* has escapes or large numbers: may be more than jsonb can hold */
+} WalcuJson;
+
+typedef struct WalcuConverter WalcuConverter;
+
+/* False when the value does not fit the type. */
+typedef bool (*WalcuConvert)(const WalcuConverter *converter, WalcuJson *value, Datum *result);
+
+/* How values become a column's type.  Lives as long as the decoder. */
+struct WalcuConverter
+{
+	WalcuConvert convert;
+	int32 typmod;
+	WalcuConverter *element; /* for an array, and then what arrays need to know: */
+	Oid element_type;
+	int16 element_length;
+	bool element_by_value;
+	char element_align;
+	FmgrInfo input; /* for a type without a conversion of its own */
+	Oid ioparam;
+	char category;  /* pg_type.typcategory of its base type */
+	bool takes_any; /* json, jsonb and domains over them */
+};
+
+extern void convert_prepare(WalcuConverter *converter, Oid type, int32 typmod);
+extern bool convert_is_storable(const WalcuJson *value);
+extern bool convert_string(const WalcuJson *value, const char **text, int *length);
+
+#endif /* WALCU_CONVERT_H */

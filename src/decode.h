@@ -1,0 +1,28 @@
+/*
+ * decode.h
+ *	  The wanted fields of one document, as Datums.
+ */
+#ifndef WALCU_DECODE_H
+#define WALCU_DECODE_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "option.h"
+
+/* The bytes of one document.  decode may write into them. */
+typedef struct WalcuDocument
+{
+	char *data;
+	int length;
+	const char *id; /* its _id, for messages and paging */
+} WalcuDocument;
+
+typedef struct WalcuDecoder WalcuDecoder;
+
+extern WalcuDecoder *decode_prepare(const WalcuOptions *options, TupleDesc columns);
+extern void decode_want(WalcuDecoder *decoder, int column, const char *path);
+extern void decode_document(WalcuDecoder *decoder, const WalcuDocument *document, Datum *values, bool *nulls);
+extern int64 decode_mismatches(const WalcuDecoder *decoder);
+
+#endif /* WALCU_DECODE_H */

@@ -1,0 +1,155 @@
+/*
+ * iso8601.c
+ *	  Read the dates of the service: ISO 8601 as JavaScript writes and reads it.
+ *
+ * PostgreSQL's own input function takes far more than that, and reads a date
+ * without a zone in the session's; the service means UTC.  Called by convert.c.
+ */
+#include "postgres.h"
+
+#include "iso8601.h"
+
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+typedef struct Reader
+{
+	const char *at;
+	const char *end;
+} Reader;
+
+static bool read_digits(Reader *reader, int count, int *number);
+static bool read_char(Reader *reader, char c);
+static bool read_date(Reader *reader, int *julian);
+static bool read_time(Reader *reader, int64 *microseconds);
+static bool read_fraction(Reader *reader, int64 *microseconds);
+static bool read_zone(Reader *reader, int64 *offset);
+
+/*
+ * YYYY-MM-DD, or that with a time: THH:MM[:SS[.fraction]][Z|+HH:MM|+HHMM|+HH].  A date alone is
+ * midnight UTC, and a time without a zone is UTC.  Years beyond 9999 have
+ * a sign and six digits.  False when the text is not such a date, or out of range.
+ */
+bool
+iso8601_to_timestamptz(const char *text, int length, TimestampTz *result)
+{
+	Reader reader = {text, text + length};
+	int julian;
+	int64 time = 0;
+	int64 offset = 0;
+
+	if (!read_date(&reader, &julian))
+		return false;
+	if (reader.at < reader.end)
+	{
+		if (!read_char(&reader, 'T') && !read_char(&reader, ' '))
+			return false;
+		if (!read_time(&reader, &time) || !read_zone(&reader, &offset) || reader.at < reader.end)
+			return false;
+	}
+	*result = (julian - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY + time - offset;
+	return IS_VALID_TIMESTAMP(*result);
+}
+
+static bool
+read_digits(Reader *reader, int count, int *number)
+{
+	*number = 0;
+	for (int i = 0; i < count; i++)
+	{
+		if (reader->at == reader->end || *reader->at < '0' || *reader->at > '9')
+			return false;
+		*number = *number * 10 + (*reader->at++ - '0');
+	}
+	return true;
+}
+
+static bool
+read_char(Reader *reader, char c)
+{
+	if (reader->at == reader->end || *reader->at != c)
+		return false;
+	reader->at++;
+	return true;
+}
+
+static bool
+read_date(Reader *reader, int *julian)
+{
+	int year;
+	int month;
+	int day;
+	bool negative = read_char(reader, '-');
+	bool extended = negative || read_char(reader, '+');
+
+	if (!read_digits(reader, extended ? 6 : 4, &year) || !read_char(reader, '-') ||
+		!read_digits(reader, 2, &month) || !read_char(reader, '-') || !read_digits(reader, 2, &day))
+		return false;
+	if (negative)
+		year = -year;
+	if (month < 1 || month > MONTHS_PER_YEAR || day < 1 || day > day_tab[isleap(year)][month - 1] ||
+		!IS_VALID_JULIAN(year, month, day))
+		return false;
+	*julian = date2j(year, month, day);
+	return true;
+}
+
+static bool
+read_time(Reader *reader, int64 *microseconds)
+{
+	int hour;
+	int minute;
+	int second = 0;
+	int64 fraction = 0;
+
+	if (!read_digits(reader, 2, &hour) || !read_char(reader, ':') || !read_digits(reader, 2, &minute))
+		return false;
+	if (read_char(reader, ':') &&
+		(!read_digits(reader, 2, &second) || (read_char(reader, '.') && !read_fraction(reader, &fraction))))
+		return false;
+	*microseconds = ((hour * 60 + minute) * INT64CONST(60) + second) * USECS_PER_SEC + fraction;
+	return minute < 60 && second < 60 && *microseconds <= USECS_PER_DAY;
+}
+
+/* Any number of digits, cut to microseconds as the service itself cuts to milliseconds. */
+static bool
+read_fraction(Reader *reader, int64 *microseconds)
+{
+	int digit;
+	int digits = 0;
+
+	*microseconds = 0;
+	while (read_digits(reader, 1, &digit))
+	{
+		if (digits++ < 6)
+			*microseconds = *microseconds * 10 + digit;
+	}
+	for (int i = digits; i < 6; i++)
+		*microseconds *= 10;
+	return digits > 0;
+}
+
+static bool
+read_zone(Reader *reader, int64 *offset)
+{
+	bool west;
+	int hours;
+	int minutes = 0;
+
+	*offset = 0;
+	if (reader->at == reader->end || read_char(reader, 'Z'))
+		return true;
+	west = read_char(reader, '-');
+	if (!west && !read_char(reader, '+'))
+		return false;
+	if (!read_digits(reader, 2, &hours))
+		return false;
+	if (reader->at < reader->end)
+	{
+		(void) read_char(reader, ':');
+		if (!read_digits(reader, 2, &minutes))
+			return false;
+	}
+	*offset = (hours * 60 + minutes) * USECS_PER_MINUTE * (west ? -1 : 1);
+	return hours < 24 && minutes < 60;
+}

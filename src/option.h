@@ -1,0 +1,78 @@
+/*
+ * option.h
+ *	  What CREATE SERVER, USER MAPPING, FOREIGN TABLE and its columns were told.
+ */
+#ifndef WALCU_OPTION_H
+#define WALCU_OPTION_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "nodes/pg_list.h"
+
+#define WALCU_PUBLIC_ENDPOINT "https://api.crm.walcu.com"
+
+/* How the service wants `sort` and `project` to be written. */
+typedef enum WalcuListFormat
+{
+	WALCU_FORMAT_MONGOOSE, /* -created_at _id */
+	WALCU_FORMAT_COMMA,    /* -created_at,_id */
+	WALCU_FORMAT_JSON      /* {"created_at":-1,"_id":1} */
+} WalcuListFormat;
+
+/* How a scan asks for the page after this one. */
+typedef enum WalcuPaging
+{
+	WALCU_PAGING_KEY, /* documents whose _id is greater than the last one seen */
+	WALCU_PAGING_SKIP /* documents after the first n */
+} WalcuPaging;
+
+/* What a value of the wrong JSON type becomes. */
+typedef enum WalcuMismatch
+{
+	WALCU_MISMATCH_ERROR,
+	WALCU_MISMATCH_NULL
+} WalcuMismatch;
+
+/*
+ * The options in force for a server, or for a table of it: what the table
+ * says, else what the server says, else the default.  Allocated in the caller's
+ * memory context.
+ */
+typedef struct WalcuOptions
+{
+	Oid serverid;
+	char *server_name;
+	char *endpoint;          /* no slash at the end */
+	char *dealer_id;         /* NULL when neither server nor table has one */
+	char *resource;          /* NULL for a server */
+	int fetch_size;          /* documents a page, 1 to 1000 */
+	int connect_timeout;     /* milliseconds */
+	int request_timeout;     /* milliseconds */
+	int max_requests;        /* requests a statement; 0 is no limit */
+	int64 max_document_size; /* bytes */
+	bool allow_http;
+	char *ca_file;       /* NULL for the system's certificates */
+	List *results_hosts; /* of char *; NIL for the default */
+	bool updatable;
+	WalcuPaging paging;
+	WalcuListFormat sort_format;
+	WalcuListFormat project_format;
+	WalcuMismatch on_type_mismatch;
+	double fdw_startup_cost;
+	double fdw_tuple_cost;
+} WalcuOptions;
+
+/* What a column of a foreign table stands for. */
+typedef struct WalcuColumn
+{
+	char *path;      /* dotted path in the document; "." is the whole of it */
+	char *parameter; /* name of the query parameter (search), or NULL */
+} WalcuColumn;
+
+extern WalcuOptions *option_for_server(Oid serverid);
+extern WalcuOptions *option_for_table(Oid relid);
+extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
+extern char *option_credential_header(Oid userid, Oid serverid);
+
+#endif /* WALCU_OPTION_H */

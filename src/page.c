@@ -1,0 +1,164 @@
+/*
+ * page.c
+ *	  One reply of documents, taken apart while it arrives.
+ *
+ * The sources of a scan start pages and take documents from them.  A page finds
+ * documents as far as bytes have come, so that the last one's _id is known, and the
+ * next page can be asked for, while the first ones are still being decoded.
+ */
+#include "postgres.h"
+
+#include "page.h"
+
+#include "convert.h"
+#include "lib/stringinfo.h"
+#include "reply.h"
+#include "utils/memutils.h"
+
+static void find_documents(WalcuPage *page);
+static void enqueue(WalcuPage *page, const WalcuSpan *span);
+static void check_size(const WalcuPage *page, uint64 size);
+static bool read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id);
+
+/* Ask for a page, which takes over the context; request may stand in it. */
+WalcuPage *
+page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
+		   const WalcuRequest *request)
+{
+	WalcuPage *page = MemoryContextAllocZero(context, sizeof(WalcuPage));
+
+	page->context = context;
+	page->credential = credential;
+	page->transfer = transport_start(context, options, credential, request);
+	return page;
+}
+
+/* Take in what has arrived; with wait, wait until something has. */
+void
+page_advance(WalcuPage *page, bool wait)
+{
+	WalcuTransfer *transfer = page->transfer;
+
+	if (page->whole)
+		return;
+	transport_advance(transfer, wait);
+	if (transfer->status == 404 && page->missing_is_empty)
+		page->whole = transfer->done;
+	else if (transfer->status != 0)
+	{
+		reply_check(transfer, page->credential);
+		if (transfer->status < 300)
+			find_documents(page);
+	}
+}
+
+/*
+ * The next document that is whole, with its _id (empty when it has no string there); false
+ * when there is none yet.  Its bytes are good until the page is advanced or the next one taken.
+ */
+bool
+page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
+{
+	WalcuTransfer *transfer = page->transfer;
+	const WalcuSpan *span;
+
+	if (page->queue_head == page->queue_length)
+		return false;
+	span = &page->queue[page->queue_head++];
+	transport_consume(transfer, span->start - page->base);
+	page->base = span->start;
+	read_id(page, span, id);
+	document->data = transfer->data;
+	document->length = (int) span->length;
+	document->id = id->data;
+	return true;
+}
+
+/* The _id of the last document found and not taken yet; false when there is none. */
+bool
+page_last_id(WalcuPage *page, StringInfo id)
+{
+	return page->queue_head < page->queue_length && read_id(page, &page->queue[page->queue_length - 1], id);
+}
+
+void
+page_release(WalcuPage *page)
+{
+	MemoryContextDelete(page->context);
+}
+
+static void
+find_documents(WalcuPage *page)
+{
+	WalcuTransfer *transfer = page->transfer;
+	WalcuSplitResult result;
+	WalcuSpan span;
+
+	while ((result = split_next(&page->splitter, transfer->data, page->base, transfer->length, &span)) ==
+		   WALCU_SPLIT_DOCUMENT)
+	{
+		check_size(page, span.length);
+		enqueue(page, &span);
+		page->documents++;
+	}
+	if (result == WALCU_SPLIT_MALFORMED)
+		reply_raise_malformed(transfer, "it is not a list of documents");
+	if (result == WALCU_SPLIT_MORE)
+		check_size(page, page->splitter.position - split_needed_from(&page->splitter));
+	if (transfer->done && result != WALCU_SPLIT_END)
+		reply_raise_malformed(transfer, "it ends too early");
+	page->whole = transfer->done;
+}
+
+static void
+enqueue(WalcuPage *page, const WalcuSpan *span)
+{
+	if (page->queue_head == page->queue_length)
+		page->queue_head = page->queue_length = 0;
+	if (page->queue_length == page->queue_size)
+	{
+		page->queue_size = Max(64, 2 * page->queue_size);
+		if (page->queue == NULL)
+			page->queue = MemoryContextAlloc(page->context, page->queue_size * sizeof(WalcuSpan));
+		else
+			page->queue = repalloc_huge(page->queue, page->queue_size * sizeof(WalcuSpan));
+	}
+	page->queue[page->queue_length++] = *span;
+}
+
+static void
+check_size(const WalcuPage *page, uint64 size)
+{
+	const WalcuOptions *options = page->transfer->options;
+
+	if (size > options->max_document_size)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
+					   options->resource, options->max_document_size),
+				errdetail("The request was %s.", page->transfer->request->label.data),
+				errhint("The option max_document_size sets this limit."));
+}
+
+/* Read a document's _id; false, with id empty, when it has no string there. */
+static bool
+read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id)
+{
+	char *start = page->transfer->data + (span->start - page->base) + span->id_start;
+
+	resetStringInfo(id);
+	if (span->id_length == 0)
+		return false;
+	if (span->id_escaped)
+	{
+		WalcuJson quoted = {JSON_TOKEN_STRING, start - 1, span->id_length + 2, true};
+		const char *text;
+		int length;
+
+		if (!convert_string(&quoted, &text, &length))
+			return false;
+		appendBinaryStringInfo(id, text, length);
+	}
+	else
+		appendBinaryStringInfo(id, start, span->id_length);
+	return true;
+}

@@ -1,0 +1,38 @@
+/*
+ * page.h
+ *	  One reply of documents, taken apart while it arrives.
+ */
+#ifndef WALCU_PAGE_H
+#define WALCU_PAGE_H
+
+#include "postgres.h"
+
+#include "decode.h"
+#include "split.h"
+#include "transport.h"
+
+typedef struct WalcuPage
+{
+	MemoryContext context; /* holds the page, its request and its transfer */
+	WalcuTransfer *transfer;
+	const char *credential;
+	bool missing_is_empty; /* 404 means that there is no such document */
+	bool whole;            /* every document has been found */
+	int64 documents;       /* found so far */
+	uint64 counted_bytes;  /* of the reply, in the scan's tally already */
+	WalcuSplitter splitter;
+	uint64 base;      /* the reply's byte number of transfer->data */
+	WalcuSpan *queue; /* documents found and not taken yet */
+	int queue_head;
+	int queue_length;
+	int queue_size;
+} WalcuPage;
+
+extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
+							 const WalcuRequest *request);
+extern void page_advance(WalcuPage *page, bool wait);
+extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
+extern bool page_last_id(WalcuPage *page, StringInfo id);
+extern void page_release(WalcuPage *page);
+
+#endif /* WALCU_PAGE_H */

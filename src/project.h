@@ -1,0 +1,14 @@
+/*
+ * project.h
+ *	  Which fields a scan asks the service for.
+ */
+#ifndef WALCU_PROJECT_H
+#define WALCU_PROJECT_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+extern List *project_fields(List *paths);
+
+#endif /* WALCU_PROJECT_H */

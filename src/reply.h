@@ -1,0 +1,15 @@
+/*
+ * reply.h
+ *	  What the service's status and error bodies mean in SQL.
+ */
+#ifndef WALCU_REPLY_H
+#define WALCU_REPLY_H
+
+#include "postgres.h"
+
+#include "transport.h"
+
+extern void reply_check(const WalcuTransfer *transfer, const char *credential);
+extern void reply_raise_malformed(const WalcuTransfer *transfer, const char *reason) pg_attribute_noreturn();
+
+#endif /* WALCU_REPLY_H */

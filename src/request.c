@@ -1,0 +1,179 @@
+/*
+ * request.c
+ *	  Build one call of the API: URL, query string and filter texts.
+ *
+ * The sources of a scan, single calls and EXPLAIN build their requests here, so
+ * that what EXPLAIN shows is what is sent.  Every part that comes from data is
+ * percent-encoded.  Nothing here talks to the service or knows credentials.
+ */
+#include "postgres.h"
+
+#include "request.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/json.h"
+
+static void append_encoded(StringInfo url, const char *text);
+static bool is_unreserved(unsigned char c);
+static char *comparison_filter(const char *field, const char *operator, const char * value);
+
+/*
+ * A request below /dealers/{dealer_id} of the server's endpoint, without any
+ * further segment yet.
+ */
+WalcuRequest *
+request_create(const WalcuOptions *options, const char *method)
+{
+	WalcuRequest *request = palloc0(sizeof(WalcuRequest));
+
+	request->method = method;
+	initStringInfo(&request->url);
+	initStringInfo(&request->label);
+	appendStringInfo(&request->url, "%s/dealers/", options->endpoint);
+	append_encoded(&request->url, options->dealer_id);
+	appendStringInfo(&request->label, "%s ", method);
+	return request;
+}
+
+/* The request for the service's own OpenAPI document. */
+WalcuRequest *
+request_description(const WalcuOptions *options)
+{
+	WalcuRequest *request = palloc0(sizeof(WalcuRequest));
+
+	request->method = "GET";
+	initStringInfo(&request->url);
+	initStringInfo(&request->label);
+	appendStringInfo(&request->url, "%s/.well-known/service-desc", options->endpoint);
+	appendStringInfoString(&request->label, "GET /.well-known/service-desc");
+	return request;
+}
+
+/* Append a path segment; callers see to it that it is not a dot segment. */
+void
+request_add_segment(WalcuRequest *request, const char *segment)
+{
+	appendStringInfoChar(&request->url, '/');
+	append_encoded(&request->url, segment);
+	appendStringInfo(&request->label, "/%s", segment);
+}
+
+/* Append a parameter of the query string. */
+void
+request_add_parameter(WalcuRequest *request, const char *name, const char *value)
+{
+	char separator = request->has_query ? '&' : '?';
+
+	appendStringInfoChar(&request->url, separator);
+	append_encoded(&request->url, name);
+	appendStringInfoChar(&request->url, '=');
+	append_encoded(&request->url, value);
+	appendStringInfo(&request->label, "%c%s=%s", separator, name, value);
+	request->has_query = true;
+}
+
+/*
+ * Can the document be asked for as GET /R/{id}?
+ *
+ * Servers and proxies fold "." and "..", refuse or split at an encoded slash, and
+ * "all" is the background job.  Such an id is asked for with a filter instead.
+ */
+bool
+request_id_fits_path(const char *id)
+{
+	if (id[0] == '\0' || strcmp(id, ".") == 0 || strcmp(id, "..") == 0 || strcmp(id, "all") == 0)
+		return false;
+	for (const char *c = id; *c; c++)
+	{
+		if (!is_unreserved((unsigned char) *c))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The value of `project`, or of an ascending `sort`, for a list of paths, as the
+ * server's option says it is written.
+ */
+char *
+request_field_list(WalcuListFormat format, List *fields)
+{
+	StringInfoData list;
+	ListCell *lc;
+
+	initStringInfo(&list);
+	foreach(lc, fields)
+	{
+		const char *field = lfirst(lc);
+		bool first = (lc == list_head(fields));
+
+		switch (format)
+		{
+			case WALCU_FORMAT_MONGOOSE:
+				appendStringInfo(&list, "%s%s", first ? "" : " ", field);
+				break;
+			case WALCU_FORMAT_COMMA:
+				appendStringInfo(&list, "%s%s", first ? "" : ",", field);
+				break;
+			case WALCU_FORMAT_JSON:
+				appendStringInfoChar(&list, first ? '{' : ',');
+				escape_json(&list, field);
+				appendStringInfoString(&list, ":1");
+				break;
+		}
+	}
+	if (format == WALCU_FORMAT_JSON)
+		appendStringInfoChar(&list, '}');
+	return list.data;
+}
+
+/* The filter {"field": "value"}. */
+char *
+request_equal_filter(const char *field, const char *value)
+{
+	return comparison_filter(field, "$eq", value);
+}
+
+/* The filter {"field": {"$gt": "value"}}. */
+char *
+request_greater_filter(const char *field, const char *value)
+{
+	return comparison_filter(field, "$gt", value);
+}
+
+static char *
+comparison_filter(const char *field, const char *operator, const char * value)
+{
+	StringInfoData filter;
+
+	initStringInfo(&filter);
+	appendStringInfoChar(&filter, '{');
+	escape_json(&filter, field);
+	appendStringInfo(&filter, ":{\"%s\":", operator);
+	escape_json(&filter, value);
+	appendStringInfoString(&filter, "}}");
+	return filter.data;
+}
+
+/* URLs carry UTF-8, whatever the database's encoding is. */
+static void
+append_encoded(StringInfo url, const char *text)
+{
+	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
+	{
+		if (is_unreserved(*c))
+			appendStringInfoChar(url, *c);
+		else
+			appendStringInfo(url, "%%%02X", *c);
+	}
+}
+
+/* The characters that RFC 3986 never asks to be encoded. */
+static bool
+is_unreserved(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		   (c != '\0' && strchr("-._~", c) != NULL);
+}

@@ -1,0 +1,34 @@
+/*
+ * request.h
+ *	  One call of the API: its method, URL, body, and the words for messages.
+ *
+ * Nothing here talks to the service.
+ */
+#ifndef WALCU_REQUEST_H
+#define WALCU_REQUEST_H
+
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "option.h"
+
+typedef struct WalcuRequest
+{
+	const char *method;
+	const char *body;     /* JSON text, or NULL */
+	StringInfoData url;   /* what is sent, percent-encoded */
+	StringInfoData label; /* what people read: "GET /cars?limit=50" */
+	bool has_query;       /* a '?' stands in them already */
+} WalcuRequest;
+
+extern WalcuRequest *request_create(const WalcuOptions *options, const char *method);
+extern WalcuRequest *request_description(const WalcuOptions *options);
+extern void request_add_segment(WalcuRequest *request, const char *segment);
+extern void request_add_parameter(WalcuRequest *request, const char *name, const char *value);
+extern bool request_id_fits_path(const char *id);
+extern char *request_field_list(WalcuListFormat format, List *fields);
+extern char *request_equal_filter(const char *field, const char *value);
+extern char *request_greater_filter(const char *field, const char *value);
+
+#endif /* WALCU_REQUEST_H */

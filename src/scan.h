@@ -1,0 +1,35 @@
+/*
+ * scan.h
+ *	  A foreign scan at work.
+ */
+#ifndef WALCU_SCAN_H
+#define WALCU_SCAN_H
+
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+#include "plan.h"
+#include "source.h"
+
+/* What a ForeignScanState carries in fdw_state. */
+typedef struct WalcuScan
+{
+	WalcuPlan plan;
+	WalcuQuery query;
+	WalcuTally tally;
+	MemoryContext context;       /* lives as long as the scan */
+	MemoryContext tuple_context; /* what the current row points to */
+	WalcuDecoder *decoder;       /* NULL under plain EXPLAIN */
+	List *search_columns;        /* of int: columns (from 0) that show the search text */
+	ExprState *id;               /* NULL, or computes query.id */
+	ExprState *search;           /* NULL, or computes query.search */
+	WalcuSource *source;         /* NULL until the first row is asked for, and at the end */
+	bool ended;
+} WalcuScan;
+
+extern void scan_begin(ForeignScanState *node, int eflags);
+extern TupleTableSlot *scan_iterate(ForeignScanState *node);
+extern void scan_rescan(ForeignScanState *node);
+extern void scan_end(ForeignScanState *node);
+
+#endif /* WALCU_SCAN_H */

@@ -1,0 +1,48 @@
+/*
+ * walcu_fdw.c
+ *	  The front door: what PostgreSQL calls, and where each call leads.
+ *
+ * No logic lives here.  src/ reads in the order of a query: option, plan, scan,
+ * source, page, request, transport, split, decode.
+ */
+#include "postgres.h"
+
+#include "explain.h"
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "import.h"
+#include "plan.h"
+#include "scan.h"
+#include "utils/builtins.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(walcu_fdw_handler);
+PG_FUNCTION_INFO_V1(walcu_fdw_version);
+
+/* walcu_fdw_handler() returns fdw_handler */
+Datum
+walcu_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	routine->GetForeignRelSize = plan_rel_size;
+	routine->GetForeignPaths = plan_paths;
+	routine->GetForeignPlan = plan_scan;
+
+	routine->BeginForeignScan = scan_begin;
+	routine->IterateForeignScan = scan_iterate;
+	routine->ReScanForeignScan = scan_rescan;
+	routine->EndForeignScan = scan_end;
+
+	routine->ExplainForeignScan = explain_scan;
+	routine->ImportForeignSchema = walcuImportForeignSchema;
+	PG_RETURN_POINTER(routine);
+}
+
+/* walcu_fdw_version() returns text: the version of the loaded library */
+Datum
+walcu_fdw_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(WALCU_FDW_VERSION));
+}
