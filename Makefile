@@ -5,6 +5,8 @@
 #   make test       set up what is missing, build, install, run every test
 #   make demo       set up what is missing, build, install, show the CRM as tables
 #
+# docs/development.md tells of the other goals.
+#
 # STRICT=1, or CI set in the environment, makes compiler warnings errors.
 
 EXTENSION = walcu_fdw
@@ -13,7 +15,7 @@ DATA = walcu_fdw--1.0.sql
 OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SRC_HEADERS = $(wildcard src/*.h)
 SOURCES = walcu_fdw.c $(sort $(wildcard src/*.c)) $(SRC_HEADERS)
-DESCRIPTION = $(wildcard api/openapi.json)
+DESCRIPTION = api/openapi.json
 
 PKG_CONFIG ?= pkg-config
 LIBRARIES = libcurl jansson
@@ -49,10 +51,32 @@ all install uninstall clean:
 	@exit 1
 endif
 
+# Other versions of clang-format disagree with 14, the one of Debian bookworm.
 CLANG_FORMAT ?= clang-format
 format:
 	$(CLANG_FORMAT) -i $(SOURCES)
 check-format:
 	$(CLANG_FORMAT) --dry-run --Werror $(SOURCES)
 
-.PHONY: install-description uninstall-description format check-format
+# These set the machine up by themselves: they work before anything is installed.
+test:
+	scripts/test
+test-sandbox:
+	scripts/test sandbox $(T)
+test-regress:
+	scripts/test regress $(T)
+test-tap:
+	scripts/test tap $(T)
+demo:
+	scripts/demo
+bench:
+	scripts/bench $(B)
+
+# The same tests on other Debians, in a chroot under .build/.
+test-version:
+	scripts/test-version $(PGVERSION)
+test-fresh:
+	scripts/test-fresh
+
+.PHONY: install-description uninstall-description format check-format \
+	test test-sandbox test-regress test-tap demo bench test-version test-fresh

@@ -1,0 +1,126 @@
+package WalcuTest;
+
+# WalcuTest
+#   What the TAP tests share: a PostgreSQL cluster, a CRM in it, and SQL whose errors
+#   and messages can be looked at.  The sandbox is WalcuTest::Sandbox's.
+#
+#     use WalcuTest;
+#     my $sandbox = WalcuTest::Sandbox->start(scale => 100);
+#     my $node = start_node();
+#     setup_crm($node, $sandbox, server => { fetch_size => 7 });
+#     my $dbh = connect_db($node);
+#     my ($count) = $dbh->selectrow_array('SELECT count(*) FROM crm.cars');
+#     my $error = sql_error($dbh, 'SELECT * FROM crm.cars');   # undef if it worked
+#     is($error->{sqlstate}, '08006');
+#     my @messages = sql_messages($dbh, 'SELECT price FROM crm.cars');
+#
+# Everything of a test is gone when the test ends: PostgreSQL::Test::Cluster stops the
+# cluster, WalcuTest::Sandbox the sandbox.
+
+use strict;
+use warnings;
+
+use DBI;
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use WalcuTest::Sandbox;
+
+our @EXPORT = qw(
+  @RESOURCES start_node setup_crm options_sql connect_db sql_error sql_messages
+);
+
+our @RESOURCES = qw(
+  aftersaleleads appraisalleads cars chatmessages chatproviders chatsessions clients
+  clientvehicles conferences contacts dates leadimporttasks notes offers repairorders
+  saleleads sms tasks whatsappmessages whatsappsessions
+);
+
+# A running cluster; its log holds more than usual, for tests that look for what
+# must not be there.
+sub start_node
+{
+    my ($name, %settings) = @_;
+    my $node = PostgreSQL::Test::Cluster->new($name // 'main');
+    $node->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
+    %settings = (log_min_messages => 'debug2', timezone => "'UTC'", %settings);
+    $node->append_conf('postgresql.conf', "$_ = $settings{$_}") for sort keys %settings;
+    $node->start;
+    return $node;
+}
+
+# Extension, server, user mapping, schema and foreign tables.  Options:
+#   name      of server and schema              (default crm)
+#   dbname    database                          (default postgres)
+#   server    options of the server, over endpoint and dealer_id of the sandbox
+#   mapping   options of the user mapping       (default the sandbox's token)
+#   import    options of IMPORT FOREIGN SCHEMA
+#   limit_to  resources to import               (default all)
+sub setup_crm
+{
+    my ($node, $sandbox, %options) = @_;
+    my $name = $options{name} // 'crm';
+    my %server = (
+        endpoint  => $sandbox->endpoint,
+        dealer_id => $sandbox->dealer_id,
+        %{ $options{server} // {} });
+    my $mapping = $options{mapping} // { token => WalcuTest::Sandbox::TOKEN };
+    my $limit = $options{limit_to} ? 'LIMIT TO (' . join(', ', @{ $options{limit_to} }) . ')' : '';
+
+    $node->safe_psql(
+        $options{dbname} // 'postgres',
+        join ";\n",
+        'CREATE EXTENSION IF NOT EXISTS walcu_fdw',
+        "CREATE SERVER $name FOREIGN DATA WRAPPER walcu_fdw " . options_sql(\%server),
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER $name " . options_sql($mapping),
+        "CREATE SCHEMA $name",
+        "IMPORT FOREIGN SCHEMA walcu $limit FROM SERVER $name INTO $name "
+          . options_sql($options{import} // {}));
+    return;
+}
+
+# { fetch_size => 7 } as OPTIONS (fetch_size '7'); nothing for no options.
+sub options_sql
+{
+    my ($options) = @_;
+    return '' unless %$options;
+    my @pairs = map { "$_ '" . ($options->{$_} =~ s/'/''/gr) . "'" } sort keys %$options;
+    return 'OPTIONS (' . join(', ', @pairs) . ')';
+}
+
+sub connect_db
+{
+    my ($node, %options) = @_;
+    my $dsn = sprintf 'dbi:Pg:host=%s;port=%s;dbname=%s',
+      $node->host, $node->port, $options{dbname} // 'postgres';
+    return DBI->connect($dsn, $options{user} // scalar getpwuid($<), '',
+        { AutoCommit => 1, RaiseError => 1, PrintError => 0, pg_enable_utf8 => 1 });
+}
+
+# Run a statement that should fail: what PostgreSQL says, or undef if it did not fail.
+sub sql_error
+{
+    my ($dbh, $sql, @values) = @_;
+    return undef if eval { $dbh->do($sql, undef, @values); 1 };
+    return {
+        sqlstate => $dbh->state,
+        message  => $dbh->pg_error_field('primary'),
+        detail   => $dbh->pg_error_field('detail'),
+        hint     => $dbh->pg_error_field('hint'),
+        context  => $dbh->pg_error_field('context'),
+    };
+}
+
+# Run a statement and return the NOTICEs and WARNINGs that came with it.
+sub sql_messages
+{
+    my ($dbh, $sql, @values) = @_;
+    my @messages;
+    local $SIG{__WARN__} = sub { chomp(my $message = $_[0]); push @messages, $message };
+    local $dbh->{PrintWarn} = 1;
+    $dbh->do($sql, undef, @values);
+    return @messages;
+}
+
+1;

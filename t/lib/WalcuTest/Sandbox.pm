@@ -1,0 +1,175 @@
+package WalcuTest::Sandbox;
+
+# WalcuTest::Sandbox
+#   A sandbox CRM of a test's own: started, asked what it was asked, told to
+#   misbehave, and stopped when the test ends, however it ends.
+#
+#     my $sandbox = WalcuTest::Sandbox->start(scale => 100, count => { cars => 1000 });
+#     $sandbox->endpoint;                                   # http://127.0.0.1:PORT
+#     $sandbox->put('/_sandbox/settings', { page_cap => 7 });
+#     $sandbox->fault({ match => { kind => 'list' }, fault => { status => 503 } });
+#     my @lists = $sandbox->log(resource => 'cars', kind => 'list');
+#     is($sandbox->request_count(kind => 'get'), 1);
+#     my @documents = $sandbox->dump('cars');
+#
+# An option of `start` is one of the sandbox's command line, with `_` for `-`.
+# get, post, put and delete take a path and data, and return decoded JSON; they die
+# when the sandbox answers an error.
+
+use strict;
+use warnings;
+
+use HTTP::Tiny;
+use JSON::PP ();
+
+use constant DEALER => '5f2b1c9e8d3a4b0012345678';
+use constant TOKEN  => 'sandbox-token';
+
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my %running;
+
+sub start
+{
+    my ($class, %options) = @_;
+    my $counts = delete $options{count} // {};
+    my @arguments = map { my $name = $_ =~ tr/_/-/r; ("--$name", $options{$_}) } sort keys %options;
+    push @arguments, map { ('--count', "$_=$counts->{$_}") } sort keys %$counts;
+
+    my $pid = open(my $output, '-|', 'node', 'sandbox/server.js', @arguments)
+      or die "could not start the sandbox: $!";
+    $running{$pid} = 1;
+    my $ready = <$output> // die "the sandbox ended before it was ready";
+    my $self = bless { pid => $pid, output => $output, %{ $json->decode($ready) } }, $class;
+    $self->{http} = HTTP::Tiny->new(timeout => 120);
+    return $self;
+}
+
+sub stop
+{
+    my ($self) = @_;
+    end_process($self->{pid});
+    return;
+}
+
+sub end_process
+{
+    my ($pid) = @_;
+    return unless delete $running{$pid};
+    local $?;
+    kill 'TERM', $pid;
+    waitpid($pid, 0);
+    return;
+}
+
+END
+{
+    end_process($_) for keys %running;
+}
+
+sub endpoint         { return $_[0]{endpoint} }
+sub results_endpoint { return $_[0]{results_endpoint} }
+sub port             { return $_[0]{port} }
+sub dealer_id        { return $_[0]{dealer_id} }
+
+sub get    { my ($self, $path)        = @_; return $self->request('GET',    $path) }
+sub post   { my ($self, $path, $data) = @_; return $self->request('POST',   $path, $data) }
+sub put    { my ($self, $path, $data) = @_; return $self->request('PUT',    $path, $data) }
+sub delete { my ($self, $path)        = @_; return $self->request('DELETE', $path) }
+
+sub request
+{
+    my ($self, $method, $path, $data) = @_;
+    my $reply = $self->raw($method, $path, $data);
+    return length($reply->{content}) ? $json->decode($reply->{content}) : undef;
+}
+
+# The reply as HTTP::Tiny returns it, for what is not JSON.
+sub raw
+{
+    my ($self, $method, $path, $data) = @_;
+    my %options;
+    if (defined $data)
+    {
+        $options{content} = $json->encode($data);
+        $options{headers} = { 'content-type' => 'application/json' };
+    }
+    my $reply = $self->{http}->request($method, $self->{endpoint} . $path, \%options);
+    die "$method $path: $reply->{status} $reply->{content}" unless $reply->{success};
+    return $reply;
+}
+
+# Every document of a resource, by _id, as JSON texts.
+sub dump_lines
+{
+    my ($self, $resource) = @_;
+    return split /\n/, $self->raw('GET', "/_sandbox/dump/$resource")->{content};
+}
+
+sub dump
+{
+    my ($self, $resource) = @_;
+    return map { $json->decode($_) } $self->dump_lines($resource);
+}
+
+# Requests since the last reset that have the fields given, oldest first; a value
+# may be a regular expression.
+sub log
+{
+    my ($self, %wanted) = @_;
+    return grep { entry_matches($_, \%wanted) } @{ $self->get('/_sandbox/log') };
+}
+
+sub entry_matches
+{
+    my ($entry, $wanted) = @_;
+    for my $field (keys %$wanted)
+    {
+        my $value = $entry->{$field} // return 0;
+        my $pattern = $wanted->{$field};
+        return 0 unless ref $pattern eq 'Regexp' ? $value =~ $pattern : $value eq $pattern;
+    }
+    return 1;
+}
+
+sub request_count
+{
+    my ($self, %wanted) = @_;
+    return scalar(my @entries = $self->log(%wanted));
+}
+
+sub clear_log
+{
+    my ($self) = @_;
+    $self->delete('/_sandbox/log');
+    return;
+}
+
+# Add a rule of misbehaviour; returns its id.
+sub fault
+{
+    my ($self, $rule) = @_;
+    return $self->post('/_sandbox/faults', $rule)->{ids}[0];
+}
+
+sub clear_faults
+{
+    my ($self) = @_;
+    $self->delete('/_sandbox/faults');
+    return;
+}
+
+# Data, log, faults, settings and jobs as at the start; optionally another data set.
+sub reset
+{
+    my ($self, %data) = @_;
+    $self->post('/_sandbox/reset', \%data);
+    return;
+}
+
+sub settings
+{
+    my ($self, %settings) = @_;
+    return $self->put('/_sandbox/settings', \%settings);
+}
+
+1;
