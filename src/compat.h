@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
+#include "common/base64.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -99,6 +100,23 @@ compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost st
 	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, NIL, required_outer, NULL,
 								   fdw_private);
 #endif
+}
+
+/* 18 made the input of base64 bytes. */
+static inline char *
+compat_base64(const char *bytes, int length)
+{
+	int size = pg_b64_enc_len(length);
+	char *encoded = palloc0(size + 1);
+#if PG_VERSION_NUM >= 180000
+	int encoded_length = pg_b64_encode((const uint8 *) bytes, length, encoded, size);
+#else
+	int encoded_length = pg_b64_encode(bytes, length, encoded, size);
+#endif
+
+	if (encoded_length < 0)
+		elog(ERROR, "could not encode credentials");
+	return encoded;
 }
 
 /*

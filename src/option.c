@@ -1,0 +1,446 @@
+/*
+ * option.c
+ *	  The options of servers, user mappings, foreign tables and columns.
+ *
+ * All options stand in one table, which the validator and the resolver read.  CREATE and
+ * ALTER call the validator; planning, scans, imports and single calls ask for the options
+ * in force.  What a single value may be is in option_value.c.
+ */
+#include "postgres.h"
+
+#include "option.h"
+
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "compat.h"
+#include "foreign/foreign.h"
+#include "option_value.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/varlena.h"
+
+/* The objects that have options. */
+#define ON_SERVER  1
+#define ON_MAPPING 2
+#define ON_TABLE   4
+#define ON_COLUMN  8
+
+typedef enum OptionKind
+{
+	KIND_TEXT, /* checked by the row's function */
+	KIND_BOOLEAN,
+	KIND_INTEGER,
+	KIND_COST,
+	KIND_DURATION,
+	KIND_SIZE,
+	KIND_CHOICE,
+	KIND_HOSTS
+} OptionKind;
+
+typedef struct OptionRow
+{
+	const char *name;
+	int objects; /* ON_... */
+	OptionKind kind;
+	int offset;                                        /* of its field in WalcuOptions, or NOT_RESOLVED */
+	void (*check)(const char *name, const char *text); /* KIND_TEXT, KIND_HOSTS */
+	const char *const *choices;                        /* KIND_CHOICE */
+	int min;                                           /* KIND_INTEGER */
+	int max;
+} OptionRow;
+
+#define FIELD(name)  offsetof(WalcuOptions, name)
+#define NOT_RESOLVED (-1)
+
+static const char *const paging_choices[] = {"key", "skip", NULL};
+static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
+static const char *const mismatch_choices[] = {"error", "null", NULL};
+
+/* clang-format off */
+static const OptionRow rows[] = {
+	{"endpoint", ON_SERVER, KIND_TEXT, FIELD(endpoint), option_check_endpoint},
+	{"dealer_id", ON_SERVER | ON_TABLE, KIND_TEXT, FIELD(dealer_id), option_check_segment},
+	{"resource", ON_TABLE, KIND_TEXT, FIELD(resource), option_check_segment},
+	{"fetch_size", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(fetch_size), NULL, NULL, 1, 1000},
+	{"connect_timeout", ON_SERVER, KIND_DURATION, FIELD(connect_timeout)},
+	{"request_timeout", ON_SERVER, KIND_DURATION, FIELD(request_timeout)},
+	{"max_requests", ON_SERVER, KIND_INTEGER, FIELD(max_requests), NULL, NULL, 0, PG_INT32_MAX},
+	{"max_document_size", ON_SERVER | ON_TABLE, KIND_SIZE, FIELD(max_document_size)},
+	{"allow_http", ON_SERVER, KIND_BOOLEAN, FIELD(allow_http)},
+	{"ca_file", ON_SERVER, KIND_TEXT, FIELD(ca_file), option_check_absolute_path},
+	{"results_hosts", ON_SERVER, KIND_HOSTS, FIELD(results_hosts), option_check_hosts},
+	{"updatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(updatable)},
+	{"paging", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(paging), NULL, paging_choices},
+	{"sort_format", ON_SERVER, KIND_CHOICE, FIELD(sort_format), NULL, format_choices},
+	{"project_format", ON_SERVER, KIND_CHOICE, FIELD(project_format), NULL, format_choices},
+	{"on_type_mismatch", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(on_type_mismatch), NULL, mismatch_choices},
+	{"fdw_startup_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_startup_cost)},
+	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_tuple_cost)},
+	{"token", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"username", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"password", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"header_name", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_header_name},
+	{"header_value", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"path", ON_COLUMN, KIND_TEXT, NOT_RESOLVED, option_check_path},
+	{"parameter", ON_COLUMN, KIND_TEXT, NOT_RESOLVED, option_check_parameter},
+};
+
+static const WalcuOptions defaults = {
+	.endpoint = WALCU_PUBLIC_ENDPOINT,
+	.fetch_size = 50,			/* the service's own limit */
+	.connect_timeout = 10 * 1000,
+	.request_timeout = 60 * 1000,
+	.max_requests = 100000,
+	.max_document_size = 64 * 1024 * 1024,
+	.updatable = true,
+	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */
+	.fdw_tuple_cost = 0.2,
+};
+/* clang-format on */
+
+/* Names of objects in messages, by catalog. */
+static const struct
+{
+	Oid catalog;
+	int object;
+	const char *statement;
+} objects[] = {
+	{ForeignServerRelationId, ON_SERVER, "CREATE SERVER"},
+	{UserMappingRelationId, ON_MAPPING, "CREATE USER MAPPING"},
+	{ForeignTableRelationId, ON_TABLE, "CREATE FOREIGN TABLE"},
+	{AttributeRelationId, ON_COLUMN, "a column of CREATE FOREIGN TABLE"},
+};
+
+static int object_of_catalog(Oid catalog);
+static const OptionRow *find_row(const char *name, int object);
+static void raise_unknown_option(const char *name, int object) pg_attribute_noreturn();
+static char *closest_name(const char *name, int object);
+static char *valid_names(int object);
+static void read_value(const OptionRow *row, const char *text, WalcuOptions *options);
+static void check_together(int object, List *list);
+static void check_credentials(List *list);
+static char *option_text(List *list, const char *name);
+static void resolve(WalcuOptions *options, List *list);
+static char *basic_credentials(const char *username, const char *password);
+
+PG_FUNCTION_INFO_V1(walcu_fdw_validator);
+
+/*
+ * walcu_fdw_validator(text[], oid) returns void
+ *
+ * Errors: HV00D for an option that the object does not have, 22023 for a value
+ * that is not valid, or options that do not go together.
+ */
+Datum
+walcu_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List *list = untransformRelOptions(PG_GETARG_DATUM(0));
+	int object = object_of_catalog(PG_GETARG_OID(1));
+	WalcuOptions ignored = defaults;
+	ListCell *lc;
+
+	foreach(lc, list)
+	{
+		DefElem *option = lfirst(lc);
+		const OptionRow *row = find_row(option->defname, object);
+
+		if (row == NULL)
+			raise_unknown_option(option->defname, object);
+		read_value(row, defGetString(option), &ignored);
+	}
+	check_together(object, list);
+	PG_RETURN_VOID();
+}
+
+/* The options of a server. */
+WalcuOptions *
+option_for_server(Oid serverid)
+{
+	ForeignServer *server = GetForeignServer(serverid);
+	WalcuOptions *options = palloc(sizeof(WalcuOptions));
+	char *endpoint;
+
+	*options = defaults;
+	options->serverid = serverid;
+	options->server_name = server->servername;
+	resolve(options, server->options);
+	endpoint = pstrdup(options->endpoint);
+	for (size_t length = strlen(endpoint); length > 0 && endpoint[length - 1] == '/'; length--)
+		endpoint[length - 1] = '\0';
+	options->endpoint = endpoint;
+	return options;
+}
+
+/* The options of a foreign table, over those of its server. */
+WalcuOptions *
+option_for_table(Oid relid)
+{
+	ForeignTable *table = GetForeignTable(relid);
+	WalcuOptions *options = option_for_server(table->serverid);
+
+	options->resource = get_rel_name(relid);
+	resolve(options, table->options);
+	if (options->dealer_id == NULL)
+		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				errmsg("foreign table \"%s\" has no dealer_id", get_rel_name(relid)),
+				errhint("Use ALTER SERVER %s OPTIONS (ADD dealer_id '...').",
+						quote_identifier(options->server_name)));
+	/* the name of a table was not checked when it was given */
+	option_check_segment("resource", options->resource);
+	return options;
+}
+
+/* What a column stands for; its own name, when nothing is said. */
+WalcuColumn *
+option_for_column(Oid relid, AttrNumber attnum)
+{
+	List *list = GetForeignColumnOptions(relid, attnum);
+	WalcuColumn *column = palloc(sizeof(WalcuColumn));
+	char *path = option_text(list, "path");
+
+	column->path = path ? path : get_attname(relid, attnum, false);
+	column->parameter = option_text(list, "parameter");
+	return column;
+}
+
+/*
+ * The header line with the credentials of a user for a server.  Errors: 42704 without a
+ * user mapping, HV00N when it has no credentials.
+ */
+char *
+option_credential_header(Oid userid, Oid serverid)
+{
+	UserMapping *mapping = GetUserMapping(userid, serverid);
+	char *token = option_text(mapping->options, "token");
+	char *username = option_text(mapping->options, "username");
+	char *header_name = option_text(mapping->options, "header_name");
+
+	if (token)
+		return psprintf("Authorization: Bearer %s", token);
+	if (username)
+		return psprintf("Authorization: Basic %s",
+						basic_credentials(username, option_text(mapping->options, "password")));
+	if (header_name)
+		return psprintf("%s: %s", header_name, option_text(mapping->options, "header_value"));
+	ereport(
+		ERROR, errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+		errmsg("user mapping for server \"%s\" has no credentials", GetForeignServer(serverid)->servername),
+		errhint("Use ALTER USER MAPPING ... OPTIONS (ADD token '...'), or username and password, or "
+				"header_name and header_value."));
+}
+
+/* 0 for the foreign data wrapper itself, which has no options. */
+static int
+object_of_catalog(Oid catalog)
+{
+	for (int i = 0; i < lengthof(objects); i++)
+	{
+		if (objects[i].catalog == catalog)
+			return objects[i].object;
+	}
+	return 0;
+}
+
+static const OptionRow *
+find_row(const char *name, int object)
+{
+	for (int i = 0; i < lengthof(rows); i++)
+	{
+		if ((rows[i].objects & object) && strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static void
+raise_unknown_option(const char *name, int object)
+{
+	const char *hint = NULL;
+	char *closest = closest_name(name, object);
+
+	for (int i = 0; i < lengthof(objects) && hint == NULL; i++)
+	{
+		if (find_row(name, objects[i].object))
+			hint = psprintf("Option \"%s\" belongs to %s.", name, objects[i].statement);
+	}
+	if (hint == NULL && closest)
+		hint = psprintf("Perhaps you meant the option \"%s\".", closest);
+	if (hint == NULL)
+		hint = valid_names(object);
+	ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
+			errhint("%s", hint));
+}
+
+/* The option whose name is nearest to a wrong one; NULL when none is near. */
+static char *
+closest_name(const char *name, int object)
+{
+	const char *closest = NULL;
+	int length = strlen(name);
+	int best = Min(length / 2, 4) + 1;
+
+	/* varstr_levenshtein raises for what cannot be a name anyway */
+	if (length >= NAMEDATALEN)
+		return NULL;
+	for (int i = 0; i < lengthof(rows); i++)
+	{
+		int distance;
+
+		if (!(rows[i].objects & object))
+			continue;
+		distance = varstr_levenshtein(name, length, rows[i].name, strlen(rows[i].name), 1, 1, 1, true);
+		if (distance < best)
+		{
+			best = distance;
+			closest = rows[i].name;
+		}
+	}
+	return (char *) closest;
+}
+
+static char *
+valid_names(int object)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(rows); i++)
+	{
+		if (rows[i].objects & object)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", rows[i].name);
+	}
+	if (names.len == 0)
+		return "There are no valid options in this context.";
+	return psprintf("Valid options in this context are: %s.", names.data);
+}
+
+/* Check a value, and put it into its field. */
+static void
+read_value(const OptionRow *row, const char *text, WalcuOptions *options)
+{
+	void *field = (char *) options + Max(row->offset, 0);
+
+	if (row->check)
+		row->check(row->name, text);
+	if (row->offset == NOT_RESOLVED)
+		return;
+	switch (row->kind)
+	{
+		case KIND_TEXT:
+			*(char **) field = pstrdup(text);
+			break;
+		case KIND_HOSTS:
+			*(List **) field = option_split_hosts(text);
+			break;
+		case KIND_BOOLEAN:
+			*(bool *) field = option_value_boolean(row->name, text);
+			break;
+		case KIND_INTEGER:
+			*(int *) field = option_value_integer(row->name, text, row->min, row->max);
+			break;
+		case KIND_COST:
+			*(double *) field = option_value_cost(row->name, text);
+			break;
+		case KIND_DURATION:
+			*(int *) field = option_value_duration(row->name, text);
+			break;
+		case KIND_SIZE:
+			*(int64 *) field = option_value_size(row->name, text);
+			break;
+		case KIND_CHOICE:
+			*(int *) field = option_value_choice(row->name, text, row->choices);
+			break;
+	}
+}
+
+/* What options say together. */
+static void
+check_together(int object, List *list)
+{
+	char *endpoint = option_text(list, "endpoint");
+	char *allow_http = option_text(list, "allow_http");
+
+	if (object == ON_SERVER && endpoint && !option_endpoint_is_safe(endpoint) &&
+		!(allow_http && option_value_boolean("allow_http", allow_http)))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("endpoint \"%s\" would send credentials unencrypted", endpoint),
+				errhint("Use https, or add the option allow_http 'true' if the network between is safe."));
+	if (object == ON_MAPPING)
+		check_credentials(list);
+	if (object == ON_COLUMN && option_text(list, "path") && option_text(list, "parameter"))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("options \"path\" and \"parameter\" cannot stand on one column"));
+}
+
+/* One way to tell who one is, whole. */
+static void
+check_credentials(List *list)
+{
+	static const char *const pairs[][2] = {{"username", "password"}, {"header_name", "header_value"}};
+	int ways = option_text(list, "token") ? 1 : 0;
+
+	for (int i = 0; i < lengthof(pairs); i++)
+	{
+		bool first = option_text(list, pairs[i][0]) != NULL;
+		bool second = option_text(list, pairs[i][1]) != NULL;
+
+		if (first != second)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\" needs option \"%s\"", pairs[i][first ? 0 : 1],
+						   pairs[i][first ? 1 : 0]));
+		ways += first;
+	}
+	if (ways > 1)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("user mapping has more than one kind of credentials"),
+				errhint("Give either token, or username and password, or header_name and header_value."));
+	if (strchr(option_text(list, "username") ? option_text(list, "username") : "", ':'))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("invalid value for option \"username\""),
+				errdetail("HTTP Basic authentication allows no colon in a user name."));
+}
+
+static char *
+option_text(List *list, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, list)
+	{
+		DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return defGetString(option);
+	}
+	return NULL;
+}
+
+/* Put what a list says over what is there. */
+static void
+resolve(WalcuOptions *options, List *list)
+{
+	ListCell *lc;
+
+	foreach(lc, list)
+	{
+		DefElem *option = lfirst(lc);
+		const OptionRow *row = find_row(option->defname, ON_SERVER | ON_TABLE);
+
+		if (row)
+			read_value(row, defGetString(option), options);
+	}
+}
+
+static char *
+basic_credentials(const char *username, const char *password)
+{
+	char *plain = psprintf("%s:%s", username, password);
+	char *utf8 = pg_server_to_any(plain, strlen(plain), PG_UTF8);
+
+	return compat_base64(utf8, strlen(utf8));
+}

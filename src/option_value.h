@@ -1,0 +1,31 @@
+/*
+ * option_value.h
+ *	  The values of options: read and checked one at a time.
+ */
+#ifndef WALCU_OPTION_VALUE_H
+#define WALCU_OPTION_VALUE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+extern bool option_value_boolean(const char *name, const char *text);
+extern int option_value_integer(const char *name, const char *text, int min, int max);
+extern double option_value_cost(const char *name, const char *text);
+extern int option_value_duration(const char *name, const char *text);
+extern int64 option_value_size(const char *name, const char *text);
+extern int option_value_choice(const char *name, const char *text, const char *const *choices);
+
+extern void option_check_endpoint(const char *name, const char *text);
+extern void option_check_segment(const char *name, const char *text);
+extern void option_check_absolute_path(const char *name, const char *text);
+extern void option_check_hosts(const char *name, const char *text);
+extern void option_check_path(const char *name, const char *text);
+extern void option_check_parameter(const char *name, const char *text);
+extern void option_check_secret(const char *name, const char *text);
+extern void option_check_header_name(const char *name, const char *text);
+
+extern bool option_endpoint_is_safe(const char *endpoint);
+extern List *option_split_hosts(const char *text);
+
+#endif /* WALCU_OPTION_VALUE_H */
