@@ -1,0 +1,5 @@
+/*
+ * The error that a wrong filter, sort, projection or patch raises. The API answers it as 400 or 422.
+ */
+
+export class QueryError extends Error {}

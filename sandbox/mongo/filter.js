@@ -1,0 +1,72 @@
+/*
+ * Filters: MongoDB's query language, compiled into a test of one document.
+ * Used by the lists and jobs of the CRM, after Mongoose has cast the filter's values.
+ */
+
+import { Query } from 'mingo/query';
+
+import { QueryError } from './errors.js';
+import { context } from './operators.js';
+import { isObject } from './paths.js';
+import { compileRegex } from './regex.js';
+
+const LOGICAL = ['$and', '$or', '$nor'];
+
+/** The test that a document in index form passes when it matches. */
+export function compileFilter(filter) {
+  const query = parse(prepareFilter(filter));
+  return (document) => query.test(document);
+}
+
+function parse(filter) {
+  try {
+    return new Query(filter, { context });
+  } catch (error) {
+    throw new QueryError(error.message);
+  }
+}
+
+const isOperator = (key) => key.startsWith('$');
+const hasOperators = (value) => isObject(value) && Object.keys(value).some(isOperator);
+
+/** mingo builds its own RegExp from $regex and is lenient with $not: both are settled before it sees them. */
+function prepareFilter(filter) {
+  if (!isObject(filter)) throw new QueryError('a filter must be an object');
+  const { $comment, ...conditions } = filter;
+  return mapEntries(conditions, (key, value) => {
+    if (!LOGICAL.includes(key)) return prepareCondition(value);
+    if (!Array.isArray(value) || value.length === 0) throw new QueryError(`${key} must be a nonempty array`);
+    return value.map(prepareFilter);
+  });
+}
+
+function prepareCondition(condition) {
+  if (!hasOperators(condition)) return condition;
+  const { $options, ...operators } = condition;
+  if ($options !== undefined && operators.$regex === undefined) throw new QueryError('$options needs a $regex');
+  return mapEntries(operators, (operator, operand) => {
+    switch (operator) {
+      case '$regex':
+        return compileRegex(operand, $options);
+      case '$not':
+        if (!hasOperators(operand)) throw new QueryError('$not needs a regex or a document of operators');
+        return prepareCondition(operand);
+      case '$elemMatch':
+        return prepareElement(operand);
+      case '$all':
+        return Array.isArray(operand) ? operand.map(prepareCondition) : operand;
+      default:
+        return operand;
+    }
+  });
+}
+
+/** The operand of $elemMatch is a filter, unless it begins with an operator on the element itself. */
+function prepareElement(operand) {
+  const first = isObject(operand) ? Object.keys(operand)[0] : undefined;
+  if (first === undefined) return operand;
+  return isOperator(first) && !LOGICAL.includes(first) ? prepareCondition(operand) : prepareFilter(operand);
+}
+
+const mapEntries = (object, change) =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(key, value)]));
