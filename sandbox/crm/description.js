@@ -1,0 +1,22 @@
+/*
+ * The service's description, api/openapi.json: the text that the service serves, and what it says
+ * of each resource. Everything else that knows the resources learned them here.
+ */
+
+import { readFileSync } from 'node:fs';
+
+export const descriptionText = readFileSync(new URL('../../api/openapi.json', import.meta.url), 'utf8');
+
+const description = JSON.parse(descriptionText);
+
+/** Schema of a document of each resource, by the resource's name in URLs. */
+export const resourceSchemas = new Map(
+  Object.entries(description.paths)
+    .filter(([path]) => /^\/[^/]+$/.test(path))
+    .map(([path, operations]) => [path.slice(1), documentSchema(operations.get)]),
+);
+
+function documentSchema(listOperation) {
+  const { items } = listOperation.responses['200'].content['application/json'].schema;
+  return description.components.schemas[items.$ref.split('/').at(-1)];
+}

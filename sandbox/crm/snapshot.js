@@ -1,0 +1,162 @@
+/*
+ * The documents of one resource at one moment: generated ones, and what was changed since.
+ * Made and changed by collection.js alone; read by cursors, which may go on reading while the
+ * collection moves on to its next snapshot.
+ *
+ * A document is named by its position: generated ones come first, in insertion order, then those
+ * that were added. Orders are arrays of positions, made when asked for and kept with the snapshot.
+ */
+
+import { LRUCache } from 'lru-cache';
+
+import { compareStrings } from '../mongo/order.js';
+import { compileSort } from '../mongo/sort.js';
+import { lowerBound } from './ids.js';
+import { inSlices } from './slices.js';
+
+const CACHED_ORDERS = 8;
+const CACHED_CURSORS = 32;
+
+export class Snapshot {
+  #base;
+  /** Generated documents that were replaced (an entry) or removed (null), by position. */
+  #changed = new Map();
+  /** Added documents; null where one was removed again. */
+  #added = [];
+  #addedPositions = new Map();
+  #orders = new LRUCache({ max: CACHED_ORDERS });
+  cursors = new LRUCache({ max: CACHED_CURSORS });
+
+  constructor(base) {
+    this.#base = base;
+    this.size = base.count;
+  }
+
+  clone() {
+    const copy = new Snapshot(this.#base);
+    copy.#changed = new Map(this.#changed);
+    copy.#added = this.#added.slice();
+    copy.#addedPositions = new Map(this.#addedPositions);
+    copy.size = this.size;
+    return copy;
+  }
+
+  /** The entry at a position, or null where the document was removed. */
+  entry(position) {
+    if (position >= this.#base.count) return this.#added[position - this.#base.count];
+    const changed = this.#changed.get(position);
+    return changed === undefined ? this.#base.entry(position) : changed;
+  }
+
+  find(id) {
+    const position = this.#place(id);
+    return position !== undefined && this.#isPresent(position) ? position : undefined;
+  }
+
+  /** Inserts or replaces. A generated document that was removed returns to its old place. */
+  put(document) {
+    const entry = this.#base.makeEntry(document);
+    const position = this.#place(document._id);
+    if (position === undefined) {
+      this.#addedPositions.set(document._id, this.#base.count + this.#added.length);
+      this.#added.push(entry);
+      this.size++;
+      return;
+    }
+    if (!this.#isPresent(position)) this.size++;
+    this.#set(position, entry);
+  }
+
+  remove(position) {
+    if (position >= this.#base.count) this.#addedPositions.delete(this.idAt(position));
+    this.#set(position, null);
+    this.size--;
+  }
+
+  idAt(position) {
+    return position < this.#base.count ? this.#base.idAt(position) : this.entry(position).document._id;
+  }
+
+  /** All positions in insertion order. */
+  byInsertion() {
+    return this.#kept('insertion', () => {
+      const total = this.#base.count + this.#added.length;
+      return Uint32Array.from({ length: total }, (_, position) => position).filter((position) =>
+        this.#isPresent(position),
+      );
+    });
+  }
+
+  /** All positions ordered by id. */
+  byId() {
+    if (this.#changed.size === 0 && this.#added.length === 0) return this.#base.byId;
+    return this.#kept('id', () => {
+      const idAt = (position) => this.idAt(position);
+      const added = [...this.#addedPositions.values()].sort((a, b) => compareStrings(idAt(a), idAt(b)));
+      return merge(
+        this.#base.byId.filter((position) => this.#isPresent(position)),
+        added,
+        idAt,
+      );
+    });
+  }
+
+  /** Index in byId() of the first document whose id is not below the given one. */
+  indexOfId(id) {
+    return lowerBound(this.byId(), (position) => this.idAt(position), id);
+  }
+
+  /** All positions ordered by a sort; a promise, because a large resource takes its time. */
+  sorted(sort) {
+    return this.#kept(JSON.stringify(sort), () => this.sortPositions(this.byInsertion(), sort));
+  }
+
+  /** Positions in insertion order, put into the order of a sort. */
+  async sortPositions(positions, sort) {
+    const { keyOf, compare } = compileSort(sort);
+    const keys = new Array(positions.length);
+    let next = 0;
+    await inSlices(() => {
+      if (next === positions.length) return false;
+      keys[next] = keyOf(this.entry(positions[next]).indexed);
+      return ++next > 0;
+    });
+    const indexes = Uint32Array.from({ length: positions.length }, (_, index) => index);
+    indexes.sort((a, b) => compare(keys[a], keys[b]) || a - b);
+    return indexes.map((index) => positions[index]);
+  }
+
+  #kept(name, make) {
+    if (!this.#orders.has(name)) this.#orders.set(name, make());
+    return this.#orders.get(name);
+  }
+
+  /** Where the document with this id is, or was. */
+  #place(id) {
+    return this.#addedPositions.get(id) ?? this.#base.find(id);
+  }
+
+  #isPresent(position) {
+    return position < this.#base.count
+      ? this.#changed.get(position) !== null
+      : this.#added[position - this.#base.count] !== null;
+  }
+
+  #set(position, entry) {
+    if (position < this.#base.count) this.#changed.set(position, entry);
+    else this.#added[position - this.#base.count] = entry;
+  }
+}
+
+/** Two lists of positions, each ordered by id, as one. */
+function merge(left, right, idAt) {
+  const merged = new Uint32Array(left.length + right.length);
+  let [fromLeft, fromRight] = [0, 0];
+  for (let to = 0; to < merged.length; to++) {
+    const takeLeft =
+      fromRight === right.length ||
+      (fromLeft < left.length && compareStrings(idAt(left[fromLeft]), idAt(right[fromRight])) < 0);
+    merged[to] = takeLeft ? left[fromLeft++] : right[fromRight++];
+  }
+  return merged;
+}
