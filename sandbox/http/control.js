@@ -1,0 +1,127 @@
+/*
+ * The control surface, /_sandbox/...: what tests ask the sandbox itself. Not part of the service, so
+ * it needs no credentials and leaves no trace in the log.
+ */
+
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+import express from 'express';
+
+import { openCursor } from '../crm/find.js';
+
+const BODY_LIMIT = '512mb';
+const CHUNK_LINES = 64;
+
+export function controlRouter(sandbox) {
+  const router = express.Router({ caseSensitive: true });
+  router.use(express.json({ limit: BODY_LIMIT, type: () => true, strict: false }));
+  logRoutes(router, sandbox);
+  dataRoutes(router, sandbox);
+  settingRoutes(router, sandbox);
+  faultRoutes(router, sandbox);
+  router.use((req, res) => res.status(404).json({ error: `the sandbox has no ${req.method} ${req.originalUrl}` }));
+  router.use(refuse);
+  return router;
+}
+
+function logRoutes(router, { log }) {
+  router.get('/log', (_req, res) => sendLines(res, 'application/json', logLines(log.entries())));
+  router.delete('/log', (_req, res) => {
+    log.clear();
+    res.json({});
+  });
+}
+
+function dataRoutes(router, sandbox) {
+  router.post('/reset', (req, res) => {
+    sandbox.reset(req.body && requireObject(req.body));
+    res.json({});
+  });
+  router.get('/dump/:resource', async (req, res) => {
+    const { cursor, snapshot } = await openCursor(sandbox.collection(req.params.resource), { sort: [['_id', 1]] });
+    const positions = await cursor.positions(0, Infinity);
+    await sendLines(res, 'application/x-ndjson', documentLines(snapshot, positions));
+  });
+  router.post('/documents/:resource', (req, res) => {
+    const collection = sandbox.collection(req.params.resource);
+    const documents = requireDocuments(req.body);
+    for (const document of documents) collection.put(document);
+    res.json({ documents: documents.length });
+  });
+  router.delete('/documents/:resource', (req, res) => {
+    const collection = sandbox.collection(req.params.resource);
+    const documents = collection.size;
+    collection.clear();
+    res.json({ documents });
+  });
+  router.delete('/documents/:resource/:id', (req, res) => {
+    const { resource, id } = req.params;
+    const wasThere = sandbox.collection(resource).remove(id);
+    res.status(wasThere ? 200 : 404).json(wasThere ? { documents: 1 } : { error: `${resource} has no document ${id}` });
+  });
+}
+
+function settingRoutes(router, sandbox) {
+  router.get('/settings', (_req, res) => res.json(sandbox.settings));
+  router.put('/settings', (req, res) => {
+    sandbox.changeSettings(requireObject(req.body));
+    res.json(sandbox.settings);
+  });
+}
+
+function faultRoutes(router, { faults }) {
+  router.get('/faults', (_req, res) => res.json(faults.list()));
+  router.post('/faults', (req, res) => res.json({ ids: faults.add([req.body].flat()) }));
+  router.delete('/faults', (_req, res) => {
+    faults.clear();
+    res.json({});
+  });
+  router.delete('/faults/:id', (req, res) => {
+    const wasThere = faults.remove(Number(req.params.id));
+    res.status(wasThere ? 200 : 404).json(wasThere ? {} : { error: `there is no fault ${req.params.id}` });
+  });
+}
+
+function requireObject(value) {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new RangeError('the body must be a JSON object');
+}
+
+function requireDocuments(value) {
+  if (Array.isArray(value) && value.every((document) => typeof document?._id === 'string')) return value;
+  throw new RangeError('the body must be a JSON array of documents, each with an _id that is a string');
+}
+
+function* logLines(entries) {
+  yield '[';
+  for (const [index, entry] of entries.entries()) yield (index > 0 ? ',\n' : '') + JSON.stringify(entry);
+  yield ']\n';
+}
+
+function* documentLines(snapshot, positions) {
+  for (const position of positions) yield `${JSON.stringify(snapshot.entry(position).document)}\n`;
+}
+
+function sendLines(res, type, lines) {
+  res.type(type);
+  return pipeline(Readable.from(inChunks(lines)), res);
+}
+
+function* inChunks(lines) {
+  let chunk = [];
+  for (const line of lines) {
+    if (chunk.push(line) < CHUNK_LINES) continue;
+    yield chunk.join('');
+    chunk = [];
+  }
+  yield chunk.join('');
+}
+
+/** Wrong input is the caller's to mend, so it is told what was wrong. */
+function refuse(error, _req, res, next) {
+  if (res.headersSent) return next(error);
+  const status = error instanceof RangeError ? 400 : (error.status ?? 500);
+  if (status === 500) console.error(error);
+  return res.status(status).json({ error: error.message });
+}

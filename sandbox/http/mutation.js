@@ -1,0 +1,63 @@
+/*
+ * The fault that changes the data between two requests: documents come and go as if others worked
+ * on the CRM at the same time. Used by faults.js.
+ */
+
+const HEX_DIGITS = 16;
+
+/** Applies the changes, and notes the ids of what was inserted and deleted on the rule. */
+export function mutate({ insert = {}, delete: remove = {}, random }, { sandbox }, rule) {
+  for (const [resource, documents] of Object.entries(insert)) insertInto(sandbox, rule, resource, documents);
+  for (const [resource, ids] of Object.entries(remove)) deleteFrom(sandbox, rule, resource, ids);
+  if (!random) return;
+  rule.random ??= generator(random.seed ?? 1);
+  const collection = sandbox.collection(random.resource);
+  insertInto(sandbox, rule, random.resource, someCopies(collection, random.insert ?? 0, rule.random));
+  deleteFrom(sandbox, rule, random.resource, someIds(collection, random.delete ?? 0, rule.random));
+}
+
+function insertInto(sandbox, rule, resource, documents) {
+  const collection = sandbox.collection(resource);
+  for (const document of documents) collection.put(document);
+  note(rule, 'inserted', resource, documents.map((document) => document._id));
+}
+
+function deleteFrom(sandbox, rule, resource, ids) {
+  const collection = sandbox.collection(resource);
+  note(rule, 'deleted', resource, ids.filter((id) => collection.remove(id)));
+}
+
+function note(rule, kind, resource, ids) {
+  rule[kind] ??= {};
+  rule[kind][resource] = [...(rule[kind][resource] ?? []), ...ids];
+}
+
+/** Copies of existing documents under new ids that fall between the existing ones. */
+function someCopies(collection, count, random) {
+  return someIds(collection, count, random).map((id) => ({ ...collection.get(id), _id: idNear(id, random) }));
+}
+
+/** An ObjectId begins with its time: keeping that keeps the new id in the range of the others. */
+function idNear(id, random) {
+  const digits = Array.from({ length: 24 }, () => Math.floor(random() * HEX_DIGITS).toString(HEX_DIGITS)).join('');
+  return /^[0-9a-f]{24}$/.test(id) ? id.slice(0, 8) + digits.slice(8) : digits;
+}
+
+function someIds(collection, count, random) {
+  const snapshot = collection.snapshot();
+  const positions = snapshot.byInsertion();
+  const chosen = new Set();
+  while (chosen.size < Math.min(count, positions.length)) chosen.add(Math.floor(random() * positions.length));
+  return [...chosen].map((index) => snapshot.idAt(positions[index]));
+}
+
+/** The mulberry32 generator: the same numbers for the same seed everywhere. */
+function generator(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

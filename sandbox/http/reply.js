@@ -1,0 +1,55 @@
+/*
+ * An answer that has been decided and not yet sent. Made by the operations, changed by faults, sent
+ * by delivery.js.
+ */
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Lists longer than this are sent as they are made, instead of being made whole first. */
+const STREAMED_FROM = 1000;
+const CHUNK_DOCUMENTS = 64;
+
+/**
+ * {status, headers, chunks, isWhole, documents, hasMore}: chunks is an iterable of the body's parts,
+ * which is one Buffer when isWhole; documents and hasMore are for the log.
+ */
+export function makeReply(status, headers, body, facts = {}) {
+  return { status, headers, chunks: [Buffer.from(body)], isWhole: true, documents: null, hasMore: null, ...facts };
+}
+
+export const jsonReply = (value, { status = 200, ...facts } = {}) =>
+  makeReply(status, { 'Content-Type': JSON_TYPE }, JSON.stringify(value), facts);
+
+export const errorReply = (status, message) => jsonReply({ error: message }, { status });
+
+/** The values as one JSON array; `count` is their number. */
+export function listReply(values, count, hasMore = null) {
+  const reply = {
+    status: 200,
+    headers: { 'Content-Type': JSON_TYPE, ...hasMoreHeader(hasMore) },
+    chunks: arrayChunks(values),
+    isWhole: false,
+    documents: count,
+    hasMore,
+  };
+  return count > STREAMED_FROM ? reply : whole(reply);
+}
+
+export const hasMoreHeader = (hasMore) => (hasMore === null ? {} : { 'MAPP-has-more': String(hasMore) });
+
+/** The reply with its body made in full. */
+export function whole(reply) {
+  return { ...reply, chunks: [Buffer.concat([...reply.chunks])], isWhole: true };
+}
+
+function* arrayChunks(values) {
+  let text = '[';
+  let count = 0;
+  for (const value of values) {
+    text += (count > 0 ? ',' : '') + JSON.stringify(value);
+    if (++count % CHUNK_DOCUMENTS !== 0) continue;
+    yield Buffer.from(text);
+    text = '';
+  }
+  yield Buffer.from(`${text}]`);
+}
