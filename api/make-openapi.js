@@ -15,8 +15,8 @@ import { buildDocument } from './lib/document.js';
 
 const [descriptionPath] = process.argv.slice(2);
 if (!descriptionPath) {
-	console.error('usage: node make-openapi.js DESCRIPTION.txt > openapi.json');
-	process.exit(2);
+  console.error('usage: node make-openapi.js DESCRIPTION.txt > openapi.json');
+  process.exit(2);
 }
 
 const description = parseDescription(readFileSync(descriptionPath, 'utf8'));

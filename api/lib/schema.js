@@ -13,30 +13,30 @@ const SAMPLE_DATE = '2025-08-08';
 const SAMPLE_KEY = 'additionalProp1';
 
 export function schemaFromExample(example) {
-	if (Array.isArray(example))
-		return { type: 'array', items: schemaFromExample(example[0]) };
-	if (example !== null && typeof example === 'object')
-		return objectSchema(example);
-	return scalarSchema(example);
+  if (Array.isArray(example))
+    return { type: 'array', items: schemaFromExample(example[0]) };
+  if (example !== null && typeof example === 'object')
+    return objectSchema(example);
+  return scalarSchema(example);
 }
 
 function objectSchema(example) {
-	if (Object.keys(example).join() === SAMPLE_KEY)
-		return { type: 'object', additionalProperties: true };
-	return { type: 'object', properties: mapValues(example, schemaFromExample) };
+  if (Object.keys(example).join() === SAMPLE_KEY)
+    return { type: 'object', additionalProperties: true };
+  return { type: 'object', properties: mapValues(example, schemaFromExample) };
 }
 
 function scalarSchema(sample) {
-	if (sample === null)
-		return { description: 'Free form: any JSON value.' };
-	if (sample === SAMPLE_DATE)
-		return { type: 'string', format: 'date-time' };
-	if (typeof sample === 'string' && sample !== SAMPLE_STRING)
-		return { type: 'string', description: `One of several values, such as \`${sample}\`.` };
-	return { type: typeof sample };
+  if (sample === null)
+    return { description: 'Free form: any JSON value.' };
+  if (sample === SAMPLE_DATE)
+    return { type: 'string', format: 'date-time' };
+  if (typeof sample === 'string' && sample !== SAMPLE_STRING)
+    return { type: 'string', description: `One of several values, such as \`${sample}\`.` };
+  return { type: typeof sample };
 }
 
 function mapValues(object, change) {
-	return Object.fromEntries(
-		Object.entries(object).map(([key, value]) => [key, change(value)]));
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [key, change(value)]));
 }
