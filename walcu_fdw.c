@@ -36,7 +36,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->EndForeignScan = scan_end;
 
 	routine->ExplainForeignScan = explain_scan;
-	routine->ImportForeignSchema = walcuImportForeignSchema;
+	routine->ImportForeignSchema = import_schema;
 	PG_RETURN_POINTER(routine);
 }
 

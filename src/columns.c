@@ -1,0 +1,181 @@
+/*
+ * columns.c
+ *	  The columns that a resource's foreign table gets: types, names, paths.
+ *
+ * Called by import.c.  Names are a pure function of the description, so that importing
+ * again gives the same ones.
+ */
+#include "postgres.h"
+
+#include "columns.h"
+
+#include "access/htup_details.h"
+#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+
+/* "_" and eight hexadecimal digits, behind a name that was shortened. */
+#define SUFFIX_SIZE 9
+
+/* SQL types by kind of field. */
+static const struct
+{
+	const char *type;
+	const char *array_type;
+	bool collatable;
+} types[] = {
+	[WALCU_FIELD_STRING] = {"text", "text[]", true},
+	[WALCU_FIELD_NUMBER] = {"numeric", "numeric[]", false},
+	[WALCU_FIELD_BOOLEAN] = {"boolean", "boolean[]", false},
+	[WALCU_FIELD_DATE] = {"timestamptz", "timestamptz[]", false},
+	[WALCU_FIELD_OBJECT] = {"jsonb", "jsonb", false},
+	[WALCU_FIELD_FREE] = {"jsonb", "jsonb", false},
+};
+
+static List *draft_fields(List *columns, List *fields, const char *prefix, int flatten);
+static ColumnDraft *draft(const char *path, const char *parameter, const char *type);
+static bool has_path(List *columns, const char *path);
+static void give_names(List *columns);
+static bool is_top_level(const ColumnDraft *column);
+static char *unique_name(List *columns, const char *wanted, const char *path);
+static bool is_taken(List *columns, const char *name);
+
+/* Columns for a resource, of ColumnDraft, in the order of the description. */
+List *
+columns_of_resource(const WalcuResource *resource, const ColumnRules *rules)
+{
+	List *columns = draft_fields(NIL, resource->fields, "", rules->flatten);
+
+	if (!has_path(columns, "_id"))
+		columns = lcons(draft("_id", NULL, "text"), columns);
+	if (rules->document)
+		columns = lappend(columns, draft(".", NULL, "jsonb"));
+	if (rules->search)
+		columns = lappend(columns, draft(NULL, "search", "text"));
+	if (list_length(columns) > MaxHeapAttributeNumber)
+		ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
+				errmsg("resource \"%s\" would have %d columns", resource->name, list_length(columns)),
+				errdetail("Tables can have at most %d columns.", MaxHeapAttributeNumber),
+				errhint("Lower the option flatten."));
+	give_names(columns);
+	return columns;
+}
+
+/* Append columns for fields, and for the members of objects as deep as flatten says. */
+static List *
+draft_fields(List *columns, List *fields, const char *prefix, int flatten)
+{
+	ListCell *lc;
+
+	foreach(lc, fields)
+	{
+		WalcuField *field = lfirst(lc);
+		char *path = psprintf("%s%s", prefix, field->name);
+		ColumnDraft *column;
+
+		if (field->kind == WALCU_FIELD_OBJECT && flatten > 0)
+		{
+			columns = draft_fields(columns, field->fields, psprintf("%s.", path), flatten - 1);
+			continue;
+		}
+		column = draft(path, NULL, field->array ? types[field->kind].array_type : types[field->kind].type);
+		column->collatable = types[field->kind].collatable;
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
+static ColumnDraft *
+draft(const char *path, const char *parameter, const char *type)
+{
+	ColumnDraft *column = palloc0(sizeof(ColumnDraft));
+
+	column->path = path;
+	column->parameter = parameter;
+	column->type = type;
+	column->collatable = strcmp(type, "text") == 0;
+	column->not_null = path && strcmp(path, "_id") == 0;
+	return column;
+}
+
+static bool
+has_path(List *columns, const char *path)
+{
+	ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		if (strcmp(((ColumnDraft *) lfirst(lc))->path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Members of the document itself keep their names; the others make room. */
+static void
+give_names(List *columns)
+{
+	for (int pass = 0; pass < 2; pass++)
+	{
+		ListCell *lc;
+
+		foreach(lc, columns)
+		{
+			ColumnDraft *column = lfirst(lc);
+			const char *path = column->path ? column->path : column->parameter;
+			char *wanted;
+
+			if (is_top_level(column) != (pass == 0))
+				continue;
+			if (column->parameter)
+				wanted = psprintf("_%s", column->parameter);
+			else if (strcmp(path, ".") == 0)
+				wanted = pstrdup("_document");
+			else
+				wanted = pstrdup(path);
+			for (char *c = wanted; *c; c++)
+			{
+				if (*c == '.')
+					*c = '_';
+			}
+			column->name = unique_name(columns, wanted, path);
+		}
+	}
+}
+
+static bool
+is_top_level(const ColumnDraft *column)
+{
+	return column->path && strchr(column->path, '.') == NULL;
+}
+
+/* The wanted name; or, where that is too long or taken, its start and a hash of the path. */
+static char *
+unique_name(List *columns, const char *wanted, const char *path)
+{
+	uint32 hash = hash_bytes((const unsigned char *) path, strlen(path));
+	char *name = pstrdup(wanted);
+
+	while (strlen(name) >= NAMEDATALEN || is_taken(columns, name))
+	{
+		int start = pg_mbcliplen(wanted, strlen(wanted), NAMEDATALEN - 1 - SUFFIX_SIZE);
+
+		name = psprintf("%.*s_%08x", start, wanted, hash++);
+	}
+	return name;
+}
+
+static bool
+is_taken(List *columns, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		const char *other = ((ColumnDraft *) lfirst(lc))->name;
+
+		if (other && strcmp(other, name) == 0)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,40 @@
+/*
+ * openapi.h
+ *	  The service's OpenAPI document as resources and typed fields.
+ */
+#ifndef WALCU_OPENAPI_H
+#define WALCU_OPENAPI_H
+
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+typedef enum WalcuFieldKind
+{
+	WALCU_FIELD_STRING,
+	WALCU_FIELD_NUMBER,
+	WALCU_FIELD_BOOLEAN,
+	WALCU_FIELD_DATE,
+	WALCU_FIELD_OBJECT, /* with known members */
+	WALCU_FIELD_FREE    /* anything else */
+} WalcuFieldKind;
+
+typedef struct WalcuField
+{
+	char *name;
+	WalcuFieldKind kind;
+	bool array;   /* of that kind; only of scalar ones */
+	List *fields; /* of WalcuField: the members of an object */
+} WalcuField;
+
+typedef struct WalcuResource
+{
+	char *name;   /* as in the path /name */
+	List *fields; /* of WalcuField */
+} WalcuResource;
+
+extern List *openapi_resources(const char *text, size_t length);
+extern StringInfo openapi_bundled(void);
+
+#endif /* WALCU_OPENAPI_H */
