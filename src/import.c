@@ -204,14 +204,16 @@ create_table(const WalcuResource *resource, const char *server, const ColumnRule
 	{
 		ColumnDraft *column = lfirst(lc);
 
-		appendStringInfo(&command, "%s\n  %s %s%s%s", lc == list_head(columns) ? "" : ",",
-						 quote_identifier(column->name), column->type,
-						 column->collatable && rules->collate ? " COLLATE \"C\"" : "",
-						 column->not_null ? " NOT NULL" : "");
+		appendStringInfo(&command, "%s\n  %s %s", lc == list_head(columns) ? "" : ",",
+						 quote_identifier(column->name), column->type);
 		if (column->parameter)
 			appendStringInfo(&command, " OPTIONS (parameter %s)", quote_literal_cstr(column->parameter));
 		else if (strcmp(column->path, column->name) != 0)
 			appendStringInfo(&command, " OPTIONS (path %s)", quote_literal_cstr(column->path));
+		if (column->collatable && rules->collate)
+			appendStringInfoString(&command, " COLLATE \"C\"");
+		if (column->not_null)
+			appendStringInfoString(&command, " NOT NULL");
 	}
 	appendStringInfo(&command, "\n) SERVER %s OPTIONS (resource %s)", quote_identifier(server),
 					 quote_literal_cstr(resource->name));
