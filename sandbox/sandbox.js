@@ -1,17 +1,20 @@
 /*
- * The whole sandbox: data, settings, log and faults, and how they are put back to the start.
+ * The whole sandbox: data, settings, jobs, log and faults, and how they are put back to the start.
  * Made by server.js; the listeners work on it.
  */
 
+import { isDeepStrictEqual } from 'node:util';
+
 import { Collection } from './crm/collection.js';
 import { resourceSchemas } from './crm/description.js';
+import { Jobs } from './crm/jobs.js';
 import { ResourceSchema } from './crm/schema.js';
 import { RequestLog } from './http/log.js';
 import { FaultRules } from './http/rules.js';
 import { makeSettings } from './http/settings.js';
 
 export class Sandbox {
-  #initialSettings;
+  #initial;
   #createDataset;
   #schemas = new Map([...resourceSchemas].map(([resource, schema]) => [resource, new ResourceSchema(resource, schema)]));
   #data;
@@ -21,18 +24,21 @@ export class Sandbox {
     this.dealerId = dealerId;
     this.log = new RequestLog();
     this.faults = new FaultRules();
+    this.jobs = new Jobs();
     this.#createDataset = createDataset;
-    this.#initialSettings = makeSettings(settings);
-    this.reset(data);
+    this.#initial = { data, settings: makeSettings(settings) };
+    this.reset();
   }
 
-  /** Everything as at the start; with other data when they are given. Throws a RangeError where those are wrong. */
-  reset(data) {
-    if (data) this.#generate({ ...this.#data, ...data });
-    else for (const collection of this.collections.values()) collection.restore();
-    this.settings = this.#initialSettings;
+  /** Everything as at the start, but for what the data are told to be: {seed, scale, counts}. */
+  reset(changes) {
+    const data = { ...this.#initial.data, ...changes };
+    if (isDeepStrictEqual(data, this.#data)) for (const collection of this.collections.values()) collection.restore();
+    else this.#generate(data);
+    this.settings = this.#initial.settings;
     this.log.clear();
     this.faults.clear();
+    this.jobs.clear();
   }
 
   changeSettings(changes) {

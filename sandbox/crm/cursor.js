@@ -6,39 +6,48 @@
 import { inSlices } from './slices.js';
 
 export class Cursor {
+  #findCandidates;
   #candidates;
   #test;
   #matches = [];
   #next = 0;
 
   /**
-   * candidates: {length, at(index)} gives the positions to look at, in the order of the answer.
-   * test: whether the document at a position matches; null when every candidate does.
+   * findCandidates() gives, or promises, the positions to look at in the order of the answer, as
+   * {length, at(index)}; it is called when the first match is wanted.
+   * test(position) says whether the document there matches; null when every candidate does.
    */
-  constructor(candidates, test) {
-    this.#candidates = candidates;
+  constructor(findCandidates, test) {
+    this.#findCandidates = findCandidates;
     this.#test = test;
   }
 
   /** Positions of the matches from `skip` on, at most `count`. */
   async positions(skip, count) {
-    if (!this.#test) return range(this.#candidates, skip, count);
-    await this.#find(skip + count);
+    const candidates = await this.#open();
+    if (!this.#test) return range(candidates, skip, count);
+    await this.#find(candidates, skip + count);
     return this.#matches.slice(skip, skip + count);
   }
 
   /** Number of matches; looks at every candidate. */
   async count() {
-    if (!this.#test) return this.#candidates.length;
-    await this.#find(Infinity);
+    const candidates = await this.#open();
+    if (!this.#test) return candidates.length;
+    await this.#find(candidates, Infinity);
     return this.#matches.length;
   }
 
+  #open() {
+    this.#candidates ??= this.#findCandidates();
+    return this.#candidates;
+  }
+
   /** Several callers may look for more at the same time: each step is one candidate. */
-  #find(count) {
+  #find(candidates, count) {
     return inSlices(() => {
-      if (this.#matches.length >= count || this.#next >= this.#candidates.length) return false;
-      const position = this.#candidates.at(this.#next++);
+      if (this.#matches.length >= count || this.#next >= candidates.length) return false;
+      const position = candidates.at(this.#next++);
       if (this.#test(position)) this.#matches.push(position);
       return true;
     });

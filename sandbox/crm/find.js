@@ -15,7 +15,7 @@ import { compileSearch } from './search.js';
  * query: {filter, search, sort, strictQuery}, each of which may be missing. Throws a QueryError where
  * the filter is wrong.
  */
-export async function openCursor(collection, query) {
+export function openCursor(collection, query) {
   const { filter = {}, search, sort = [], strictQuery = false } = query;
   const snapshot = collection.snapshot();
   const { conditions, text, key } = compileSearch(search);
@@ -25,7 +25,7 @@ export async function openCursor(collection, query) {
 
   const asked = conditions ? { $and: [filter, conditions] } : filter;
   const cast = collection.schema.castFilter(asked, { strictQuery });
-  const cursor = new Cursor(await candidates(snapshot, cast, sort), documentTest(snapshot, cast, text));
+  const cursor = new Cursor(() => candidates(snapshot, cast, sort), documentTest(snapshot, cast, text));
   snapshot.cursors.set(name, cursor);
   return { cursor, snapshot };
 }

@@ -4,6 +4,8 @@
  * Used by lists and jobs (filters), by writes (documents) and by collections (the index form).
  */
 
+import { isDeepStrictEqual } from 'node:util';
+
 import mongoose from 'mongoose';
 
 import { QueryError } from '../mongo/errors.js';
@@ -44,24 +46,33 @@ export class ResourceSchema {
     }
   }
 
-  /** The document that Mongoose would store for a body: fields cast, unknown ones dropped. */
-  castDocument(body) {
+  /**
+   * The document that Mongoose would store for a body: fields cast, unknown ones dropped. A value of
+   * the wrong type is refused, unless the document has that very value in that place already.
+   */
+  castDocument(body, previous = {}) {
     if (!isObject(body)) throw new QueryError('the body must be an object');
     const document = new this.model(body);
     const error = document.validateSync();
-    if (error) throw new QueryError(error.message);
-    return JSON.parse(JSON.stringify(document.toObject()));
+    const cast = JSON.parse(JSON.stringify(document.toObject()));
+    for (const path of Object.keys(error?.errors ?? {})) {
+      if (!restore(path.split('.'), cast, body, previous)) throw new QueryError(error.message);
+    }
+    return cast;
   }
 
-  /** The value as the schema casts it at a path; undefined where the schema has no such path. */
-  castAt(segments, value) {
+  /**
+   * The value as the schema casts it at a path of the previous document; undefined where the schema
+   * has no such path.
+   */
+  castAt(segments, value, previous) {
     const wrapped = segments.reduceRight(
-      (inner, segment) => (/^\d+$/.test(segment) ? [inner] : { [segment]: inner }),
+      (inner, segment) => (/^(\d+|-)$/.test(segment) ? [inner] : { [segment]: inner }),
       value,
     );
     return segments.reduce(
       (outer, segment) => (Array.isArray(outer) ? outer[0] : outer?.[segment]),
-      this.castDocument(wrapped),
+      this.castDocument(wrapped, previous),
     );
   }
 
@@ -126,6 +137,16 @@ function toDate(value) {
   if (typeof value !== 'string' || !ISO_DATE.test(value)) return value;
   const date = new Date(value);
   return Number.isNaN(date.getTime()) ? value : date;
+}
+
+/** Puts back what casting lost at the path, if the previous document has the same; says whether. */
+function restore([segment, ...rest], cast, body, previous) {
+  if (rest.length > 0 && cast[segment] !== undefined) {
+    return restore(rest, cast[segment], body[segment], previous?.[segment]);
+  }
+  if (!isDeepStrictEqual(body[segment], previous?.[segment])) return false;
+  cast[segment] = body[segment];
+  return true;
 }
 
 /** Mongoose's own arrays and subdocuments as plain values. */

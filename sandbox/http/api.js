@@ -7,25 +7,34 @@ import express from 'express';
 import { exchange } from './exchange.js';
 import { HttpError } from './errors.js';
 import * as operations from './operations.js';
+import * as writes from './writes.js';
 
-const ROUTES = [
+const DOCUMENTS = '/dealers/:dealer_id/:resource';
+const DOCUMENT = `${DOCUMENTS}/:id`;
+
+/** Method, path, kind in the log, operation. The first that fits counts. */
+const API_ROUTES = [
   ['get', '/.well-known/service-desc', 'description', operations.describe],
-  ['get', '/dealers/:dealer_id/:resource', 'list', operations.listDocuments],
-  ['get', '/dealers/:dealer_id/:resource/:id', 'get', operations.getDocument],
+  ['get', '/dealers/:dealer_id/deferredrequests/:job_id', 'job', operations.pollJob],
+  ['get', `${DOCUMENTS}/all`, 'all', operations.startJob],
+  ['get', DOCUMENTS, 'list', operations.listDocuments],
+  ['post', DOCUMENTS, 'create', writes.createDocument],
+  ['get', DOCUMENT, 'get', operations.getDocument],
+  ['patch', DOCUMENT, 'patch', writes.patchDocument],
+  ['put', DOCUMENT, 'replace', writes.replaceDocument],
+  ['delete', DOCUMENT, 'delete', writes.deleteDocument],
 ];
 
-export function apiRouter(sandbox) {
-  const router = express.Router({ caseSensitive: true });
-  for (const [method, path, kind, handle] of ROUTES) router[method](path, exchange(sandbox, 'api', kind, handle));
-  router.use(exchange(sandbox, 'api', 'other', operations.notFound));
-  router.use(malformedRequest(sandbox, 'api'));
-  return router;
-}
+const RESULTS_ROUTES = [['get', '/services/s3/dealers/:dealer_id/:job_id', 'results', operations.sendResults]];
 
-export function resultsRouter(sandbox) {
+export const apiRouter = (sandbox) => makeRouter(sandbox, 'api', API_ROUTES);
+export const resultsRouter = (sandbox) => makeRouter(sandbox, 'results', RESULTS_ROUTES);
+
+function makeRouter(sandbox, listener, routes) {
   const router = express.Router({ caseSensitive: true });
-  router.use(exchange(sandbox, 'results', 'other', operations.notFound));
-  router.use(malformedRequest(sandbox, 'results'));
+  for (const [method, path, kind, handle] of routes) router[method](path, exchange(sandbox, listener, kind, handle));
+  router.use(exchange(sandbox, listener, 'other', operations.notFound));
+  router.use(malformedRequest(sandbox, listener));
   return router;
 }
 

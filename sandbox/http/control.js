@@ -9,9 +9,17 @@ import { pipeline } from 'node:stream/promises';
 import express from 'express';
 
 import { openCursor } from '../crm/find.js';
+import { byResource, checkFields, documentCheck, integer, listOf, MAX_DOCUMENTS, optional } from './checks.js';
 
 const BODY_LIMIT = '512mb';
 const CHUNK_LINES = 64;
+
+const DATA_FIELDS = {
+  seed: optional(integer(0)),
+  scale: optional(integer(1, MAX_DOCUMENTS)),
+  counts: optional(byResource(integer(0, MAX_DOCUMENTS))),
+};
+const DOCUMENTS_FIELDS = { documents: listOf(documentCheck) };
 
 export function controlRouter(sandbox) {
   const router = express.Router({ caseSensitive: true });
@@ -35,17 +43,19 @@ function logRoutes(router, { log }) {
 
 function dataRoutes(router, sandbox) {
   router.post('/reset', (req, res) => {
-    sandbox.reset(req.body && requireObject(req.body));
+    if (req.body) checkFields('the data', req.body, DATA_FIELDS);
+    sandbox.reset(req.body);
     res.json({});
   });
   router.get('/dump/:resource', async (req, res) => {
-    const { cursor, snapshot } = await openCursor(sandbox.collection(req.params.resource), { sort: [['_id', 1]] });
+    const { cursor, snapshot } = openCursor(sandbox.collection(req.params.resource), { sort: [['_id', 1]] });
     const positions = await cursor.positions(0, Infinity);
     await sendLines(res, 'application/x-ndjson', documentLines(snapshot, positions));
   });
   router.post('/documents/:resource', (req, res) => {
     const collection = sandbox.collection(req.params.resource);
-    const documents = requireDocuments(req.body);
+    const documents = req.body;
+    checkFields('the body', { documents }, DOCUMENTS_FIELDS);
     for (const document of documents) collection.put(document);
     res.json({ documents: documents.length });
   });
@@ -65,7 +75,7 @@ function dataRoutes(router, sandbox) {
 function settingRoutes(router, sandbox) {
   router.get('/settings', (_req, res) => res.json(sandbox.settings));
   router.put('/settings', (req, res) => {
-    sandbox.changeSettings(requireObject(req.body));
+    sandbox.changeSettings(req.body);
     res.json(sandbox.settings);
   });
 }
@@ -81,16 +91,6 @@ function faultRoutes(router, { faults }) {
     const wasThere = faults.remove(Number(req.params.id));
     res.status(wasThere ? 200 : 404).json(wasThere ? {} : { error: `there is no fault ${req.params.id}` });
   });
-}
-
-function requireObject(value) {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw new RangeError('the body must be a JSON object');
-}
-
-function requireDocuments(value) {
-  if (Array.isArray(value) && value.every((document) => typeof document?._id === 'string')) return value;
-  throw new RangeError('the body must be a JSON array of documents, each with an _id that is a string');
 }
 
 function* logLines(entries) {

@@ -3,7 +3,7 @@
  */
 
 import { pipeline } from 'node:stream/promises';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 import { whole } from './reply.js';
 
@@ -22,9 +22,11 @@ export async function deliver(call, reply) {
 }
 
 /** The body, with the last part held back until the log entry is complete. */
-async function* parts(call, { chunks, pace }) {
+async function* parts(call, { chunks, pace, isWhole }) {
   let held = Buffer.alloc(0);
   for (const chunk of chunks) {
+    // A long stream to a fast client would let no other request in.
+    if (!isWhole) await setImmediate();
     for (const part of pace ? pieces(chunk, pace.bytes) : [chunk]) {
       if (pace) await setTimeout(pace.ms);
       if (held.length > 0) yield held;

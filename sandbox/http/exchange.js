@@ -42,8 +42,9 @@ class Call {
   #isCutOff = false;
 
   constructor(sandbox, listener, kind, req, res) {
-    const { resource, id, dealer_id } = req.params;
-    Object.assign(this, { sandbox, req, res, id, dealerId: dealer_id, kind, problem: null, body: '' });
+    const { id, dealer_id: dealerId, job_id: jobId } = req.params;
+    const resource = req.params.resource ?? sandbox.jobs.get(jobId)?.resource;
+    Object.assign(this, { sandbox, req, res, kind, id, dealerId, jobId, problem: null, body: '' });
     this.credentials = parseCredentials(sandbox.settings.auth);
     this.collection = sandbox.collections.get(resource);
     this.pageCap = sandbox.settings.page_cap;

@@ -13,24 +13,17 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 
-import { mutate } from './mutation.js';
+import { byResource, documentCheck, flag, fraction, header, integer, listOf, object, oneOf, optional, text } from './checks.js';
+import { mutate, randomChange } from './mutation.js';
 import { errorReply, makeReply, whole } from './reply.js';
 
-const ALTERABLE_PARAMETERS = ['q', 'search', 'sort', 'project', 'skip', 'limit', 'group_by'];
+const IGNORABLE = ['q', 'search', 'sort', 'project', 'skip', 'limit', 'group_by'];
 
-const is = (type) => (value) => typeof value === type;
-const isCount = (value) => Number.isInteger(value) && value >= 0;
-const isAtLeast1 = (value) => Number.isInteger(value) && value >= 1;
-const isStatus = (value) => Number.isInteger(value) && value >= 200 && value <= 599;
-const isFraction = (value) => typeof value === 'number' && value >= 0 && value <= 1;
-const isOneOf = (...values) => (value) => values.includes(value);
-const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isTrue = (value) => value === true;
-const optional = (test) => Object.assign((value) => test(value), { optional: true });
+const status = integer(200, 599);
 
 export const FAULTS = {
   latency: {
-    fields: { ms: isCount },
+    fields: { ms: integer(0) },
     // As in life, the request is handled even when the client does not wait for it.
     before: ({ ms }) => setTimeout(ms),
   },
@@ -42,69 +35,72 @@ export const FAULTS = {
     },
   },
   close: {
-    fields: { when: isOneOf('before', 'during', 'after') },
+    fields: { when: oneOf('before', 'during', 'after') },
     before: closeBefore,
     alter: ({ when }, reply) => ({ ...(when === 'during' ? whole(reply) : reply), closes: when }),
   },
   status: {
     fields: {
-      status: isStatus,
-      error: optional(is('string')),
-      retry_after: optional((value) => isCount(value) || typeof value === 'string'),
-      body: optional(is('string')),
+      status,
+      error: optional(text),
+      retry_after: optional(header),
+      body: optional(text),
     },
     instead: statusReply,
   },
   redirect: {
-    fields: { location: is('string'), status: optional(isStatus) },
-    instead: ({ location, status = 302 }) => makeReply(status, { Location: location }, ''),
+    fields: { location: text, status: optional(status) },
+    instead: (fault) => makeReply(fault.status ?? 302, { Location: fault.location }, ''),
   },
   reply: {
     fields: {
-      status: optional(isStatus),
-      headers: optional(isObject),
-      body: optional(is('string')),
-      body_base64: optional(is('string')),
+      status: optional(status),
+      headers: optional(object),
+      body: optional(text),
+      body_base64: optional(text),
     },
-    instead: ({ status = 200, headers = {}, body = '', body_base64 }) =>
-      makeReply(status, headers, body_base64 === undefined ? body : Buffer.from(body_base64, 'base64')),
+    instead: cannedReply,
   },
   ignore: {
-    fields: Object.fromEntries(ALTERABLE_PARAMETERS.map((name) => [name, optional(isTrue)])),
+    fields: Object.fromEntries(IGNORABLE.map((name) => [name, optional(flag)])),
     request: ignoreParameters,
   },
   page_cap: {
-    fields: { value: isAtLeast1 },
+    fields: { value: integer(1) },
     request: ({ value }, call) => {
       call.pageCap = value;
     },
   },
   truncate: {
-    fields: { at: optional(isFraction) },
+    fields: { at: optional(fraction) },
     alter: ({ at = 0.5 }, reply) => withBody(reply, (body) => body.subarray(0, Math.floor(body.length * at))),
   },
   invalid_json: {
-    fields: { text: optional(is('string')) },
-    alter: ({ text }, reply) =>
-      withBody(reply, (body) => Buffer.from(text ?? body.toString().replace(/.$/s, '}'))),
+    fields: { text: optional(text) },
+    alter: (fault, reply) =>
+      withBody(reply, (body) => Buffer.from(fault.text ?? body.toString().replace(/.$/s, '}'))),
   },
   content_type: {
-    fields: { value: is('string') },
+    fields: { value: text },
     alter: ({ value }, reply) => withHeader(reply, 'Content-Type', value),
   },
   has_more: {
-    fields: { value: isOneOf('missing', 'true', 'false') },
+    fields: { value: oneOf('missing', 'true', 'false') },
     alter: ({ value }, reply) => ({
       ...withHeader(reply, 'MAPP-has-more', value === 'missing' ? undefined : value),
       hasMore: value === 'missing' ? null : value === 'true',
     }),
   },
   slow: {
-    fields: { bytes: isAtLeast1, ms: isCount },
+    fields: { bytes: integer(1), ms: integer(0) },
     alter: ({ bytes, ms }, reply) => ({ ...reply, pace: { bytes, ms } }),
   },
   mutate: {
-    fields: { insert: optional(isObject), delete: optional(isObject), random: optional(isObject) },
+    fields: {
+      insert: optional(byResource(listOf(documentCheck))),
+      delete: optional(byResource(listOf(text))),
+      random: optional(randomChange),
+    },
     after: mutate,
   },
 };
@@ -115,10 +111,15 @@ function closeBefore({ when }, call) {
   return 'stop';
 }
 
-function statusReply({ status, error, retry_after, body }) {
-  const reply = errorReply(status, error ?? `the sandbox was told to answer ${status}`);
-  const answered = body === undefined ? reply : withBody(reply, () => Buffer.from(body));
-  return retry_after === undefined ? answered : withHeader(answered, 'Retry-After', String(retry_after));
+function statusReply(fault) {
+  const reply = errorReply(fault.status, fault.error ?? `the sandbox was told to answer ${fault.status}`);
+  const answer = fault.body === undefined ? reply : withBody(reply, () => Buffer.from(fault.body));
+  return fault.retry_after === undefined ? answer : withHeader(answer, 'Retry-After', String(fault.retry_after));
+}
+
+function cannedReply(fault) {
+  const body = fault.body_base64 === undefined ? (fault.body ?? '') : Buffer.from(fault.body_base64, 'base64');
+  return makeReply(fault.status ?? 200, fault.headers ?? {}, body);
 }
 
 /** Without `limit` there is no cap either: everything that matches is sent. */

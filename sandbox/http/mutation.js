@@ -3,7 +3,21 @@
  * on the CRM at the same time. Used by faults.js.
  */
 
+import { checkFields, integer, optional, parsedBy, resource } from './checks.js';
+
 const HEX_DIGITS = 16;
+
+const RANDOM_FIELDS = {
+  resource,
+  insert: optional(integer(0)),
+  delete: optional(integer(0)),
+  seed: optional(integer(0)),
+};
+
+export const randomChange = parsedBy(
+  (value) => checkFields('random', value, RANDOM_FIELDS),
+  '{resource, insert, delete, seed}',
+);
 
 /** Applies the changes, and notes the ids of what was inserted and deleted on the rule. */
 export function mutate({ insert = {}, delete: remove = {}, random }, { sandbox }, rule) {

@@ -4,6 +4,7 @@
 
 import { descriptionText } from '../crm/description.js';
 import { openCursor } from '../crm/find.js';
+import { groupDocuments } from '../crm/group.js';
 import { compileProjection } from '../mongo/projection.js';
 import { HttpError } from './errors.js';
 import { listParameters } from './parameters.js';
@@ -31,18 +32,59 @@ export function documentOf(call) {
 export const getDocument = (_sandbox, call) => jsonReply([documentOf(call)], { documents: 1 });
 
 export async function listDocuments({ settings }, call) {
-  const collection = collectionOf(call);
-  const { skip, limit, project, ...query } = listParameters(call.parameters, settings);
+  const { skip, limit, ...wanted } = listParameters(call.parameters, settings);
   const cap = limit === 0 ? call.pageCap : Math.min(limit, call.pageCap);
-  const send = project ? compileProjection(project) : (document) => document;
-
-  const { cursor, snapshot } = await openCursor(collection, { ...query, strictQuery: settings.strict_query });
-  const positions = await cursor.positions(skip, cap + 1);
-  const hasMore = positions.length > cap;
-  if (hasMore) positions.pop();
-  return listReply(documentsAt(snapshot, positions, send), positions.length, hasMore);
+  if (wanted.groupBy) return listGroups(call, settings, wanted, { skip, cap });
+  const { snapshot, cursor, send } = openQuery(call, settings, wanted);
+  return page(await cursor.positions(skip, cap + 1), cap, (position) => send(snapshot.entry(position).document));
 }
 
-export function* documentsAt(snapshot, positions, send) {
-  for (const position of positions) yield send(snapshot.entry(position).document);
+/** The sort is one of groups, not of documents. */
+async function listGroups(call, settings, { groupBy, sort, ...wanted }, { skip, cap }) {
+  const { snapshot, cursor } = openQuery(call, settings, wanted);
+  const groups = await groupDocuments(snapshot, await cursor.positions(0, Infinity), groupBy, sort);
+  return page(groups.slice(skip, skip + cap + 1), cap, (group) => group);
+}
+
+/** One item more than the page holds was looked for: it tells whether there are more. */
+function page(items, cap, send) {
+  const hasMore = items.length > cap;
+  if (hasMore) items.pop();
+  return listReply(mapped(items, send), items.length, hasMore);
+}
+
+export function startJob(sandbox, call) {
+  const { settings, resultsEndpoint, dealerId } = sandbox;
+  const results = openQuery(call, settings, listParameters(call.parameters, settings));
+  const job = sandbox.jobs.start(call.collection.resource, results, {
+    polls: settings.job_polls,
+    outcome: settings.job_outcome,
+    resultsUrl: (id) => `${resultsEndpoint}/services/s3/dealers/${dealerId}/${id}`,
+  });
+  const job_url = `${sandbox.endpoint}/dealers/${dealerId}/deferredrequests/${job.id}`;
+  return jsonReply([{ _id: job.id, dealer_id: dealerId, status: 'queued', job_url }]);
+}
+
+export function pollJob({ jobs, dealerId }, { jobId }) {
+  const state = jobs.poll(jobId);
+  if (!state) throw new HttpError(404, `There is no deferred request ${jobId}`);
+  return jsonReply([{ _id: jobId, dealer_id: dealerId, ...state }]);
+}
+
+export async function sendResults({ jobs }, { jobId }) {
+  const job = jobs.results(jobId);
+  if (!job) throw new HttpError(404, `There are no results ${jobId}`);
+  const { snapshot, cursor, send, found } = job;
+  const positions = await cursor.positions(0, found);
+  return listReply(mapped(positions, (position) => send(snapshot.entry(position).document)), found);
+}
+
+function openQuery(call, settings, { project, ...query }) {
+  const collection = collectionOf(call);
+  const send = project ? compileProjection(project) : (document) => document;
+  return { ...openCursor(collection, { ...query, strictQuery: settings.strict_query }), send };
+}
+
+function* mapped(items, change) {
+  for (const item of items) yield change(item);
 }

@@ -3,11 +3,23 @@
  * control surface, asked by exchange.js for every request.
  */
 
+import { byName, checkFields, integer, object, oneOf, optional, pattern, text } from './checks.js';
 import { FAULTS } from './faults.js';
 
-const RULE_KEYS = ['match', 'skip', 'times', 'fault'];
-const TEXT_MATCHES = ['method', 'resource', 'kind'];
-const MATCH_KEYS = [...TEXT_MATCHES, 'path', 'query'];
+const RULE_FIELDS = {
+  match: optional(object),
+  skip: optional(integer(0)),
+  times: optional({ expected: 'null or an integer of at least 1', accepts: (value) => value === null || integer(1).accepts(value) }),
+  fault: object,
+};
+
+const MATCH_FIELDS = {
+  method: optional(text),
+  resource: optional(text),
+  kind: optional(text),
+  path: optional(pattern),
+  query: optional(byName(pattern)),
+};
 
 export class FaultRules {
   #rules = new Map();
@@ -57,44 +69,9 @@ function makeMatcher({ path, query = {}, ...texts }) {
 }
 
 function checkRule(rule) {
-  checkKeys('a rule', rule, RULE_KEYS);
-  const { match = {}, skip = 0, times = null, fault } = rule;
-  checkKeys('match', match, MATCH_KEYS);
-  for (const name of TEXT_MATCHES) {
-    if (match[name] !== undefined && typeof match[name] !== 'string') throw new RangeError(`match.${name} must be text`);
-  }
-  if (match.path !== undefined) checkPattern('match.path', match.path);
-  checkKeys('match.query', match.query ?? {}, null);
-  for (const [name, pattern] of Object.entries(match.query ?? {})) checkPattern(`match.query.${name}`, pattern);
-  if (!Number.isInteger(skip) || skip < 0) throw new RangeError('skip must be a non-negative integer');
-  if (times !== null && (!Number.isInteger(times) || times < 1)) throw new RangeError('times must be null or at least 1');
-  checkFault(fault);
-}
-
-function checkFault(fault) {
-  const type = fault?.type;
-  if (typeof type !== 'string' || !Object.hasOwn(FAULTS, type)) {
-    throw new RangeError(`fault.type must be one of ${Object.keys(FAULTS).join(', ')}, not ${JSON.stringify(type)}`);
-  }
-  const { fields } = FAULTS[type];
-  checkKeys(`the fault ${type}`, fault, ['type', ...Object.keys(fields)]);
-  for (const [name, test] of Object.entries(fields)) {
-    if (fault[name] === undefined && test.optional) continue;
-    if (!test(fault[name])) throw new RangeError(`the fault ${type} needs another ${name} than ${JSON.stringify(fault[name])}`);
-  }
-}
-
-function checkKeys(what, value, known) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new RangeError(`${what} must be an object`);
-  const strange = known && Object.keys(value).find((key) => !known.includes(key));
-  if (strange) throw new RangeError(`${what} has no ${strange}: it has ${known.join(', ')}`);
-}
-
-function checkPattern(what, pattern) {
-  try {
-    if (typeof pattern === 'string') return new RegExp(pattern);
-  } catch {
-    // Said below, as for what is not text at all.
-  }
-  throw new RangeError(`${what} must be a regular expression`);
+  checkFields('a rule', rule, RULE_FIELDS);
+  checkFields('match', rule.match ?? {}, MATCH_FIELDS);
+  const { type, ...fields } = rule.fault;
+  checkFields('the fault', { type }, { type: oneOf(...Object.keys(FAULTS)) });
+  checkFields(`the fault ${type}`, fields, FAULTS[type].fields);
 }

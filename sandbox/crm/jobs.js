@@ -1,0 +1,55 @@
+/*
+ * Background jobs: a query that is answered later, as one stream on the results host.
+ * Made by GET /R/all, asked for by GET /deferredrequests/{id}.
+ */
+
+import { LRUCache } from 'lru-cache';
+import mongoose from 'mongoose';
+
+/** A job holds on to the data as they were: old ones are forgotten. */
+const KEPT = 1000;
+
+/** States that a job ends in. A vanished one is no longer known. */
+const OUTCOMES = {
+  finished: (job) => ({ found_documents: job.found, results_url: job.resultsUrl }),
+  failed: ({ error = 'the sandbox was told to let this job fail' }) => ({ error }),
+};
+
+export class Jobs {
+  #jobs = new LRUCache({ max: KEPT });
+
+  /** results: {snapshot, cursor, send}; polls: how often the job is still being processed when asked. */
+  start(resource, results, { polls, outcome, resultsUrl }) {
+    const id = new mongoose.Types.ObjectId().toHexString();
+    const job = { id, resource, ...results, polls, outcome, resultsUrl: resultsUrl(id), found: undefined };
+    this.#jobs.set(id, job);
+    results.cursor.count().then(
+      (found) => Object.assign(job, { found }),
+      (error) => Object.assign(job, { found: 0, outcome: 'failed', error: error.message }),
+    );
+    return job;
+  }
+
+  get(id) {
+    return this.#jobs.get(id);
+  }
+
+  /** The job's state, as asking for it shows it; undefined when it has vanished or never was. */
+  poll(id) {
+    const job = this.#jobs.get(id);
+    if (!job) return undefined;
+    if (job.polls-- > 0 || job.found === undefined) return { status: 'processing' };
+    if (job.outcome === 'vanished') return undefined;
+    return { status: job.outcome, ...OUTCOMES[job.outcome](job) };
+  }
+
+  /** A job whose results can be had, or undefined. */
+  results(id) {
+    const job = this.#jobs.get(id);
+    return job?.outcome === 'finished' && job.found !== undefined ? job : undefined;
+  }
+
+  clear() {
+    this.#jobs.clear();
+  }
+}

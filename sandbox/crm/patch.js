@@ -1,0 +1,121 @@
+/*
+ * JSON Patch, in the two ways the sandbox knows. Used by the PATCH operation.
+ *
+ * The service applies patches to Mongoose documents, with habits of its own: slashes become dots,
+ * so that ~0 and ~1 mean nothing and a key that contains "/" or "." cannot be addressed; a missing
+ * parent is made; removing what is not there does nothing; `test` never fails.
+ * The other way is RFC 6902 to the letter, for testing clients against both.
+ */
+
+import jsonPatch from 'fast-json-patch';
+
+import { QueryError } from '../mongo/errors.js';
+import { isObject } from '../mongo/paths.js';
+
+const WAYS = { mongoose: patchLikeService, rfc6902: patchByStandard };
+const OPERATIONS = ['add', 'replace', 'remove', 'move', 'copy', 'test'];
+const WITH_VALUE = ['add', 'replace'];
+const WITH_SOURCE = ['move', 'copy'];
+
+/** The patched copy of a document, its new values cast as the schema says. Throws a QueryError. */
+export function applyPatch(schema, document, operations, way) {
+  checkPatch(operations);
+  const patched = WAYS[way](schema, document, operations);
+  if (patched._id !== document._id) throw new QueryError('the path _id is immutable');
+  return patched;
+}
+
+function checkPatch(operations) {
+  if (!Array.isArray(operations)) throw new QueryError('a patch must be an array of operations');
+  for (const operation of operations) {
+    const { op, path, from } = isObject(operation) ? operation : {};
+    if (!OPERATIONS.includes(op)) throw new QueryError(`unknown patch operation ${JSON.stringify(op)}`);
+    checkPointer('path', path);
+    if (WITH_SOURCE.includes(op)) checkPointer('from', from);
+    if (WITH_VALUE.includes(op) && !('value' in operation)) throw new QueryError(`${op} ${path} needs a value`);
+  }
+}
+
+function checkPointer(name, pointer) {
+  if (typeof pointer !== 'string' || !/^\/./s.test(pointer)) {
+    throw new QueryError(`${name} must be a JSON pointer, not ${JSON.stringify(pointer)}`);
+  }
+}
+
+function patchLikeService(schema, document, operations) {
+  const patched = structuredClone(document);
+  for (const { op, path, from, value } of operations) {
+    const target = dotted(path);
+    switch (op) {
+      case 'add':
+      case 'replace':
+        setCast(schema, patched, target, value, op === 'add');
+        break;
+      case 'remove':
+        take(patched, target);
+        break;
+      case 'move':
+        setCast(schema, patched, target, take(patched, dotted(from)), true);
+        break;
+      case 'copy':
+        setCast(schema, patched, target, structuredClone(lookUp(patched, dotted(from))), true);
+        break;
+    }
+  }
+  return patched;
+}
+
+const dotted = (pointer) => pointer.slice(1).replaceAll('/', '.').split('.');
+
+/** What the schema has no place for is dropped without a word, as Mongoose does. */
+function setCast(schema, document, segments, value, inserts) {
+  if (value === undefined) return;
+  const cast = schema.castAt(segments, value, document);
+  if (cast !== undefined) set(document, segments, cast, inserts);
+}
+
+function set(document, segments, value, inserts) {
+  const last = segments.at(-1);
+  const parent = parentOf(document, segments);
+  if (!Array.isArray(parent)) parent[last] = value;
+  else if (last === '-') parent.push(value);
+  else if (!/^\d+$/.test(last)) throw new QueryError(`${segments.join('.')}: an array has no ${last}`);
+  else parent.splice(Number(last), inserts ? 0 : 1, value);
+}
+
+/** The container of the last segment; containers that are missing on the way are made. */
+function parentOf(document, segments) {
+  return segments.slice(0, -1).reduce((container, segment) => {
+    container[segment] ??= {};
+    if (typeof container[segment] !== 'object') {
+      throw new QueryError(`${segments.join('.')}: ${segment} is neither an object nor an array`);
+    }
+    return container[segment];
+  }, document);
+}
+
+const lookUp = (document, segments) => segments.reduce((value, segment) => value?.[segment], document);
+
+/** Removes and gives what is there, if anything is. */
+function take(document, segments) {
+  const parent = lookUp(document, segments.slice(0, -1));
+  const last = segments.at(-1);
+  const value = lookUp(document, segments);
+  if (Array.isArray(parent)) parent.splice(Number.isInteger(Number(last)) ? Number(last) : parent.length, 1);
+  else if (isObject(parent)) delete parent[last];
+  return value;
+}
+
+function patchByStandard(schema, document, operations) {
+  const cast = operations.map((operation) => {
+    if (!WITH_VALUE.includes(operation.op)) return operation;
+    const segments = operation.path.slice(1).split('/').map(jsonPatch.unescapePathComponent);
+    return { ...operation, value: schema.castAt(segments, operation.value, document) };
+  });
+  try {
+    const known = cast.filter(({ op, value }) => !WITH_VALUE.includes(op) || value !== undefined);
+    return jsonPatch.applyPatch(document, known, true, false).newDocument;
+  } catch (error) {
+    throw new QueryError(error.message.split('\n', 1)[0]);
+  }
+}

@@ -1,0 +1,63 @@
+/*
+ * The operations of the API that write: what each changes and answers. Called by exchange.js.
+ */
+
+import mongoose from 'mongoose';
+
+import { applyPatch } from '../crm/patch.js';
+import { HttpError } from './errors.js';
+import { collectionOf, documentOf } from './operations.js';
+import { jsonReply } from './reply.js';
+
+/** What the service adds to a document that does not say it. */
+function serverFields(dealerId) {
+  const now = new Date().toISOString();
+  return { __v: 0, dealer_id: dealerId, created_at: now, updated_at: now };
+}
+
+export function createDocument({ dealerId }, call) {
+  const collection = collectionOf(call);
+  const cast = collection.schema.castDocument(parseBody(call));
+  const _id = cast._id ?? new mongoose.Types.ObjectId().toHexString();
+  if (collection.get(_id)) throw new HttpError(409, `E11000 duplicate key error: ${collection.resource} has ${_id} already`);
+  return stored(collection, { _id, ...serverFields(dealerId), ...cast, _id });
+}
+
+export function replaceDocument({ dealerId }, call) {
+  const previous = documentOf(call);
+  const cast = call.collection.schema.castDocument(parseBody(call), previous);
+  const { _id, __v, dealer_id, created_at } = previous;
+  if (cast._id !== undefined && cast._id !== _id) throw new HttpError(422, 'the path _id is immutable');
+  const kept = { __v, dealer_id, created_at };
+  return stored(call.collection, touched({ _id, ...serverFields(dealerId), ...kept, ...cast }, previous));
+}
+
+export function patchDocument({ settings }, call) {
+  const previous = documentOf(call);
+  const patched = applyPatch(call.collection.schema, previous, parseBody(call), settings.patch);
+  return stored(call.collection, touched(patched, previous));
+}
+
+export function deleteDocument(_sandbox, call) {
+  const { _id } = documentOf(call);
+  call.collection.remove(_id);
+  return jsonReply({ _id });
+}
+
+function parseBody({ body }) {
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw new HttpError(400, `the body is not valid JSON: ${error.message}`);
+  }
+}
+
+/** updated_at is now, unless the request itself has set it to something else. */
+function touched(document, { updated_at }) {
+  return document.updated_at === updated_at ? { ...document, updated_at: new Date().toISOString() } : document;
+}
+
+function stored(collection, document) {
+  collection.put(document);
+  return jsonReply(document, { documents: 1 });
+}
