@@ -200,6 +200,9 @@ configure(Transfer *transfer, const char *credential)
 	/* a cancelled name look-up must not be waited for */
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
+	/* on a connection used before, curl would repeat a request that got no reply */
+	if (!is_read(transfer))
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

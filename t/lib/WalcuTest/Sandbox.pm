@@ -37,9 +37,9 @@ sub start
 
     my $pid = open(my $output, '-|', 'node', 'sandbox/server.js', @arguments)
       or die "could not start the sandbox: $!";
-    $running{$pid} = 1;
+    $running{$pid} = $output;    # closing it waits for the process, so nobody else holds it
     my $ready = <$output> // die "the sandbox ended before it was ready";
-    my $self = bless { pid => $pid, output => $output, %{ $json->decode($ready) } }, $class;
+    my $self = bless { pid => $pid, %{ $json->decode($ready) } }, $class;
     $self->{http} = HTTP::Tiny->new(timeout => 120);
     return $self;
 }
@@ -54,10 +54,10 @@ sub stop
 sub end_process
 {
     my ($pid) = @_;
-    return unless delete $running{$pid};
+    my $output = delete $running{$pid} or return;
     local $?;
     kill 'TERM', $pid;
-    waitpid($pid, 0);
+    close $output;
     return;
 }
 
