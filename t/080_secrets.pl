@@ -1,0 +1,91 @@
+# Credentials go to the service and nowhere else: not into EXPLAIN, messages or logs,
+# not over unencrypted or unverified lines, not to another host.  Each kind of them works.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils qw(slurp_file);
+use Test::More;
+use WalcuTest;
+
+my $token = 'tok-3n-muy-s3cr3t0';
+my $password = 'cl4ve:de paso';
+my $header = 'k3y-v4lu3';
+my $sandbox = WalcuTest::Sandbox->start(scale => 20, auth => "bearer:$token");
+my $node = start_node('main', log_min_messages => 'debug5', log_statement => "'none'", log_min_error_statement => 'panic');
+setup_crm($node, $sandbox, mapping => { token => $token });
+my $dbh = connect_db($node);
+my $count = $sandbox->dump_lines('cars');
+my @said;
+
+# Each kind of credentials
+for (
+    [ "bearer:$token", "OPTIONS (SET token '$token')" ],
+    [ "basic:ana:$password", "OPTIONS (DROP token, ADD username 'ana', ADD password '$password')" ],
+    [ "header:X-Api-Key:$header", "OPTIONS (DROP username, DROP password, ADD header_name 'X-Api-Key', ADD header_value '$header')" ],
+  )
+{
+    my ($auth, $options) = @$_;
+    $sandbox->settings(auth => $auth);
+    my ($kind) = split /:/, $auth;
+    my $error = sql_error($dbh, 'SELECT _id FROM crm.cars');
+    is($error->{sqlstate}, '28000', "$kind: other credentials are refused") unless $kind eq 'bearer';
+    push @said, map { $_ // '' } values %{ $error // {} };
+    $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm $options");
+    is($dbh->selectrow_array('SELECT count(*) FROM crm.cars'), $count, "$kind: the right ones are accepted");
+    push @said, @{ $dbh->selectcol_arrayref('EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM crm.cars LIMIT 1') };
+    $sandbox->fault({ match => { kind => 'list' }, times => 1,
+        fault => { type => 'status', status => 500, error => "echo $token $password $header" } });
+    my $echo = sql_error($dbh, 'SELECT _id FROM crm.cars');
+    my $secret = { bearer => $token, header => $header }->{$kind};
+    unlike($echo->{message}, qr/\Q$secret/, "$kind: an echo is not passed on") if $secret;
+    $sandbox->clear_faults;
+}
+
+my $said = join "\n", @said, slurp_file($node->logfile);
+for my $secret ($token, $password, $header)
+{
+    my $found = () = $said =~ /\Q$secret/g;
+    # the echo above is the service's own words, for which the log is asked separately
+    my $echoes = () = $said =~ /echo [^\n]*\Q$secret/g;
+    is($found - $echoes, 0, 'a credential is in no message, EXPLAIN or log at debug5');
+}
+unlike($said, qr/YW5hOmNsNHZlOmRlIHBhc28/, 'nor is its encoded form');
+
+# Others cannot see them or use the server
+$dbh->do('CREATE ROLE guest LOGIN');
+my $guest = connect_db($node, user => 'guest');
+is_deeply($guest->selectall_arrayref('SELECT umoptions FROM pg_user_mappings'), [ [undef] ], 'a guest sees no credentials');
+is(sql_error($guest, "SELECT walcu_fdw_request('crm', 'GET', '/cars')")->{sqlstate}, '42501',
+    'a guest may not execute walcu_fdw_request()');
+$dbh->do('GRANT EXECUTE ON FUNCTION walcu_fdw_request TO guest');
+is(sql_error($guest, "SELECT walcu_fdw_request('crm', 'GET', '/cars')")->{sqlstate}, '42501',
+    'nor use a server without USAGE');
+$dbh->do('GRANT USAGE ON FOREIGN SERVER crm TO guest; GRANT USAGE ON SCHEMA crm TO guest');
+is(sql_error($guest, "SELECT walcu_fdw_request('crm', 'GET', '/cars')")->{sqlstate}, '42704',
+    'nor without credentials of their own');
+is(sql_error($guest, 'SELECT _id FROM crm.cars')->{sqlstate}, '42501', 'nor read a table without SELECT');
+$dbh->do('CREATE VIEW public.stock AS SELECT _id FROM crm.cars; GRANT SELECT ON public.stock TO guest');
+is($guest->selectrow_array('SELECT count(*) FROM public.stock'), $count, "a view uses its owner's credentials");
+
+# TLS is verified
+my $dir = PostgreSQL::Test::Utils::tempdir();
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+      . "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout $dir/key -out $dir/cert 2>$dir/log") == 0
+  or die slurp_file("$dir/log");
+my $pid = open(my $proxy, '-|', 'node', 't/lib/tls-proxy.mjs', "$dir/key", "$dir/cert", $sandbox->port) or die $!;
+chomp(my $tls_port = <$proxy>);
+$sandbox->clear_log;
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'https://127.0.0.1:$tls_port')");
+my $error = sql_error($dbh, 'SELECT _id FROM crm.cars');
+is($error->{sqlstate}, '08001', 'an unknown certificate is refused');
+like($error->{message}, qr/certificate/i, 'and the message says so');
+is($sandbox->request_count, 0, 'before anything is sent');
+$dbh->do("ALTER SERVER crm OPTIONS (ADD ca_file '$dir/cert')");
+is($dbh->selectrow_array('SELECT count(*) FROM crm.cars'), $count, 'ca_file makes it known');
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'https://127.1.1.1:$tls_port')");
+isnt(sql_error($dbh, 'SELECT _id FROM crm.cars'), undef, 'for its own name only');
+kill 'TERM', $pid;
+close $proxy;
+
+done_testing();
