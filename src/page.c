@@ -12,6 +12,7 @@
 
 #include "convert.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "reply.h"
 #include "utils/memutils.h"
 
@@ -139,26 +140,33 @@ check_size(const WalcuPage *page, uint64 size)
 				errhint("The option max_document_size sets this limit."));
 }
 
-/* Read a document's _id; false, with id empty, when it has no string there. */
+/*
+ * Read a document's _id, into this database's encoding; false, with id empty, when it has no
+ * string there.
+ */
 static bool
 read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id)
 {
-	char *start = page->transfer->data + (span->start - page->base) + span->id_start;
+	char *token = page->transfer->data + (span->start - page->base) + span->id_start - 1;
+	WalcuJson value = {.type = JSON_TOKEN_STRING, .text = token, .length = span->id_length + 2};
+	const char *text;
+	int length;
 
 	resetStringInfo(id);
 	if (span->id_length == 0)
 		return false;
-	if (span->id_escaped)
+	if (!pg_verify_mbstr(PG_UTF8, value.text, value.length, true))
+		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+				errmsg("the _id of a document of resource \"%s\" is not valid UTF-8",
+					   page->transfer->options->resource),
+				errdetail("The request was %s.", page->transfer->request->label.data));
+	if (GetDatabaseEncoding() != PG_UTF8)
 	{
-		WalcuJson quoted = {JSON_TOKEN_STRING, start - 1, span->id_length + 2, true};
-		const char *text;
-		int length;
-
-		if (!convert_string(&quoted, &text, &length))
-			return false;
-		appendBinaryStringInfo(id, text, length);
+		value.text = pg_any_to_server(pnstrdup(value.text, value.length), value.length, PG_UTF8);
+		value.length = strlen(value.text);
 	}
-	else
-		appendBinaryStringInfo(id, start, span->id_length);
+	if (!convert_string(&value, &text, &length))
+		return false;
+	appendBinaryStringInfo(id, text, length);
 	return true;
 }

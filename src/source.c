@@ -14,6 +14,7 @@
 
 #include "source.h"
 
+#include "mb/pg_wchar.h"
 #include "page.h"
 #include "reply.h"
 #include "utils/memutils.h"
@@ -39,6 +40,7 @@ static void drop_page(WalcuSource *source, WalcuPage *page);
 static void count_bytes(WalcuSource *source, WalcuPage *page);
 static bool is_keyed(const WalcuQuery *query);
 static void check_order(const WalcuSource *source);
+static const char *utf8(StringInfo id);
 static WalcuRequest *page_request(const WalcuQuery *query, const char *after, int64 skip);
 static WalcuRequest *id_request(const WalcuQuery *query);
 static void add_project(WalcuRequest *request, const WalcuQuery *query);
@@ -218,12 +220,19 @@ check_order(const WalcuSource *source)
 				errmsg("a document of resource \"%s\" has no string as _id", options->resource),
 				errdetail("It follows the document \"%s\".", source->previous_id->data),
 				errhint("Set the option paging to 'skip'."));
-	if (strcmp(source->id->data, source->previous_id->data) <= 0)
+	if (strcmp(utf8(source->id), utf8(source->previous_id)) <= 0)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("documents of resource \"%s\" did not arrive in the order of _id", options->resource),
 				errdetail("Document \"%s\" came after \"%s\".", source->id->data, source->previous_id->data),
 				errhint("The service may ignore the sort or the filter: check the option sort_format, "
 						"or set the option paging to 'skip'."));
+}
+
+/* The service compares ids by their bytes in UTF-8. */
+static const char *
+utf8(StringInfo id)
+{
+	return pg_server_to_any(id->data, id->len, PG_UTF8);
 }
 
 /* A page of documents: those after an _id, or behind the first n. */

@@ -94,7 +94,7 @@ inside(WalcuSplitter *splitter, char c, const char *at)
 		if (splitter->escaped)
 			splitter->escaped = false;
 		else if (c == '\\')
-			splitter->escaped = splitter->string_escaped = true;
+			splitter->escaped = true;
 		else if (c == '"')
 			string_ends(splitter, at);
 		return false;
@@ -103,7 +103,6 @@ inside(WalcuSplitter *splitter, char c, const char *at)
 	{
 		case '"':
 			splitter->in_string = true;
-			splitter->string_escaped = false;
 			splitter->string_start = splitter->position;
 			break;
 		case '{':
@@ -141,7 +140,6 @@ string_ends(WalcuSplitter *splitter, const char *quote)
 	{
 		splitter->span.id_start = (uint32) (splitter->string_start - splitter->span.start);
 		splitter->span.id_length = (uint32) length;
-		splitter->span.id_escaped = splitter->string_escaped;
 	}
 	splitter->key = false;
 }

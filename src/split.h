@@ -14,7 +14,6 @@ typedef struct WalcuSpan
 	uint32 length;
 	uint32 id_start;  /* from start; first byte after the quote */
 	uint32 id_length; /* 0 when the document has no string as _id */
-	bool id_escaped;  /* the _id holds a backslash */
 } WalcuSpan;
 
 typedef enum WalcuSplitResult
@@ -48,7 +47,6 @@ typedef struct WalcuSplitter
 	bool key;     /* a string at depth 1 is a key now */
 	bool id_next; /* the key just read is _id */
 	uint64 string_start;
-	bool string_escaped;
 	WalcuSpan span; /* the document under way */
 } WalcuSplitter;
 
