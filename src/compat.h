@@ -39,6 +39,11 @@
 #include "nodes/miscnodes.h"
 #endif
 
+/* 18 says it in front of the declaration, where the old spelling may stand, too. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 17 gave a WaitEventSet an owner; without one it belongs to whoever frees it. */
 static inline WaitEventSet *
 compat_create_wait_event_set(int nevents)

@@ -59,8 +59,8 @@ static void walk_object(WalcuDecoder *decoder, const PathNode *node);
 static void walk_array(WalcuDecoder *decoder);
 static const PathNode *member_node(WalcuDecoder *decoder, const PathNode *node);
 static void store(WalcuDecoder *decoder, int column, WalcuJson *value);
-static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value) pg_attribute_noreturn();
-static void raise_invalid(WalcuDecoder *decoder, JsonParseErrorType error) pg_attribute_noreturn();
+pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value);
+pg_noreturn static void raise_invalid(WalcuDecoder *decoder, JsonParseErrorType error);
 static const char *kind_name(JsonTokenType type);
 
 /* A decoder that wants nothing yet, in the current memory context. */

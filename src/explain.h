@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "commands/explain.h"
+#include "compat.h"
 #include "nodes/execnodes.h"
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);

@@ -38,8 +38,8 @@ static const struct
 	{431, ERRCODE_PROGRAM_LIMIT_EXCEEDED, NULL},
 };
 
-static void raise_status(const WalcuTransfer *transfer, const char *credential) pg_attribute_noreturn();
-static void raise_redirect(const WalcuTransfer *transfer) pg_attribute_noreturn();
+pg_noreturn static void raise_status(const WalcuTransfer *transfer, const char *credential);
+pg_noreturn static void raise_redirect(const WalcuTransfer *transfer);
 static char *service_message(const WalcuTransfer *transfer);
 static char *json_error_text(const char *body, size_t length);
 static char *printable(const char *text, size_t length);

@@ -7,9 +7,10 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "transport.h"
 
 extern void reply_check(const WalcuTransfer *transfer, const char *credential);
-extern void reply_raise_malformed(const WalcuTransfer *transfer, const char *reason) pg_attribute_noreturn();
+pg_noreturn extern void reply_raise_malformed(const WalcuTransfer *transfer, const char *reason);
 
 #endif /* WALCU_REPLY_H */
