@@ -121,10 +121,15 @@ class Translation {
     if (character === 'Q') return this.quotation();
     if (character === 'E') return '';
     if (character === 'x' && this.rest.startsWith('{')) return `\\u${this.take(this.rest.indexOf('}') + 1)}`;
-    if (/[pP]/.test(character) && !this.rest.startsWith('{')) return `\\${character}{${this.takeCharacter()}}`;
-    if (/[0-9bBcdDfknprtwWPxS]/.test(character)) return `\\${character}`;
+    if (/[pP]/.test(character)) return `\\${character}${this.propertyName()}`;
+    if (/[0-9bBcdDfknrtwWxS]/.test(character)) return `\\${character}`;
     if (/[A-Za-z]/.test(character)) throw new QueryError(`the sandbox does not know \\${character} in a $regex`);
     return literal(character);
+  }
+
+  /** Of a Unicode property: one letter may stand without braces. */
+  propertyName() {
+    return this.rest.startsWith('{') ? this.take(this.rest.indexOf('}') + 1) : `{${this.takeCharacter()}}`;
   }
 
   /** \Q...\E: everything between stands for itself. */
