@@ -10,6 +10,7 @@
 #include "columns.h"
 
 #include "access/htup_details.h"
+#include "catalog/heap.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -32,7 +33,7 @@ static const struct
 	[WALCU_FIELD_FREE] = {"jsonb", "jsonb", false},
 };
 
-static List *draft_fields(List *columns, List *fields, const char *prefix, int flatten);
+static List *draft_fields(List *columns, List *fields, const char *prefix);
 static ColumnDraft *draft(const char *path, const char *parameter, const char *type);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
@@ -42,15 +43,15 @@ static bool is_taken(List *columns, const char *name);
 
 /* Columns for a resource, of ColumnDraft, in the order of the description. */
 List *
-columns_of_resource(const WalcuResource *resource, const ColumnRules *rules)
+columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options)
 {
-	List *columns = draft_fields(NIL, resource->fields, "", rules->flatten);
+	List *columns = draft_fields(NIL, resource->fields, "");
 
 	if (!has_path(columns, "_id"))
 		columns = lcons(draft("_id", NULL, "text"), columns);
-	if (rules->document)
+	if (options->import_document)
 		columns = lappend(columns, draft(".", NULL, "jsonb"));
-	if (rules->search)
+	if (options->import_search)
 		columns = lappend(columns, draft(NULL, "search", "text"));
 	if (list_length(columns) > MaxHeapAttributeNumber)
 		ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
@@ -61,9 +62,9 @@ columns_of_resource(const WalcuResource *resource, const ColumnRules *rules)
 	return columns;
 }
 
-/* Append columns for fields, and for the members of objects as deep as flatten says. */
+/* Append columns for fields; an object whose members were read gives way to them. */
 static List *
-draft_fields(List *columns, List *fields, const char *prefix, int flatten)
+draft_fields(List *columns, List *fields, const char *prefix)
 {
 	ListCell *lc;
 
@@ -73,9 +74,9 @@ draft_fields(List *columns, List *fields, const char *prefix, int flatten)
 		char *path = psprintf("%s%s", prefix, field->name);
 		ColumnDraft *column;
 
-		if (field->kind == WALCU_FIELD_OBJECT && flatten > 0)
+		if (field->fields != NIL)
 		{
-			columns = draft_fields(columns, field->fields, psprintf("%s.", path), flatten - 1);
+			columns = draft_fields(columns, field->fields, psprintf("%s.", path));
 			continue;
 		}
 		column = draft(path, NULL, field->array ? types[field->kind].array_type : types[field->kind].type);
@@ -165,11 +166,14 @@ unique_name(List *columns, const char *wanted, const char *path)
 	return name;
 }
 
+/* By another column, or by one that every table has, such as ctid. */
 static bool
 is_taken(List *columns, const char *name)
 {
 	ListCell *lc;
 
+	if (SystemAttributeByName(name) != NULL)
+		return true;
 	foreach(lc, columns)
 	{
 		const char *other = ((ColumnDraft *) lfirst(lc))->name;

@@ -8,16 +8,9 @@
 #include "postgres.h"
 
 #include "openapi.h"
+#include "option.h"
 
-/* What IMPORT FOREIGN SCHEMA was told about columns. */
-typedef struct ColumnRules
-{
-	bool collate;  /* text columns get COLLATE "C" */
-	int flatten;   /* levels of nested objects that become columns */
-	bool document; /* add _document, the whole document */
-	bool search;   /* add _search, the service's query language */
-} ColumnRules;
-
+/* A column as CREATE FOREIGN TABLE will declare it. */
 typedef struct ColumnDraft
 {
 	char *name;
@@ -28,6 +21,6 @@ typedef struct ColumnDraft
 	bool not_null;
 } ColumnDraft;
 
-extern List *columns_of_resource(const WalcuResource *resource, const ColumnRules *rules);
+extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
 
 #endif /* WALCU_COLUMNS_H */

@@ -10,47 +10,41 @@
 #include "import.h"
 
 #include "call.h"
-#include "catalog/pg_type.h"
 #include "columns.h"
-#include "commands/defrem.h"
-#include "foreign/foreign.h"
+#include "compat.h"
+#include "hint.h"
 #include "openapi.h"
 #include "option.h"
-#include "option_value.h"
 #include "utils/builtins.h"
-#include "utils/elog.h"
 
 /* The one remote schema there is. */
 #define REMOTE_SCHEMA "walcu"
 
-#define MAX_FLATTEN 10
+#define BUNDLED_HINT                                                                                         \
+	"IMPORT FOREIGN SCHEMA ... OPTIONS (source 'bundled') uses the description installed with the "          \
+	"extension."
 
-static const char *const source_choices[] = {"live", "bundled", NULL};
-
-typedef struct ImportOptions
-{
-	bool bundled;
-	ColumnRules rules;
-} ImportOptions;
-
-static ImportOptions read_options(List *list);
-static List *read_resources(Oid serverid, bool bundled);
-static StringInfo read_live_description(Oid serverid);
-static void hint_at_bundled(void *arg);
-static void check_limit(ImportForeignSchemaStmt *statement, List *resources);
-static bool is_wanted(ImportForeignSchemaStmt *statement, const char *resource);
-static bool is_listed(List *tables, const char *resource);
-static char *create_table(const WalcuResource *resource, const char *server, const ColumnRules *rules);
+static List *read_live(Oid serverid, int levels);
+static List *read_bundled(int levels);
+pg_noreturn static void rethrow_with_hint(void);
+static List *names_of_tables(List *tables);
+static void check_limit(List *wanted, List *resources);
+static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *resource);
+static bool is_named(List *names, const char *name);
+static char *create_table(const WalcuResource *resource, const char *server,
+						  const WalcuImportOptions *options);
+static void append_column(StringInfo command, const ColumnDraft *column, bool collate);
 
 /*
  * FdwRoutine.ImportForeignSchema.  Errors: HV00Q for another schema than walcu, HV00R for a table
- * in LIMIT TO that the service does not have, HV00D and 22023 for wrong options,
- * HV00J for a description that cannot be used, 54011 for too many columns.
+ * in LIMIT TO that the service does not have, HV00D and 22023 for wrong options, 54011 for
+ * too many columns, and what reading the description raises.
  */
 List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
-	ImportOptions options = read_options(statement->options);
+	WalcuImportOptions options = option_for_import(statement->options);
+	List *listed = names_of_tables(statement->table_list);
 	List *resources;
 	List *commands = NIL;
 	ListCell *lc;
@@ -60,162 +54,153 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 				errmsg("schema \"%s\" is not present on foreign server \"%s\"", statement->remote_schema,
 					   statement->server_name),
 				errhint("The only schema there is \"" REMOTE_SCHEMA "\"."));
-	resources = read_resources(serverid, options.bundled);
-	check_limit(statement, resources);
+	if (options.source == WALCU_DESCRIPTION_BUNDLED)
+		resources = read_bundled(options.flatten);
+	else
+		resources = read_live(serverid, options.flatten);
+	if (statement->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
+		check_limit(listed, resources);
 	foreach(lc, resources)
 	{
 		WalcuResource *resource = lfirst(lc);
 
-		if (is_wanted(statement, resource->name))
-			commands = lappend(commands, create_table(resource, statement->server_name, &options.rules));
+		if (is_wanted(statement->list_type, listed, resource->name))
+			commands = lappend(commands, create_table(resource, statement->server_name, &options));
 	}
 	return commands;
 }
 
-static ImportOptions
-read_options(List *list)
-{
-	ImportOptions options = {.rules = {.collate = true}};
-	ListCell *lc;
-
-	foreach(lc, list)
-	{
-		DefElem *option = lfirst(lc);
-		const char *name = option->defname;
-		const char *text = defGetString(option);
-
-		if (strcmp(name, "source") == 0)
-			options.bundled = option_value_choice(name, text, source_choices) == 1;
-		else if (strcmp(name, "import_collate") == 0)
-			options.rules.collate = option_value_boolean(name, text);
-		else if (strcmp(name, "flatten") == 0)
-			options.rules.flatten = option_value_integer(name, text, 0, MAX_FLATTEN);
-		else if (strcmp(name, "import_document") == 0)
-			options.rules.document = option_value_boolean(name, text);
-		else if (strcmp(name, "import_search") == 0)
-			options.rules.search = option_value_boolean(name, text);
-		else
-			ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
-					errhint("Valid options in this context are: source, import_collate, flatten, "
-							"import_document, import_search."));
-	}
-	return options;
-}
-
+/* The description is public: no credentials are sent, so none are needed yet. */
 static List *
-read_resources(Oid serverid, bool bundled)
+read_live(Oid serverid, int levels)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = hint_at_bundled};
-	StringInfo description;
-	List *resources;
+	MemoryContext context = CurrentMemoryContext;
+	List *volatile resources = NIL;
 
-	if (!bundled)
-		error_context_stack = &callback;
-	description = bundled ? openapi_bundled() : read_live_description(serverid);
-	resources = openapi_resources(description->data, description->len);
-	error_context_stack = callback.previous;
+	PG_TRY();
+	{
+		WalcuOptions *options = option_for_server(serverid);
+		StringInfo description = call_perform(options, NULL, request_description(options));
+
+		resources = openapi_resources(description->data, description->len, levels);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		rethrow_with_hint();
+	}
+	PG_END_TRY();
 	return resources;
 }
 
-/* The description is public: no credentials are sent, so none are needed yet. */
-static StringInfo
-read_live_description(Oid serverid)
+static List *
+read_bundled(int levels)
 {
-	WalcuOptions *options = option_for_server(serverid);
+	StringInfo description = openapi_bundled();
 
-	return call_perform(options, NULL, request_description(options));
+	return openapi_resources(description->data, description->len, levels);
 }
 
-/* Added to any error while the live description is read, but to a cancel. */
+/* Tell of the bundled description, too; but not those who cancelled. */
 static void
-hint_at_bundled(void *arg)
+rethrow_with_hint(void)
 {
-	if (geterrcode() != ERRCODE_QUERY_CANCELED)
-		errhint("IMPORT FOREIGN SCHEMA ... OPTIONS (source 'bundled') uses the description installed with "
-				"the extension instead.");
+	ErrorData *error = CopyErrorData();
+
+	FlushErrorState();
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		error->hint = error->hint ? psprintf("%s %s", error->hint, BUNDLED_HINT) : BUNDLED_HINT;
+	ReThrowError(error);
 }
 
-static void
-check_limit(ImportForeignSchemaStmt *statement, List *resources)
+static List *
+names_of_tables(List *tables)
 {
+	List *names = NIL;
 	ListCell *lc;
 
-	if (statement->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO)
-		return;
-	foreach(lc, statement->table_list)
+	foreach(lc, tables)
+		names = lappend(names, ((RangeVar *) lfirst(lc))->relname);
+	return names;
+}
+
+/* What LIMIT TO asks for must be there. */
+static void
+check_limit(List *wanted, List *resources)
+{
+	List *names = NIL;
+	ListCell *lc;
+
+	foreach(lc, resources)
+		names = lappend(names, ((WalcuResource *) lfirst(lc))->name);
+	foreach(lc, wanted)
 	{
-		const char *wanted = ((RangeVar *) lfirst(lc))->relname;
-		StringInfoData names;
-		bool found = false;
-		ListCell *lc2;
+		const char *name = lfirst(lc);
 
-		initStringInfo(&names);
-		foreach(lc2, resources)
-		{
-			const char *name = ((WalcuResource *) lfirst(lc2))->name;
-
-			found |= strcmp(name, wanted) == 0;
-			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", name);
-		}
-		if (!found)
+		if (!is_named(names, name))
 			ereport(ERROR, errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-					errmsg("the service has no resource \"%s\"", wanted),
-					errhint("Its resources are: %s.", names.data));
+					errmsg("the service has no resource \"%s\"", name),
+					errhint("%s", hint_name("resource", name, names)));
 	}
 }
 
 static bool
-is_wanted(ImportForeignSchemaStmt *statement, const char *resource)
+is_wanted(ImportForeignSchemaType type, List *listed, const char *resource)
 {
-	switch (statement->list_type)
+	switch (type)
 	{
 		case FDW_IMPORT_SCHEMA_LIMIT_TO:
-			return is_listed(statement->table_list, resource);
+			return is_named(listed, resource);
 		case FDW_IMPORT_SCHEMA_EXCEPT:
-			return !is_listed(statement->table_list, resource);
+			return !is_named(listed, resource);
 		default:
 			return true;
 	}
 }
 
 static bool
-is_listed(List *tables, const char *resource)
+is_named(List *names, const char *name)
 {
 	ListCell *lc;
 
-	foreach(lc, tables)
+	foreach(lc, names)
 	{
-		if (strcmp(((RangeVar *) lfirst(lc))->relname, resource) == 0)
+		if (strcmp(lfirst(lc), name) == 0)
 			return true;
 	}
 	return false;
 }
 
 static char *
-create_table(const WalcuResource *resource, const char *server, const ColumnRules *rules)
+create_table(const WalcuResource *resource, const char *server, const WalcuImportOptions *options)
 {
 	StringInfoData command;
+	List *columns = columns_of_resource(resource, options);
 	ListCell *lc;
-	List *columns = columns_of_resource(resource, rules);
 
 	initStringInfo(&command);
 	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (", quote_identifier(resource->name));
 	foreach(lc, columns)
 	{
-		ColumnDraft *column = lfirst(lc);
-
-		appendStringInfo(&command, "%s\n  %s %s", lc == list_head(columns) ? "" : ",",
-						 quote_identifier(column->name), column->type);
-		if (column->parameter)
-			appendStringInfo(&command, " OPTIONS (parameter %s)", quote_literal_cstr(column->parameter));
-		else if (strcmp(column->path, column->name) != 0)
-			appendStringInfo(&command, " OPTIONS (path %s)", quote_literal_cstr(column->path));
-		if (column->collatable && rules->collate)
-			appendStringInfoString(&command, " COLLATE \"C\"");
-		if (column->not_null)
-			appendStringInfoString(&command, " NOT NULL");
+		appendStringInfoString(&command, lc == list_head(columns) ? "\n  " : ",\n  ");
+		append_column(&command, lfirst(lc), options->import_collate);
 	}
 	appendStringInfo(&command, "\n) SERVER %s OPTIONS (resource %s)", quote_identifier(server),
 					 quote_literal_cstr(resource->name));
 	return command.data;
+}
+
+/* A column's declaration; the grammar wants its options before the rest. */
+static void
+append_column(StringInfo command, const ColumnDraft *column, bool collate)
+{
+	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
+	if (column->parameter)
+		appendStringInfo(command, " OPTIONS (parameter %s)", quote_literal_cstr(column->parameter));
+	else if (strcmp(column->path, column->name) != 0)
+		appendStringInfo(command, " OPTIONS (path %s)", quote_literal_cstr(column->path));
+	if (column->collatable && collate)
+		appendStringInfoString(command, " COLLATE \"C\"");
+	if (column->not_null)
+		appendStringInfoString(command, " NOT NULL");
 }

@@ -14,31 +14,47 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "request.h"
 #include "storage/fd.h"
-#include "utils/palloc.h"
 
-/* Schemas within schemas, and references to references, that are followed. */
-#define MAX_DEPTH 32
+/* References to references that are followed. */
+#define MAX_HOPS 32
+
+/* Fields of a resource: schemas that contain themselves have any number of them. */
+#define MAX_FIELDS 100000
+
+/* The resource that is being read. */
+typedef struct Reader
+{
+	json_t *document;
+	const char *resource;
+	int fields; /* read so far, members of objects counted */
+} Reader;
 
 static json_t *load_document(const char *text, size_t length);
 static void release_document(void *document);
-static void raise_not_usable(const char *reason) pg_attribute_noreturn();
-static WalcuResource *read_resource(json_t *document, const char *path, json_t *operations);
-static List *read_fields(json_t *document, json_t *schema, int depth);
-static WalcuField *read_field(json_t *document, const char *name, json_t *schema, int depth);
+static void raise_not_usable(const char *reason);
+static WalcuResource *read_resource(json_t *document, const char *path, json_t *operations, int levels);
+static json_t *list_schema(json_t *document, json_t *operations);
+static List *read_fields(Reader *reader, json_t *schema, int levels);
+static WalcuField *read_field(Reader *reader, const char *name, json_t *schema, int levels);
 static WalcuFieldKind kind_of_schema(json_t *schema);
 static bool is_free_in_practice(const char *name);
-static json_t *follow(json_t *document, json_t *schema);
+static json_t *member(json_t *document, json_t *object, const char *name);
+static json_t *follow(json_t *document, json_t *value);
 static json_t *follow_pointer(json_t *document, const char *pointer);
+static char *unescape(char *token);
 static const char *text_member(json_t *object, const char *name);
+static bool has_text(json_t *object, const char *name, const char *text);
 static char *server_text(const char *utf8);
 
 /*
- * The resources of an OpenAPI document in UTF-8, of WalcuResource, in its order.  Error HV00J
- * when the text is no such document or has no resource.
+ * The resources of an OpenAPI document in UTF-8, of WalcuResource, in its order.  Members
+ * of objects are read so many levels deep.  Error HV00Q when the text is no such document
+ * or has no resource.
  */
 List *
-openapi_resources(const char *text, size_t length)
+openapi_resources(const char *text, size_t length, int levels)
 {
 	json_t *document = load_document(text, length);
 	json_t *paths = json_object_get(document, "paths");
@@ -50,7 +66,7 @@ openapi_resources(const char *text, size_t length)
 		raise_not_usable("It is not an OpenAPI document: \"openapi\" or \"paths\" is missing.");
 	json_object_foreach(paths, path, operations)
 	{
-		WalcuResource *resource = read_resource(document, path, operations);
+		WalcuResource *resource = read_resource(document, path, operations, levels);
 
 		if (resource)
 			resources = lappend(resources, resource);
@@ -91,10 +107,13 @@ load_document(const char *text, size_t length)
 {
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 	json_error_t error;
-	json_t *document = json_loadb(text, length, 0, &error);
+	/* bounds such as 2^64 are no reason to refuse the document */
+	json_t *document = json_loadb(text, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 
+	/* what jansson says of it may end in half a character */
 	if (document == NULL)
-		raise_not_usable(psprintf("It is not JSON: %s at byte %d.", server_text(error.text), error.position));
+		raise_not_usable(
+			psprintf("It is not JSON: there is an error in line %d, column %d.", error.line, error.column));
 	callback->func = release_document;
 	callback->arg = document;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
@@ -116,71 +135,82 @@ raise_not_usable(const char *reason)
 
 /* The resource of a path /name whose GET answers a list of documents; else NULL. */
 static WalcuResource *
-read_resource(json_t *document, const char *path, json_t *operations)
+read_resource(json_t *document, const char *path, json_t *operations, int levels)
 {
 	WalcuResource *resource;
-	json_t *schema = NULL;
-	json_t *items;
+	json_t *schema;
+	Reader reader = {.document = document, .resource = path + 1};
 
-	if (path[0] != '/' || path[1] == '\0' || strpbrk(path + 1, "/{") != NULL)
+	if (path[0] != '/' || !request_id_fits_path(path + 1))
 		return NULL;
-	(void) json_unpack(operations, "{s:{s:{s:{s:{s:{s:o}}}}}}", "get", "responses", "200", "content",
-					   "application/json", "schema", &schema);
-	schema = follow(document, schema);
-	if (schema == NULL ||
-		strcmp(text_member(schema, "type") ? text_member(schema, "type") : "", "array") != 0)
+	schema = list_schema(document, follow(document, operations));
+	if (!has_text(schema, "type", "array"))
 		return NULL;
-	items = follow(document, json_object_get(schema, "items"));
-	if (kind_of_schema(items) != WALCU_FIELD_OBJECT)
+	schema = member(document, schema, "items");
+	if (kind_of_schema(schema) != WALCU_FIELD_OBJECT)
 		return NULL;
 
 	resource = palloc0(sizeof(WalcuResource));
 	resource->name = server_text(path + 1);
-	resource->fields = read_fields(document, items, 0);
+	resource->fields = read_fields(&reader, schema, levels);
 	return resource;
 }
 
+/* The schema of what GET answers as JSON; NULL when it does not. */
+static json_t *
+list_schema(json_t *document, json_t *operations)
+{
+	static const char *const way[] = {"get", "responses", "200", "content"};
+	json_t *value = operations;
+	const char *media_type;
+	json_t *content;
+
+	for (int i = 0; i < lengthof(way); i++)
+		value = member(document, value, way[i]);
+	json_object_foreach(value, media_type, content)
+	{
+		if (strstr(media_type, "json") != NULL)
+			return member(document, content, "schema");
+	}
+	return NULL;
+}
+
 static List *
-read_fields(json_t *document, json_t *schema, int depth)
+read_fields(Reader *reader, json_t *schema, int levels)
 {
 	List *fields = NIL;
 	const char *name;
-	json_t *member;
+	json_t *property;
 
-	json_object_foreach(json_object_get(schema, "properties"), name, member)
+	json_object_foreach(json_object_get(schema, "properties"), name, property)
 	{
+		if (++reader->fields > MAX_FIELDS)
+			ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
+					errmsg("resource \"%s\" would have more than %d columns", reader->resource, MAX_FIELDS),
+					errhint("Lower the option flatten."));
 		/* no path leads to such a member */
 		if (name[0] != '\0' && strchr(name, '.') == NULL)
-			fields = lappend(fields, read_field(document, name, member, depth));
+			fields = lappend(fields, read_field(reader, name, follow(reader->document, property), levels));
 	}
 	return fields;
 }
 
 static WalcuField *
-read_field(json_t *document, const char *name, json_t *schema, int depth)
+read_field(Reader *reader, const char *name, json_t *schema, int levels)
 {
 	WalcuField *field = palloc0(sizeof(WalcuField));
-	const char *type;
 
 	field->name = server_text(name);
-	schema = follow(document, schema);
-	type = text_member(schema, "type");
-	if (type && strcmp(type, "array") == 0)
-	{
-		field->kind = kind_of_schema(follow(document, json_object_get(schema, "items")));
-		field->array = (field->kind != WALCU_FIELD_OBJECT && field->kind != WALCU_FIELD_FREE);
-		if (!field->array)
-			field->kind = WALCU_FIELD_FREE;
-	}
-	else
-		field->kind = kind_of_schema(schema);
-	if (is_free_in_practice(name) || depth >= MAX_DEPTH)
-	{
+	field->kind = kind_of_schema(schema);
+	if (is_free_in_practice(name))
 		field->kind = WALCU_FIELD_FREE;
-		field->array = false;
+	else if (has_text(schema, "type", "array"))
+	{
+		field->kind = kind_of_schema(member(reader->document, schema, "items"));
+		field->array = (field->kind != WALCU_FIELD_OBJECT && field->kind != WALCU_FIELD_FREE);
 	}
-	if (field->kind == WALCU_FIELD_OBJECT)
-		field->fields = read_fields(document, schema, depth + 1);
+	else if (field->kind == WALCU_FIELD_OBJECT && levels > 0)
+		field->fields = read_fields(reader, schema, levels - 1);
 	return field;
 }
 
@@ -219,37 +249,69 @@ is_free_in_practice(const char *name)
 	return strcmp(name, "custom") == 0 || (length > 8 && strcmp(name + length - 8, "_customs") == 0);
 }
 
-/* The schema that a reference leads to; NULL when it leads nowhere or too far. */
+/* A member of an object, and what it refers to; NULL when there is none. */
 static json_t *
-follow(json_t *document, json_t *schema)
+member(json_t *document, json_t *object, const char *name)
 {
-	for (int hops = 0; hops < MAX_DEPTH; hops++)
+	return follow(document, json_object_get(object, name));
+}
+
+/* What a reference within the document leads to; NULL when it leads nowhere, or in a circle. */
+static json_t *
+follow(json_t *document, json_t *value)
+{
+	for (int hops = 0; hops < MAX_HOPS; hops++)
 	{
-		const char *reference = text_member(schema, "$ref");
+		const char *reference = text_member(value, "$ref");
 
 		if (reference == NULL)
-			return schema;
-		schema = strncmp(reference, "#/", 2) == 0 ? follow_pointer(document, reference + 2) : NULL;
+			return value;
+		value = strncmp(reference, "#/", 2) == 0 ? follow_pointer(document, reference + 2) : NULL;
 	}
 	return NULL;
 }
 
-/* A JSON pointer without its first slash; names of schemas need no escapes. */
+/* What a JSON pointer without its first slash leads to. */
 static json_t *
 follow_pointer(json_t *document, const char *pointer)
 {
 	char *copy = pstrdup(pointer);
 	char *rest = NULL;
 
-	for (char *name = strtok_r(copy, "/", &rest); name; name = strtok_r(NULL, "/", &rest))
-		document = json_object_get(document, name);
+	for (char *token = strtok_r(copy, "/", &rest); token; token = strtok_r(NULL, "/", &rest))
+		document = json_object_get(document, unescape(token));
 	return document;
+}
+
+/* A token of a JSON pointer says ~1 for a slash and ~0 for a tilde; decoded in place. */
+static char *
+unescape(char *token)
+{
+	char *to = token;
+
+	for (const char *from = token; *from; from++)
+	{
+		if (from[0] == '~' && (from[1] == '0' || from[1] == '1'))
+			*to++ = (*++from == '1') ? '/' : '~';
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	return token;
 }
 
 static const char *
 text_member(json_t *object, const char *name)
 {
 	return json_string_value(json_object_get(object, name));
+}
+
+static bool
+has_text(json_t *object, const char *name, const char *text)
+{
+	const char *value = text_member(object, name);
+
+	return value && strcmp(value, text) == 0;
 }
 
 static char *

@@ -16,8 +16,8 @@ typedef enum WalcuFieldKind
 	WALCU_FIELD_NUMBER,
 	WALCU_FIELD_BOOLEAN,
 	WALCU_FIELD_DATE,
-	WALCU_FIELD_OBJECT, /* with known members */
-	WALCU_FIELD_FREE    /* anything else */
+	WALCU_FIELD_OBJECT,
+	WALCU_FIELD_FREE /* anything else */
 } WalcuFieldKind;
 
 typedef struct WalcuField
@@ -25,7 +25,7 @@ typedef struct WalcuField
 	char *name;
 	WalcuFieldKind kind;
 	bool array;   /* of that kind; only of scalar ones */
-	List *fields; /* of WalcuField: the members of an object */
+	List *fields; /* of WalcuField: members of an object, read as deep as was asked for */
 } WalcuField;
 
 typedef struct WalcuResource
@@ -34,7 +34,7 @@ typedef struct WalcuResource
 	List *fields; /* of WalcuField */
 } WalcuResource;
 
-extern List *openapi_resources(const char *text, size_t length);
+extern List *openapi_resources(const char *text, size_t length, int levels);
 extern StringInfo openapi_bundled(void);
 
 #endif /* WALCU_OPENAPI_H */

@@ -1,8 +1,8 @@
 /*
  * option.c
- *	  The options of servers, user mappings, foreign tables and columns.
+ *	  The options of servers, user mappings, foreign tables, columns and imports.
  *
- * All options stand in one table, which the validator and the resolver read.  CREATE and
+ * All options stand in one table, which the validator and the resolvers read.  CREATE and
  * ALTER call the validator; planning, scans, imports and single calls ask for the options
  * in force.  What a single value may be is in option_value.c.
  */
@@ -19,16 +19,22 @@
 #include "commands/defrem.h"
 #include "compat.h"
 #include "foreign/foreign.h"
+#include "hint.h"
 #include "option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/varlena.h"
 
-/* The objects that have options. */
+/* What has options: the objects of four catalogs, and a statement. */
 #define ON_SERVER  1
 #define ON_MAPPING 2
 #define ON_TABLE   4
 #define ON_COLUMN  8
+#define ON_IMPORT  16
+
+/* How deep IMPORT FOREIGN SCHEMA may flatten; the service's own documents end before. */
+#define MAX_FLATTEN 10
+
+#define CREDENTIALS_HINT "Give either token, or username and password, or header_name and header_value."
 
 typedef enum OptionKind
 {
@@ -47,19 +53,21 @@ typedef struct OptionRow
 	const char *name;
 	int objects; /* ON_... */
 	OptionKind kind;
-	int offset;                                        /* of its field in WalcuOptions, or NOT_RESOLVED */
+	int offset;                                        /* of the field it fills, or NOT_RESOLVED */
 	void (*check)(const char *name, const char *text); /* KIND_TEXT, KIND_HOSTS */
 	const char *const *choices;                        /* KIND_CHOICE */
 	int min;                                           /* KIND_INTEGER */
 	int max;
 } OptionRow;
 
-#define FIELD(name)  offsetof(WalcuOptions, name)
-#define NOT_RESOLVED (-1)
+#define FIELD(name)        offsetof(WalcuOptions, name)
+#define IMPORT_FIELD(name) offsetof(WalcuImportOptions, name)
+#define NOT_RESOLVED       (-1)
 
 static const char *const paging_choices[] = {"key", "skip", NULL};
 static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
+static const char *const source_choices[] = {"live", "bundled", NULL};
 
 /* clang-format off */
 static const OptionRow rows[] = {
@@ -82,12 +90,17 @@ static const OptionRow rows[] = {
 	{"fdw_startup_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_startup_cost)},
 	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_tuple_cost)},
 	{"token", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
-	{"username", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
-	{"password", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"username", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_username},
+	{"password", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_password},
 	{"header_name", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_header_name},
 	{"header_value", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
 	{"path", ON_COLUMN, KIND_TEXT, NOT_RESOLVED, option_check_path},
 	{"parameter", ON_COLUMN, KIND_TEXT, NOT_RESOLVED, option_check_parameter},
+	{"source", ON_IMPORT, KIND_CHOICE, IMPORT_FIELD(source), NULL, source_choices},
+	{"import_collate", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_collate)},
+	{"flatten", ON_IMPORT, KIND_INTEGER, IMPORT_FIELD(flatten), NULL, NULL, 0, MAX_FLATTEN},
+	{"import_document", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_document)},
+	{"import_search", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_search)},
 };
 
 static const WalcuOptions defaults = {
@@ -103,7 +116,9 @@ static const WalcuOptions defaults = {
 };
 /* clang-format on */
 
-/* Names of objects in messages, by catalog. */
+static const WalcuImportOptions import_defaults = {.import_collate = true};
+
+/* Where the options of a catalog's objects are given. */
 static const struct
 {
 	Oid catalog;
@@ -114,18 +129,18 @@ static const struct
 	{UserMappingRelationId, ON_MAPPING, "CREATE USER MAPPING"},
 	{ForeignTableRelationId, ON_TABLE, "CREATE FOREIGN TABLE"},
 	{AttributeRelationId, ON_COLUMN, "a column of CREATE FOREIGN TABLE"},
+	{InvalidOid, ON_IMPORT, "IMPORT FOREIGN SCHEMA"},
 };
 
 static int object_of_catalog(Oid catalog);
+static void read_list(List *list, int object, void *options);
 static const OptionRow *find_row(const char *name, int object);
-static void raise_unknown_option(const char *name, int object) pg_attribute_noreturn();
-static char *closest_name(const char *name, int object);
-static char *valid_names(int object);
-static void read_value(const OptionRow *row, const char *text, WalcuOptions *options);
+pg_noreturn static void raise_unknown_option(const char *name, int object);
+static void read_value(const OptionRow *row, const char *text, void *options);
 static void check_together(int object, List *list);
+static void check_endpoint_with_http(List *list);
 static void check_credentials(List *list);
 static char *option_text(List *list, const char *name);
-static void resolve(WalcuOptions *options, List *list);
 static char *basic_credentials(const char *username, const char *password);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_validator);
@@ -141,18 +156,9 @@ walcu_fdw_validator(PG_FUNCTION_ARGS)
 {
 	List *list = untransformRelOptions(PG_GETARG_DATUM(0));
 	int object = object_of_catalog(PG_GETARG_OID(1));
-	WalcuOptions ignored = defaults;
-	ListCell *lc;
+	WalcuOptions ignored;
 
-	foreach(lc, list)
-	{
-		DefElem *option = lfirst(lc);
-		const OptionRow *row = find_row(option->defname, object);
-
-		if (row == NULL)
-			raise_unknown_option(option->defname, object);
-		read_value(row, defGetString(option), &ignored);
-	}
+	read_list(list, object, &ignored);
 	check_together(object, list);
 	PG_RETURN_VOID();
 }
@@ -163,16 +169,16 @@ option_for_server(Oid serverid)
 {
 	ForeignServer *server = GetForeignServer(serverid);
 	WalcuOptions *options = palloc(sizeof(WalcuOptions));
-	char *endpoint;
+	size_t length;
 
 	*options = defaults;
 	options->serverid = serverid;
 	options->server_name = server->servername;
-	resolve(options, server->options);
-	endpoint = pstrdup(options->endpoint);
-	for (size_t length = strlen(endpoint); length > 0 && endpoint[length - 1] == '/'; length--)
-		endpoint[length - 1] = '\0';
-	options->endpoint = endpoint;
+	read_list(server->options, ON_SERVER, options);
+	length = strlen(options->endpoint);
+	while (options->endpoint[length - 1] == '/')
+		length--;
+	options->endpoint = pnstrdup(options->endpoint, length);
 	return options;
 }
 
@@ -184,7 +190,7 @@ option_for_table(Oid relid)
 	WalcuOptions *options = option_for_server(table->serverid);
 
 	options->resource = get_rel_name(relid);
-	resolve(options, table->options);
+	read_list(table->options, ON_TABLE, options);
 	if (options->dealer_id == NULL)
 		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 				errmsg("foreign table \"%s\" has no dealer_id", get_rel_name(relid)),
@@ -201,16 +207,33 @@ option_for_column(Oid relid, AttrNumber attnum)
 {
 	List *list = GetForeignColumnOptions(relid, attnum);
 	WalcuColumn *column = palloc(sizeof(WalcuColumn));
-	char *path = option_text(list, "path");
 
-	column->path = path ? path : get_attname(relid, attnum, false);
+	column->path = option_text(list, "path");
 	column->parameter = option_text(list, "parameter");
+	if (column->path == NULL)
+	{
+		column->path = get_attname(relid, attnum, false);
+		/* the name of a column was not checked when it was given */
+		if (column->parameter == NULL)
+			option_check_path("path", column->path);
+	}
 	return column;
+}
+
+/* The options of an IMPORT FOREIGN SCHEMA statement, of DefElem. */
+WalcuImportOptions
+option_for_import(List *list)
+{
+	WalcuImportOptions options = import_defaults;
+
+	read_list(list, ON_IMPORT, &options);
+	return options;
 }
 
 /*
  * The header line with the credentials of a user for a server.  Errors: 42704 without a
- * user mapping, HV00N when it has no credentials.
+ * user mapping, 28000 when it has no credentials, as after a restore by somebody who was
+ * not allowed to dump them.
  */
 char *
 option_credential_header(Oid userid, Oid serverid)
@@ -228,10 +251,9 @@ option_credential_header(Oid userid, Oid serverid)
 	if (header_name)
 		return psprintf("%s: %s", header_name, option_text(mapping->options, "header_value"));
 	ereport(
-		ERROR, errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+		ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 		errmsg("user mapping for server \"%s\" has no credentials", GetForeignServer(serverid)->servername),
-		errhint("Use ALTER USER MAPPING ... OPTIONS (ADD token '...'), or username and password, or "
-				"header_name and header_value."));
+		errhint("Use ALTER USER MAPPING to add them. " CREDENTIALS_HINT));
 }
 
 /* 0 for the foreign data wrapper itself, which has no options. */
@@ -240,10 +262,27 @@ object_of_catalog(Oid catalog)
 {
 	for (int i = 0; i < lengthof(objects); i++)
 	{
-		if (objects[i].catalog == catalog)
+		if (OidIsValid(catalog) && objects[i].catalog == catalog)
 			return objects[i].object;
 	}
 	return 0;
+}
+
+/* Check the options of an object, and put them over what is in the struct they fill. */
+static void
+read_list(List *list, int object, void *options)
+{
+	ListCell *lc;
+
+	foreach(lc, list)
+	{
+		DefElem *option = lfirst(lc);
+		const OptionRow *row = find_row(option->defname, object);
+
+		if (row == NULL)
+			raise_unknown_option(option->defname, object);
+		read_value(row, defGetString(option), options);
+	}
 }
 
 static const OptionRow *
@@ -261,67 +300,25 @@ static void
 raise_unknown_option(const char *name, int object)
 {
 	const char *hint = NULL;
-	char *closest = closest_name(name, object);
+	List *valid = NIL;
 
 	for (int i = 0; i < lengthof(objects) && hint == NULL; i++)
 	{
 		if (find_row(name, objects[i].object))
 			hint = psprintf("Option \"%s\" belongs to %s.", name, objects[i].statement);
 	}
-	if (hint == NULL && closest)
-		hint = psprintf("Perhaps you meant the option \"%s\".", closest);
-	if (hint == NULL)
-		hint = valid_names(object);
-	ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
-			errhint("%s", hint));
-}
-
-/* The option whose name is nearest to a wrong one; NULL when none is near. */
-static char *
-closest_name(const char *name, int object)
-{
-	const char *closest = NULL;
-	int length = strlen(name);
-	int best = Min(length / 2, 4) + 1;
-
-	/* varstr_levenshtein raises for what cannot be a name anyway */
-	if (length >= NAMEDATALEN)
-		return NULL;
-	for (int i = 0; i < lengthof(rows); i++)
-	{
-		int distance;
-
-		if (!(rows[i].objects & object))
-			continue;
-		distance = varstr_levenshtein(name, length, rows[i].name, strlen(rows[i].name), 1, 1, 1, true);
-		if (distance < best)
-		{
-			best = distance;
-			closest = rows[i].name;
-		}
-	}
-	return (char *) closest;
-}
-
-static char *
-valid_names(int object)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
 	for (int i = 0; i < lengthof(rows); i++)
 	{
 		if (rows[i].objects & object)
-			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", rows[i].name);
+			valid = lappend(valid, unconstify(char *, rows[i].name));
 	}
-	if (names.len == 0)
-		return "There are no valid options in this context.";
-	return psprintf("Valid options in this context are: %s.", names.data);
+	ereport(ERROR, errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", name),
+			errhint("%s", hint ? hint : hint_name("option", name, valid)));
 }
 
 /* Check a value, and put it into its field. */
 static void
-read_value(const OptionRow *row, const char *text, WalcuOptions *options)
+read_value(const OptionRow *row, const char *text, void *options)
 {
 	void *field = (char *) options + Max(row->offset, 0);
 
@@ -362,22 +359,32 @@ read_value(const OptionRow *row, const char *text, WalcuOptions *options)
 static void
 check_together(int object, List *list)
 {
-	char *endpoint = option_text(list, "endpoint");
-	char *allow_http = option_text(list, "allow_http");
-
-	if (object == ON_SERVER && endpoint && !option_endpoint_is_safe(endpoint) &&
-		!(allow_http && option_value_boolean("allow_http", allow_http)))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("endpoint \"%s\" would send credentials unencrypted", endpoint),
-				errhint("Use https, or add the option allow_http 'true' if the network between is safe."));
+	if (object == ON_SERVER)
+		check_endpoint_with_http(list);
 	if (object == ON_MAPPING)
 		check_credentials(list);
 	if (object == ON_COLUMN && option_text(list, "path") && option_text(list, "parameter"))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("options \"path\" and \"parameter\" cannot stand on one column"));
+				errmsg("options \"path\" and \"parameter\" cannot stand on one column"),
+				errhint("A column shows a place in the document, or a parameter of the query."));
 }
 
-/* One way to tell who one is, whole. */
+static void
+check_endpoint_with_http(List *list)
+{
+	char *endpoint = option_text(list, "endpoint");
+	char *allow_http = option_text(list, "allow_http");
+
+	if (endpoint == NULL || option_endpoint_is_safe(endpoint))
+		return;
+	if (allow_http && option_value_boolean("allow_http", allow_http))
+		return;
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("endpoint \"%s\" would send credentials unencrypted", endpoint),
+			errhint("Use https, or add the option allow_http 'true' if the network between is safe."));
+}
+
+/* One kind of credentials, whole; none is for those who restore a dump without them. */
 static void
 check_credentials(List *list)
 {
@@ -390,19 +397,15 @@ check_credentials(List *list)
 		bool second = option_text(list, pairs[i][1]) != NULL;
 
 		if (first != second)
-			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("option \"%s\" needs option \"%s\"", pairs[i][first ? 0 : 1],
-						   pairs[i][first ? 1 : 0]));
+			ereport(
+				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("option \"%s\" needs option \"%s\"", pairs[i][first ? 0 : 1], pairs[i][first ? 1 : 0]),
+				errhint(CREDENTIALS_HINT));
 		ways += first;
 	}
 	if (ways > 1)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("user mapping has more than one kind of credentials"),
-				errhint("Give either token, or username and password, or header_name and header_value."));
-	if (strchr(option_text(list, "username") ? option_text(list, "username") : "", ':'))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("invalid value for option \"username\""),
-				errdetail("HTTP Basic authentication allows no colon in a user name."));
+				errmsg("user mapping has more than one kind of credentials"), errhint(CREDENTIALS_HINT));
 }
 
 static char *
@@ -418,22 +421,6 @@ option_text(List *list, const char *name)
 			return defGetString(option);
 	}
 	return NULL;
-}
-
-/* Put what a list says over what is there. */
-static void
-resolve(WalcuOptions *options, List *list)
-{
-	ListCell *lc;
-
-	foreach(lc, list)
-	{
-		DefElem *option = lfirst(lc);
-		const OptionRow *row = find_row(option->defname, ON_SERVER | ON_TABLE);
-
-		if (row)
-			read_value(row, defGetString(option), options);
-	}
 }
 
 static char *

@@ -1,6 +1,7 @@
 /*
  * option.h
- *	  What CREATE SERVER, USER MAPPING, FOREIGN TABLE and its columns were told.
+ *	  What CREATE SERVER, USER MAPPING, FOREIGN TABLE and its columns, and IMPORT
+ *	  FOREIGN SCHEMA were told.
  */
 #ifndef WALCU_OPTION_H
 #define WALCU_OPTION_H
@@ -63,6 +64,23 @@ typedef struct WalcuOptions
 	double fdw_tuple_cost;
 } WalcuOptions;
 
+/* Where IMPORT FOREIGN SCHEMA reads the service's description. */
+typedef enum WalcuDescription
+{
+	WALCU_DESCRIPTION_LIVE,
+	WALCU_DESCRIPTION_BUNDLED /* the copy installed with the extension */
+} WalcuDescription;
+
+/* The options of IMPORT FOREIGN SCHEMA. */
+typedef struct WalcuImportOptions
+{
+	WalcuDescription source;
+	bool import_collate;  /* text columns get COLLATE "C" */
+	int flatten;          /* levels of nested objects that become columns */
+	bool import_document; /* add _document, the whole document */
+	bool import_search;   /* add _search, the service's query language */
+} WalcuImportOptions;
+
 /* What a column of a foreign table stands for. */
 typedef struct WalcuColumn
 {
@@ -73,6 +91,7 @@ typedef struct WalcuColumn
 extern WalcuOptions *option_for_server(Oid serverid);
 extern WalcuOptions *option_for_table(Oid relid);
 extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
+extern WalcuImportOptions option_for_import(List *list);
 extern char *option_credential_header(Oid userid, Oid serverid);
 
 #endif /* WALCU_OPTION_H */

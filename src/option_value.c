@@ -3,16 +3,17 @@
  *	  The values of options: read and checked one at a time.
  *
  * Called by option.c only.  Every error is 22023, names the option, and hints at
- * what is valid.  Values of credentials are never shown.
+ * what is valid.  Credentials are never shown, nor what might have some in it.
  */
 #include "postgres.h"
 
-#include <ctype.h>
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <math.h>
 
 #include "option_value.h"
 
+#include "compat.h"
 #include "request.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -25,11 +26,21 @@
 #define MIN_SIZE 1024.0
 #define MAX_SIZE (512.0 * 1024 * 1024)
 
-static void invalid_value(const char *name, const char *text, const char *hint) pg_attribute_noreturn();
-static void invalid_secret(const char *name, const char *reason) pg_attribute_noreturn();
+#define HOSTS_HINT  "Give hosts, with or without a port, separated by commas, such as \"ext.crm.walcu.com\"."
+#define HEADER_HINT "Give the name of an HTTP header that has no meaning of its own, such as \"X-Api-Key\"."
+
+/* What RFC 9110 allows in a header's name. */
+#define TOKEN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+
+pg_noreturn static void invalid_value(const char *name, const char *text, const char *hint);
+pg_noreturn static void invalid_secret(const char *name, const char *reason);
+static CURLU *parse_url(const char *text);
+static void release_url(void *url);
 static char *url_part(CURLU *url, CURLUPart part);
+static bool is_host_url(CURLU *url);
 static bool is_loopback(const char *host);
-static bool is_host(const char *text);
+static bool has_scheme(const char *text);
+static bool has_control_character(const char *text);
 
 bool
 option_value_boolean(const char *name, const char *text)
@@ -44,11 +55,12 @@ option_value_boolean(const char *name, const char *text)
 int
 option_value_integer(const char *name, const char *text, int min, int max)
 {
-	int value;
+	double value;
 
-	if (!parse_int(text, &value, 0, NULL) || value < min || value > max)
+	/* parse_int would round a fraction */
+	if (!parse_real(text, &value, 0, NULL) || value != rint(value) || value < min || value > max)
 		invalid_value(name, text, psprintf("Valid values are whole numbers from %d to %d.", min, max));
-	return value;
+	return (int) value;
 }
 
 /* A cost, as postgres_fdw takes it. */
@@ -57,7 +69,7 @@ option_value_cost(const char *name, const char *text)
 {
 	double value;
 
-	if (!parse_real(text, &value, 0, NULL) || value < 0 || isinf(value) || isnan(value))
+	if (!parse_real(text, &value, 0, NULL) || !(value >= 0) || isinf(value))
 		invalid_value(name, text, "Valid values are numbers that are not negative.");
 	return value;
 }
@@ -72,7 +84,7 @@ option_value_duration(const char *name, const char *text)
 		invalid_value(name, text,
 					  "Valid values are seconds, or times with a unit such as \"500ms\" or \"2min\", "
 					  "from 1 ms to 1 day.");
-	return (int) (value * 1000);
+	return (int) rint(value * 1000);
 }
 
 /* A size in bytes, or with one of PostgreSQL's units. */
@@ -108,36 +120,20 @@ option_value_choice(const char *name, const char *text, const char *const *choic
 void
 option_check_endpoint(const char *name, const char *text)
 {
-	CURLU *url = curl_url();
-	bool valid = false;
-
-	if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
-	{
-		char *scheme = url_part(url, CURLUPART_SCHEME);
-
-		valid = (pg_strcasecmp(scheme, "http") == 0 || pg_strcasecmp(scheme, "https") == 0) &&
-				url_part(url, CURLUPART_HOST)[0] != '\0' && url_part(url, CURLUPART_USER)[0] == '\0' &&
-				url_part(url, CURLUPART_PASSWORD)[0] == '\0' && strpbrk(text, "?# \t\r\n\\@") == NULL;
-	}
-	curl_url_cleanup(url);
-	if (!valid)
+	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !is_host_url(parse_url(text)))
 		invalid_value(name, text,
-					  "Give an http or https URL without user, query and fragment, such as \"https://"
-					  "api.crm.walcu.com\".");
+					  "Give an http or https URL without user, query and fragment, such as "
+					  "\"" WALCU_PUBLIC_ENDPOINT "\".");
 }
 
 /* May credentials travel there?  By https, or to this very machine. */
 bool
 option_endpoint_is_safe(const char *endpoint)
 {
-	CURLU *url = curl_url();
-	bool safe = false;
+	CURLU *url = parse_url(endpoint);
 
-	if (url && curl_url_set(url, CURLUPART_URL, endpoint, 0) == CURLUE_OK)
-		safe = pg_strcasecmp(url_part(url, CURLUPART_SCHEME), "https") == 0 ||
-			   is_loopback(url_part(url, CURLUPART_HOST));
-	curl_url_cleanup(url);
-	return safe;
+	return url && (pg_strcasecmp(url_part(url, CURLUPART_SCHEME), "https") == 0 ||
+				   is_loopback(url_part(url, CURLUPART_HOST)));
 }
 
 /* A dealer or a resource: one segment of a URL's path that needs no encoding. */
@@ -145,7 +141,9 @@ void
 option_check_segment(const char *name, const char *text)
 {
 	if (!request_id_fits_path(text))
-		invalid_value(name, text, "Valid characters are letters, digits, \"-\", \"_\", \".\" and \"~\".");
+		invalid_value(name, text,
+					  "Give letters, digits, \"-\", \"_\", \".\" and \"~\", but not \".\", \"..\" or \"all\" "
+					  "alone.");
 }
 
 void
@@ -162,25 +160,24 @@ option_check_hosts(const char *name, const char *text)
 	List *hosts = option_split_hosts(text);
 
 	if (hosts == NIL)
-		invalid_value(name, text, "Give hosts, with or without a port, separated by commas.");
+		invalid_value(name, text, HOSTS_HINT);
 	foreach(lc, hosts)
 	{
-		if (!is_host(lfirst(lc)))
-			invalid_value(name, text, "Give hosts, with or without a port, separated by commas.");
+		char *host = lfirst(lc);
+
+		if (strpbrk(host, "/?#@\\") != NULL || host[strlen(host) - 1] == ':' ||
+			!is_host_url(parse_url(psprintf("https://%s/", host))))
+			invalid_value(name, text, HOSTS_HINT);
 	}
 }
 
-/* The hosts of a comma-separated list, without white space around them. */
+/* The hosts of a comma-separated list; NIL when it is none. */
 List *
 option_split_hosts(const char *text)
 {
-	List *hosts = NIL;
-	char *copy = pstrdup(text);
-	char *rest = NULL;
+	List *hosts;
 
-	for (char *host = strtok_r(copy, ", \t", &rest); host; host = strtok_r(NULL, ", \t", &rest))
-		hosts = lappend(hosts, host);
-	return hosts;
+	return SplitGUCList(pstrdup(text), ',', &hosts) ? hosts : NIL;
 }
 
 /* A dotted path in the document; "." is the whole of it. */
@@ -204,49 +201,66 @@ option_check_parameter(const char *name, const char *text)
 		invalid_value(name, text, "The only valid value is \"search\".");
 }
 
-/* Part of a header line: not empty, and without a way to end the line. */
+/* Part of a header line, as it is: servers would take away spaces around it. */
 void
 option_check_secret(const char *name, const char *text)
 {
 	if (text[0] == '\0')
 		invalid_secret(name, "It is empty.");
-	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-	{
-		if (*c < ' ' || *c == 0x7f)
-			invalid_secret(name, "It has a control character in it.");
-	}
+	if (has_control_character(text))
+		invalid_secret(name, "It has a control character in it.");
 	if (text[0] == ' ' || text[strlen(text) - 1] == ' ')
 		invalid_secret(name, "It begins or ends with a space.");
 }
 
-/* A header's name by RFC 9110, and none that HTTP itself or this extension sends. */
+void
+option_check_username(const char *name, const char *text)
+{
+	option_check_secret(name, text);
+	if (strchr(text, ':') != NULL)
+		invalid_secret(name, "HTTP Basic authentication allows no colon in it.");
+}
+
+/* May be empty or have spaces around it: it is sent encoded. */
+void
+option_check_password(const char *name, const char *text)
+{
+	if (has_control_character(text))
+		invalid_secret(name, "It has a control character in it.");
+}
+
+/*
+ * A header's name by RFC 9110, and none that HTTP itself or this extension sends.  It is
+ * not shown either: whoever confuses name and value gives the credential here.
+ */
 void
 option_check_header_name(const char *name, const char *text)
 {
 	static const char *const taken[] = {
-		"Accept", "Accept-Encoding", "Connection",        "Content-Length", "Content-Type", "Expect", "Host",
-		"TE",     "Trailer",         "Transfer-Encoding", "Upgrade",        "User-Agent",
+		"Accept",         "Accept-Encoding",     "Connection",       "Content-Encoding",
+		"Content-Length", "Content-Type",        "Expect",           "Host",
+		"Keep-Alive",     "Proxy-Authorization", "Proxy-Connection", "TE",
+		"Trailer",        "Transfer-Encoding",   "Upgrade",          "User-Agent",
 	};
+	bool valid = text[0] != '\0' && text[strspn(text, TOKEN_CHARACTERS)] == '\0';
 
-	if (text[0] == '\0')
-		invalid_value(name, text, "Give the name of an HTTP header, such as \"X-Api-Key\".");
-	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-	{
-		if (!isalnum(*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
-			invalid_value(name, text, "Give the name of an HTTP header, such as \"X-Api-Key\".");
-	}
 	for (int i = 0; i < lengthof(taken); i++)
-	{
-		if (pg_strcasecmp(text, taken[i]) == 0)
-			invalid_value(name, text, "This header has a meaning of its own and cannot carry credentials.");
-	}
+		valid &= pg_strcasecmp(text, taken[i]) != 0;
+	if (!valid)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("invalid value for option \"%s\"", name), errhint(HEADER_HINT));
 }
 
+/* A URL with a user or a query is not shown: there may be a password in it. */
 static void
 invalid_value(const char *name, const char *text, const char *hint)
 {
+	bool shown = strpbrk(text, "@?") == NULL;
+
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("invalid value for option \"%s\": \"%s\"", name, text), errhint("%s", hint));
+			shown ? errmsg("invalid value for option \"%s\": \"%s\"", name, text)
+				  : errmsg("invalid value for option \"%s\"", name),
+			errhint("%s", hint));
 }
 
 static void
@@ -254,6 +268,30 @@ invalid_secret(const char *name, const char *reason)
 {
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid value for option \"%s\"", name),
 			errdetail("%s", reason), errhint("Copy it again, without white space around it."));
+}
+
+/*
+ * A URL as curl will take it, which goes with the current memory context; NULL when it
+ * takes it not.
+ */
+static CURLU *
+parse_url(const char *text)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	CURLU *url = curl_url();
+
+	if (url == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	callback->func = release_url;
+	callback->arg = url;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) ? url : NULL;
+}
+
+static void
+release_url(void *url)
+{
+	curl_url_cleanup(url);
 }
 
 /* A part of a URL; an empty string when it has none. */
@@ -270,25 +308,47 @@ url_part(CURLU *url, CURLUPart part)
 	return copy;
 }
 
+/* Can a request be sent there? */
+static bool
+is_host_url(CURLU *url)
+{
+	return url && url_part(url, CURLUPART_HOST)[0] != '\0' && strcmp(url_part(url, CURLUPART_PORT), "0") != 0;
+}
+
+/* curl has already written addresses in their plain form. */
 static bool
 is_loopback(const char *host)
 {
-	int last;
+	struct in_addr address;
 
 	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
 		return true;
-	/* curl has made four numbers of any way to write an address */
-	return sscanf(host, "127.%*d.%*d.%d", &last) == 1 && strspn(host, "0123456789.") == strlen(host);
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+/* curl would also take one slash, or three. */
+static bool
+has_scheme(const char *text)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+
+	for (int i = 0; i < lengthof(schemes); i++)
+	{
+		size_t length = strlen(schemes[i]);
+
+		if (pg_strncasecmp(text, schemes[i], length) == 0 && text[length] != '/')
+			return true;
+	}
+	return false;
 }
 
 static bool
-is_host(const char *text)
+has_control_character(const char *text)
 {
-	CURLU *url = curl_url();
-	char *full = psprintf("https://%s/", text);
-	bool valid =
-		url && strpbrk(text, "/?#@\\") == NULL && curl_url_set(url, CURLUPART_URL, full, 0) == CURLUE_OK;
-
-	curl_url_cleanup(url);
-	return valid;
+	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
+	{
+		if (*c < ' ' || *c == 0x7f)
+			return true;
+	}
+	return false;
 }

@@ -23,6 +23,8 @@ extern void option_check_hosts(const char *name, const char *text);
 extern void option_check_path(const char *name, const char *text);
 extern void option_check_parameter(const char *name, const char *text);
 extern void option_check_secret(const char *name, const char *text);
+extern void option_check_username(const char *name, const char *text);
+extern void option_check_password(const char *name, const char *text);
 extern void option_check_header_name(const char *name, const char *text);
 
 extern bool option_endpoint_is_safe(const char *endpoint);
