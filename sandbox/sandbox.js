@@ -52,7 +52,7 @@ export class Sandbox {
   }
 
   #generate(data) {
-    const dataset = this.#createDataset(data);
+    const dataset = this.#createDataset({ ...data, dealerId: this.dealerId });
     this.#data = data;
     this.collections = new Map(
       [...this.#schemas].map(([resource, schema]) => [resource, new Collection(resource, schema, dataset)]),

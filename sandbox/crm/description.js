@@ -20,3 +20,8 @@ function documentSchema(listOperation) {
   const { items } = listOperation.responses['200'].content['application/json'].schema;
   return description.components.schemas[items.$ref.split('/').at(-1)];
 }
+
+/** Whether a field is free form in life, although the description says 'string'. */
+export function isFreeForm(name) {
+  return /^(custom|.+_customs)$/.test(name);
+}

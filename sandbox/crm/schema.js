@@ -10,9 +10,7 @@ import mongoose from 'mongoose';
 
 import { QueryError } from '../mongo/errors.js';
 import { isObject } from '../mongo/paths.js';
-
-/** 'string' in the description, but free form in life. */
-const FREE_FORM = /^(custom|.+_customs)$/;
+import { isFreeForm } from './description.js';
 
 const SCHEMA_OPTIONS = {
   _id: false,
@@ -27,6 +25,9 @@ const SCHEMA_OPTIONS = {
   suppressReservedKeysWarning: true,
 };
 
+/** As deep as MongoDB stores objects and arrays in each other. */
+const MAX_LEVELS = 100;
+
 const ISO_DATE = /^([+-]\d{2})?\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 
 /** The types of one resource. */
@@ -38,6 +39,7 @@ export class ResourceSchema {
 
   /** The filter with its values cast as the schema says; throws a QueryError where one cannot be cast. */
   castFilter(filter, { strictQuery }) {
+    if (isDeeper(filter, MAX_LEVELS)) throw new QueryError(`the filter is nested deeper than ${MAX_LEVELS} levels`);
     const query = this.model.find().setOptions({ strictQuery });
     try {
       return plain(query.cast(this.model, structuredClone(filter)));
@@ -52,6 +54,7 @@ export class ResourceSchema {
    */
   castDocument(body, previous = {}) {
     if (!isObject(body)) throw new QueryError('the body must be an object');
+    if (isDeeper(body, MAX_LEVELS)) throw new QueryError(`the document is nested deeper than ${MAX_LEVELS} levels`);
     const document = new this.model(body);
     const error = document.validateSync();
     const cast = JSON.parse(JSON.stringify(document.toObject()));
@@ -97,7 +100,7 @@ function makeField(name, description) {
 }
 
 function makeType(name, { type, format, properties }) {
-  if (FREE_FORM.test(name)) return mongoose.Schema.Types.Mixed;
+  if (isFreeForm(name)) return mongoose.Schema.Types.Mixed;
   switch (type) {
     case 'string':
       return format === 'date-time' ? Date : String;
@@ -138,6 +141,9 @@ function toDate(value) {
   const date = new Date(value);
   return Number.isNaN(date.getTime()) ? value : date;
 }
+
+const isDeeper = (value, levels) =>
+  typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((child) => isDeeper(child, levels - 1)));
 
 /** Puts back what casting lost at the path, if the previous document has the same; says whether. */
 function restore([segment, ...rest], cast, body, previous) {

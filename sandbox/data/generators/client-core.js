@@ -48,3 +48,8 @@ export function clientPhone(world, client) {
   const phones = client ? clientContacts(world, client.index).flatMap((contact) => contact.phones) : [];
   return phones[0] ?? 'anonymous';
 }
+
+/** The name that a call of the client shows. */
+export function clientName(world, client) {
+  return client && clientContacts(world, client.index)[0]?.name.raw_name;
+}

@@ -6,7 +6,7 @@ import { gdpr } from '../parts/person.js';
 import { DAY, isoDate } from '../timeline.js';
 import { activityFields, clientActivity, clientOnlyActivityFields } from './client-activity.js';
 import { clientCore, contactCore } from './client-core.js';
-import { appointmentFacts, bulkImportIds, leadImportIds, LEAD_RESOURCES, noteContent, taskFacts } from './quoted.js';
+import { bulkImportIds, leadImportIds, LEAD_RESOURCES, workFields } from './quoted.js';
 
 /* client_oldest_undone_..._notification */
 const NOTIFIERS = [
@@ -55,20 +55,6 @@ function undoneNotifications(random, since) {
       random.chance(0.2) ? isoDate(since + random.integer(1, 300) * DAY) : null,
     ]),
   );
-}
-
-function workFields(world, { notes, tasks, dates, offers }) {
-  const completed = tasks.filter((index) => taskFacts(world, index).done).length;
-  return {
-    appointments_created_by: dates.map((index) => appointmentFacts(world, index).createdBy),
-    notes: notes.map((index) => noteContent(world, index)),
-    number_of_appointments: dates.length,
-    number_of_completed_tasks: completed,
-    number_of_notes: notes.length,
-    number_of_offers: offers.length,
-    number_of_tasks: tasks.length,
-    number_of_uncompleted_tasks: tasks.length - completed,
-  };
 }
 
 function contact(world, index, random) {

@@ -6,6 +6,7 @@
 import { custom } from '../parts/custom.js';
 import { remark } from '../parts/text.js';
 import { DAY, HOUR } from '../timeline.js';
+import { LOCATIONS } from '../vocabulary/people.js';
 import { APPOINTMENTS, TASKS } from '../vocabulary/texts.js';
 
 export const LEAD_RESOURCES = ['saleleads', 'appraisalleads', 'aftersaleleads'];
@@ -64,6 +65,27 @@ export function appointmentFacts(world, index) {
   };
 }
 
+/** What `computed` of a client or lead tells of the work on it; all lists are of positions. */
+export function workFields(world, { notes, tasks, dates, offers }) {
+  const completed = tasks.filter((index) => taskFacts(world, index).done).length;
+  return {
+    appointments_created_by: dates.map((index) => appointmentFacts(world, index).createdBy),
+    notes: notes.map((index) => noteContent(world, index)),
+    number_of_appointments: dates.length,
+    number_of_completed_tasks: completed,
+    number_of_notes: notes.length,
+    number_of_offers: offers.length,
+    number_of_tasks: tasks.length,
+    number_of_uncompleted_tasks: tasks.length - completed,
+  };
+}
+
+/** The dealer's branch that works on a lead; undefined for what is no lead. */
+export function leadLocation(world, place) {
+  if (!LEAD_RESOURCES.includes(place?.resource)) return undefined;
+  return world.random(`${place.resource} location`, place.index).pick(LOCATIONS);
+}
+
 /** The client a document is about, however many documents lie between. */
 export function clientOf(world, place) {
   if (!place || place.resource === 'clients') return place;
@@ -80,12 +102,14 @@ const LINK_TOWARDS_CLIENT = {
   chatsessions: 'chatsessions.client',
 };
 
-const MODEL_NAMES = { saleleads: 'salelead', appraisalleads: 'appraisallead', aftersaleleads: 'aftersalelead' };
+export const MODEL_NAMES = { saleleads: 'salelead', appraisalleads: 'appraisallead', aftersaleleads: 'aftersalelead' };
 
-/** {client_id, lead_id, lead_type} of a document that may belong to a lead or just to a client. */
-export function subjectFields(world, subject) {
+/** The references of a document that may belong to a lead or just to a client. */
+export function subjectFields(world, subject, random) {
   const isLead = LEAD_RESOURCES.includes(subject?.resource);
   return {
+    bulk_import_ids: bulkImportIds(world, random),
+    lead_import_ids: isLead ? leadImportIds(world, subject) : [],
     client_id: world.idOf(clientOf(world, subject)),
     lead_id: isLead ? world.idOf(subject) : undefined,
     lead_type: isLead ? MODEL_NAMES[subject.resource] : undefined,

@@ -25,15 +25,24 @@ export function vehicleFieldsOf(world, resource, index) {
   return vehicleFields(world.random(`${resource} fields`, index), specOf(world, resource, index));
 }
 
+/** What a car in stock costs, where it stands and where it is advertised, as leads repeat it. */
+export function carSaleFacts(world, index) {
+  const random = world.random('car sale facts', index);
+  const created = world.createdAt('cars', index);
+  return {
+    ...statusFields(random, world, CAR_STATUSES, created),
+    prices: prices(random, specOf(world, 'cars', index).price, created),
+    dealer_ad_url: `https://concesionario.example/ocasión/${index}`,
+  };
+}
+
 function car(world, index, random) {
   const created = world.createdAt('cars', index);
   const spec = specOf(world, 'cars', index);
-  const carPrices = prices(random, spec.price, created);
+  const saleFacts = carSaleFacts(world, index);
   const leads = world.children('saleleads.car', 'cars', index);
   return {
-    ...statusFields(random, world, CAR_STATUSES, created),
-    dealer_ad_url: `https://concesionario.example/ocasión/${index}`,
-    prices: carPrices,
+    ...saleFacts,
     stock_number: spec.stock_number,
     source: random.pick(SOURCES),
     purchase_date: isoDate(created - random.integer(0, 40) * DAY),
@@ -45,7 +54,7 @@ function car(world, index, random) {
       car_last_salelead_date: leads.length ? isoDate(world.createdAt('saleleads', leads.at(-1))) : null,
       car_main_image: spec.images[0],
       car_number_of_saleleads: leads.length,
-      price: carPrices.retail.current_price.price,
+      price: saleFacts.prices.retail.current_price.price,
     }),
   };
 }
