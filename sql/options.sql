@@ -1,0 +1,218 @@
+-- Options: what CREATE and ALTER accept, what they refuse, and what they say then.
+-- Nothing here talks to a CRM.
+\set SHOW_CONTEXT never
+CREATE EXTENSION walcu_fdw;
+
+--
+-- Servers
+--
+-- All that a server can be told
+CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
+  endpoint 'https://api.crm.walcu.com',
+  dealer_id '5f2b1c9e8d3a4b0012345678',
+  fetch_size '50',
+  connect_timeout '5',
+  request_timeout '2min',
+  max_requests '5000',
+  max_document_size '16MB',
+  allow_http 'false',
+  ca_file '/etc/ssl/certs/ca-certificates.crt',
+  results_hosts 'ext.crm.walcu.com, ext2.crm.walcu.com:8443',
+  updatable 'true',
+  paging 'key',
+  sort_format 'mongoose',
+  project_format 'mongoose',
+  on_type_mismatch 'error',
+  fdw_startup_cost '100',
+  fdw_tuple_cost '0.2'
+);
+-- None of it is required
+CREATE SERVER bare FOREIGN DATA WRAPPER walcu_fdw;
+-- It can be changed
+ALTER SERVER crm OPTIONS (SET fetch_size '10', DROP paging, DROP ca_file);
+SELECT option_name, option_value
+  FROM pg_foreign_server, pg_options_to_table(srvoptions)
+ WHERE srvname = 'crm'
+ ORDER BY option_name COLLATE "C";
+
+-- A name with an error in it
+ALTER SERVER crm OPTIONS (ADD fetchsize '10');
+\echo :LAST_ERROR_SQLSTATE
+ALTER SERVER crm OPTIONS (ADD dealer '5f2b1c9e8d3a4b0012345678');
+ALTER SERVER crm OPTIONS (ADD "Paging" 'key');
+-- A name that is like none
+ALTER SERVER crm OPTIONS (ADD host 'api.crm.walcu.com');
+-- A name that belongs to something else
+ALTER SERVER crm OPTIONS (ADD resource 'cars');
+ALTER SERVER crm OPTIONS (ADD path 'status.status');
+ALTER SERVER crm OPTIONS (ADD flatten '2');
+
+-- Credentials are no options of a server, where everybody could read them
+CREATE SERVER leaky FOREIGN DATA WRAPPER walcu_fdw OPTIONS (token 'do-not-show');
+ALTER SERVER crm OPTIONS (ADD username 'ana', ADD password 'do-not-show');
+CREATE SERVER leaky FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint 'https://ana:do-not-show@api.crm.walcu.com');
+CREATE SERVER leaky FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint 'https://api.crm.walcu.com?token=do-not-show');
+
+-- Numbers have ranges
+ALTER SERVER crm OPTIONS (SET fetch_size '0');
+\echo :LAST_ERROR_SQLSTATE
+ALTER SERVER crm OPTIONS (SET fetch_size '1001');
+ALTER SERVER crm OPTIONS (SET fetch_size '7.5');
+ALTER SERVER crm OPTIONS (SET fetch_size 'many');
+ALTER SERVER crm OPTIONS (SET fetch_size '');
+ALTER SERVER crm OPTIONS (SET max_requests '-1');
+ALTER SERVER crm OPTIONS (SET fdw_tuple_cost '-0.1');
+ALTER SERVER crm OPTIONS (SET fdw_startup_cost 'NaN');
+ALTER SERVER crm OPTIONS (SET fetch_size '1');
+ALTER SERVER crm OPTIONS (SET fetch_size '1000');
+ALTER SERVER crm OPTIONS (SET max_requests '0', SET fdw_tuple_cost '0');
+
+-- Times and sizes have units
+ALTER SERVER crm OPTIONS (SET connect_timeout '0');
+ALTER SERVER crm OPTIONS (SET connect_timeout '1h30');
+ALTER SERVER crm OPTIONS (SET request_timeout '25h');
+ALTER SERVER crm OPTIONS (SET max_document_size '16mb');
+ALTER SERVER crm OPTIONS (SET max_document_size '1GB');
+ALTER SERVER crm OPTIONS (SET connect_timeout '1ms', SET request_timeout '1d', SET max_document_size '512MB');
+
+-- Words are one of a few
+ALTER SERVER crm OPTIONS (ADD paging 'keys');
+ALTER SERVER crm OPTIONS (SET sort_format 'Mongoose');
+ALTER SERVER crm OPTIONS (SET on_type_mismatch 'ignore');
+ALTER SERVER crm OPTIONS (SET updatable 'perhaps');
+
+-- Places
+ALTER SERVER crm OPTIONS (SET endpoint 'api.crm.walcu.com');
+ALTER SERVER crm OPTIONS (SET endpoint 'ftp://api.crm.walcu.com');
+ALTER SERVER crm OPTIONS (SET endpoint 'https://api.crm.walcu.com/#top');
+ALTER SERVER crm OPTIONS (SET endpoint 'https://api.crm.walcu.com:99999');
+ALTER SERVER crm OPTIONS (ADD ca_file 'ca.pem');
+ALTER SERVER crm OPTIONS (SET results_hosts 'https://ext.crm.walcu.com/');
+ALTER SERVER crm OPTIONS (SET results_hosts 'ext.crm.walcu.com,');
+ALTER SERVER crm OPTIONS (SET dealer_id '../5f2b1c9e8d3a4b0012345678');
+ALTER SERVER crm OPTIONS (SET dealer_id '');
+ALTER SERVER crm OPTIONS (SET dealer_id '..');
+
+-- Unencrypted is for this machine only, unless somebody says that it is safe
+ALTER SERVER crm OPTIONS (DROP allow_http, SET endpoint 'http://crm.example.com');
+\echo :LAST_ERROR_SQLSTATE
+ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1.example.com');
+ALTER SERVER crm OPTIONS (SET allow_http 'true', SET endpoint 'http://crm.example.com');
+ALTER SERVER crm OPTIONS (SET allow_http 'false');
+ALTER SERVER crm OPTIONS (DROP allow_http);
+ALTER SERVER crm OPTIONS (DROP allow_http, SET endpoint 'http://localhost:8080');
+ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.2');
+ALTER SERVER crm OPTIONS (SET endpoint 'http://[::1]:8080/crm');
+ALTER SERVER crm OPTIONS (SET endpoint 'HTTPS://CRM.example.com/');
+
+--
+-- User mappings: one kind of credentials, and whole
+--
+CREATE ROLE regress_ana;
+CREATE ROLE regress_berta;
+CREATE ROLE regress_carla;
+CREATE ROLE regress_diego;
+CREATE USER MAPPING FOR regress_ana SERVER crm OPTIONS (token 'do-not-show');
+CREATE USER MAPPING FOR regress_berta SERVER crm OPTIONS (username 'berta', password 'do not show');
+CREATE USER MAPPING FOR regress_carla SERVER crm OPTIONS (header_name 'X-Api-Key', header_value 'do-not-show');
+-- A dump restored by somebody who may not see credentials has none
+CREATE USER MAPPING FOR regress_diego SERVER crm;
+
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD username 'diego');
+\echo :LAST_ERROR_SQLSTATE
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD password 'do-not-show');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_value 'do-not-show');
+ALTER USER MAPPING FOR regress_berta SERVER crm OPTIONS (ADD token 'do-not-show');
+ALTER USER MAPPING FOR regress_carla SERVER crm OPTIONS (DROP header_value);
+ALTER USER MAPPING FOR regress_ana SERVER crm OPTIONS (DROP token, ADD username 'ana', ADD password '');
+
+-- What cannot be sent, without showing it
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token '');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token 'do-not-show ');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token E'do-not-show\n');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD username 'di:ego', ADD password 'do-not-show');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD username 'diego', ADD password E'do\rnot-show');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'do not show', ADD header_value 'x');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'Host', ADD header_value 'do-not-show');
+
+-- Names
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD user 'diego', ADD password 'do-not-show');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD tocken 'do-not-show');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD fetch_size '10');
+
+--
+-- Tables: the resource, and what shall be different from the server
+--
+CREATE FOREIGN TABLE stock (_id text COLLATE "C" NOT NULL)
+  SERVER crm OPTIONS (
+    resource 'cars',
+    dealer_id '5f2b1c9e8d3a4b0087654321',
+    fetch_size '20',
+    max_document_size '1MB',
+    updatable 'false',
+    paging 'skip',
+    on_type_mismatch 'null',
+    fdw_startup_cost '50',
+    fdw_tuple_cost '0.1'
+  );
+ALTER FOREIGN TABLE stock OPTIONS (SET resource 'cars/all');
+\echo :LAST_ERROR_SQLSTATE
+ALTER FOREIGN TABLE stock OPTIONS (SET resource 'all');
+ALTER FOREIGN TABLE stock OPTIONS (SET dealer_id '321/cars');
+ALTER FOREIGN TABLE stock OPTIONS (SET fetch_size '5000');
+ALTER FOREIGN TABLE stock OPTIONS (ADD resorce 'cars');
+ALTER FOREIGN TABLE stock OPTIONS (ADD endpoint 'https://api.crm.walcu.com');
+ALTER FOREIGN TABLE stock OPTIONS (ADD token 'do-not-show');
+
+--
+-- Columns: a place in the document, or a parameter of the query
+--
+ALTER FOREIGN TABLE stock
+  ADD COLUMN status text OPTIONS (path 'status.status') COLLATE "C",
+  ADD COLUMN document jsonb OPTIONS (path '.'),
+  ADD COLUMN search text OPTIONS (parameter 'search');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (SET path '');
+\echo :LAST_ERROR_SQLSTATE
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (SET path '.status');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (SET path 'status..status');
+ALTER FOREIGN TABLE stock ALTER COLUMN search OPTIONS (SET parameter 'q');
+ALTER FOREIGN TABLE stock ALTER COLUMN search OPTIONS (ADD path 'search');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD paht 'status');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD column_name 'status');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD fetch_size '10');
+SELECT attname, attfdwoptions
+  FROM pg_attribute
+ WHERE attrelid = 'stock'::regclass AND attnum > 0
+ ORDER BY attnum;
+
+-- What nobody could check before: names that stand in for options
+CREATE FOREIGN TABLE "used cars" (_id text) SERVER crm;
+EXPLAIN (COSTS OFF) SELECT _id FROM "used cars";
+CREATE FOREIGN TABLE cars (_id text, "status." text) SERVER crm;
+EXPLAIN (COSTS OFF) SELECT "status." FROM cars;
+CREATE FOREIGN TABLE nobodys_cars (_id text) SERVER bare OPTIONS (resource 'cars');
+EXPLAIN (COSTS OFF) SELECT _id FROM nobodys_cars;
+\echo :LAST_ERROR_SQLSTATE
+
+--
+-- The wrapper itself has no options
+--
+ALTER FOREIGN DATA WRAPPER walcu_fdw OPTIONS (ADD fetch_size '10');
+ALTER FOREIGN DATA WRAPPER walcu_fdw OPTIONS (ADD no_such_option '10');
+
+-- Only their users and superusers see credentials
+GRANT USAGE ON FOREIGN SERVER crm TO regress_ana, regress_berta;
+SELECT usename, umoptions IS NOT NULL AS has_options
+  FROM pg_user_mappings
+ WHERE srvname = 'crm'
+ ORDER BY usename COLLATE "C";
+SET ROLE regress_ana;
+SELECT usename, umoptions
+  FROM pg_user_mappings
+ WHERE srvname = 'crm'
+ ORDER BY usename COLLATE "C";
+RESET ROLE;
+
+SET client_min_messages = warning;
+DROP EXTENSION walcu_fdw CASCADE;
+DROP ROLE regress_ana, regress_berta, regress_carla, regress_diego;
