@@ -1,9 +1,11 @@
 /*
  * A whole document: its generator's fields and those that all resources have, in the order of the
- * description. Used by index.js.
+ * description, and then what is amiss with it. Used by index.js.
  */
 
 import { resourceSchemas } from '../crm/description.js';
+import { damage } from './damage.js';
+import { leaveGaps } from './gaps.js';
 import { calls } from './generators/calls.js';
 import { chats } from './generators/chats.js';
 import { leads } from './generators/leads.js';
@@ -12,19 +14,28 @@ import { people } from './generators/people.js';
 import { customOf } from './generators/quoted.js';
 import { vehicles } from './generators/vehicles.js';
 import { work } from './generators/work.js';
+import { leaveMarks } from './marks.js';
 import { compact, maybe } from './parts/compact.js';
 import { HOUR, isoDate, later } from './timeline.js';
 
 const GENERATORS = { ...people, ...vehicles, ...leads, ...work, ...calls, ...messages, ...chats };
-
-const FIELD_NAMES = new Map([...resourceSchemas].map(([resource, schema]) => [resource, Object.keys(schema.properties)]));
 
 export function makeDocument(world, resource, index) {
   const random = world.random(`${resource} document`, index);
   const fields = GENERATORS[resource](world, index, random);
   Object.assign(fields, commonFields(world, resource, index, random));
   fields.computed = compact({ ...fields.computed, _id: maybe(random, 0.9, () => random.objectId()) });
-  return inOrder(fields, FIELD_NAMES.get(resource));
+  const schema = resourceSchemas.get(resource);
+  const document = inOrder(fields, schema.properties);
+  spoil(world.random(`${resource} flaws`, index), document, schema);
+  return document;
+}
+
+/* The damage comes last, so that nothing hides it. */
+function spoil(random, document, schema) {
+  leaveMarks(random, document, schema);
+  leaveGaps(random, document, schema);
+  damage(random, document, schema);
 }
 
 function commonFields(world, resource, index, random) {
@@ -55,8 +66,8 @@ function dateText(random, time) {
 }
 
 /* Without those that are undefined. */
-function inOrder(fields, names) {
+function inOrder(fields, properties) {
   const document = {};
-  for (const name of names) if (fields[name] !== undefined) document[name] = fields[name];
+  for (const name in properties) if (fields[name] !== undefined) document[name] = fields[name];
   return document;
 }

@@ -22,7 +22,9 @@ function conference(world, index, random) {
   const { status, duration, note } = callFacts(world, index);
   const attended = status === 'completed';
   const users = world.users(random, 1, 3);
-  const participants = attended ? [clientParticipant(random, made, duration), ...users.map((user, i) => userParticipant(random, user, i, made))] : [];
+  const participants = attended
+    ? [clientParticipant(random, made, duration), ...users.map((user, i) => userParticipant(random, user, i, made))]
+    : [];
   return {
     origin: origin(random),
     location: random.pick(LOCATIONS),
@@ -33,7 +35,9 @@ function conference(world, index, random) {
     note,
     notification: random.chance(0.3) ? notification(random, world, made) : null,
     extensions: random.list(0, 2, () => String(random.integer(100, 999))),
-    flow_events: random.sample(CALL_EVENTS, random.integer(0, 3)).map((type, i) => flowEvent(random, type, made + i * SECOND)),
+    flow_events: random
+      .sample(CALL_EVENTS, random.integer(0, 3))
+      .map((type, i) => flowEvent(random, type, made + i * SECOND)),
     call_type: random.pick(CALL_TYPES),
     recording_url: attended ? `https://grabaciones.example/${random.hex(12)}.mp3` : null,
     voicemail: status === 'voicemail',
@@ -85,7 +89,11 @@ function charges(random) {
   return {
     price: random.chance(0.8) ? random.decimal(-0.2, 0, 5) : null,
     price_unit: random.pick(['USD', 'EUR']),
-    costs: costs.map((cost) => ({ type: random.pick(['inbound', 'recording']), cost: String(cost), _id: random.objectId() })),
+    costs: costs.map((cost) => ({
+      type: random.pick(['inbound', 'recording']),
+      cost: String(cost),
+      _id: random.objectId(),
+    })),
     cost: Number(costs.reduce((sum, cost) => sum + cost, 0).toFixed(5)),
   };
 }
@@ -131,11 +139,17 @@ function callInvite(random, user) {
     notification_sid: maybe(random, 0.5, () => `NT${random.hex(32)}`),
     notification_tag: maybe(random, 0.5, () => random.hex(8)),
     status: ignored ? 'ignored' : 'answered',
-    ignore_reason: ignored
-      ? { type: random.pick(IGNORE_REASONS), cause: random.pick(['timeout', 'user', 'red móvil']), _id: random.objectId() }
-      : undefined,
+    ignore_reason: ignored ? ignoreReason(random) : undefined,
     _id: random.objectId(),
   });
+}
+
+function ignoreReason(random) {
+  return {
+    type: random.pick(IGNORE_REASONS),
+    cause: random.pick(['timeout', 'user', 'red móvil']),
+    _id: random.objectId(),
+  };
 }
 
 function transfer(world, random, made) {

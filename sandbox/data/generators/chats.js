@@ -38,7 +38,10 @@ function chatProvider(world, index, random) {
 /* A second account is the dealer's own record among the clients. */
 function account(world, random, position) {
   return {
-    chat_participant: position === 0 ? dealerParticipant(random, world.user(random)) : clientParticipant(world, random, ownRecord(world)),
+    chat_participant:
+      position === 0
+        ? dealerParticipant(random, world.user(random))
+        : clientParticipant(world, random, ownRecord(world)),
     notify_to: {
       groups: random.list(0, 2, () => world.outsideId('groups', random.integer(0, 4))),
       users: world.users(random, 0, 2),
@@ -49,7 +52,11 @@ function account(world, random, position) {
 }
 
 function colors(random) {
-  return { inbound_message_color: random.pick(COLORS), outbound_message_color: random.pick(COLORS), _id: random.objectId() };
+  return {
+    inbound_message_color: random.pick(COLORS),
+    outbound_message_color: random.pick(COLORS),
+    _id: random.objectId(),
+  };
 }
 
 function icon(random, name) {

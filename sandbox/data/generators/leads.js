@@ -43,7 +43,14 @@ function stockCar(world, index) {
 
 function listedCar(random, { id, spec, fields, price, customs }) {
   return {
-    car: compact({ quantity: 1, price, stock_number: spec.stock_number, custom: customs, ...fields, _id: random.objectId() }),
+    car: compact({
+      quantity: 1,
+      price,
+      stock_number: spec.stock_number,
+      custom: customs,
+      ...fields,
+      _id: random.objectId(),
+    }),
     car_id: id,
   };
 }

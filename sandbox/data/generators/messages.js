@@ -18,7 +18,8 @@ const BUTTONS = ['Sí, confirmo', 'Cambiar la cita', 'No me interesa 🙅'];
 
 /* {from, to} of a message to or from the client. */
 function numbers(direction, clientNumber) {
-  return direction === 'inbound' ? { from: clientNumber, to: DEALER_NUMBER } : { from: DEALER_NUMBER, to: clientNumber };
+  const [from, to] = direction === 'inbound' ? [clientNumber, DEALER_NUMBER] : [DEALER_NUMBER, clientNumber];
+  return { from, to };
 }
 
 function sms(world, index, random) {
@@ -82,7 +83,7 @@ function whatsappMessage(world, index, random) {
     ...deliveryFields(random),
     session_id: world.idOf(session),
     made_at: isoDate(world.createdAt('whatsappmessages', index)),
-    whatsapp_action_buttons: isTemplate ? random.sample(BUTTONS, random.integer(0, 2)).map((title) => actionButton(random, title)) : [],
+    whatsapp_action_buttons: isTemplate ? actionButtons(random) : [],
     media: media(random),
     template_id: isTemplate ? world.outsideId('templates', random.integer(0, 2)) : undefined,
     user_id: direction === 'outbound' ? world.user(random) : null,
@@ -93,8 +94,9 @@ function whatsappMessage(world, index, random) {
   };
 }
 
-function actionButton(random, title) {
-  return { title, type: 'QUICK_REPLY', _id: random.objectId() };
+function actionButtons(random) {
+  const titles = random.sample(BUTTONS, random.integer(0, 2));
+  return titles.map((title) => ({ title, type: 'QUICK_REPLY', _id: random.objectId() }));
 }
 
 export const messages = { sms, whatsappsessions: whatsappSession, whatsappmessages: whatsappMessage };

@@ -129,7 +129,9 @@ function leadImportTask(world, index, random) {
     status: lead ? 'finished' : random.pick(['pending', 'processing', 'failed']),
     finished_status: lead ? random.sample(['created', 'client_merged', 'warnings'], random.integer(1, 2)) : [],
     created_by: world.user(random),
-    attempts: random.list(lead ? 1 : 0, 3, (i) => attempt(world, random, { payload, lead, started: since + i * HOUR })),
+    attempts: random.list(lead ? 1 : 0, 3, (i) =>
+      attempt(world, random, { payload, lead, started: since + i * HOUR }),
+    ),
   };
 }
 
@@ -152,7 +154,8 @@ function attempt(world, random, { payload, lead, started }) {
 
 function importedIds(world, random, lead) {
   const client = clientOf(world, lead);
-  const imported = [[world.idOf(lead), MODEL_NAMES[lead.resource]], ...(client ? [[world.idOf(client), 'client']] : [])];
+  const imported = [[world.idOf(lead), MODEL_NAMES[lead.resource]]];
+  if (client) imported.push([world.idOf(client), 'client']);
   return imported.map(([id, model]) => ({ resource_id: id, model_name: model, _id: random.objectId() }));
 }
 
