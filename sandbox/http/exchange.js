@@ -167,9 +167,12 @@ const loggedParameters = (parameters) =>
     [...parameters].map(([name, value]) => [name, PARSED_PARAMETERS.includes(name) ? parsedIfPossible(value) : value]),
   );
 
+/** What is no JSON stays text, and what is nested too deep to be written again. */
 function parsedIfPossible(value) {
   try {
-    return JSON.parse(value);
+    const parsed = JSON.parse(value);
+    JSON.stringify(parsed);
+    return parsed;
   } catch {
     return value;
   }
