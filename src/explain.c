@@ -27,6 +27,8 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	/* what only an execution knows is shown as an expression */
 	if (query.id == NULL)
 		query.id = constant_text(scan->plan.id);
+	if (query.search == NULL)
+		query.search = constant_text(scan->plan.search);
 	if (query.search == NULL && scan->plan.search)
 		query.search = psprintf("{%s}", expression_shown(node, es, scan->plan.search));
 	ExplainPropertyText("Strategy", source_strategy_name(&query), es);
