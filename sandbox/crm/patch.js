@@ -10,12 +10,13 @@
 import jsonPatch from 'fast-json-patch';
 
 import { QueryError } from '../mongo/errors.js';
-import { isObject } from '../mongo/paths.js';
+import { field, isObject } from '../mongo/paths.js';
 
 const WAYS = { mongoose: patchLikeService, rfc6902: patchByStandard };
 const OPERATIONS = ['add', 'replace', 'remove', 'move', 'copy', 'test'];
 const WITH_VALUE = ['add', 'replace'];
 const WITH_SOURCE = ['move', 'copy'];
+const INDEX = /^\d+$/;
 
 /** The patched copy of a document, its new values cast as the schema says. Throws a QueryError. */
 export function applyPatch(schema, document, operations, way) {
@@ -79,30 +80,41 @@ function set(document, segments, value, inserts) {
   const parent = parentOf(document, segments);
   if (!Array.isArray(parent)) parent[last] = value;
   else if (last === '-') parent.push(value);
-  else if (!/^\d+$/.test(last)) throw new QueryError(`${segments.join('.')}: an array has no ${last}`);
-  else parent.splice(Number(last), inserts ? 0 : 1, value);
+  else parent.splice(indexIn(segments, last), inserts ? 0 : 1, value);
 }
 
 /** The container of the last segment; containers that are missing on the way are made. */
 function parentOf(document, segments) {
   return segments.slice(0, -1).reduce((container, segment) => {
-    container[segment] ??= {};
-    if (typeof container[segment] !== 'object') {
+    const key = Array.isArray(container) ? indexIn(segments, segment) : segment;
+    if ((memberOf(container, segment) ?? null) === null) container[key] = {};
+    if (typeof container[key] !== 'object') {
       throw new QueryError(`${segments.join('.')}: ${segment} is neither an object nor an array`);
     }
-    return container[segment];
+    return container[key];
   }, document);
 }
 
-const lookUp = (document, segments) => segments.reduce((value, segment) => value?.[segment], document);
+function indexIn(segments, segment) {
+  if (!INDEX.test(segment)) throw new QueryError(`${segments.join('.')}: an array has no ${segment}`);
+  return Number(segment);
+}
+
+const lookUp = (document, segments) => segments.reduce(memberOf, document);
+
+/** What the document itself has there: names that every object inherits are none of its own. */
+function memberOf(container, segment) {
+  if (Array.isArray(container)) return INDEX.test(segment) ? container[segment] : undefined;
+  return isObject(container) ? field(container, segment) : undefined;
+}
 
 /** Removes and gives what is there, if anything is. */
 function take(document, segments) {
   const parent = lookUp(document, segments.slice(0, -1));
   const last = segments.at(-1);
   const value = lookUp(document, segments);
-  if (Array.isArray(parent)) parent.splice(Number.isInteger(Number(last)) ? Number(last) : parent.length, 1);
-  else if (isObject(parent)) delete parent[last];
+  if (isObject(parent)) delete parent[last];
+  else if (value !== undefined) parent.splice(Number(last), 1);
   return value;
 }
 
