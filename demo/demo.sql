@@ -180,3 +180,5 @@ ALTER SERVER crm OPTIONS (SET on_type_mismatch 'error');
 \set ON_ERROR_STOP off
 SELECT count(l) FROM crm.saleleads l;
 \set ON_ERROR_STOP on
+
+ALTER SERVER crm OPTIONS (SET on_type_mismatch 'null');
