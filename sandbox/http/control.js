@@ -5,6 +5,7 @@
 
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 
 import express from 'express';
 
@@ -108,11 +109,13 @@ function sendLines(res, type, lines) {
   return pipeline(Readable.from(inChunks(lines)), res);
 }
 
-function* inChunks(lines) {
+async function* inChunks(lines) {
   let chunk = [];
   for (const line of lines) {
     if (chunk.push(line) < CHUNK_LINES) continue;
     yield chunk.join('');
+    // A long answer to a fast client would let no other request in.
+    await setImmediate();
     chunk = [];
   }
   yield chunk.join('');
