@@ -3,8 +3,9 @@
  *	  The backend's line to each server, and waiting on it.
  *
  * Holds the one cache of the extension: a curl multi handle for each foreign
- * server, so that TCP and TLS connections outlive a query.  Credentials travel
- * with each transfer and are not kept here.  Only transport.c calls this.
+ * server, so that TCP and TLS connections outlive a query, but not a change of the
+ * server.  Credentials travel with each transfer and are not kept here.  Only
+ * transport.c calls this.
  *
  * Waiting is on the backend's latch together with curl's sockets.  Nothing that can
  * raise an error runs inside a curl callback.
@@ -20,7 +21,9 @@
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 typedef struct WatchedSocket
@@ -32,7 +35,10 @@ typedef struct WatchedSocket
 struct WalcuConnection
 {
 	Oid serverid;           /* hash key */
-	CURLM *multi;           /* NULL until it could be made */
+	CURLM *multi;           /* NULL until it is needed, or needed again */
+	int handles;            /* added to multi */
+	uint32 server_hash;     /* by which PostgreSQL tells of a change of the server */
+	bool outdated;          /* the server was changed or dropped */
 	WatchedSocket *sockets; /* malloc'ed: it grows inside a curl callback */
 	int nsockets;
 	int sockets_size;
@@ -45,6 +51,8 @@ struct WalcuConnection
 static HTAB *connections = NULL;
 
 static void connections_create(void);
+static void on_server_change(Datum arg, int cache, uint32 hash);
+static void close_outdated(void);
 static bool multi_create(WalcuConnection *connection);
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);
 static int on_timer(CURLM *multi, long timeout_ms, void *arg);
@@ -63,9 +71,14 @@ connection_get(const WalcuOptions *options)
 
 	if (connections == NULL)
 		connections_create();
+	close_outdated();
 	connection = hash_search(connections, &options->serverid, HASH_ENTER, &found);
 	if (!found)
+	{
 		memset((char *) connection + sizeof(Oid), 0, sizeof(WalcuConnection) - sizeof(Oid));
+		connection->server_hash =
+			GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(options->serverid));
+	}
 	if (connection->multi == NULL && !multi_create(connection))
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				errdetail("Failed while preparing connections to server \"%s\".", options->server_name));
@@ -99,14 +112,20 @@ bool
 connection_add(WalcuConnection *connection, WalcuHandle *handle)
 {
 	curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
-	return curl_multi_add_handle(connection->multi, handle->easy) == CURLM_OK;
+	handle->added = curl_multi_add_handle(connection->multi, handle->easy) == CURLM_OK;
+	connection->handles += handle->added;
+	return handle->added;
 }
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
 void
 connection_remove(WalcuConnection *connection, WalcuHandle *handle)
 {
+	if (!handle->added)
+		return;
 	curl_multi_remove_handle(connection->multi, handle->easy);
+	handle->added = false;
+	connection->handles--;
 }
 
 /*
@@ -152,6 +171,44 @@ connections_create(void)
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR), errmsg("could not initialize libcurl"));
 	connections = hash_create("walcu_fdw connections", 8, &control, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, on_server_change, (Datum) 0);
+}
+
+/* PostgreSQL tells of a changed or dropped server at any time; 0 means all of them. */
+static void
+on_server_change(Datum arg, int cache, uint32 hash)
+{
+	HASH_SEQ_STATUS status;
+	WalcuConnection *connection;
+
+	hash_seq_init(&status, connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+		connection->outdated |= (hash == 0 || hash == connection->server_hash);
+}
+
+/*
+ * Close what changed or dropped servers have open.  Their entries stay, as the count of
+ * requests does, and those with transfers under way wait until these have ended.
+ */
+static void
+close_outdated(void)
+{
+	HASH_SEQ_STATUS status;
+	WalcuConnection *connection;
+
+	hash_seq_init(&status, connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (!connection->outdated || connection->handles > 0)
+			continue;
+		curl_multi_cleanup(connection->multi);
+		free(connection->sockets);
+		connection->multi = NULL;
+		connection->sockets = NULL;
+		connection->nsockets = connection->sockets_size = 0;
+		connection->timer = 0;
+		connection->outdated = false;
+	}
 }
 
 static bool

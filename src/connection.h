@@ -17,6 +17,7 @@ typedef struct WalcuConnection WalcuConnection;
 typedef struct WalcuHandle
 {
 	CURL *easy;
+	bool added; /* to a connection's multi handle */
 	bool done;
 	CURLcode result; /* valid once done */
 } WalcuHandle;
