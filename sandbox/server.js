@@ -11,7 +11,14 @@ import { startListeners } from './listeners.js';
 import { parseOptions, USAGE } from './options.js';
 import { Sandbox } from './sandbox.js';
 
+// A time without a zone means UTC to the service, wherever the sandbox runs.
+process.env.TZ = 'UTC';
+
 function optionsOrExit() {
+  if (process.argv.includes('--help')) {
+    console.log(USAGE);
+    process.exit(0);
+  }
   try {
     return parseOptions(process.argv.slice(2), [...resourceSchemas.keys()]);
   } catch (error) {

@@ -1,0 +1,80 @@
+/* The command line of server.js. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { parseOptions, USAGE } from '../options.js';
+
+const RESOURCES = ['cars', 'clients'];
+const DEFAULTS = {
+  host: '127.0.0.1',
+  port: 0,
+  resultsPort: 0,
+  dealerId: '5f2b1c9e8d3a4b0012345678',
+  data: { seed: 1, scale: 400, counts: {} },
+  settings: { auth: 'bearer:sandbox-token', sort_format: 'mongoose', project_format: 'mongoose' },
+};
+const parse = (...args) => parseOptions(args, RESOURCES);
+
+test('the defaults', () => {
+  assert.deepEqual(parse(), DEFAULTS);
+});
+
+/** Arguments, and what they change. */
+const UNDERSTOOD = [
+  ['--host ::1', { host: '::1' }],
+  ['--port 8080', { port: 8080 }],
+  ['--port=65535 --results-port=1', { port: 65535, resultsPort: 1 }],
+  ['--dealer d1', { dealerId: 'd1' }],
+  ['--seed 0', { data: { ...DEFAULTS.data, seed: 0 } }],
+  ['--seed 9007199254740991', { data: { ...DEFAULTS.data, seed: 9007199254740991 } }],
+  ['--scale 1', { data: { ...DEFAULTS.data, scale: 1 } }],
+  ['--scale 1000000', { data: { ...DEFAULTS.data, scale: 1_000_000 } }],
+  ['--count cars=0 --count clients=1000000', { data: { ...DEFAULTS.data, counts: { cars: 0, clients: 1_000_000 } } }],
+  ['--auth basic:user:pass:word', { settings: { ...DEFAULTS.settings, auth: 'basic:user:pass:word' } }],
+  ['--auth header:X-Key:value', { settings: { ...DEFAULTS.settings, auth: 'header:X-Key:value' } }],
+  ['--auth none', { settings: { ...DEFAULTS.settings, auth: 'none' } }],
+  ['--sort-format json --project-format comma', { settings: { ...DEFAULTS.settings, sort_format: 'json', project_format: 'comma' } }],
+];
+
+for (const [args, changes] of UNDERSTOOD) {
+  test(args, () => assert.deepEqual(parse(...args.split(' ')), { ...DEFAULTS, ...changes }));
+}
+
+/** Arguments that are refused, and what the message says. */
+const REFUSED = [
+  [['--nope'], /--nope/],
+  [['cars'], /cars/],
+  [['--port'], /--port/],
+  [['--port', 'http'], /--port must be 0 to 65535, not http/],
+  [['--port', '65536'], /--port must be/],
+  [['--port=-1'], /--port must be/],
+  [['--port', '1.5'], /--port must be/],
+  [['--port', ''], /--port must be/],
+  [['--results-port', 'x'], /--results-port must be/],
+  [['--seed', '9007199254740992'], /--seed must be/],
+  [['--scale', '0'], /--scale must be 1 to 1000000, not 0/],
+  [['--scale', '1000001'], /--scale must be/],
+  [['--scale', '1e3'], /--scale must be/],
+  [['--count', 'planes=1'], /--count needs RESOURCE=N with one of cars, clients/],
+  [['--count', 'cars'], /--count needs RESOURCE=N/],
+  [['--count', 'cars=x'], /--count must be 0 to 1000000, not x/],
+  [['--auth', 'digest:x'], /auth must be bearer:TOKEN/],
+  [['--auth', 'header:X-Key'], /auth must be/],
+  [['--dealer', ''], /--dealer must be an id/],
+  [['--dealer', 'a/b'], /--dealer must be an id/],
+  [['--sort-format', 'sql'], /sort_format must be one of/],
+  [['--project-format', 'sql'], /project_format must be one of/],
+];
+
+for (const [args, message] of REFUSED) {
+  test(`refused: ${args.join(' ')}`, () => {
+    assert.throws(() => parse(...args), { message });
+  });
+}
+
+test('the usage names every option', () => {
+  for (const name of ['host', 'port', 'results-port', 'seed', 'scale', 'count', 'auth', 'dealer', 'sort-format', 'project-format']) {
+    assert.ok(USAGE.includes(`--${name} `), name);
+  }
+});
