@@ -148,15 +148,16 @@ export class Snapshot {
   }
 }
 
-/** Two lists of positions, each ordered by id, as one. */
-function merge(left, right, idAt) {
-  const merged = new Uint32Array(left.length + right.length);
-  let [fromLeft, fromRight] = [0, 0];
-  for (let to = 0; to < merged.length; to++) {
-    const takeLeft =
-      fromRight === right.length ||
-      (fromLeft < left.length && compareStrings(idAt(left[fromLeft]), idAt(right[fromRight])) < 0);
-    merged[to] = takeLeft ? left[fromLeft++] : right[fromRight++];
-  }
+/** Two lists of positions, each ordered by id, as one. Most are in the first, and copied in long stretches. */
+function merge(many, few, idAt) {
+  const merged = new Uint32Array(many.length + few.length);
+  let from = 0;
+  few.forEach((position, index) => {
+    const to = lowerBound(many, idAt, idAt(position));
+    merged.set(many.subarray(from, to), from + index);
+    merged[to + index] = position;
+    from = to;
+  });
+  merged.set(many.subarray(from), from + few.length);
   return merged;
 }
