@@ -124,6 +124,21 @@ compat_base64(const char *bytes, int length)
 	return encoded;
 }
 
+/* NULL for what is no base64. */
+static inline char *
+compat_base64_text(const char *encoded, int length)
+{
+	int size = pg_b64_dec_len(length);
+	char *text = palloc0(size + 1);
+#if PG_VERSION_NUM >= 180000
+	int text_length = pg_b64_decode(encoded, length, (uint8 *) text, size);
+#else
+	int text_length = pg_b64_decode(encoded, length, text, size);
+#endif
+
+	return text_length < 0 ? NULL : text;
+}
+
 /*
  * Call a type's input function; false, instead of an error, when the type
  * refuses the text.  16 has soft errors.  Before, only a subtransaction makes

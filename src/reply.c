@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "compat.h"
 #include "mb/pg_wchar.h"
 #include "reply.h"
 
@@ -39,10 +40,10 @@ static const struct
 };
 
 pg_noreturn static void raise_status(const WalcuTransfer *transfer, const char *credential);
-pg_noreturn static void raise_redirect(const WalcuTransfer *transfer);
-static char *service_message(const WalcuTransfer *transfer);
+pg_noreturn static void raise_redirect(const WalcuTransfer *transfer, const char *credential);
+static char *service_message(const WalcuTransfer *transfer, const char *credential);
 static char *json_error_text(const char *body, size_t length);
-static char *printable(const char *text, size_t length);
+static char *printable(const char *text, size_t length, const char *credential);
 static void redact(char *message, const char *credential);
 
 /*
@@ -53,14 +54,15 @@ void
 reply_check(const WalcuTransfer *transfer, const char *credential)
 {
 	if (transfer->status >= 300 && transfer->status < 400)
-		raise_redirect(transfer);
+		raise_redirect(transfer, credential);
 	if (transfer->status >= 400 && transfer->done)
 		raise_status(transfer, credential);
 	if (transfer->status < 300 && transfer->content_type[0] != '\0' &&
 		strstr(transfer->content_type, "json") == NULL)
 		ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 				errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
-					   transfer->options->server_name, transfer->content_type),
+					   transfer->options->server_name,
+					   printable(transfer->content_type, strlen(transfer->content_type), credential)),
 				errdetail("The request was %s.", transfer->request->label.data),
 				errhint("Check the server option endpoint."));
 }
@@ -80,7 +82,7 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 {
 	int sqlstate = (transfer->status >= 500) ? ERRCODE_CONNECTION_FAILURE : ERRCODE_FDW_ERROR;
 	const char *hint = NULL;
-	char *message = service_message(transfer);
+	char *message = service_message(transfer, credential);
 
 	for (int i = 0; i < lengthof(statuses); i++)
 	{
@@ -90,7 +92,6 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 			hint = statuses[i].hint;
 		}
 	}
-	redact(message, credential);
 	ereport(ERROR, errcode(sqlstate),
 			errmsg("server \"%s\" answered %d%s%s", transfer->options->server_name, transfer->status,
 				   message[0] ? ": " : "", message),
@@ -99,23 +100,24 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 
 /* Redirects are not followed: they would carry credentials to an unnamed place. */
 static void
-raise_redirect(const WalcuTransfer *transfer)
+raise_redirect(const WalcuTransfer *transfer, const char *credential)
 {
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("server \"%s\" answered %d, a redirect, which is not followed",
 				   transfer->options->server_name, transfer->status),
 			errdetail("The request was %s; the redirect leads to \"%s\".", transfer->request->label.data,
-					  printable(transfer->location, strlen(transfer->location))),
+					  printable(transfer->location, strlen(transfer->location), credential)),
 			errhint("If that place is right, set the server option endpoint to it."));
 }
 
 /* The service's words: the "error" of a JSON body, else the body's beginning. */
 static char *
-service_message(const WalcuTransfer *transfer)
+service_message(const WalcuTransfer *transfer, const char *credential)
 {
 	char *text = json_error_text(transfer->data, transfer->length);
 
-	return text ? text : printable(transfer->data, transfer->length);
+	return text ? printable(text, strlen(text), credential)
+				: printable(transfer->data, transfer->length, credential);
 }
 
 static char *
@@ -128,24 +130,26 @@ json_error_text(const char *body, size_t length)
 
 	/* nothing between here and json_decref raises but palloc, when memory is out */
 	if (json_is_string(error))
-		text = printable(json_string_value(error), json_string_length(error));
+		text = pstrdup(json_string_value(error));
 	else if (error && (dumped = json_dumps(error, JSON_COMPACT | JSON_ENCODE_ANY)) != NULL)
-		text = printable(dumped, strlen(dumped));
+		text = pstrdup(dumped);
 	free(dumped);
 	json_decref(document);
 	return text;
 }
 
-/* Text from outside as it can stand in a message: one line, this encoding, cut. */
+/*
+ * Text from outside as it can stand in a message: one line of valid UTF-8, cut.  Credentials
+ * are taken out before, as half of one would not be found.
+ */
 static char *
-printable(const char *text, size_t length)
+printable(const char *text, size_t length, const char *credential)
 {
-	int clipped = (int) Min(length, MESSAGE_SIZE);
-	char *copy;
+	int valid = length > 0 ? pg_encoding_verifymbstr(PG_UTF8, text, (int) length) : 0;
+	char *copy = pnstrdup(text ? text : "", valid);
 
-	while (clipped > 0 && !pg_verify_mbstr(PG_UTF8, text, clipped, true))
-		clipped--;
-	copy = pnstrdup(text ? text : "", clipped);
+	redact(copy, credential);
+	copy[pg_encoding_mbcliplen(PG_UTF8, copy, valid, MESSAGE_SIZE)] = '\0';
 	for (char *c = copy; *c; c++)
 	{
 		if ((unsigned char) *c < ' ' || *c == 0x7f)
@@ -154,21 +158,29 @@ printable(const char *text, size_t length)
 	return copy;
 }
 
-/* A service that repeats what it was sent must not put credentials into a message. */
+/*
+ * A service that repeats what it was sent must not put credentials into a message: a header's
+ * value, the token in it, nor what HTTP Basic has encoded.
+ */
 static void
 redact(char *message, const char *credential)
 {
-	const char *value = credential ? strchr(credential, ':') : NULL;
+	const char *value = credential ? strchr(credential, ':') + 2 : NULL;
 	const char *word = value ? strrchr(value, ' ') : NULL;
-	const char *secrets[] = {value ? value + 2 : NULL, word ? word + 1 : NULL};
+	bool basic = word && strncmp(value, "Basic ", 6) == 0;
+	const char *plain = basic ? compat_base64_text(word + 1, strlen(word + 1)) : NULL;
+	const char *password = plain ? strchr(plain, ':') : NULL;
+	const char *secrets[] = {value, word ? word + 1 : NULL, plain, password ? password + 1 : NULL};
 
 	for (int i = 0; i < lengthof(secrets); i++)
 	{
-		char *found;
+		size_t length = secrets[i] ? strlen(secrets[i]) : 0;
+		char *found = message;
 
-		if (secrets[i] == NULL || secrets[i][0] == '\0')
-			continue;
-		while ((found = strstr(message, secrets[i])) != NULL)
-			memset(found, '*', strlen(secrets[i]));
+		while (length > 0 && (found = strstr(found, secrets[i])) != NULL)
+		{
+			memset(found, '*', length);
+			found += length; /* the secret may itself be of asterisks */
+		}
 	}
 }
