@@ -34,21 +34,37 @@ for (
     $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm $options");
     is($dbh->selectrow_array('SELECT count(*) FROM crm.cars'), $count, "$kind: the right ones are accepted");
     push @said, @{ $dbh->selectcol_arrayref('EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM crm.cars LIMIT 1') };
-    $sandbox->fault({ match => { kind => 'list' }, times => 1,
-        fault => { type => 'status', status => 500, error => "echo $token $password $header" } });
-    my $echo = sql_error($dbh, 'SELECT _id FROM crm.cars');
-    my $secret = { bearer => $token, header => $header }->{$kind};
-    unlike($echo->{message}, qr/\Q$secret/, "$kind: an echo is not passed on") if $secret;
-    $sandbox->clear_faults;
+
+    # A service that repeats what it was sent is quoted without it, also where the quotation is cut
+    my $secret = { bearer => $token, basic => $password, header => $header }->{$kind};
+    for my $fault (
+        { type => 'status', status => 500, error => "<$secret> and again <$secret>" },
+        map({ { type => 'status', status => 401, error => 'x' x $_ . $secret } } 480 .. 500),
+        { type => 'status', status => 403, body => "not JSON: $secret" },
+        { type => 'redirect', location => "http://127.0.0.1:1/?login=$secret" },
+        { type => 'content_type', value => "text/$secret" },
+      )
+    {
+        $sandbox->fault({ match => { kind => 'list' }, fault => $fault });
+        my $echo = sql_error($dbh, 'SELECT _id FROM crm.cars');
+        my @parts = grep { defined } @$echo{qw(message detail hint)};
+        push @said, @parts;
+        is((grep { index($_, substr $secret, 0, 4) >= 0 } @parts), 0, "$kind: an echo by $fault->{type} is not passed on");
+        $sandbox->clear_faults;
+    }
 }
+
+# Even one that looks like what takes its place
+$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET header_value '*')");
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'status', status => 403, error => 'not ** this' } });
+is(sql_error($dbh, 'SELECT _id FROM crm.cars')->{message}, 'server "crm" answered 403: not ** this', 'a credential of asterisks');
+$sandbox->clear_faults;
+$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET header_value '$header')");
 
 my $said = join "\n", @said, slurp_file($node->logfile);
 for my $secret ($token, $password, $header)
 {
-    my $found = () = $said =~ /\Q$secret/g;
-    # the echo above is the service's own words, for which the log is asked separately
-    my $echoes = () = $said =~ /echo [^\n]*\Q$secret/g;
-    is($found - $echoes, 0, 'a credential is in no message, EXPLAIN or log at debug5');
+    is(index($said, $secret), -1, 'a credential is in no message, EXPLAIN or log at debug5');
 }
 unlike($said, qr/YW5hOmNsNHZlOmRlIHBhc28/, 'nor is its encoded form');
 
