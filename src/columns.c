@@ -62,7 +62,7 @@ columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *opt
 	return columns;
 }
 
-/* Append columns for fields; an object whose members were read gives way to them. */
+/* Append columns for fields; a single object whose members were read gives way to them. */
 static List *
 draft_fields(List *columns, List *fields, const char *prefix)
 {
@@ -74,7 +74,7 @@ draft_fields(List *columns, List *fields, const char *prefix)
 		char *path = psprintf("%s%s", prefix, field->name);
 		ColumnDraft *column;
 
-		if (field->fields != NIL)
+		if (field->fields != NIL && !field->array)
 		{
 			columns = draft_fields(columns, field->fields, psprintf("%s.", path));
 			continue;

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "request.h"
 #include "storage/fd.h"
+#include "utils/memutils.h"
 
 /* References to references that are followed. */
 #define MAX_HOPS 32
@@ -31,7 +32,7 @@ typedef struct Reader
 	int fields; /* read so far, members of objects counted */
 } Reader;
 
-static json_t *load_document(const char *text, size_t length);
+static json_t *load_document(MemoryContext context, const char *text, size_t length);
 static void release_document(void *document);
 static void raise_not_usable(const char *reason);
 static WalcuResource *read_resource(json_t *document, const char *path, json_t *operations, int levels);
@@ -56,7 +57,9 @@ static char *server_text(const char *utf8);
 List *
 openapi_resources(const char *text, size_t length, int levels)
 {
-	json_t *document = load_document(text, length);
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu openapi", ALLOCSET_SMALL_SIZES);
+	json_t *document = load_document(scratch, text, length);
 	json_t *paths = json_object_get(document, "paths");
 	List *resources = NIL;
 	const char *path;
@@ -73,6 +76,7 @@ openapi_resources(const char *text, size_t length, int levels)
 	}
 	if (resources == NIL)
 		raise_not_usable("No path of it answers GET with an array of objects.");
+	MemoryContextDelete(scratch);
 	return resources;
 }
 
@@ -101,11 +105,11 @@ openapi_bundled(void)
 	return text;
 }
 
-/* The parsed document goes with the current memory context. */
+/* The parsed document goes with the memory context. */
 static json_t *
-load_document(const char *text, size_t length)
+load_document(MemoryContext context, const char *text, size_t length)
 {
-	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	MemoryContextCallback *callback = MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
 	json_error_t error;
 	/* bounds such as 2^64 are no reason to refuse the document */
 	json_t *document = json_loadb(text, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
@@ -116,7 +120,7 @@ load_document(const char *text, size_t length)
 			psprintf("It is not JSON: there is an error in line %d, column %d.", error.line, error.column));
 	callback->func = release_document;
 	callback->arg = document;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	MemoryContextRegisterResetCallback(context, callback);
 	return document;
 }
 
@@ -201,14 +205,12 @@ read_field(Reader *reader, const char *name, json_t *schema, int levels)
 	WalcuField *field = palloc0(sizeof(WalcuField));
 
 	field->name = server_text(name);
+	field->array = has_text(schema, "type", "array");
+	if (field->array)
+		schema = member(reader->document, schema, "items");
 	field->kind = kind_of_schema(schema);
 	if (is_free_in_practice(name))
 		field->kind = WALCU_FIELD_FREE;
-	else if (has_text(schema, "type", "array"))
-	{
-		field->kind = kind_of_schema(member(reader->document, schema, "items"));
-		field->array = (field->kind != WALCU_FIELD_OBJECT && field->kind != WALCU_FIELD_FREE);
-	}
 	else if (field->kind == WALCU_FIELD_OBJECT && levels > 0)
 		field->fields = read_fields(reader, schema, levels - 1);
 	return field;

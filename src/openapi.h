@@ -24,8 +24,8 @@ typedef struct WalcuField
 {
 	char *name;
 	WalcuFieldKind kind;
-	bool array;   /* of that kind; only of scalar ones */
-	List *fields; /* of WalcuField: members of an object, read as deep as was asked for */
+	bool array;   /* of that kind */
+	List *fields; /* of WalcuField: members of an object, or of an array's objects, as deep as asked for */
 } WalcuField;
 
 typedef struct WalcuResource
