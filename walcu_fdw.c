@@ -7,18 +7,33 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "explain.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "import.h"
+#include "option.h"
 #include "plan.h"
 #include "scan.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(walcu_fdw_handler);
 PG_FUNCTION_INFO_V1(walcu_fdw_version);
+
+void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomBoolVariable("walcu_fdw.enable_pushdown",
+							 "Lets conditions and orders become part of requests to the service.",
+							 "Off, every one is left to PostgreSQL alone, in plans made from now on.",
+							 &option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	compat_reserve_settings("walcu_fdw");
+}
 
 /* walcu_fdw_handler() returns fdw_handler */
 Datum

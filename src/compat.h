@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "access/stratnum.h"
 #include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
@@ -20,9 +21,11 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "parser/parsetree.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/resowner.h"
 
 #if PG_VERSION_NUM < 140000
@@ -30,9 +33,12 @@
 #endif
 
 #if PG_VERSION_NUM >= 180000
+#include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
 #include "storage/waiteventset.h"
+#include "utils/syscache.h"
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -43,6 +49,17 @@
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
 #endif
+
+/* 15 refuses settings that nobody has defined, and has a better name for it. */
+static inline void
+compat_reserve_settings(const char *prefix)
+{
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved(prefix);
+#else
+	EmitWarningsOnPlaceholders(prefix);
+#endif
+}
 
 /* 17 gave a WaitEventSet an owner; without one it belongs to whoever frees it. */
 static inline WaitEventSet *
@@ -77,6 +94,66 @@ compat_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
 #endif
 }
 
+/* 18 describes orders without btree's numbers. */
+static inline bool
+compat_pathkey_is_descending(const PathKey *pathkey)
+{
+#if PG_VERSION_NUM >= 180000
+	return pathkey->pk_cmptype == COMPARE_GT;
+#else
+	return pathkey->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+/* The pathkey of an equivalence class in its usual ascending order. */
+static inline PathKey *
+compat_ascending_pathkey(PlannerInfo *root, EquivalenceClass *class)
+{
+#if PG_VERSION_NUM >= 180000
+	return make_canonical_pathkey(root, class, linitial_oid(class->ec_opfamilies), COMPARE_LT, false);
+#else
+	return make_canonical_pathkey(root, class, linitial_oid(class->ec_opfamilies), BTLessStrategyNumber,
+								  false);
+#endif
+}
+
+/*
+ * Does a collation compare bytes, and know ASCII letters only?  Before 18 PostgreSQL tells; its
+ * header for that wants ICU's, which extensions need not have.  18 has no such function.
+ */
+#if PG_VERSION_NUM >= 180000
+static inline bool
+compat_is_letter_c(Datum locale)
+{
+	return VARSIZE_ANY_EXHDR(DatumGetPointer(locale)) == 1 && *VARDATA_ANY(DatumGetPointer(locale)) == 'C';
+}
+#else
+extern bool lc_collate_is_c(Oid collation);
+extern bool lc_ctype_is_c(Oid collation);
+#endif
+
+static inline bool
+compat_collation_is_c(Oid collation)
+{
+#if PG_VERSION_NUM >= 180000
+	HeapTuple tuple;
+	bool is_c;
+
+	if (collation != DEFAULT_COLLATION_OID)
+		return collation == C_COLLATION_OID;
+	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	is_c = ((Form_pg_database) GETSTRUCT(tuple))->datlocprovider == COLLPROVIDER_LIBC &&
+		   compat_is_letter_c(SysCacheGetAttrNotNull(DATABASEOID, tuple, Anum_pg_database_datcollate)) &&
+		   compat_is_letter_c(SysCacheGetAttrNotNull(DATABASEOID, tuple, Anum_pg_database_datctype));
+	ReleaseSysCache(tuple);
+	return is_c;
+#else
+	return OidIsValid(collation) && lc_collate_is_c(collation) && lc_ctype_is_c(collation);
+#endif
+}
+
 /* Whose user mapping a scan uses: a view's owner, or the current user. */
 static inline Oid
 compat_scan_userid(ForeignScanState *node)
@@ -93,17 +170,17 @@ compat_scan_userid(ForeignScanState *node)
 /* 17 added the restrictions an FDW join enforces, 18 the count of disabled nodes. */
 static inline ForeignPath *
 compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup_cost, Cost total_cost,
-						Relids required_outer, List *fdw_private)
+						List *pathkeys, Relids required_outer, List *fdw_private)
 {
 #if PG_VERSION_NUM >= 180000
-	return create_foreignscan_path(root, rel, NULL, rows, 0, startup_cost, total_cost, NIL, required_outer,
-								   NULL, NIL, fdw_private);
+	return create_foreignscan_path(root, rel, NULL, rows, 0, startup_cost, total_cost, pathkeys,
+								   required_outer, NULL, NIL, fdw_private);
 #elif PG_VERSION_NUM >= 170000
-	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, NIL, required_outer, NULL,
-								   NIL, fdw_private);
+	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, required_outer,
+								   NULL, NIL, fdw_private);
 #else
-	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, NIL, required_outer, NULL,
-								   fdw_private);
+	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, required_outer,
+								   NULL, fdw_private);
 #endif
 }
 

@@ -14,6 +14,8 @@
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 
+static void show_local_conditions(ForeignScanState *node, ExplainState *es);
+static void show_tally(const WalcuTally *tally, ExplainState *es);
 static char *expression_shown(ForeignScanState *node, ExplainState *es, Expr *expression);
 static char *constant_text(Expr *expression);
 
@@ -22,11 +24,14 @@ void
 explain_scan(ForeignScanState *node, ExplainState *es)
 {
 	WalcuScan *scan = node->fdw_state;
-	WalcuQuery query = scan->query;
+	WalcuQuery query;
 
+	if (scan->query.id == NULL)
+		scan->query.id = constant_text(scan->plan.id);
+	if (scan->tally.requests == 0)
+		scan_set_filter(node, WALCU_FILTER_SHOWN);
+	query = scan->query;
 	/* what only an execution knows is shown as an expression */
-	if (query.id == NULL)
-		query.id = constant_text(scan->plan.id);
 	if (query.search == NULL)
 		query.search = constant_text(scan->plan.search);
 	if (query.search == NULL && scan->plan.search)
@@ -35,14 +40,39 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	ExplainPropertyText("Request", source_first_request(&query)->label.data, es);
 	if (scan->plan.id && query.id == NULL)
 		ExplainPropertyText("Id", expression_shown(node, es, scan->plan.id), es);
+	show_local_conditions(node, es);
 	if (es->costs)
 		ExplainPropertyFloat("Estimated Requests", NULL, scan->plan.requests, 0, es);
 	if (es->analyze)
+		show_tally(&scan->tally, es);
+}
+
+/* The conditions that PostgreSQL alone checks, each with the reason. */
+static void
+show_local_conditions(ForeignScanState *node, ExplainState *es)
+{
+	WalcuScan *scan = node->fdw_state;
+	ListCell *lc;
+
+	foreach(lc, scan->filtered)
 	{
-		ExplainPropertyInteger("Requests", NULL, scan->tally.requests, es);
-		ExplainPropertyInteger("Documents", NULL, scan->tally.documents, es);
-		ExplainPropertyInteger("Bytes", NULL, scan->tally.bytes, es);
+		const WalcuFiltered *entry = lfirst(lc);
+
+		if (entry->reason)
+			ExplainPropertyText(
+				"Local because",
+				psprintf("%s: %s", entry->reason, expression_shown(node, es, entry->expression)), es);
 	}
+}
+
+static void
+show_tally(const WalcuTally *tally, ExplainState *es)
+{
+	ExplainPropertyInteger("Requests", NULL, tally->requests, es);
+	ExplainPropertyInteger("Documents", NULL, tally->documents, es);
+	ExplainPropertyInteger("Bytes", NULL, tally->bytes, es);
+	if (tally->rejected > 0)
+		ExplainPropertyInteger("Rejected Filters", NULL, tally->rejected, es);
 }
 
 static char *

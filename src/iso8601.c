@@ -1,9 +1,10 @@
 /*
  * iso8601.c
- *	  Read the dates of the service: ISO 8601 as JavaScript writes and reads it.
+ *	  The dates of the service: ISO 8601 as JavaScript writes and reads it.
  *
  * PostgreSQL's own input function takes far more than that, and reads a date
- * without a zone in the session's; the service means UTC.  Called by convert.c.
+ * without a zone in the session's; the service means UTC.  Called by convert.c, which
+ * reads dates, and by value.c, which writes them into filters.
  */
 #include "postgres.h"
 
@@ -49,6 +50,31 @@ iso8601_to_timestamptz(const char *text, int length, TimestampTz *result)
 	}
 	*result = (julian - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY + time - offset;
 	return IS_VALID_TIMESTAMP(*result);
+}
+
+/* A finite instant, cut to the millisecond it lies in. */
+char *
+iso8601_from_timestamptz(TimestampTz instant)
+{
+	int64 days = instant / USECS_PER_DAY;
+	int64 milliseconds = instant % USECS_PER_DAY;
+	int year;
+	int month;
+	int day;
+	const char *sign;
+
+	if (milliseconds < 0)
+	{
+		/* division goes towards zero, days go down */
+		milliseconds += USECS_PER_DAY;
+		days--;
+	}
+	milliseconds /= 1000;
+	j2date((int) days + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	sign = year < 0 ? "-" : year > 9999 ? "+" : "";
+	return psprintf("%s%0*d-%02d-%02dT%02d:%02d:%02d.%03dZ", sign, sign[0] ? 6 : 4, abs(year), month, day,
+					(int) (milliseconds / 3600000), (int) (milliseconds / 60000 % 60),
+					(int) (milliseconds / 1000 % 60), (int) (milliseconds % 1000));
 }
 
 static bool

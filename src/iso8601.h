@@ -9,6 +9,7 @@
 
 #include "datatype/timestamp.h"
 
+extern char *iso8601_from_timestamptz(TimestampTz instant);
 extern bool iso8601_to_timestamptz(const char *text, int length, TimestampTz *result);
 
 #endif /* WALCU_ISO8601_H */

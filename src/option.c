@@ -61,6 +61,7 @@ typedef struct OptionRow
 } OptionRow;
 
 #define FIELD(name)        offsetof(WalcuOptions, name)
+#define COLUMN_FIELD(name) offsetof(WalcuColumn, name)
 #define IMPORT_FIELD(name) offsetof(WalcuImportOptions, name)
 #define NOT_RESOLVED       (-1)
 
@@ -87,6 +88,8 @@ static const OptionRow rows[] = {
 	{"sort_format", ON_SERVER, KIND_CHOICE, FIELD(sort_format), NULL, format_choices},
 	{"project_format", ON_SERVER, KIND_CHOICE, FIELD(project_format), NULL, format_choices},
 	{"on_type_mismatch", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(on_type_mismatch), NULL, mismatch_choices},
+	{"pushdown", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(pushdown)},
+	{"max_url_length", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_url_length), NULL, NULL, 1000, 1000000},
 	{"fdw_startup_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_startup_cost)},
 	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_tuple_cost)},
 	{"token", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
@@ -94,8 +97,9 @@ static const OptionRow rows[] = {
 	{"password", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_password},
 	{"header_name", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_header_name},
 	{"header_value", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
-	{"path", ON_COLUMN, KIND_TEXT, NOT_RESOLVED, option_check_path},
-	{"parameter", ON_COLUMN, KIND_TEXT, NOT_RESOLVED, option_check_parameter},
+	{"path", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(path), option_check_path},
+	{"parameter", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(parameter), option_check_parameter},
+	{"pushdown", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(pushdown)},
 	{"source", ON_IMPORT, KIND_CHOICE, IMPORT_FIELD(source), NULL, source_choices},
 	{"import_collate", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_collate)},
 	{"flatten", ON_IMPORT, KIND_INTEGER, IMPORT_FIELD(flatten), NULL, NULL, 0, MAX_FLATTEN},
@@ -111,10 +115,14 @@ static const WalcuOptions defaults = {
 	.max_requests = 100000,
 	.max_document_size = 64 * 1024 * 1024,
 	.updatable = true,
+	.pushdown = true,
+	.max_url_length = 8000,		/* what servers and proxies commonly take */
 	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */
 	.fdw_tuple_cost = 0.2,
 };
 /* clang-format on */
+
+bool option_enable_pushdown = true;
 
 static const WalcuImportOptions import_defaults = {.import_collate = true};
 
@@ -191,6 +199,7 @@ option_for_table(Oid relid)
 
 	options->resource = get_rel_name(relid);
 	read_list(table->options, ON_TABLE, options);
+	options->pushdown &= option_enable_pushdown;
 	if (options->dealer_id == NULL)
 		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 				errmsg("foreign table \"%s\" has no dealer_id", get_rel_name(relid)),
@@ -205,11 +214,10 @@ option_for_table(Oid relid)
 WalcuColumn *
 option_for_column(Oid relid, AttrNumber attnum)
 {
-	List *list = GetForeignColumnOptions(relid, attnum);
-	WalcuColumn *column = palloc(sizeof(WalcuColumn));
+	WalcuColumn *column = palloc0(sizeof(WalcuColumn));
 
-	column->path = option_text(list, "path");
-	column->parameter = option_text(list, "parameter");
+	column->pushdown = true;
+	read_list(GetForeignColumnOptions(relid, attnum), ON_COLUMN, column);
 	if (column->path == NULL)
 	{
 		column->path = get_attname(relid, attnum, false);

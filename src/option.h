@@ -60,6 +60,8 @@ typedef struct WalcuOptions
 	WalcuListFormat sort_format;
 	WalcuListFormat project_format;
 	WalcuMismatch on_type_mismatch;
+	bool pushdown;      /* conditions and orders may go into requests; as walcu_fdw.enable_pushdown says */
+	int max_url_length; /* bytes */
 	double fdw_startup_cost;
 	double fdw_tuple_cost;
 } WalcuOptions;
@@ -86,7 +88,11 @@ typedef struct WalcuColumn
 {
 	char *path;      /* dotted path in the document; "." is the whole of it */
 	char *parameter; /* name of the query parameter (search), or NULL */
+	bool pushdown;
 } WalcuColumn;
+
+/* The setting walcu_fdw.enable_pushdown: off is as if every server had pushdown 'off'. */
+extern bool option_enable_pushdown;
 
 extern WalcuOptions *option_for_server(Oid serverid);
 extern WalcuOptions *option_for_table(Oid relid);

@@ -45,6 +45,8 @@ page_advance(WalcuPage *page, bool wait)
 	transport_advance(transfer, wait);
 	if (transfer->status == 404 && page->missing_is_empty)
 		page->whole = transfer->done;
+	else if (transfer->status == 400 && page->may_be_rejected)
+		page->whole = page->rejected = transfer->done;
 	else if (transfer->status != 0)
 	{
 		reply_check(transfer, page->credential);
@@ -75,11 +77,23 @@ page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	return true;
 }
 
-/* The _id of the last document found and not taken yet; false when there is none. */
+/*
+ * The last document found and not taken yet, with its _id; false when there is none.  Its bytes
+ * are good as those of page_take are.
+ */
 bool
-page_last_id(WalcuPage *page, StringInfo id)
+page_last(WalcuPage *page, WalcuDocument *document, StringInfo id)
 {
-	return page->queue_head < page->queue_length && read_id(page, &page->queue[page->queue_length - 1], id);
+	const WalcuSpan *span;
+
+	if (page->queue_head == page->queue_length)
+		return false;
+	span = &page->queue[page->queue_length - 1];
+	read_id(page, span, id);
+	document->data = page->transfer->data + (span->start - page->base);
+	document->length = (int) span->length;
+	document->id = id->data;
+	return true;
 }
 
 void

@@ -17,6 +17,8 @@ typedef struct WalcuPage
 	WalcuTransfer *transfer;
 	const char *credential;
 	bool missing_is_empty; /* 404 means that there is no such document */
+	bool may_be_rejected;  /* 400 is not an error yet */
+	bool rejected;         /* it was answered 400 */
 	bool whole;            /* every document has been found */
 	int64 documents;       /* found so far */
 	uint64 counted_bytes;  /* of the reply, in the scan's tally already */
@@ -32,7 +34,7 @@ extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options,
 							 const WalcuRequest *request);
 extern void page_advance(WalcuPage *page, bool wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
-extern bool page_last_id(WalcuPage *page, StringInfo id);
+extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern void page_release(WalcuPage *page);
 
 #endif /* WALCU_PAGE_H */

@@ -2,9 +2,9 @@
  * plan.c
  *	  Sizes, costs and paths of a foreign table, and the plan a scan gets.
  *
- * Costs are counted in requests, as a round trip costs far more than any row.  Two
- * conditions become part of the request: _id = value, and the search column = value.
- * Every condition, these too, is checked again by the executor.
+ * Costs are counted in requests, as a round trip costs far more than any row.  filter.c and
+ * order.c say what of the query can become part of the request; every condition is
+ * checked again by the executor.
  */
 #include "postgres.h"
 
@@ -16,15 +16,13 @@
 #include "access/table.h"
 #include "catalog/pg_operator.h"
 #include "compat.h"
+#include "filter.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -34,16 +32,48 @@
 /* What planning keeps in RelOptInfo.fdw_private. */
 typedef struct PlannedRelation
 {
-	WalcuOptions *options;
-	Expr *id;
-	Expr *search;
-	double requests;
+	WalcuRelation relation;
+	bool by_id;
+	double documents; /* expected to be sent */
 } PlannedRelation;
 
-static Expr *find_value(RelOptInfo *rel, Oid relid, bool (*wanted)(const WalcuColumn *column));
-static Expr *equal_value(RelOptInfo *rel, Oid relid, Expr *clause, bool (*wanted)(const WalcuColumn *column));
+/* Where a value stands among a plan's flags, and so whether it is in fdw_exprs, in this order. */
+typedef enum PlanFlag
+{
+	FLAG_ID,
+	FLAG_SEARCH,
+	FLAG_LIMIT,
+	FLAG_OFFSET,
+	FLAG_PUSHDOWN,
+	FLAG_ALL_ROWS
+} PlanFlag;
+
+/* The join clause that a parameterized path is looked for. */
+typedef struct JoinColumn
+{
+	Expr *current; /* the member of an equivalence class that is tried */
+	List *tried;
+} JoinColumn;
+
+static List *clauses_of(List *restrictions);
+static double pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+							   List *restrictions);
+static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
+						  Relids required_outer, List *order);
+static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
+static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
+static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
+static bool has_relids(List *sets, Relids wanted);
+static List *pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel);
+static bool is_untried_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *class,
+							  EquivalenceMember *member, void *arg);
+static Expr *find_value(const WalcuRelation *relation, List *restrictions,
+						bool (*wanted)(const WalcuColumn *column));
+static Expr *equal_value(const WalcuRelation *relation, Expr *clause,
+						 bool (*wanted)(const WalcuColumn *column));
 static bool is_id(const WalcuColumn *column);
 static bool is_search(const WalcuColumn *column);
+static bool limit_is_of_scan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path);
 static List *needed_columns(RelOptInfo *rel, Oid relid);
 
 /* FdwRoutine.GetForeignRelSize */
@@ -51,17 +81,21 @@ void
 plan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	PlannedRelation *planned = palloc0(sizeof(PlannedRelation));
+	WalcuRelation *relation = &planned->relation;
 
-	planned->options = option_for_table(relid);
-	planned->id = find_value(rel, relid, is_id);
-	planned->search = find_value(rel, relid, is_search);
+	relation->varno = rel->relid;
+	relation->relid = relid;
+	relation->options = option_for_table(relid);
 	rel->fdw_private = planned;
 
 	if (rel->tuples <= 0)
 		rel->tuples = DEFAULT_DOCUMENTS;
 	set_baserel_size_estimates(root, rel);
-	if (planned->id)
+	planned->by_id = relation->options->pushdown && find_value(relation, rel->baserestrictinfo, is_id) &&
+					 find_value(relation, rel->baserestrictinfo, is_search) == NULL;
+	if (planned->by_id)
 		rel->rows = 1;
+	planned->documents = planned->by_id ? 1 : pushed_documents(root, rel, relation, rel->baserestrictinfo);
 }
 
 /* FdwRoutine.GetForeignPaths */
@@ -69,17 +103,13 @@ void
 plan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	PlannedRelation *planned = rel->fdw_private;
-	const WalcuOptions *options = planned->options;
-	double documents = planned->id ? 1 : rel->tuples;
-	Cost per_document = options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
-	Cost startup = options->fdw_startup_cost + rel->baserestrictcost.startup;
 
-	planned->requests = planned->id ? 1 : ceil(documents / options->fetch_size);
-	add_path(rel,
-			 (Path *) compat_foreignscan_path(root, rel, rel->rows, startup,
-											  startup + (planned->requests - 1) * options->fdw_startup_cost +
-												  documents * per_document,
-											  rel->lateral_relids, NIL));
+	add_scan_path(root, rel, rel->rows, planned->documents, NIL, rel->lateral_relids, NIL);
+	if (planned->by_id)
+		return;
+	add_ordered_path(root, rel, root->query_pathkeys);
+	add_merge_paths(root, rel);
+	add_parameterized_paths(root, rel);
 }
 
 /* FdwRoutine.GetForeignPlan */
@@ -88,53 +118,233 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 		  Plan *outer_plan)
 {
 	PlannedRelation *planned = rel->fdw_private;
+	const WalcuRelation *relation = &planned->relation;
+	bool limited = limit_is_of_scan(root, rel, path);
+	Expr *search = find_value(relation, clauses, is_search);
+	Expr *id = (relation->options->pushdown && search == NULL) ? find_value(relation, clauses, is_id) : NULL;
+	Expr *exprs[] = {id, search, limited ? (Expr *) root->parse->limitCount : NULL,
+					 limited ? (Expr *) root->parse->limitOffset : NULL};
+	double wanted = (limited && root->parse->limitCount == NULL) ? Max(root->tuple_fraction, 0) : 0;
+	double requests = floatVal(linitial(path->fdw_private));
 	List *values = NIL;
-	List *private;
+	List *flags = NIL;
 
-	if (planned->id)
-		values = lappend(values, planned->id);
-	if (planned->search)
-		values = lappend(values, planned->search);
-	private =
-		list_make4(makeInteger(planned->id != NULL), makeInteger(planned->search != NULL),
-				   makeInteger(root->tuple_fraction <= 0), makeFloat(psprintf("%.0f", planned->requests)));
-	private = lappend(private, needed_columns(rel, relid));
-	return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, values, private, NIL,
-							NIL, outer_plan);
+	for (int i = 0; i < lengthof(exprs); i++)
+	{
+		flags = lappend_int(flags, exprs[i] != NULL);
+		if (exprs[i])
+			values = lappend(values, exprs[i]);
+	}
+	flags = lappend_int(flags, relation->options->pushdown);
+	flags = lappend_int(flags, root->tuple_fraction <= 0);
+	return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, values,
+							list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
+									   makeFloat(psprintf("%.0f", wanted)), needed_columns(rel, relid),
+									   lsecond(path->fdw_private)),
+							NIL, NIL, outer_plan);
 }
 
 /* What plan_scan has put into a ForeignScan, read back. */
 WalcuPlan
 plan_of_scan(const ForeignScan *scan)
 {
-	List *private = scan->fdw_private;
-	bool has_id = intVal(linitial(private)) != 0;
-	bool has_search = intVal(lsecond(private)) != 0;
+	List *flags = linitial(scan->fdw_private);
 	WalcuPlan plan = {
-		.strategy = has_id ? WALCU_BY_ID : WALCU_BY_PAGES,
-		.all_rows = intVal(lthird(private)) != 0,
-		.requests = floatVal(lfourth(private)),
-		.columns = list_nth(private, 4),
-		.id = has_id ? linitial(scan->fdw_exprs) : NULL,
-		.search = has_search ? llast(scan->fdw_exprs) : NULL,
+		.strategy = list_nth_int(flags, FLAG_ID) ? WALCU_BY_ID : WALCU_BY_PAGES,
+		.pushdown = list_nth_int(flags, FLAG_PUSHDOWN) != 0,
+		.all_rows = list_nth_int(flags, FLAG_ALL_ROWS) != 0,
+		.requests = floatVal(lsecond(scan->fdw_private)),
+		.wanted = floatVal(lthird(scan->fdw_private)),
+		.columns = lfourth(scan->fdw_private),
+		.order = list_nth(scan->fdw_private, 4),
 	};
+	Expr **values[] = {&plan.id, &plan.search, &plan.limit, &plan.offset};
+	int next = 0;
 
+	for (int i = 0; i < lengthof(values); i++)
+	{
+		if (list_nth_int(flags, i))
+			*values[i] = list_nth(scan->fdw_exprs, next++);
+	}
 	return plan;
+}
+
+static List *
+clauses_of(List *restrictions)
+{
+	List *clauses = NIL;
+	ListCell *lc;
+
+	foreach(lc, restrictions)
+		clauses = lappend(clauses, ((RestrictInfo *) lfirst(lc))->clause);
+	return clauses;
+}
+
+/* How many documents the service is expected to send for what is pushed of the conditions. */
+static double
+pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
+{
+	List *filtered = filter_conditions(relation, clauses_of(restrictions));
+	List *pushed = NIL;
+
+	for (int i = 0; i < list_length(filtered); i++)
+	{
+		if (((WalcuFiltered *) list_nth(filtered, i))->filter)
+			pushed = lappend(pushed, list_nth(restrictions, i));
+	}
+	return clamp_row_est(rel->tuples * clauselist_selectivity(root, pushed, rel->relid, JOIN_INNER, NULL));
+}
+
+/* The private list of a path: the expected requests, and its order as order_serialize makes it. */
+static void
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
+			  Relids required_outer, List *order)
+{
+	const WalcuOptions *options = ((PlannedRelation *) rel->fdw_private)->relation.options;
+	Cost per_document = options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
+	Cost startup = options->fdw_startup_cost + rel->baserestrictcost.startup;
+	double requests = Max(ceil(documents / options->fetch_size), 1);
+
+	add_path(rel, (Path *) compat_foreignscan_path(
+					  root, rel, rows, startup,
+					  startup + (requests - 1) * options->fdw_startup_cost + documents * per_document,
+					  pathkeys, required_outer, list_make2(makeFloat(psprintf("%.0f", requests)), order)));
+}
+
+/* A path in as much of an order as the service can give. */
+static void
+add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys)
+{
+	PlannedRelation *planned = rel->fdw_private;
+	List *keys = order_of_pathkeys(root, rel, &planned->relation, pathkeys);
+
+	if (keys != NIL)
+		add_scan_path(root, rel, rel->rows, planned->documents,
+					  list_truncate(list_copy(pathkeys), list_length(keys)), rel->lateral_relids,
+					  order_serialize(keys));
+}
+
+/* Orders that a merge join could use. */
+static void
+add_merge_paths(PlannerInfo *root, RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	foreach(lc, root->eq_classes)
+	{
+		EquivalenceClass *class = lfirst(lc);
+
+		if (class->ec_opfamilies != NIL && !class->ec_has_volatile &&
+			bms_is_member(rel->relid, class->ec_relids) && bms_membership(class->ec_relids) == BMS_MULTIPLE)
+			add_ordered_path(root, rel, list_make1(compat_ascending_pathkey(root, class)));
+	}
+}
+
+/* Paths for the inside of a nested loop, which ask for what the outside's row says. */
+static void
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
+{
+	PlannedRelation *planned = rel->fdw_private;
+	List *outers = NIL;
+	ListCell *lc;
+
+	foreach(lc, pushable_join_clauses(root, rel))
+	{
+		Relids required = bms_union(((RestrictInfo *) lfirst(lc))->clause_relids, rel->lateral_relids);
+
+		required = bms_del_member(required, rel->relid);
+		if (!bms_is_empty(required) && !has_relids(outers, required))
+			outers = lappend(outers, required);
+	}
+	foreach(lc, outers)
+	{
+		ParamPathInfo *info = get_baserel_parampathinfo(root, rel, lfirst(lc));
+		List *restrictions = list_concat_copy(info->ppi_clauses, rel->baserestrictinfo);
+		bool by_id = find_value(&planned->relation, info->ppi_clauses, is_id) != NULL;
+
+		add_scan_path(root, rel, info->ppi_rows,
+					  by_id ? 1 : pushed_documents(root, rel, &planned->relation, restrictions), NIL,
+					  lfirst(lc), NIL);
+	}
+}
+
+static bool
+has_relids(List *sets, Relids wanted)
+{
+	ListCell *lc;
+
+	foreach(lc, sets)
+	{
+		if (bms_equal(lfirst(lc), wanted))
+			return true;
+	}
+	return false;
+}
+
+/* Join clauses from which a filter can be had once the other side is known. */
+static List *
+pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
+{
+	PlannedRelation *planned = rel->fdw_private;
+	JoinColumn column = {NULL, NIL};
+	List *candidates = NIL;
+	List *pushable = NIL;
+	ListCell *lc;
+
+	foreach(lc, rel->joininfo)
+	{
+		if (join_clause_is_movable_to(lfirst(lc), rel))
+			candidates = lappend(candidates, lfirst(lc));
+	}
+	while (rel->has_eclass_joins)
+	{
+		column.current = NULL;
+		candidates =
+			list_concat(candidates, generate_implied_equalities_for_column(
+										root, rel, is_untried_member, &column, rel->lateral_referencers));
+		if (column.current == NULL)
+			break;
+		column.tried = lappend(column.tried, column.current);
+	}
+	foreach(lc, candidates)
+	{
+		List *filtered =
+			filter_conditions(&planned->relation, list_make1(((RestrictInfo *) lfirst(lc))->clause));
+
+		if (((WalcuFiltered *) linitial(filtered))->filter)
+			pushable = lappend(pushable, lfirst(lc));
+	}
+	return pushable;
+}
+
+/* Called for each member of a class that is of the relation: one that was not had yet. */
+static bool
+is_untried_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *class, EquivalenceMember *member,
+				  void *arg)
+{
+	JoinColumn *column = arg;
+
+	if (column->current)
+		return equal(column->current, member->em_expr);
+	if (list_member(column->tried, member->em_expr))
+		return false;
+	column->current = member->em_expr;
+	return true;
 }
 
 /*
  * The value that the conditions ask a column to equal, or NULL.  It can be
- * a constant, a parameter or an expression, but nothing of any table.
+ * a constant, a parameter or an expression, but nothing of the relation itself.
  */
 static Expr *
-find_value(RelOptInfo *rel, Oid relid, bool (*wanted)(const WalcuColumn *column))
+find_value(const WalcuRelation *relation, List *restrictions, bool (*wanted)(const WalcuColumn *column))
 {
 	ListCell *lc;
 
-	foreach(lc, rel->baserestrictinfo)
+	foreach(lc, restrictions)
 	{
 		RestrictInfo *restriction = lfirst(lc);
-		Expr *value = equal_value(rel, relid, restriction->clause, wanted);
+		Expr *value = equal_value(relation, restriction->clause, wanted);
 
 		/* a condition that is evaluated once per query must not be, once per scan */
 		if (value && !restriction->pseudoconstant)
@@ -144,23 +354,22 @@ find_value(RelOptInfo *rel, Oid relid, bool (*wanted)(const WalcuColumn *column)
 }
 
 static Expr *
-equal_value(RelOptInfo *rel, Oid relid, Expr *clause, bool (*wanted)(const WalcuColumn *column))
+equal_value(const WalcuRelation *relation, Expr *clause, bool (*wanted)(const WalcuColumn *column))
 {
 	OpExpr *operation = (OpExpr *) clause;
 
-	if (!IsA(clause, OpExpr) || operation->opno != TextEqualOperator ||
+	if (!IsA(clause, OpExpr) || operation->opno != TextEqualOperator || !OidIsValid(operation->inputcollid) ||
 		!get_collation_isdeterministic(operation->inputcollid))
 		return NULL;
 	for (int side = 0; side < 2; side++)
 	{
-		Node *column = strip_implicit_coercions(list_nth(operation->args, side));
-		Node *value = list_nth(operation->args, 1 - side);
+		Var *column = (Var *) strip_implicit_coercions(list_nth(operation->args, side));
+		Expr *value = list_nth(operation->args, 1 - side);
 
-		if (IsA(column, Var) && ((Var *) column)->varno == rel->relid && ((Var *) column)->varattno > 0 &&
-			((Var *) column)->varlevelsup == 0 && !contain_var_clause(value) &&
-			!contain_volatile_functions(value) && !contain_subplans(value) &&
-			wanted(option_for_column(relid, ((Var *) column)->varattno)))
-			return (Expr *) value;
+		if (IsA(column, Var) && column->varno == relation->varno && column->varattno > 0 &&
+			column->varlevelsup == 0 && operand_is_value(relation, value) &&
+			wanted(option_for_column(relation->relid, column->varattno)))
+			return value;
 	}
 	return NULL;
 }
@@ -168,13 +377,26 @@ equal_value(RelOptInfo *rel, Oid relid, Expr *clause, bool (*wanted)(const Walcu
 static bool
 is_id(const WalcuColumn *column)
 {
-	return column->parameter == NULL && strcmp(column->path, "_id") == 0;
+	return column->pushdown && column->parameter == NULL && strcmp(column->path, "_id") == 0;
 }
 
 static bool
 is_search(const WalcuColumn *column)
 {
 	return column->parameter != NULL && strcmp(column->parameter, "search") == 0;
+}
+
+/* Does the query's LIMIT, or that of EXISTS, end the scan when it has brought so many rows? */
+static bool
+limit_is_of_scan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path)
+{
+	const Query *query = root->parse;
+
+	return rel->reloptkind == RELOPT_BASEREL && bms_membership(root->all_baserels) == BMS_SINGLETON &&
+		   !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs && query->groupClause == NIL &&
+		   query->groupingSets == NIL && query->distinctClause == NIL && query->setOperations == NULL &&
+		   query->havingQual == NULL && pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys) &&
+		   (query->limitCount || root->tuple_fraction >= 1);
 }
 
 /* The columns that the query's output or any of its conditions uses. */

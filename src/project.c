@@ -15,7 +15,6 @@
 /* A list of fields longer than this, in bytes, names whole top-level members instead. */
 #define PROJECT_SIZE 2000
 
-static bool can_be_named(const char *path);
 static bool is_covered(const char *path, List *paths, int position);
 static List *top_level(List *paths);
 static int total_length(List *paths);
@@ -37,7 +36,7 @@ project_fields(List *paths)
 	{
 		char *path = list_nth(paths, i);
 
-		if (!can_be_named(path))
+		if (!project_can_name(path))
 			return NIL;
 		if (strcmp(path, "_id") != 0 && !is_covered(path, paths, i))
 			fields = lappend(fields, path);
@@ -45,9 +44,9 @@ project_fields(List *paths)
 	return lappend(fields, "_id");
 }
 
-/* In each of the formats that a projection can have, and not as the whole document. */
-static bool
-can_be_named(const char *path)
+/* In each of the formats that a projection or a sort can have, and not as the whole document. */
+bool
+project_can_name(const char *path)
 {
 	if (strcmp(path, ".") == 0)
 		return false;

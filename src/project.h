@@ -10,5 +10,6 @@
 #include "nodes/pg_list.h"
 
 extern List *project_fields(List *paths);
+extern bool project_can_name(const char *path);
 
 #endif /* WALCU_PROJECT_H */

@@ -15,7 +15,6 @@
 
 static void append_encoded(StringInfo url, const char *text);
 static bool is_unreserved(unsigned char c);
-static char *comparison_filter(const char *field, const char *operator, const char * value);
 
 /*
  * A request below /dealers/{dealer_id} of the server's endpoint, without any
@@ -91,34 +90,41 @@ request_id_fits_path(const char *id)
 	return true;
 }
 
-/*
- * The value of `project`, or of an ascending `sort`, for a list of paths, as the
- * server's option says it is written.
- */
+/* The value of `project` for a list of paths, as the server's option says it is written. */
 char *
 request_field_list(WalcuListFormat format, List *fields)
 {
+	List *descending = NIL;
+
+	for (int i = 0; i < list_length(fields); i++)
+		descending = lappend_int(descending, false);
+	return request_sort(format, fields, descending);
+}
+
+/* The value of `sort` for a list of paths, and one of whether each is descending. */
+char *
+request_sort(WalcuListFormat format, List *fields, List *descending)
+{
 	StringInfoData list;
-	ListCell *lc;
 
 	initStringInfo(&list);
-	foreach(lc, fields)
+	for (int i = 0; i < list_length(fields); i++)
 	{
-		const char *field = lfirst(lc);
-		bool first = (lc == list_head(fields));
+		const char *field = list_nth(fields, i);
+		const char *sign = list_nth_int(descending, i) ? "-" : "";
 
 		switch (format)
 		{
 			case WALCU_FORMAT_MONGOOSE:
-				appendStringInfo(&list, "%s%s", first ? "" : " ", field);
+				appendStringInfo(&list, "%s%s%s", i > 0 ? " " : "", sign, field);
 				break;
 			case WALCU_FORMAT_COMMA:
-				appendStringInfo(&list, "%s%s", first ? "" : ",", field);
+				appendStringInfo(&list, "%s%s%s", i > 0 ? "," : "", sign, field);
 				break;
 			case WALCU_FORMAT_JSON:
-				appendStringInfoChar(&list, first ? '{' : ',');
+				appendStringInfoChar(&list, i > 0 ? ',' : '{');
 				escape_json(&list, field);
-				appendStringInfoString(&list, ":1");
+				appendStringInfo(&list, ":%s1", sign);
 				break;
 		}
 	}
@@ -127,32 +133,16 @@ request_field_list(WalcuListFormat format, List *fields)
 	return list.data;
 }
 
-/* The filter {"field": "value"}. */
-char *
-request_equal_filter(const char *field, const char *value)
+/* The bytes that a text takes up in a URL. */
+size_t
+request_encoded_length(const char *text)
 {
-	return comparison_filter(field, "$eq", value);
-}
+	StringInfoData encoded;
 
-/* The filter {"field": {"$gt": "value"}}. */
-char *
-request_greater_filter(const char *field, const char *value)
-{
-	return comparison_filter(field, "$gt", value);
-}
-
-static char *
-comparison_filter(const char *field, const char *operator, const char * value)
-{
-	StringInfoData filter;
-
-	initStringInfo(&filter);
-	appendStringInfoChar(&filter, '{');
-	escape_json(&filter, field);
-	appendStringInfo(&filter, ":{\"%s\":", operator);
-	escape_json(&filter, value);
-	appendStringInfoString(&filter, "}}");
-	return filter.data;
+	initStringInfo(&encoded);
+	append_encoded(&encoded, text);
+	pfree(encoded.data);
+	return encoded.len;
 }
 
 /* URLs carry UTF-8, whatever the database's encoding is. */

@@ -26,9 +26,9 @@ extern WalcuRequest *request_create(const WalcuOptions *options, const char *met
 extern WalcuRequest *request_description(const WalcuOptions *options);
 extern void request_add_segment(WalcuRequest *request, const char *segment);
 extern void request_add_parameter(WalcuRequest *request, const char *name, const char *value);
+extern size_t request_encoded_length(const char *text);
 extern bool request_id_fits_path(const char *id);
+extern char *request_sort(WalcuListFormat format, List *fields, List *descending);
 extern char *request_field_list(WalcuListFormat format, List *fields);
-extern char *request_equal_filter(const char *field, const char *value);
-extern char *request_greater_filter(const char *field, const char *value);
 
 #endif /* WALCU_REQUEST_H */

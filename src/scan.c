@@ -16,11 +16,15 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+static void forgive_search(WalcuScan *scan);
+static void note_never_null(WalcuScan *scan);
 static void prepare_columns(WalcuScan *scan, Relation relation);
 static bool open_source(ForeignScanState *node);
+static double wanted_rows(ForeignScanState *node, WalcuFilterUse use);
 static char *text_value(ForeignScanState *node, ExprState *expression);
 static void close_source(WalcuScan *scan);
-static void store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
+static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
+static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
 
 /* FdwRoutine.BeginForeignScan */
 void
@@ -29,17 +33,28 @@ scan_begin(ForeignScanState *node, int eflags)
 	Relation relation = node->ss.ss_currentRelation;
 	WalcuScan *scan = palloc0(sizeof(WalcuScan));
 	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	WalcuRelation relation_of_scan = {((Scan *) node->ss.ps.plan)->scanrelid, RelationGetRelid(relation),
+									  options};
 
 	scan->plan = plan_of_scan((ForeignScan *) node->ss.ps.plan);
+	options->pushdown = scan->plan.pushdown;
 	scan->context = CurrentMemoryContext;
 	scan->query.options = options;
-	scan->query.strategy = scan->plan.strategy;
 	scan->query.all_rows = scan->plan.all_rows;
 	node->fdw_state = scan;
 	prepare_columns(scan, relation);
+	scan->query.keys = order_deserialize(&relation_of_scan, scan->plan.order);
+	scan->value_context = AllocSetContextCreate(CurrentMemoryContext, "walcu values", ALLOCSET_SMALL_SIZES);
+	scan->filtered = filter_conditions(&relation_of_scan, node->ss.ps.plan->qual);
+	forgive_search(scan);
+	note_never_null(scan);
+	filter_prepare(scan->filtered, (PlanState *) node);
+	scan->limit = ExecInitExpr(scan->plan.limit, (PlanState *) node);
+	scan->offset = ExecInitExpr(scan->plan.offset, (PlanState *) node);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
+	scan->order_check = order_check_create(RelationGetDescr(relation), scan->query.keys);
 	scan->query.credential = option_credential_header(compat_scan_userid(node), options->serverid);
 	scan->tuple_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
 	scan->id = ExecInitExpr(scan->plan.id, (PlanState *) node);
@@ -57,10 +72,12 @@ scan_iterate(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->source == NULL && (scan->ended || !open_source(node)))
 		return slot;
-	if (source_next(scan->source, &document))
-		store_row(scan, &document, slot);
-	else
-		close_source(scan);
+	while (source_next(scan->source, &document))
+	{
+		if (store_row(scan, &document, slot))
+			return slot;
+	}
+	close_source(scan);
 	return slot;
 }
 
@@ -71,6 +88,8 @@ scan_rescan(ForeignScanState *node)
 	WalcuScan *scan = node->fdw_state;
 
 	close_source(scan);
+	if (scan->order_check)
+		order_check_restart(scan->order_check);
 	scan->ended = false;
 }
 
@@ -93,6 +112,36 @@ scan_end(ForeignScanState *node)
 					"read " INT64_FORMAT " values of resource \"%s\" that do not fit their columns as NULL",
 					(unsigned long) mismatches, mismatches, scan->query.options->resource),
 				errhint("Set the option on_type_mismatch to 'error' to see the first one."));
+}
+
+/* The search has no filter because it is a parameter of its own. */
+static void
+forgive_search(WalcuScan *scan)
+{
+	ListCell *lc;
+
+	foreach(lc, scan->filtered)
+	{
+		WalcuFiltered *entry = lfirst(lc);
+		OpExpr *operation = (OpExpr *) entry->expression;
+
+		if (scan->plan.search && IsA(operation, OpExpr) && list_member(operation->args, scan->plan.search))
+			entry->reason = NULL;
+	}
+}
+
+/* Rows in which a key is NULL need not be asked for when no condition lets them through. */
+static void
+note_never_null(WalcuScan *scan)
+{
+	ListCell *lc;
+
+	foreach(lc, scan->query.keys)
+	{
+		WalcuSortKey *key = lfirst(lc);
+
+		key->never_null = filter_rejects_null(scan->filtered, key->column);
+	}
 }
 
 /* Tell the decoder which fields the query needs, and the service which to send. */
@@ -127,8 +176,15 @@ open_source(ForeignScanState *node)
 	WalcuScan *scan = node->fdw_state;
 	MemoryContext before;
 
+	MemoryContextReset(scan->value_context);
 	if ((scan->id && (scan->query.id = text_value(node, scan->id)) == NULL) ||
 		(scan->search && (scan->query.search = text_value(node, scan->search)) == NULL))
+	{
+		scan->ended = true;
+		return false;
+	}
+	scan_set_filter(node, WALCU_FILTER_WHOLE);
+	if (scan->query.clauses && linitial(scan->query.clauses) == &clause_nothing)
 	{
 		scan->ended = true;
 		return false;
@@ -139,7 +195,50 @@ open_source(ForeignScanState *node)
 	return true;
 }
 
-/* The value of a text expression in the scan's context; NULL for SQL's NULL. */
+/* Put what the conditions say now, and how much is wanted, into the query. */
+void
+scan_set_filter(ForeignScanState *node, WalcuFilterUse use)
+{
+	WalcuScan *scan = node->fdw_state;
+	WalcuQuery *query = &scan->query;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
+
+	query->clauses = filter_clauses(query->options, scan->filtered, context, use);
+	query->fallback = (use == WALCU_FILTER_SHOWN)
+						  ? query->clauses
+						  : filter_clauses(query->options, scan->filtered, context, WALCU_FILTER_TRUSTED);
+	/* an id that cannot stand in a path is in the filter, as every condition is */
+	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->plan.strategy;
+	query->wanted = filter_is_complete(scan->filtered) ? wanted_rows(node, use) : 0;
+	MemoryContextSwitchTo(before);
+}
+
+/* How many rows the query needs of the scan; 0 when it does not say. */
+static double
+wanted_rows(ForeignScanState *node, WalcuFilterUse use)
+{
+	WalcuScan *scan = node->fdw_state;
+	double rows = 0;
+	ExprState *parts[] = {scan->limit, scan->offset};
+
+	if (scan->limit == NULL)
+		return scan->plan.wanted;
+	for (int i = 0; i < lengthof(parts); i++)
+	{
+		bool is_null = true;
+		Datum value = (Datum) 0;
+
+		if (parts[i] && !(use == WALCU_FILTER_SHOWN && filter_needs_execution(parts[i]->expr)))
+			value = ExecEvalExprSwitchContext(parts[i], node->ss.ps.ps_ExprContext, &is_null);
+		if (is_null && parts[i] == scan->limit)
+			return 0;
+		rows += is_null ? 0 : (double) DatumGetInt64(value);
+	}
+	return rows;
+}
+
+/* The value of a text expression; NULL for SQL's NULL. */
 static char *
 text_value(ForeignScanState *node, ExprState *expression)
 {
@@ -147,7 +246,7 @@ text_value(ForeignScanState *node, ExprState *expression)
 	bool is_null;
 	Datum value = ExecEvalExprSwitchContext(expression, node->ss.ps.ps_ExprContext, &is_null);
 
-	return is_null ? NULL : MemoryContextStrdup(scan->context, TextDatumGetCString(value));
+	return is_null ? NULL : MemoryContextStrdup(scan->value_context, TextDatumGetCString(value));
 }
 
 static void
@@ -159,7 +258,8 @@ close_source(WalcuScan *scan)
 	scan->ended = true;
 }
 
-static void
+/* False for a document that should not have been sent. */
+static bool
 store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 {
 	MemoryContext before;
@@ -177,5 +277,26 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 		slot->tts_isnull[lfirst_int(lc)] = false;
 	}
 	MemoryContextSwitchTo(before);
+	if (!is_of_part(scan, slot))
+		return false;
+	if (scan->order_check)
+		order_check_row(scan->order_check, scan->query.options, slot->tts_values, slot->tts_isnull);
 	ExecStoreVirtualTuple(slot);
+	return true;
+}
+
+/*
+ * A service that ignores the filter sends every document with each part, and one without a value
+ * where no condition lets it through may come anywhere.
+ */
+static bool
+is_of_part(const WalcuScan *scan, const TupleTableSlot *slot)
+{
+	WalcuStreamPart part = source_part(scan->source);
+	bool is_null;
+
+	if (part == WALCU_PART_ALL)
+		return true;
+	is_null = slot->tts_isnull[((WalcuSortKey *) linitial(scan->query.keys))->column - 1];
+	return is_null == (part == WALCU_PART_WITHOUT_VALUE);
 }

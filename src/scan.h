@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "nodes/execnodes.h"
+#include "filter.h"
+#include "order_check.h"
 #include "plan.h"
 #include "source.h"
 
@@ -19,11 +21,16 @@ typedef struct WalcuScan
 	WalcuTally tally;
 	MemoryContext context;       /* lives as long as the scan */
 	MemoryContext tuple_context; /* what the current row points to */
-	WalcuDecoder *decoder;       /* NULL under plain EXPLAIN */
-	List *search_columns;        /* of int: columns (from 0) that show the search text */
-	ExprState *id;               /* NULL, or computes query.id */
-	ExprState *search;           /* NULL, or computes query.search */
-	WalcuSource *source;         /* NULL until the first row is asked for, and at the end */
+	MemoryContext value_context; /* what this execution's request is made of */
+	WalcuDecoder *decoder;
+	List *filtered;               /* of WalcuFiltered: the conditions */
+	WalcuOrderCheck *order_check; /* NULL when no order was promised */
+	List *search_columns;         /* of int: columns (from 0) that show the search text */
+	ExprState *id;                /* NULL, or computes query.id */
+	ExprState *search;            /* NULL, or computes query.search */
+	ExprState *limit;             /* NULL, or computes how many rows the query returns */
+	ExprState *offset;            /* NULL, or computes how many it passes over before */
+	WalcuSource *source;          /* NULL until the first row is asked for, and at the end */
 	bool ended;
 } WalcuScan;
 
@@ -31,5 +38,6 @@ extern void scan_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *scan_iterate(ForeignScanState *node);
 extern void scan_rescan(ForeignScanState *node);
 extern void scan_end(ForeignScanState *node);
+extern void scan_set_filter(ForeignScanState *node, WalcuFilterUse use);
 
 #endif /* WALCU_SCAN_H */

@@ -1,0 +1,116 @@
+/*
+ * order_check.c
+ *	  Do rows arrive in the order that the plan relies on?
+ *
+ * A merge join or a LIMIT above a sorted scan would answer wrongly, and silently, if the
+ * service ignored the sort.  scan.c hands over each row.
+ */
+#include "postgres.h"
+
+#include "order_check.h"
+
+#include "catalog/pg_collation.h"
+#include "order.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/sortsupport.h"
+#include "utils/typcache.h"
+
+struct WalcuOrderCheck
+{
+	TupleDesc columns;
+	int nkeys;
+	SortSupport keys;
+	MemoryContext context; /* holds the values of the row before */
+	Datum *values;         /* of that row, by key */
+	bool *nulls;
+	bool has_row;
+};
+
+static void raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, int key);
+
+/* A check, in the current memory context; NULL for no keys. */
+WalcuOrderCheck *
+order_check_create(TupleDesc columns, List *keys)
+{
+	WalcuOrderCheck *check;
+
+	if (keys == NIL)
+		return NULL;
+	check = palloc0(sizeof(WalcuOrderCheck));
+	check->columns = columns;
+	check->nkeys = list_length(keys);
+	check->keys = palloc0(check->nkeys * sizeof(SortSupportData));
+	check->values = palloc0(check->nkeys * sizeof(Datum));
+	check->nulls = palloc0(check->nkeys * sizeof(bool));
+	check->context = AllocSetContextCreate(CurrentMemoryContext, "walcu order", ALLOCSET_SMALL_SIZES);
+	for (int i = 0; i < check->nkeys; i++)
+	{
+		const WalcuSortKey *key = list_nth(keys, i);
+		Form_pg_attribute attribute = TupleDescAttr(columns, key->column - 1);
+		TypeCacheEntry *type =
+			lookup_type_cache(getBaseType(attribute->atttypid), TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+		SortSupport support = &check->keys[i];
+
+		support->ssup_cxt = CurrentMemoryContext;
+		/* the only one in which the service sorts text, whatever the column's own is */
+		support->ssup_collation = OidIsValid(attribute->attcollation) ? C_COLLATION_OID : InvalidOid;
+		support->ssup_nulls_first = key->nulls_first;
+		support->ssup_attno = key->column;
+		PrepareSortSupportFromOrderingOp(key->descending ? type->gt_opr : type->lt_opr, support);
+	}
+	return check;
+}
+
+/* The next row is the first again. */
+void
+order_check_restart(WalcuOrderCheck *check)
+{
+	check->has_row = false;
+}
+
+/* Compare a row, by columns, with the one before.  Error HV000 when it should have come before. */
+void
+order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *values, bool *nulls)
+{
+	MemoryContext before;
+
+	for (int i = 0; check->has_row && i < check->nkeys; i++)
+	{
+		SortSupport key = &check->keys[i];
+		int order = ApplySortComparator(check->values[i], check->nulls[i], values[key->ssup_attno - 1],
+										nulls[key->ssup_attno - 1], key);
+
+		if (order < 0)
+			break;
+		if (order > 0)
+			raise_out_of_order(check, options, i);
+	}
+	MemoryContextReset(check->context);
+	before = MemoryContextSwitchTo(check->context);
+	for (int i = 0; i < check->nkeys; i++)
+	{
+		int column = check->keys[i].ssup_attno - 1;
+		Form_pg_attribute attribute = TupleDescAttr(check->columns, column);
+
+		check->nulls[i] = nulls[column];
+		check->values[i] =
+			nulls[column] ? (Datum) 0 : datumCopy(values[column], attribute->attbyval, attribute->attlen);
+	}
+	check->has_row = true;
+	MemoryContextSwitchTo(before);
+}
+
+static void
+raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, int key)
+{
+	const char *column = NameStr(TupleDescAttr(check->columns, check->keys[key].ssup_attno - 1)->attname);
+
+	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+			errmsg("documents of resource \"%s\" did not arrive in the order that was asked for",
+				   options->resource),
+			errdetail("Column \"%s\" is out of order.", column),
+			errhint("The service may ignore the sort: check the option sort_format, or set the option "
+					"pushdown to 'off'."));
+}

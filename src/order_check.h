@@ -1,0 +1,20 @@
+/*
+ * order_check.h
+ *	  Do rows arrive in the order that the plan relies on?
+ */
+#ifndef WALCU_ORDER_CHECK_H
+#define WALCU_ORDER_CHECK_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "nodes/pg_list.h"
+#include "option.h"
+
+typedef struct WalcuOrderCheck WalcuOrderCheck;
+
+extern WalcuOrderCheck *order_check_create(TupleDesc columns, List *keys);
+extern void order_check_restart(WalcuOrderCheck *check);
+extern void order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *values, bool *nulls);
+
+#endif /* WALCU_ORDER_CHECK_H */

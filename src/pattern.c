@@ -1,0 +1,388 @@
+/*
+ * pattern.c
+ *	  SQL's patterns as the service's regular expressions.
+ *
+ * MongoDB has PCRE's.  A translation matches exactly what the pattern matches here, so that
+ * its negation is right, too; what could differ by a hair is not translated.  Letters match
+ * in both cases by classes of both, as "C" knows ASCII letters only and PCRE's own option
+ * knows more.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "pattern.h"
+
+#include "lib/stringinfo.h"
+
+/* PostgreSQL's limit for the bounds of a quantifier. */
+#define MAX_BOUND 255
+
+/* "." matches a line break, as in SQL; only with this. */
+#define DOT_MATCHES_ALL "(?s)"
+
+typedef struct Translation
+{
+	const char *at; /* what is still to be read */
+	StringInfoData output;
+	bool ignore_case;
+	bool ascii_classes; /* \d, [:alpha:] and their like mean ASCII */
+	bool quantifiable;  /* an atom stands before */
+	int depth;          /* of open parentheses */
+} Translation;
+
+static void append_character(StringInfo output, char c, bool ignore_case);
+static bool translate_next(Translation *translation);
+static bool translate_escape(Translation *translation);
+static bool translate_group(Translation *translation);
+static bool translate_quantifier(Translation *translation, char c);
+static bool translate_bound(Translation *translation);
+static bool translate_bracket(Translation *translation);
+static bool translate_class(Translation *translation);
+static bool translate_member(Translation *translation);
+static bool read_member(Translation *translation, char *c);
+static bool append_range(Translation *translation, char first, char last);
+
+/* A LIKE pattern; NULL when it is none. */
+char *
+pattern_from_like(const char *like, bool ignore_case)
+{
+	StringInfoData output;
+	size_t length = strlen(like);
+	bool anchored = true;
+	bool has_dot = false;
+
+	initStringInfo(&output);
+	if (like[0] != '%')
+		appendStringInfoChar(&output, '^');
+	for (size_t i = 0; i < length; i++)
+	{
+		anchored = true;
+		if (like[i] == '%')
+		{
+			anchored = false;
+			if (i == 0 || i == length - 1)
+				continue;
+			has_dot = true;
+			appendStringInfoString(&output, ".*");
+		}
+		else if (like[i] == '_')
+		{
+			has_dot = true;
+			appendStringInfoChar(&output, '.');
+		}
+		else
+		{
+			if (like[i] == '\\' && ++i == length)
+				return NULL;
+			append_character(&output, like[i], ignore_case);
+		}
+	}
+	if (anchored)
+		appendStringInfoString(&output, "\\z");
+	return has_dot ? psprintf(DOT_MATCHES_ALL "%s", output.data) : output.data;
+}
+
+/* What begins with a text. */
+char *
+pattern_from_prefix(const char *prefix)
+{
+	StringInfoData output;
+
+	initStringInfo(&output);
+	appendStringInfoChar(&output, '^');
+	for (const char *c = prefix; *c; c++)
+		append_character(&output, *c, false);
+	return output.data;
+}
+
+/* Every way to write a UUID, given in its usual one. */
+char *
+pattern_from_uuid(const char *uuid)
+{
+	StringInfoData output;
+	int digits = 0;
+
+	initStringInfo(&output);
+	appendStringInfoString(&output, "^\\{?");
+	for (const char *c = uuid; *c; c++)
+	{
+		if (*c == '-')
+			continue;
+		append_character(&output, *c, true);
+		if (++digits % 4 == 0 && digits < 32)
+			appendStringInfoString(&output, "-?");
+	}
+	appendStringInfoString(&output, "\\}?\\z");
+	return output.data;
+}
+
+/*
+ * One of PostgreSQL's regular expressions; NULL when it is not one, or uses what may mean
+ * something else to PCRE.
+ */
+char *
+pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes)
+{
+	Translation translation = {.at = regex, .ignore_case = ignore_case, .ascii_classes = ascii_classes};
+
+	initStringInfo(&translation.output);
+	if (strchr(regex, '.') != NULL)
+		appendStringInfoString(&translation.output, DOT_MATCHES_ALL);
+	if (strncmp(regex, "***", 3) == 0)
+		return NULL;
+	while (*translation.at)
+	{
+		if (!translate_next(&translation))
+			return NULL;
+	}
+	return translation.depth == 0 ? translation.output.data : NULL;
+}
+
+/* A character that stands for itself; bytes of longer ones pass one by one. */
+static void
+append_character(StringInfo output, char c, bool ignore_case)
+{
+	if (ignore_case && isalpha((unsigned char) c) && (unsigned char) c < 0x80)
+		appendStringInfo(output, "[%c%c]", tolower((unsigned char) c), toupper((unsigned char) c));
+	else
+	{
+		if (strchr("\\^$.|?*+()[]{}", c) != NULL)
+			appendStringInfoChar(output, '\\');
+		appendStringInfoChar(output, c);
+	}
+}
+
+static bool
+translate_next(Translation *translation)
+{
+	StringInfo output = &translation->output;
+	char c = *translation->at++;
+
+	switch (c)
+	{
+		case '\\':
+			return translate_escape(translation);
+		case '(':
+			return translate_group(translation);
+		case ')':
+			appendStringInfoChar(output, c);
+			translation->quantifiable = true;
+			return --translation->depth >= 0;
+		case '[':
+			return translate_bracket(translation);
+		case '{':
+			if (isdigit((unsigned char) *translation->at))
+				return translate_bound(translation);
+			break;
+		case '*':
+		case '+':
+		case '?':
+			return translate_quantifier(translation, c);
+		case '|':
+		case '^':
+			appendStringInfoChar(output, c);
+			translation->quantifiable = false;
+			return true;
+		case '$':
+			appendStringInfoString(output, "\\z");
+			translation->quantifiable = false;
+			return true;
+		case '.':
+			appendStringInfoChar(output, c);
+			translation->quantifiable = true;
+			return true;
+		default:
+			break;
+	}
+	append_character(output, c, translation->ignore_case);
+	translation->quantifiable = true;
+	return true;
+}
+
+static bool
+translate_escape(Translation *translation)
+{
+	static const struct
+	{
+		char letter;
+		const char *class;
+	} classes[] = {
+		{'d', "[0-9]"},  {'w', "[0-9A-Za-z_]"},  {'s', "[ \\t\\n\\v\\f\\r]"},
+		{'D', "[^0-9]"}, {'W', "[^0-9A-Za-z_]"}, {'S', "[^ \\t\\n\\v\\f\\r]"},
+	};
+	char c = *translation->at;
+
+	if (c == '\0')
+		return false;
+	translation->at++;
+	translation->quantifiable = true;
+	if (!isalnum((unsigned char) c) && (unsigned char) c < 0x80)
+	{
+		append_character(&translation->output, c, false);
+		return true;
+	}
+	for (int i = 0; translation->ascii_classes && i < lengthof(classes); i++)
+	{
+		if (classes[i].letter == c)
+		{
+			appendStringInfoString(&translation->output, classes[i].class);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+translate_group(Translation *translation)
+{
+	if (*translation->at == '?')
+	{
+		if (translation->at[1] != ':')
+			return false;
+		translation->at += 2;
+	}
+	appendStringInfoString(&translation->output, "(?:");
+	translation->depth++;
+	translation->quantifiable = false;
+	return true;
+}
+
+static bool
+translate_quantifier(Translation *translation, char c)
+{
+	if (!translation->quantifiable)
+		return false;
+	appendStringInfoChar(&translation->output, c);
+	/* whether it is greedy does not matter to a match; but it must be read */
+	if (*translation->at == '?')
+		translation->at++;
+	translation->quantifiable = false;
+	return true;
+}
+
+/* {m}, {m,} or {m,n} */
+static bool
+translate_bound(Translation *translation)
+{
+	char *end;
+	long min = strtol(translation->at, &end, 10);
+	long max = min;
+
+	if (*end == ',')
+	{
+		char *start = ++end;
+
+		max = isdigit((unsigned char) *start) ? strtol(start, &end, 10) : MAX_BOUND;
+	}
+	if (*end != '}' || !translation->quantifiable || min > max || max > MAX_BOUND)
+		return false;
+	appendStringInfoChar(&translation->output, '{');
+	appendBinaryStringInfo(&translation->output, translation->at, (int) (end + 1 - translation->at));
+	translation->at = end + 1;
+	if (*translation->at == '?')
+		translation->at++;
+	translation->quantifiable = false;
+	return true;
+}
+
+static bool
+translate_bracket(Translation *translation)
+{
+	StringInfo output = &translation->output;
+	bool first = true;
+
+	appendStringInfoChar(output, '[');
+	if (*translation->at == '^')
+		appendStringInfoChar(output, *translation->at++);
+	while (*translation->at != ']' || first)
+	{
+		if (translation->at[0] == '[' && translation->at[1] == ':')
+		{
+			if (!translate_class(translation))
+				return false;
+		}
+		else if (!translate_member(translation))
+			return false;
+		first = false;
+	}
+	translation->at++;
+	appendStringInfoChar(output, ']');
+	translation->quantifiable = true;
+	return true;
+}
+
+/* [:alpha:] and its like, within brackets */
+static bool
+translate_class(Translation *translation)
+{
+	static const char *const names[] = {"alpha", "alnum", "digit", "xdigit", "space"};
+
+	for (int i = 0; translation->ascii_classes && i < lengthof(names); i++)
+	{
+		char *class = psprintf("[:%s:]", names[i]);
+
+		if (strncmp(translation->at, class, strlen(class)) == 0)
+		{
+			appendStringInfoString(&translation->output, class);
+			translation->at += strlen(class);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A character or a range within brackets. */
+static bool
+translate_member(Translation *translation)
+{
+	char first;
+	char last;
+
+	if (!read_member(translation, &first))
+		return false;
+	last = first;
+	if (translation->at[0] == '-' && translation->at[1] != ']')
+	{
+		translation->at++;
+		if (!read_member(translation, &last) || (unsigned char) first >= 0x80 || (unsigned char) last >= 0x80)
+			return false;
+	}
+	return append_range(translation, first, last);
+}
+
+static bool
+read_member(Translation *translation, char *c)
+{
+	*c = *translation->at++;
+	if (*c == '\\')
+	{
+		*c = *translation->at++;
+		return *c != '\0' && !isalnum((unsigned char) *c) && (unsigned char) *c < 0x80;
+	}
+	/* "[." and "[=" begin collating elements */
+	return *c != '\0' && *c != '[';
+}
+
+static bool
+append_range(Translation *translation, char first, char last)
+{
+	StringInfo output = &translation->output;
+	bool letters = isalpha((unsigned char) first) && isalpha((unsigned char) last);
+
+	if ((unsigned char) first > (unsigned char) last)
+		return false;
+	if (strchr("\\^[]-", first) != NULL)
+		appendStringInfoChar(output, '\\');
+	appendStringInfoChar(output, first);
+	if (first != last)
+		appendStringInfo(output, strchr("\\^[]-", last) ? "-\\%c" : "-%c", last);
+	if (!translation->ignore_case || (unsigned char) first >= 0x80)
+		return true;
+	/* the same letters in the other case; a range with letters and others has not all of them */
+	if (letters && islower((unsigned char) first) == islower((unsigned char) last))
+		appendStringInfo(output, "%c-%c", first ^ 0x20, last ^ 0x20);
+	else if (!isdigit((unsigned char) first) || !isdigit((unsigned char) last))
+		return first == last;
+	return true;
+}

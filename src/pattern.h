@@ -1,0 +1,15 @@
+/*
+ * pattern.h
+ *	  SQL's patterns as the service's regular expressions.
+ */
+#ifndef WALCU_PATTERN_H
+#define WALCU_PATTERN_H
+
+#include "postgres.h"
+
+extern char *pattern_from_like(const char *like, bool ignore_case);
+extern char *pattern_from_prefix(const char *prefix);
+extern char *pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes);
+extern char *pattern_from_uuid(const char *uuid);
+
+#endif /* WALCU_PATTERN_H */

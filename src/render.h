@@ -1,0 +1,19 @@
+/*
+ * render.h
+ *	  What a condition with its value becomes in a filter.
+ */
+#ifndef WALCU_RENDER_H
+#define WALCU_RENDER_H
+
+#include "postgres.h"
+
+#include "clause.h"
+#include "condition.h"
+
+extern const char *render_obstacle(const WalcuOptions *options, const WalcuCondition *condition);
+extern const char *render_null_obstacle(const WalcuOptions *options, const WalcuOperand *operand);
+extern WalcuClause *render_null(const WalcuOptions *options, const WalcuOperand *operand);
+extern WalcuClause *render_clause(const WalcuOptions *options, const WalcuCondition *condition, Datum value,
+								  bool is_null);
+
+#endif /* WALCU_RENDER_H */

@@ -1,0 +1,30 @@
+/*
+ * stream.h
+ *	  The sequences of requests whose documents, one after the other, are a scan's.
+ */
+#ifndef WALCU_STREAM_H
+#define WALCU_STREAM_H
+
+#include "postgres.h"
+
+#include "order.h"
+
+/* Which documents a stream has, by the first key of the order. */
+typedef enum WalcuStreamPart
+{
+	WALCU_PART_ALL,
+	WALCU_PART_WITH_VALUE,
+	WALCU_PART_WITHOUT_VALUE
+} WalcuStreamPart;
+
+/* Documents that match all clauses, sorted by keys, which may be none. */
+typedef struct WalcuStream
+{
+	List *clauses; /* of WalcuClause */
+	List *keys;    /* of WalcuSortKey */
+	WalcuStreamPart part;
+} WalcuStream;
+
+extern List *stream_plan(const WalcuOptions *options, List *clauses, List *keys, size_t room);
+
+#endif /* WALCU_STREAM_H */
