@@ -175,5 +175,5 @@ sub contexts
 {
     return $dbh->selectcol_arrayref(
         "SELECT DISTINCT name FROM pg_backend_memory_contexts
-          WHERE name LIKE 'walcu %' ORDER BY 1");
+          WHERE name LIKE 'walcu %' AND name <> 'walcu description' ORDER BY 1");
 }

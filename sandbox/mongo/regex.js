@@ -16,9 +16,9 @@ const noneOf = (members) => `(?:[^${members}])`;
 
 /** Escapes that mean something else in JavaScript, or nothing; and those that noneOf is for. */
 const ESCAPES = {
-  A: '(?<![^])',
-  Z: '(?=\\n?(?![^]))',
-  z: '(?![^])',
+  A: '^',
+  Z: '(?=\\n?$)',
+  z: '$',
   s: `[${SPACE}]`,
   S: noneOf(SPACE),
   D: noneOf('\\d'),
@@ -69,9 +69,9 @@ class Translation {
     this.flags = flags;
     this.at = 0;
     this.characters = {
-      '.': flags.has('s') ? '[^]' : noneOf('\\n'),
-      $: flags.has('m') ? '(?=\\n|(?![^]))' : ESCAPES.Z,
-      '^': flags.has('m') ? '(?:(?<![^])|(?<=\\n)(?=[^]))' : ESCAPES.A,
+      '.': flags.has('s') ? '[\\s\\S]' : noneOf('\\n'),
+      $: flags.has('m') ? '(?=\\n|$)' : ESCAPES.Z,
+      '^': flags.has('m') ? '(?:^|(?<=\\n)(?!$))' : ESCAPES.A,
       ']': '\\]',
       '}': '\\}',
     };
