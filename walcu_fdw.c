@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "import.h"
+#include "limit.h"
 #include "option.h"
 #include "plan.h"
 #include "scan.h"
@@ -43,6 +44,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 
 	routine->GetForeignRelSize = plan_rel_size;
 	routine->GetForeignPaths = plan_paths;
+	routine->GetForeignUpperPaths = limit_upper_paths;
 	routine->GetForeignPlan = plan_scan;
 
 	routine->BeginForeignScan = scan_begin;

@@ -45,7 +45,8 @@ typedef enum PlanFlag
 	FLAG_LIMIT,
 	FLAG_OFFSET,
 	FLAG_PUSHDOWN,
-	FLAG_ALL_ROWS
+	FLAG_ALL_ROWS,
+	FLAG_SKIPS
 } PlanFlag;
 
 /* The join clause that a parameterized path is looked for. */
@@ -73,7 +74,6 @@ static Expr *equal_value(const WalcuRelation *relation, Expr *clause,
 						 bool (*wanted)(const WalcuColumn *column));
 static bool is_id(const WalcuColumn *column);
 static bool is_search(const WalcuColumn *column);
-static bool limit_is_of_scan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path);
 static List *needed_columns(RelOptInfo *rel, Oid relid);
 
 /* FdwRoutine.GetForeignRelSize */
@@ -119,7 +119,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 {
 	PlannedRelation *planned = rel->fdw_private;
 	const WalcuRelation *relation = &planned->relation;
-	bool limited = limit_is_of_scan(root, rel, path);
+	bool limited = plan_has_limit(root, rel, &path->path);
 	Expr *search = find_value(relation, clauses, is_search);
 	Expr *id = (relation->options->pushdown && search == NULL) ? find_value(relation, clauses, is_id) : NULL;
 	Expr *exprs[] = {id, search, limited ? (Expr *) root->parse->limitCount : NULL,
@@ -137,6 +137,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	}
 	flags = lappend_int(flags, relation->options->pushdown);
 	flags = lappend_int(flags, root->tuple_fraction <= 0);
+	flags = lappend_int(flags, list_length(path->fdw_private) > 2);
 	return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, values,
 							list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
 									   makeFloat(psprintf("%.0f", wanted)), needed_columns(rel, relid),
@@ -153,6 +154,7 @@ plan_of_scan(const ForeignScan *scan)
 		.strategy = list_nth_int(flags, FLAG_ID) ? WALCU_BY_ID : WALCU_BY_PAGES,
 		.pushdown = list_nth_int(flags, FLAG_PUSHDOWN) != 0,
 		.all_rows = list_nth_int(flags, FLAG_ALL_ROWS) != 0,
+		.skips = list_nth_int(flags, FLAG_SKIPS) != 0,
 		.requests = floatVal(lsecond(scan->fdw_private)),
 		.wanted = floatVal(lthird(scan->fdw_private)),
 		.columns = lfourth(scan->fdw_private),
@@ -167,6 +169,37 @@ plan_of_scan(const ForeignScan *scan)
 			*values[i] = list_nth(scan->fdw_exprs, next++);
 	}
 	return plan;
+}
+
+/* What there is to know of a foreign table that is being planned. */
+const WalcuRelation *
+plan_relation(const RelOptInfo *rel)
+{
+	return &((PlannedRelation *) rel->fdw_private)->relation;
+}
+
+/* Does the query's LIMIT, or that of EXISTS, end the scan when it has brought so many rows? */
+bool
+plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path)
+{
+	const Query *query = root->parse;
+
+	return rel->reloptkind == RELOPT_BASEREL && bms_membership(root->all_baserels) == BMS_SINGLETON &&
+		   !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs && query->groupClause == NIL &&
+		   query->groupingSets == NIL && query->distinctClause == NIL && query->setOperations == NULL &&
+		   query->havingQual == NULL && pathkeys_contained_in(root->query_pathkeys, path->pathkeys) &&
+		   (query->limitCount || root->tuple_fraction >= 1);
+}
+
+/* A copy of a path, for a scan in which the service passes over what the offset says. */
+ForeignPath *
+plan_skipping_path(const ForeignPath *path)
+{
+	ForeignPath *skipping = palloc(sizeof(ForeignPath));
+
+	*skipping = *path;
+	skipping->fdw_private = lappend(list_copy(path->fdw_private), makeInteger(true));
+	return skipping;
 }
 
 static List *
@@ -195,7 +228,10 @@ pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relati
 	return clamp_row_est(rel->tuples * clauselist_selectivity(root, pushed, rel->relid, JOIN_INNER, NULL));
 }
 
-/* The private list of a path: the expected requests, and its order as order_serialize makes it. */
+/*
+ * The private list of a path: the expected requests, its order as order_serialize makes it, and
+ * a third member where the service passes over what the offset says.
+ */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
 			  Relids required_outer, List *order)
@@ -384,19 +420,6 @@ static bool
 is_search(const WalcuColumn *column)
 {
 	return column->parameter != NULL && strcmp(column->parameter, "search") == 0;
-}
-
-/* Does the query's LIMIT, or that of EXISTS, end the scan when it has brought so many rows? */
-static bool
-limit_is_of_scan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path)
-{
-	const Query *query = root->parse;
-
-	return rel->reloptkind == RELOPT_BASEREL && bms_membership(root->all_baserels) == BMS_SINGLETON &&
-		   !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs && query->groupClause == NIL &&
-		   query->groupingSets == NIL && query->distinctClause == NIL && query->setOperations == NULL &&
-		   query->havingQual == NULL && pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys) &&
-		   (query->limitCount || root->tuple_fraction >= 1);
 }
 
 /* The columns that the query's output or any of its conditions uses. */

@@ -17,6 +17,7 @@ typedef struct WalcuPlan
 	WalcuStrategy strategy;
 	bool pushdown;   /* the conditions go into the request */
 	bool all_rows;   /* see WalcuQuery */
+	bool skips;      /* the service passes over what the offset says */
 	double wanted;   /* see WalcuQuery; what limit and offset do not say */
 	double requests; /* expected */
 	List *columns;   /* of int: attribute numbers the query needs */
@@ -31,6 +32,9 @@ extern void plan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void plan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 							  List *clauses, Plan *outer_plan);
+extern const WalcuRelation *plan_relation(const RelOptInfo *rel);
+extern bool plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path);
+extern ForeignPath *plan_skipping_path(const ForeignPath *path);
 extern WalcuPlan plan_of_scan(const ForeignScan *scan);
 
 #endif /* WALCU_PLAN_H */

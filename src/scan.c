@@ -21,6 +21,7 @@ static void note_never_null(WalcuScan *scan);
 static void prepare_columns(WalcuScan *scan, Relation relation);
 static bool open_source(ForeignScanState *node);
 static double wanted_rows(ForeignScanState *node, WalcuFilterUse use);
+static int64 row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use);
 static char *text_value(ForeignScanState *node, ExprState *expression);
 static void close_source(WalcuScan *scan);
 static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
@@ -210,6 +211,7 @@ scan_set_filter(ForeignScanState *node, WalcuFilterUse use)
 						  : filter_clauses(query->options, scan->filtered, context, WALCU_FILTER_TRUSTED);
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->plan.strategy;
+	query->skip = scan->plan.skips ? row_count(node, scan->offset, use) : 0;
 	query->wanted = filter_is_complete(scan->filtered) ? wanted_rows(node, use) : 0;
 	MemoryContextSwitchTo(before);
 }
@@ -219,23 +221,24 @@ static double
 wanted_rows(ForeignScanState *node, WalcuFilterUse use)
 {
 	WalcuScan *scan = node->fdw_state;
-	double rows = 0;
-	ExprState *parts[] = {scan->limit, scan->offset};
+	double limit = scan->limit ? row_count(node, scan->limit, use) : scan->plan.wanted;
 
-	if (scan->limit == NULL)
-		return scan->plan.wanted;
-	for (int i = 0; i < lengthof(parts); i++)
-	{
-		bool is_null = true;
-		Datum value = (Datum) 0;
+	return (limit > 0 && !scan->plan.skips) ? limit + row_count(node, scan->offset, use) : limit;
+}
 
-		if (parts[i] && !(use == WALCU_FILTER_SHOWN && filter_needs_execution(parts[i]->expr)))
-			value = ExecEvalExprSwitchContext(parts[i], node->ss.ps.ps_ExprContext, &is_null);
-		if (is_null && parts[i] == scan->limit)
-			return 0;
-		rows += is_null ? 0 : (double) DatumGetInt64(value);
-	}
-	return rows;
+/* What LIMIT or OFFSET says; 0 for NULL, and for what EXPLAIN cannot know. */
+static int64
+row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use)
+{
+	bool is_null = true;
+	Datum value = (Datum) 0;
+
+	if (expression && !(use == WALCU_FILTER_SHOWN && filter_needs_execution(expression->expr)))
+		value = ExecEvalExprSwitchContext(expression, node->ss.ps.ps_ExprContext, &is_null);
+	if (!is_null && DatumGetInt64(value) < 0 && expression == ((WalcuScan *) node->fdw_state)->offset)
+		ereport(ERROR, errcode(ERRCODE_INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE),
+				errmsg("OFFSET must not be negative"));
+	return is_null ? 0 : DatumGetInt64(value);
 }
 
 /* The value of a text expression; NULL for SQL's NULL. */

@@ -152,7 +152,7 @@ source_first_request(const WalcuQuery *query)
 	if (query->strategy == WALCU_BY_ID)
 		return id_request(query);
 	streams = stream_plan(query->options, query->clauses, query->keys, room_for_filter(query));
-	return page_request(query, linitial(streams), NULL, 0, page_size(query, 0));
+	return page_request(query, linitial(streams), NULL, query->skip, page_size(query, 0));
 }
 
 /* What EXPLAIN calls the way documents are asked for. */
@@ -216,7 +216,7 @@ first_request(WalcuSource *source)
 {
 	if (source->query->strategy == WALCU_BY_ID)
 		return id_request(source->query);
-	return page_request(source->query, current_stream(source), NULL, 0,
+	return page_request(source->query, current_stream(source), NULL, source->query->skip,
 						page_size(source->query, source->tally->documents));
 }
 
@@ -228,6 +228,7 @@ next_request(WalcuSource *source)
 	WalcuStream *stream = current_stream(source);
 	const char *id = source->id->data;
 	WalcuClause *after = NULL;
+	int64 skip = 0;
 	WalcuDocument last;
 	StringInfoData last_id;
 
@@ -242,8 +243,9 @@ next_request(WalcuSource *source)
 		after = order_after(
 			stream->keys,
 			list_copy_tail(source->values, list_length(query->keys) - list_length(stream->keys)), id);
-	return page_request(query, stream, after, source->earlier + source->page->documents,
-						page_size(query, source->tally->documents));
+	if (after == NULL)
+		skip = query->skip + source->earlier + source->page->documents;
+	return page_request(query, stream, after, skip, page_size(query, source->tally->documents));
 }
 
 /* Remember the keys of what may be the last document of its page. */
@@ -398,7 +400,7 @@ page_request(const WalcuQuery *query, const WalcuStream *stream, WalcuClause *af
 		request_add_parameter(request, "search", query->search);
 	add_project(request, query);
 	request_add_parameter(request, "sort", order_sort(options, stream->keys));
-	if (skip > 0 && !is_keyed(query))
+	if (skip > 0)
 		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
 	request_add_parameter(request, "limit", psprintf("%d", size));
 	return request;

@@ -32,6 +32,7 @@ typedef struct WalcuQuery
 	List *fallback;     /* the filter without what the service may reject */
 	List *keys;         /* of WalcuSortKey: the order; NIL for any */
 	List *project;      /* paths of the wanted fields; NIL for whole documents */
+	int64 skip;         /* documents that the service is to pass over; only without a filter */
 	bool all_rows;      /* the reader is likely to want every document */
 	double wanted;      /* documents it is likely to want; 0 when that is not known */
 } WalcuQuery;

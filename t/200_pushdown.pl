@@ -46,6 +46,10 @@ for (
     [ "make <> 'SEAT'", { make => { '$nin' => [ 'SEAT', undef ] } } ],
     [ "NOT (make = 'SEAT' OR mileage < 5)",
         { make => { '$nin' => [ 'SEAT', undef ] }, mileage => { '$gte' => 5 } } ],
+    [ "(make = 'SEAT' AND mileage >= 5) IS FALSE",
+        { '$or' => [ { make => { '$nin' => [ 'SEAT', undef ] } }, { mileage => { '$lt' => 5 } } ] } ],
+    [ "(make = 'SEAT' OR mileage >= 5) IS FALSE", { make => { '$nin' => [ 'SEAT', undef ] }, mileage => { '$lt' => 5 } } ],
+    [ "(make = 'SEAT' AND (mileage >= 5) IS NOT TRUE) IS TRUE", { make => 'SEAT' } ],
     [ "make LIKE 'SE%'", { make => { '$regex' => '^SE' } } ],
     [ "make LIKE '%a_%c'", { make => { '$regex' => '(?s)a..*c\z' } } ],
     [ "make ILIKE 'se.t'", { make => { '$regex' => '^[sS][eE]\.[tT]\z' } } ],
@@ -135,11 +139,38 @@ $dbh->do("RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_material")
 # Limits
 is((requests('SELECT make FROM crm.cars LIMIT 1', 1))[0]{query}{limit}, 1, 'LIMIT 1 asks for one');
 is((requests('SELECT EXISTS (SELECT FROM crm.cars WHERE make = \'SEAT\')'))[0]{query}{limit}, 1, 'EXISTS asks for one');
-is((requests('SELECT make FROM crm.cars LIMIT 5 OFFSET 3', 5))[0]{query}{limit}, 8, 'OFFSET counts');
+is((requests('SELECT make FROM crm.cars WHERE mileage > 5 LIMIT 5 OFFSET 3', 5))[0]{query}{limit}, 8, 'OFFSET counts');
 @requests = requests("SELECT _id FROM crm.cars WHERE length(make) > 3 LIMIT 1", 1);
 is($requests[0]{query}{limit}, 50, 'a condition that is checked here asks for a page');
 @requests = requests('SELECT count(*) FROM (SELECT FROM crm.cars LIMIT 70) x');
 is(documents(@requests), 70, 'a limit over several pages asks for no more');
+
+# An offset that the service passes over, because nothing else decides on rows
+for (
+    [ 'SELECT _id FROM crm.cars ORDER BY _id LIMIT 5 OFFSET 100',                      100 ],
+    [ 'SELECT make, mileage + 1 FROM crm.cars ORDER BY _id DESC LIMIT 5 OFFSET 100',   100 ],
+    [ 'SELECT _id FROM crm.cars LIMIT 5 OFFSET 100',                                   100 ],
+    [ 'SELECT _id FROM crm.cars WHERE mileage > 5 ORDER BY _id LIMIT 5 OFFSET 100',    undef ],
+    [ 'SELECT _id FROM crm.cars ORDER BY make, _id LIMIT 5 OFFSET 100',                undef ],
+    [ 'SELECT _id FROM crm.cars ORDER BY length(make), _id LIMIT 5 OFFSET 100',        undef ],
+    [ 'SELECT DISTINCT make FROM crm.cars LIMIT 5 OFFSET 2',                           undef ],
+    [ 'SELECT _id FROM (SELECT _id FROM crm.cars ORDER BY _id LIMIT 50 OFFSET 7) c ORDER BY _id LIMIT 5', 7 ],
+  )
+{
+    my ($sql, $skip) = @$_;
+    my ($request) = requests($sql, 5);
+    is($request->{query}{skip}, $skip, "skip of $sql");
+    my $rows = $dbh->selectall_arrayref($sql);
+    $dbh->do('SET walcu_fdw.enable_pushdown = off');
+    is_deeply($rows, $dbh->selectall_arrayref($sql), 'the same rows as without') if $sql =~ /ORDER BY/;
+    $dbh->do('RESET walcu_fdw.enable_pushdown');
+}
+$dbh->do('PREPARE later(bigint) AS SELECT _id FROM crm.cars ORDER BY _id LIMIT 60 OFFSET $1');
+@requests = requests('EXECUTE later(200)', 60);
+is($requests[0]{query}{skip}, 200, 'a parameter says how much');
+is($requests[1]{query}{skip}, undef, 'and the next page goes by key');
+is(documents(@requests), 60, 'nothing is fetched in vain');
+is(sql_error($dbh, 'EXECUTE later(-1)')->{sqlstate}, '2201X', 'a negative offset is the error it always is');
 
 # Orders
 for (

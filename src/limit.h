@@ -1,0 +1,15 @@
+/*
+ * limit.h
+ *	  An OFFSET that the service passes over.
+ */
+#ifndef WALCU_LIMIT_H
+#define WALCU_LIMIT_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+
+extern void limit_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
+							  RelOptInfo *output, void *extra);
+
+#endif /* WALCU_LIMIT_H */
