@@ -67,6 +67,9 @@ test-regress:
 	scripts/test regress $(T)
 test-tap:
 	scripts/test tap $(T)
+# Random queries, with pushdown on and off: N of them, from the seed SEED, JOBS at a time.
+fuzz:
+	scripts/fuzz $(if $(N),--queries $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 demo:
 	scripts/demo
 bench:
@@ -79,4 +82,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap fuzz demo bench test-version test-fresh

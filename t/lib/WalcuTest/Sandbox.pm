@@ -13,8 +13,8 @@ package WalcuTest::Sandbox;
 #     my @documents = $sandbox->dump('cars');
 #
 # An option of `start` is one of the sandbox's command line, with `_` for `-`.
-# get, post, put and delete take a path and data, and return decoded JSON; they die
-# when the sandbox answers an error.
+# get, post, put and delete take a path and data (or a reference to JSON text that is
+# ready), and return decoded JSON; they die when the sandbox answers an error.
 
 use strict;
 use warnings;
@@ -90,7 +90,7 @@ sub raw
     my %options;
     if (defined $data)
     {
-        $options{content} = $json->encode($data);
+        $options{content} = ref $data eq 'SCALAR' ? $$data : $json->encode($data);
         $options{headers} = { 'content-type' => 'application/json' };
     }
     my $reply = $self->{http}->request($method, $self->{endpoint} . $path, \%options);

@@ -1,0 +1,230 @@
+package WalcuTest::Fuzz::Operators;
+
+# WalcuTest::Fuzz::Operators
+#   Every kind of condition, one a row, and trees of them under AND, OR and NOT.
+#
+#     my $tree = random_condition($query, $source);
+#     print condition_sql($tree), join ', ', condition_kinds($tree);
+#
+#   A tree is { sql, kind } or { before, between, after, parts => [trees] }.
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use WalcuTest::Fuzz::Chance;
+use WalcuTest::Fuzz::Operands;
+use WalcuTest::Fuzz::Patterns;
+use WalcuTest::Fuzz::Terms;
+use WalcuTest::Fuzz::Values;
+
+our @EXPORT = qw(random_condition condition_sql condition_kinds condition_leaves);
+
+# What stands for what in the templates.
+my %MARKS = (
+    t => sub { my ($query, $term) = @_; return $term->{sql} },
+    v => \&operand,
+    l => \&operand_list,
+    a => \&array_operand,
+    c => sub { return pick(qw(= <> < <= > >=)) },
+    p => sub { my ($query, $term) = @_; return text_operand($query, $term, \&like_pattern) },
+    P => sub { my ($query, $term) = @_; return text_array($query, $term, \&like_pattern) },
+    r => sub { my ($query, $term) = @_; return text_operand($query, $term, \&regex_pattern) },
+    s => sub { my ($query, $term) = @_; return text_operand($query, $term, \&text_prefix) },
+    e => sub { my ($query, $term) = @_; return operand($query, $term, $term->{type}) },
+    A => sub { my ($query, $term) = @_; return array_operand($query, $term, $term->{type}) },
+    k => sub { my ($query, $term) = @_; return operand_of($query, json_key($query, $term), 'text') },
+    K => sub { my ($query, $term) = @_; return sql_array([ map { json_key($query, $term) } 1 .. between(0, 3) ], 'text') },
+    j => sub { my ($query, $term) = @_; return operand_of($query, json_part($query, $term), 'jsonb') },
+    w => \&json_path,
+    u => \&other_term,
+);
+
+# [weight, what it is counted as, classes of terms (array: of arrays), the template]
+my @OPERATORS = (
+    [ 12, '=',                    'scalar',  '%t = %v' ],
+    [ 4,  '<>',                   'scalar',  '%t <> %v' ],
+    [ 6,  '<',                    'scalar',  '%t < %v' ],
+    [ 6,  '<=',                   'scalar',  '%t <= %v' ],
+    [ 6,  '>',                    'scalar',  '%t > %v' ],
+    [ 6,  '>=',                   'scalar',  '%t >= %v' ],
+    [ 4,  'reversed',             'scalar',  '%v %c %t' ],
+    [ 4,  'BETWEEN',              'scalar',  '%t BETWEEN %v AND %v' ],
+    [ 2,  'NOT BETWEEN',          'scalar',  '%t NOT BETWEEN %v AND %v' ],
+    [ 1,  'BETWEEN SYMMETRIC',    'scalar',  '%t BETWEEN SYMMETRIC %v AND %v' ],
+    [ 6,  'IN',                   'scalar',  '%t IN (%l)' ],
+    [ 4,  'NOT IN',               'scalar',  '%t NOT IN (%l)' ],
+    [ 6,  '= ANY',                'scalar',  '%t = ANY (%a)' ],
+    [ 3,  '<> ALL',               'scalar',  '%t <> ALL (%a)' ],
+    [ 1,  'ANY',                  'scalar',  '%t %c ANY (%a)' ],
+    [ 1,  'ALL',                  'scalar',  '%t %c ALL (%a)' ],
+    [ 3,  'IS DISTINCT FROM',     'scalar',  '%t IS DISTINCT FROM %v' ],
+    [ 3,  'IS NOT DISTINCT FROM', 'scalar',  '%t IS NOT DISTINCT FROM %v' ],
+    [ 5,  'IS NULL',              'any',     '%t IS NULL' ],
+    [ 5,  'IS NOT NULL',          'any',     '%t IS NOT NULL' ],
+
+    [ 8, 'bare',                  'boolean', '%t' ],
+    [ 8, 'NOT',                   'boolean', 'NOT %t' ],
+    [ 5, 'IS TRUE',               'boolean', '%t IS TRUE' ],
+    [ 5, 'IS NOT TRUE',           'boolean', '%t IS NOT TRUE' ],
+    [ 5, 'IS FALSE',              'boolean', '%t IS FALSE' ],
+    [ 5, 'IS NOT FALSE',          'boolean', '%t IS NOT FALSE' ],
+    [ 5, 'IS UNKNOWN',            'boolean', '%t IS UNKNOWN' ],
+    [ 5, 'IS NOT UNKNOWN',        'boolean', '%t IS NOT UNKNOWN' ],
+
+    [ 8, 'LIKE',                  'text',    '%t LIKE %p' ],
+    [ 4, 'NOT LIKE',              'text',    '%t NOT LIKE %p' ],
+    [ 6, 'ILIKE',                 'text',    '%t ILIKE %p' ],
+    [ 3, 'NOT ILIKE',             'text',    '%t NOT ILIKE %p' ],
+    [ 2, 'LIKE ESCAPE',           'text',    q(%t LIKE %p ESCAPE '#') ],
+    [ 2, 'LIKE ANY',              'text',    '%t LIKE ANY (%P)' ],
+    [ 1, 'ILIKE ALL',             'text',    '%t ILIKE ALL (%P)' ],
+    [ 4, '^@',                    'text',    '%t ^@ %s' ],
+    [ 4, 'starts_with',           'text',    'starts_with(%t, %s)' ],
+    [ 6, '~',                     'text',    '%t ~ %r' ],
+    [ 3, '!~',                    'text',    '%t !~ %r' ],
+    [ 4, '~*',                    'text',    '%t ~* %r' ],
+    [ 2, '!~*',                   'text',    '%t !~* %r' ],
+
+    [ 20, '= ANY (column)',       'array',   '%e = ANY (%t)' ],
+    [ 8,  '<> ALL (column)',      'array',   '%e <> ALL (%t)' ],
+    [ 6,  'ANY (column)',         'array',   '%e %c ANY (%t)' ],
+    [ 3,  'ALL (column)',         'array',   '%e %c ALL (%t)' ],
+    [ 10, '@>',                   'array',   '%t @> %A' ],
+    [ 5,  '<@ reversed',          'array',   '%A <@ %t' ],
+    [ 10, '&&',                   'array',   '%t && %A' ],
+    [ 3,  '<@',                   'array',   '%t <@ %A' ],
+    [ 3,  'array =',              'array',   '%t %c %A' ],
+    [ 3,  'cardinality',          'array',   'cardinality(%t) > 0' ],
+    [ 3,  'element',              'array',   '%t[1] = %e' ],
+
+    [ 10, '@>',                   'json',    '%t @> %j' ],
+    [ 3,  '<@ reversed',          'json',    '%j <@ %t' ],
+    [ 2,  '<@',                   'json',    '%t <@ %j' ],
+    [ 8,  '?',                    'json',    '%t ? %k' ],
+    [ 5,  '?|',                   'json',    '%t ?| %K' ],
+    [ 5,  '?&',                   'json',    '%t ?& %K' ],
+    [ 2,  '@?',                   'json',    '%t @? %w' ],
+    [ 1,  '@@',                   'json',    '%t @@ %w' ],
+    [ 1,  'jsonb_path_exists',    'json',    'jsonb_path_exists(%t, %w)' ],
+
+    # Never the service's affair, but neighbours of what is
+    [ 2, 'local',                 'scalar',  '%t = %u' ],
+    [ 1, 'local',                 'scalar',  'coalesce(%t, %v) = %v' ],
+    [ 1, 'local',                 'scalar',  'nullif(%t, %v) IS NULL' ],
+    [ 1, 'local',                 'scalar',  'CASE WHEN %t IS NULL THEN true ELSE %t > %v END' ],
+    [ 2, 'local',                 'text',    'length(%t) > 4' ],
+    [ 2, 'local',                 'text',    'upper(%t) = upper(%v)' ],
+    [ 1, 'local',                 'any',     'random() < 2' ],
+    [ 1, 'local',                 'json',    q(jsonb_typeof(%t) = 'object') ],
+    [ 1, 'local',                 'scalar',  '(%t, %u) >= (%v, %u)' ],
+    [ 1, 'whole row',             'any',     '%* IS NOT NULL' ],
+);
+
+# Which rows are for a term.  `vague` is text whose collation is nondeterministic: patterns
+# are an error with it.
+my %ROWS;
+for my $group (qw(text vague number boolean instant uuid enum json array document))
+{
+    my @meant = ('any', $group, $group =~ /^(?:array|document)$/ ? () : 'scalar');
+    $ROWS{$group} = [ grep { my $row = $_; grep { $row->[2] eq $_ } @meant } @OPERATORS ];
+}
+
+sub random_condition
+{
+    my ($query, $source, $depth) = @_;
+    $depth //= 3;
+    my $draw = $depth > 0 ? between(1, 100) : 1;
+    return simple_condition($query, $source) if $draw <= 60;
+    my @parts = map { random_condition($query, $source, $depth - 1) } 1 .. between(2, 3);
+    return { before => '(', between => ') AND (', after => ')', parts => \@parts } if $draw <= 76;
+    return { before => '(', between => ') OR (', after => ')', parts => \@parts } if $draw <= 89;
+    my $after = $draw <= 96 ? ')' : ') IS ' . pick('TRUE', 'FALSE', 'UNKNOWN', 'NOT TRUE', 'NOT FALSE', 'NOT UNKNOWN');
+    return { before => $draw <= 96 ? 'NOT (' : '(', after => $after, parts => [ $parts[0] ] };
+}
+
+sub simple_condition
+{
+    my ($query, $source) = @_;
+    my $term = chance(0.06) ? id_term($source) : random_term($query, $source);
+    my $group = group_of($term);
+    my (undef, $name, undef, $template) = @{ pick_weighted(@{ $ROWS{$group} }) };
+    return {
+        sql  => filled($query, $source, $term, $template),
+        kind => $group eq 'array' ? "$term->{class}\[] $name" : "$group $name",
+        term => $term->{kind},
+    };
+}
+
+sub group_of
+{
+    my ($term) = @_;
+    return 'array' if $term->{array};
+    return 'vague' if ($term->{collation} // '') eq 'fuzz_ci';
+    return $term->{class} // 'document';
+}
+
+sub filled
+{
+    my ($query, $source, $term, $template) = @_;
+    return $template =~ s/%(\*|\w)/$1 eq '*' ? $source->{alias} : $MARKS{$1}->($query, $term, undef, $source)/ger;
+}
+
+sub condition_sql
+{
+    my ($tree) = @_;
+    return $tree->{sql} if defined $tree->{sql};
+    return $tree->{before} . join($tree->{between} // '', map { condition_sql($_) } @{ $tree->{parts} }) . $tree->{after};
+}
+
+sub condition_leaves
+{
+    my ($tree) = @_;
+    return defined $tree->{sql} ? $tree : map { condition_leaves($_) } @{ $tree->{parts} };
+}
+
+sub condition_kinds
+{
+    my ($tree) = @_;
+    return map { $_->{kind} } condition_leaves($tree);
+}
+
+# A text made of a value of the term's, as an operand.
+sub text_operand
+{
+    my ($query, $term, $make) = @_;
+    my $draw = sub { my $text = draw_value($query, $term, 'text'); return defined $text ? $make->($text) : undef };
+    return operand_of($query, $draw->(), 'text', $draw);
+}
+
+sub text_array
+{
+    my ($query, $term, $make) = @_;
+    return sql_array([ map { $make->(draw_value($query, $term, 'text') // '') } 1 .. between(0, 3) ], 'text');
+}
+
+sub json_key
+{
+    my ($query, $term) = @_;
+    my ($key) = $query->{data}->path_below($term->{resource}, $term->{path});
+    return defined $key && chance(0.8) && $key !~ /\0/ ? "$key" : border_value('text');
+}
+
+my @JSON_PATHS = ('$.* ? (@ == 1)', '$.a', 'strict $.a.b', '$[*] ? (@ > 1)', '$.**', '$ ? (@ == "a")', '$.type ? (@ != null)', '$.a == 1');
+
+sub json_path
+{
+    my ($query, $term) = @_;
+    my @keys = grep { /^[a-z_]+$/ } $query->{data}->path_below($term->{resource}, $term->{path});
+    return sql_literal(@keys && chance(0.6) ? join('.', '$', @keys) : pick(@JSON_PATHS), 'jsonpath');
+}
+
+# Another column of the row, of the same class.
+sub other_term
+{
+    my ($query, $term, undef, $source) = @_;
+    my $other = term_of_class($source, $term->{class}) // return operand($query, $term);
+    return $other->{sql} . ($term->{class} eq 'text' && !$term->{collated} ? ' COLLATE "C"' : '');
+}
+
+1;

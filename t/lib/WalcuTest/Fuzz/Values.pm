@@ -1,0 +1,177 @@
+package WalcuTest::Fuzz::Values;
+
+# WalcuTest::Fuzz::Values
+#   Values worth comparing with, as texts, and how SQL writes them.  A class of values
+#   is what can be compared with each other: text, number, boolean, instant, uuid, enum,
+#   json; a type is PostgreSQL's.
+#
+#     my $value = border_value('number');            # '9007199254740993'
+#     $value = near_value('instant', $value);        # beside one that is in the data
+#     print sql_literal($value, 'numeric') if fits_type($value, 'numeric');
+
+use strict;
+use warnings;
+use utf8;
+
+use Exporter 'import';
+use WalcuTest::Fuzz::Chance;
+
+our @EXPORT = qw(border_value near_value fits_type sql_literal sql_string sql_array array_text class_of_type);
+our @EXPORT_OK = qw(@ENUM_LABELS @UUIDS);
+
+# The enum of the tables that declare columns otherwise; some are values of the data.
+our @ENUM_LABELS = qw(open closed won lost new pending active sent delivered failed inbound outbound es ca en a A b ñ);
+
+our @UUIDS = qw(a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11
+  00000000-0000-0000-0000-000000000000 ffffffff-ffff-ffff-ffff-ffffffffffff);
+
+# The class, and the types that its values can have.
+my %TYPES = (
+    text     => [qw(text varchar name bpchar fuzz_code)],
+    number   => [qw(numeric integer bigint smallint float8 real fuzz_positive)],
+    boolean  => [qw(boolean)],
+    instant  => [qw(timestamptz timestamp date)],
+    uuid     => [qw(uuid)],
+    enum     => [qw(fuzz_enum)],
+    json     => [qw(jsonb)],
+    document => [qw(json)],
+);
+my %CLASS = map { my $class = $_; map { ($_ => $class) } @{ $TYPES{$class} } } keys %TYPES;
+
+my %BORDERS = (
+    text => [
+        '', ' ', 'a', 'A', 'a ', 'á', 'Á', "a\x{301}", 'ñ', 'Ñ', 'ß', 'ẞ', 'ſ', "\x{212a}", 'k', 'İ', 'ı', 'i', 'I', 'Σ', 'ς',
+        '%', '_', '\\', '\\%', '%_\\', 'a%b', '.', '.*', '^a$', '^', '$', '(', '[a', '{1}', 'a|b', '?', '+', '/', '#',
+        "a\nb", "\n", "a\n", "\r\n", "\t", "\x01", "\x7f", "\x{85}", "\x{a0}", "\x{2028}", '😀', 'Ｗ', "\x{ffff}", "\x{10ffff}",
+        '$ref', '$gt', 'a.b', 'null', 'true', 'false', 't', '0', '1', '1.0', '1e3', '42', 'NaN', 'Infinity', 'now', 'infinity',
+        '2024-01-01', '2024-03-31T01:30:00.000Z', '2024-01-01T00:00:00.123456Z', '2024-10-27T02:30:00+02:00',
+        '{}', '[]', '"x"', "it's", '\\d', '&', 'a&b=c', 'x' x 63, 'x' x 64, 'é' x 40, 'z' x 300, '12.500 €', @UUIDS, @ENUM_LABELS,
+    ],
+    number => [
+        qw(0 -0 1 -1 2 10 0.1 0.2 0.3 0.30000000000000004 0.3000000000000000444 0.30000000000000001 0.1000000000000000055),
+        qw(0.5 1.5 2.5 -0.5 -1.5 0.49999999999999994 1.0000000000000002 1.00 3.14 12.345 99.995),
+        qw(32767 32768 -32768 2147483647 2147483648 -2147483648 2147483647.5 16777217 4294967296),
+        qw(9007199254740991 9007199254740992 9007199254740993 -9007199254740993 9223372036854775807 9223372036854775808),
+        qw(1e15 1e16 1e21 1e22 1e23 1e38 3.5e38 1e300 -1e300 1.7976931348623157e308 1e309 1e400 -1e400 5e-324 1e-330 1e-7),
+        qw(123456789012345678901234567890.123 NaN Infinity -Infinity),
+    ],
+    boolean => [qw(true false)],
+    instant => [
+        qw(infinity -infinity 1970-01-01 2024-01-01 2024-02-29 0001-01-01 9999-12-31 10000-01-01),
+        '4713-01-01 BC', '0001-12-31 23:59:59.999999 BC', '294276-12-31 23:59:59.999999', '275760-09-13 00:00:00',
+        '1969-12-31 23:59:59.999999Z', '1969-12-31 23:59:59.999Z', '1970-01-01 00:00:00.000001Z', '9999-12-31 23:59:59.9995Z',
+        '2024-03-31 01:59:59.999999Z', '2024-03-31 02:30:00', '2024-10-27 02:30:00', '2024-10-27 01:00:00Z',
+        '2024-01-01 00:00:00.0005Z', '2024-01-01 00:00:00.000499Z', '2023-12-31 23:00:00Z', '2011-12-30 12:00:00',
+        '2024-06-30 24:00:00', '1900-01-01 00:00:00', '2262-04-11 23:47:16.854775Z',
+    ],
+    uuid => \@UUIDS,
+    enum => \@ENUM_LABELS,
+    json => [
+        qw(null true false 0 1 1.0 -1.5 1e3 "" "a" "A" "á" "1" "true" "null" "2024-01-01" [] {} [[]] [{}] [null] ["a"]),
+        '[1, 2]', '["a", "b"]', '{"a": 1}', '{"a": null}', '{"a": {"b": "c"}}', '{"a.b": 1}', '{"$ref": "x"}', '{"": 1}', '[{"a": 1}]',
+        '9007199254740993', '0.30000000000000004', '1e300', '1e400', '"a\nb"', '"\u0001"', '"😀"', '{"0": "uno"}',
+    ],
+);
+
+# A text that PostgreSQL takes for a value of the class, at an edge of what there is.
+sub border_value
+{
+    my ($class) = @_;
+    return pick(@{ $BORDERS{$class} });
+}
+
+my %NEAR = (
+    text => sub {
+        my ($text) = @_;
+        return pick($text . 'a', "$text ", uc $text, lc $text, ucfirst lc $text, substr($text, 0, length($text) / 2),
+            substr($text, 1) // '', scalar reverse($text), "$text\x{1}", "$text\x{10ffff}");
+    },
+    number => sub {
+        my ($number) = @_;
+        return $number if $number =~ /e/;
+        my $fraction = $number =~ /\./ ? '' : '.0';
+        return pick($number + 1, $number - 1, -$number, $number * 2, "$number$fraction", "$number${fraction}0000000000000000001",
+            "$number${fraction}00001", int $number);
+    },
+    instant => \&near_instant,
+);
+
+# A value beside one of the data.  What comes out need not fit every type.
+sub near_value
+{
+    my ($class, $value) = @_;
+    return $NEAR{$class} ? $NEAR{$class}->($value) : $value;
+}
+
+# Around a millisecond, a second, a day; what has no such parts stays as it is.
+sub near_instant
+{
+    my ($instant) = @_;
+    my ($day, $time, $fraction, $zone) = $instant =~ /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.(\d{3})(Z|[-+]\d\d:\d\d)$/
+      or return $instant;
+    my $before = sprintf '%03d', $fraction > 0 ? $fraction - 1 : 0;
+    return pick("${day}T$time.${fraction}001$zone", "${day}T$time.${fraction}499$zone", "${day}T$time.${fraction}5$zone",
+        "${day}T$time.${before}999$zone", "${day}T$time.$before$zone", "${day}T$time$zone", "${day}T$time.${fraction}Z",
+        $day, "$day 00:00:00", "$day 23:59:59.999999", "${day}T00:00:00Z", "${day}T$time.$fraction");
+}
+
+sub class_of_type
+{
+    my ($type) = @_;
+    return $CLASS{$type};
+}
+
+my %DIGITS = (smallint => 4, integer => 9, bigint => 18);
+my %RANGE = (real => [ 1e-37, 3e38 ], float8 => [ 1e-307, 1.79e308 ]);
+
+# Does PostgreSQL read the text as a value of the type?
+sub fits_type
+{
+    my ($value, $type) = @_;
+    my $class = $CLASS{$type};
+    return $value =~ /^-?\d{1,$DIGITS{$type}}$/ if $DIGITS{$type};
+    return $value =~ /^-?(?:Infinity|NaN)$/ || in_range($value, @{ $RANGE{$type} }) if $RANGE{$type};
+    return scalar grep { $_ eq $value } @ENUM_LABELS if $class eq 'enum';
+    return $value =~ /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i if $class eq 'uuid';
+    return $value !~ /\0/;
+}
+
+sub in_range
+{
+    my ($number, $least, $most) = @_;
+    my $magnitude = abs $number;
+    return $magnitude == 0 ? $number !~ /^-?0*\.?0*[1-9]/ : $magnitude >= $least && $magnitude <= $most;
+}
+
+# NULL for undef.
+sub sql_literal
+{
+    my ($value, $type) = @_;
+    return (defined $value ? sql_string($value) : 'NULL') . "::$type";
+}
+
+# With escapes for what a terminal would not show.
+sub sql_string
+{
+    my ($text) = @_;
+    $text =~ s/'/''/g;
+    return "'$text'" unless $text =~ /[\\\x00-\x1f\x7f-\xa0\x{300}-\x{36f}\x{2028}-\x{202e}\x{feff}\x{ffff}-\x{10ffff}]/;
+    $text =~ s/\\/\\\\/g;
+    $text =~ s/([\x00-\x1f\x7f-\xa0\x{300}-\x{36f}\x{2028}-\x{202e}\x{feff}\x{ffff}])/sprintf '\\u%04x', ord $1/ge;
+    $text =~ s/([\x{10000}-\x{10ffff}])/sprintf '\\U%08x', ord $1/ge;
+    return "E'$text'";
+}
+
+sub sql_array
+{
+    my ($values, $type) = @_;
+    return sql_literal(array_text(@$values), "$type\[]");
+}
+
+# The text of an array; undef is a NULL element.
+sub array_text
+{
+    return '{' . join(',', map { defined ? '"' . s/(["\\])/\\$1/gr . '"' : 'NULL' } @_) . '}';
+}
+
+1;
