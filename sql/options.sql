@@ -86,6 +86,7 @@ ALTER SERVER crm OPTIONS (SET endpoint 'api.crm.walcu.com');
 ALTER SERVER crm OPTIONS (SET endpoint 'ftp://api.crm.walcu.com');
 ALTER SERVER crm OPTIONS (SET endpoint 'https://api.crm.walcu.com/#top');
 ALTER SERVER crm OPTIONS (SET endpoint 'https://api.crm.walcu.com:99999');
+ALTER SERVER crm OPTIONS (SET endpoint 'https://api.crm.walcu.com/dealers/5f2b1c9e8d3a4b0012345678');
 ALTER SERVER crm OPTIONS (ADD ca_file 'ca.pem');
 ALTER SERVER crm OPTIONS (SET results_hosts 'https://ext.crm.walcu.com/');
 ALTER SERVER crm OPTIONS (SET results_hosts 'ext.crm.walcu.com,');
@@ -130,6 +131,7 @@ ALTER USER MAPPING FOR regress_ana SERVER crm OPTIONS (DROP token, ADD username 
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token '');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token 'do-not-show ');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token E'do-not-show\n');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token 'Bearer do-not-show');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD username 'di:ego', ADD password 'do-not-show');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD username 'diego', ADD password E'do\rnot-show');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'do not show', ADD header_value 'x');

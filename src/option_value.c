@@ -2,8 +2,9 @@
  * option_value.c
  *	  The values of options: read and checked one at a time.
  *
- * Called by option.c only.  Every error is 22023, names the option, and hints at
- * what is valid.  Credentials are never shown, nor what might have some in it.
+ * Called by option.c, and by transport.c for what a URL tells.  Every error is 22023, names
+ * the option, and hints at what is valid.  Credentials are never shown, nor what might have
+ * some in it.
  */
 #include "postgres.h"
 
@@ -26,6 +27,7 @@
 #define MIN_SIZE 1024.0
 #define MAX_SIZE (512.0 * 1024 * 1024)
 
+#define COPY_HINT   "Copy it again, without white space around it."
 #define HOSTS_HINT  "Give hosts, with or without a port, separated by commas, such as \"ext.crm.walcu.com\"."
 #define HEADER_HINT "Give the name of an HTTP header that has no meaning of its own, such as \"X-Api-Key\"."
 
@@ -33,7 +35,7 @@
 #define TOKEN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
 pg_noreturn static void invalid_value(const char *name, const char *text, const char *hint);
-pg_noreturn static void invalid_secret(const char *name, const char *reason);
+pg_noreturn static void invalid_secret(const char *name, const char *reason, const char *hint);
 static CURLU *parse_url(const char *text);
 static void release_url(void *url);
 static char *url_part(CURLU *url, CURLUPart part);
@@ -120,10 +122,15 @@ option_value_choice(const char *name, const char *text, const char *const *choic
 void
 option_check_endpoint(const char *name, const char *text)
 {
-	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !is_host_url(parse_url(text)))
+	CURLU *url = parse_url(text);
+
+	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !is_host_url(url))
 		invalid_value(name, text,
 					  "Give an http or https URL without user, query and fragment, such as "
 					  "\"" WALCU_PUBLIC_ENDPOINT "\".");
+	if (strstr(psprintf("%s/", url_part(url, CURLUPART_PATH)), "/dealers/") != NULL)
+		invalid_value(name, text,
+					  "Give the part before \"/dealers\"; what follows it there is the option dealer_id.");
 }
 
 /* May credentials travel there?  By https, or to this very machine. */
@@ -134,6 +141,15 @@ option_endpoint_is_safe(const char *endpoint)
 
 	return url && (pg_strcasecmp(url_part(url, CURLUPART_SCHEME), "https") == 0 ||
 				   is_loopback(url_part(url, CURLUPART_HOST)));
+}
+
+/* Does a URL lead to this very machine? */
+bool
+option_url_is_loopback(const char *text)
+{
+	CURLU *url = parse_url(text);
+
+	return url && is_loopback(url_part(url, CURLUPART_HOST));
 }
 
 /* A dealer or a resource: one segment of a URL's path that needs no encoding. */
@@ -206,11 +222,15 @@ void
 option_check_secret(const char *name, const char *text)
 {
 	if (text[0] == '\0')
-		invalid_secret(name, "It is empty.");
+		invalid_secret(name, "It is empty.", COPY_HINT);
 	if (has_control_character(text))
-		invalid_secret(name, "It has a control character in it.");
+		invalid_secret(name, "It has a control character in it.", COPY_HINT);
 	if (text[0] == ' ' || text[strlen(text) - 1] == ' ')
-		invalid_secret(name, "It begins or ends with a space.");
+		invalid_secret(name, "It begins or ends with a space.", COPY_HINT);
+	/* of the three, only a token has the scheme put in front of it */
+	if (strcmp(name, "token") == 0 && pg_strncasecmp(text, "Bearer ", strlen("Bearer ")) == 0)
+		invalid_secret(name, "It begins with the word Bearer, which is sent in front of every token.",
+					   "Give the token without it.");
 }
 
 void
@@ -218,7 +238,7 @@ option_check_username(const char *name, const char *text)
 {
 	option_check_secret(name, text);
 	if (strchr(text, ':') != NULL)
-		invalid_secret(name, "HTTP Basic authentication allows no colon in it.");
+		invalid_secret(name, "HTTP Basic authentication allows no colon in it.", COPY_HINT);
 }
 
 /* May be empty or have spaces around it: it is sent encoded. */
@@ -226,7 +246,7 @@ void
 option_check_password(const char *name, const char *text)
 {
 	if (has_control_character(text))
-		invalid_secret(name, "It has a control character in it.");
+		invalid_secret(name, "It has a control character in it.", COPY_HINT);
 }
 
 /*
@@ -264,10 +284,10 @@ invalid_value(const char *name, const char *text, const char *hint)
 }
 
 static void
-invalid_secret(const char *name, const char *reason)
+invalid_secret(const char *name, const char *reason, const char *hint)
 {
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid value for option \"%s\"", name),
-			errdetail("%s", reason), errhint("Copy it again, without white space around it."));
+			errdetail("%s", reason), errhint("%s", hint));
 }
 
 /*

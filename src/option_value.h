@@ -28,6 +28,7 @@ extern void option_check_password(const char *name, const char *text);
 extern void option_check_header_name(const char *name, const char *text);
 
 extern bool option_endpoint_is_safe(const char *endpoint);
+extern bool option_url_is_loopback(const char *text);
 extern List *option_split_hosts(const char *text);
 
 #endif /* WALCU_OPTION_VALUE_H */

@@ -118,12 +118,15 @@ my %endpoint = (
         'https://crm:-1', 'https://crm:x', 'https://crm:80:80', 'https://[::1', 'https://::1', 'https://[x]', 'https://a%2fb',
         'https://a%20b', 'https://a,b', 'https://a;b', 'https://a"b', 'https://a<b', 'https://{crm}', 'https://*',
         "https://ana:$secret\@crm", "https://$secret\@crm", "https://crm?token=$secret", "https://crm/?token=$secret",
+        # with what requests put behind it
+        'https://crm/dealers', 'https://crm/dealers/', 'https://crm/dealers/5f2b1c9e8d3a4b0012345678', 'https://crm/a/dealers/x/cars',
         # unencrypted, and not this machine
         'http://crm', 'HTTP://crm', 'http://localhost.crm', 'http://127.0.0.1.crm', 'http://0.0.0.0', 'http://128.0.0.1',
         'http://10.0.0.1:80', 'http://[::2]', 'http://[::ffff:10.0.0.1]',
     ],
     right => [
         'https://crm', 'HTTPS://CRM', 'https://crm/', 'https://crm:1', 'https://crm:65535', 'https://crm/a/b', 'https://10.0.0.1',
+        'https://dealers', 'https://dealers/crm', 'https://crm/dealers.crm', 'https://crm/walcu-dealers/a',
         'https://[::2]:8443', 'http://localhost', 'http://LOCALHOST:80', 'http://127.0.0.1', 'http://127.255.255.254:8080',
         'http://[::1]',
     ]);
@@ -152,7 +155,10 @@ my %parameter = (
     right => ['search']);
 my %secret = (
     wrong => [ '', ' ', " $secret", "$secret ", "  $secret  ", (map { ("$secret$_", "$_$secret", "a$_$secret") } @controls) ],
-    right => [ $secret, "$secret $secret", 'ñ😀', "\"'\\:;,", $long ]);
+    right => [ $secret, "$secret $secret", "Bearer $secret", 'ñ😀', "\"'\\:;,", $long ]);
+my %token = (
+    wrong => [ @{ $secret{wrong} }, "Bearer $secret", "bearer $secret", "BEARER  $secret" ],
+    right => [ $secret, "$secret $secret", "Bearer$secret", "Basic $secret", 'ñ😀', "\"'\\:;,", $long ]);
 my %username = (
     wrong => [ @{ $secret{wrong} }, ':', "$secret:", ":$secret", "ana:$secret" ],
     right => [ 'ana', 'ana@example.com', 'ana maría', $long ]);
@@ -189,7 +195,7 @@ my @options = (
     { name => 'on_type_mismatch', on => [qw(server table)], choices(qw(error null)) },
     { name => 'fdw_startup_cost', on => [qw(server table)], %cost },
     { name => 'fdw_tuple_cost', on => [qw(server table)], %cost },
-    { name => 'token', on => ['mapping'], %secret },
+    { name => 'token', on => ['mapping'], %token },
     { name => 'username', on => ['mapping'], with => { password => $secret }, %username },
     { name => 'password', on => ['mapping'], with => { username => 'ana' }, %password },
     { name => 'header_name', on => ['mapping'], with => { header_value => $secret }, %header_name },
