@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "connection.h"
+#include "option_value.h"
 #include "portability/instr_time.h"
 #include "transport.h"
 #include "utils/memutils.h"
@@ -22,6 +23,8 @@
 
 /* What is kept of a reply that is not a success: enough for any message. */
 #define ERROR_BODY_SIZE (64 * 1024)
+
+#define UNKNOWN_HINT "Whether the service carried it out is not known; look before you repeat it."
 
 typedef struct Transfer
 {
@@ -46,7 +49,7 @@ static const struct
 {
 	CURLcode code;
 	int sqlstate;
-	bool sent; /* the service may have got the request */
+	bool sent; /* the service may have got the request, if anything was sent */
 } failures[] = {
 	{CURLE_COULDNT_RESOLVE_HOST, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
 	{CURLE_COULDNT_RESOLVE_PROXY, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
@@ -55,7 +58,8 @@ static const struct
 	{CURLE_PEER_FAILED_VERIFICATION, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
 	{CURLE_SSL_CACERT_BADFILE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
 	{CURLE_WEIRD_SERVER_REPLY, ERRCODE_PROTOCOL_VIOLATION, true},
-	{CURLE_UNSUPPORTED_PROTOCOL, ERRCODE_FDW_ERROR, false},
+	{CURLE_UNSUPPORTED_PROTOCOL, ERRCODE_PROTOCOL_VIOLATION, true},
+	{CURLE_BAD_CONTENT_ENCODING, ERRCODE_PROTOCOL_VIOLATION, true},
 	{CURLE_OUT_OF_MEMORY, ERRCODE_OUT_OF_MEMORY, true},
 	{CURLE_OK, ERRCODE_CONNECTION_FAILURE, true},
 };
@@ -67,6 +71,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool header_value(const char *line, size_t length, const char *name, char *value, size_t size);
 static bool is_read(const Transfer *transfer);
+static bool has_begun(const Transfer *transfer);
 static bool make_room(Transfer *transfer, size_t bytes);
 static void resume(Transfer *transfer, bool wait);
 static void raise_failure(Transfer *transfer);
@@ -85,7 +90,9 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 {
 	WalcuConnection *connection = connection_get(options);
 	MemoryContext context;
+	MemoryContext before;
 	Transfer *transfer;
+	bool started;
 
 	connection_count_request(connection, options);
 	context = AllocSetContextCreate(parent, "walcu transfer", ALLOCSET_SMALL_SIZES);
@@ -99,18 +106,21 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 	transfer->on_reset.arg = transfer;
 	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
 
+	before = MemoryContextSwitchTo(context);
 	transfer->handle.easy = curl_easy_init();
-	if (transfer->handle.easy == NULL || !configure(transfer, credential) ||
-		!connection_add(connection, &transfer->handle))
+	started = transfer->handle.easy && configure(transfer, credential) &&
+			  connection_add(connection, &transfer->handle);
+	MemoryContextSwitchTo(before);
+	if (!started)
 		raise_out_of_memory(transfer);
 	return &transfer->shared;
 }
 
 /*
  * Take in what has arrived; with wait, wait until something has.  Once it returns
- * with done set, the reply is whole.  Errors: 08001 the service cannot be reached, 08006
- * the connection broke or request_timeout passed, 08007 the same for a request that
- * writes and may have been carried out.
+ * with done set, the reply is whole.  Errors: 08001 nothing could be sent, 08006 the
+ * connection broke or request_timeout passed, 08P01 the reply is no HTTP, 08007 the
+ * same for a request that writes and may have been carried out.
  */
 void
 transport_advance(WalcuTransfer *shared, bool wait)
@@ -189,6 +199,9 @@ configure(Transfer *transfer, const char *credential)
 	if (request->body && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body) != CURLE_OK)
 		return false;
 	if (options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)
+		return false;
+	/* what is for this machine would leave it for a proxy that the environment names */
+	if (option_url_is_loopback(request->url.data) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
 		return false;
 
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -364,11 +377,22 @@ is_read(const Transfer *transfer)
 	return strcmp(transfer->shared.request->method, "GET") == 0;
 }
 
+/* Has any of the request been sent, to the service or to a proxy? */
+static bool
+has_begun(const Transfer *transfer)
+{
+	long bytes = 0;
+
+	return curl_easy_getinfo(transfer->handle.easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0;
+}
+
 static void
 raise_failure(Transfer *transfer)
 {
 	const WalcuTransfer *shared = &transfer->shared;
 	CURLcode code = transfer->handle.result;
+	int sqlstate;
+	bool begun = has_begun(transfer);
 	bool unknown;
 	int row = 0;
 
@@ -376,27 +400,35 @@ raise_failure(Transfer *transfer)
 		raise_out_of_memory(transfer);
 	while (row < lengthof(failures) - 1 && failures[row].code != code)
 		row++;
-	unknown = failures[row].sent && !is_read(transfer);
-	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : failures[row].sqlstate),
+	sqlstate = failures[row].sqlstate;
+	if (!begun && sqlstate == ERRCODE_CONNECTION_FAILURE)
+		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+	unknown = failures[row].sent && begun && !is_read(transfer);
+	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
 			errmsg("could not get a reply from server \"%s\": %s", shared->options->server_name,
 				   transfer->message[0] ? transfer->message : curl_easy_strerror(code)),
 			errdetail("The request was %s.", shared->request->label.data),
-			unknown ? errhint("Whether the service carried it out is not known; look before you repeat it.")
-					: 0);
+			unknown ? errhint(UNKNOWN_HINT) : 0);
 }
 
 static void
 raise_timeout(Transfer *transfer)
 {
 	const WalcuTransfer *shared = &transfer->shared;
-	bool unknown = !is_read(transfer);
+	bool begun = has_begun(transfer);
+	bool unknown = begun && !is_read(transfer);
+	double seconds = shared->options->request_timeout / 1000.0;
 
-	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : ERRCODE_CONNECTION_FAILURE),
-			errmsg("server \"%s\" did not finish its reply within %g s", shared->options->server_name,
-				   shared->options->request_timeout / 1000.0),
+	ereport(ERROR,
+			errcode(!begun    ? ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
+					: unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN
+							  : ERRCODE_CONNECTION_FAILURE),
+			begun ? errmsg("server \"%s\" did not finish its reply within %g s", shared->options->server_name,
+						   seconds)
+				  : errmsg("could not connect to server \"%s\" within %g s", shared->options->server_name,
+						   seconds),
 			errdetail("The request was %s.", shared->request->label.data),
-			unknown ? errhint("Whether the service carried it out is not known; look before you repeat it.")
-					: errhint("The server option request_timeout sets this limit."));
+			unknown ? errhint(UNKNOWN_HINT) : errhint("The server option request_timeout sets this limit."));
 }
 
 static void

@@ -7,6 +7,7 @@ use warnings;
 
 use Test::More;
 use WalcuTest;
+use WalcuTest::Listener;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 });
 my $node = start_node();
@@ -144,6 +145,35 @@ for (
     my ($endpoint, $name) = @$_;
     $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '$endpoint')");
     check('08001', $name, 'SELECT _id FROM crm.bikes', '');
+}
+
+# While a connection is being made nothing is sent, so that a write is known not to be done
+my $silent = WalcuTest::Listener->start;
+my $write = q{SELECT walcu_fdw_request('crm', 'POST', '/cars', NULL, '{}')};
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'https://127.0.0.1:" . $silent->port . "')");
+check('08001', "connect_timeout ends $_->[0]", $_->[1], '')
+  for [ 'a read', 'SELECT _id FROM crm.bikes' ], [ 'a write', $write ];
+$dbh->do("ALTER SERVER crm OPTIONS (SET connect_timeout '1min', SET request_timeout '300ms')");
+check('08001', "request_timeout ends $_->[0] before it is sent", $_->[1], '')
+  for [ 'a read', 'SELECT _id FROM crm.bikes' ], [ 'a write', $write ];
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:" . $silent->port . "')");
+check('08006', 'request_timeout ends a read that was sent', 'SELECT _id FROM crm.bikes', '');
+check('08007', 'request_timeout ends a write that was sent', $write, '');
+
+# Answers that are no HTTP, or not what their head promises
+for (
+    [ "SSH-2.0-OpenSSH_9.2\r\n", 'another protocol' ],
+    [ "[]", 'a body without a head' ],
+    [ "HTTP/7.3 200 OK\r\n\r\n[]", 'a future version' ],
+    [ "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n[]", 'a length that is no number' ],
+    [ "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n[{}]", 'no gzip' ],
+  )
+{
+    my ($words, $name) = @$_;
+    my $odd = WalcuTest::Listener->start($words);
+    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:" . $odd->port . "')");
+    check('08P01', "a read gets $name", 'SELECT _id FROM crm.bikes', '');
+    check('08007', "a write gets $name", $write, '');
 }
 
 done_testing();
