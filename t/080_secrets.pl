@@ -4,12 +4,15 @@
 use strict;
 use warnings;
 
+use JSON::PP qw(encode_json);
+use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Utils qw(slurp_file);
 use Test::More;
 use WalcuTest;
+use WalcuTest::Listener;
 
-my $token = 'tok-3n-muy-s3cr3t0';
-my $password = 'cl4ve:de paso';
+my $token = 'tok-3n/muy+s3cr3t0=';
+my $password = 'cl4ve:de "paso"';
 my $header = 'k3y-v4lu3';
 my $sandbox = WalcuTest::Sandbox->start(scale => 20, auth => "bearer:$token");
 my $node = start_node('main', log_min_messages => 'debug5', log_statement => "'none'", log_min_error_statement => 'panic');
@@ -41,8 +44,12 @@ for (
         { type => 'status', status => 500, error => "<$secret> and again <$secret>" },
         map({ { type => 'status', status => 401, error => 'x' x $_ . $secret } } 480 .. 500),
         { type => 'status', status => 403, body => "not JSON: $secret" },
-        { type => 'redirect', location => "http://127.0.0.1:1/?login=$secret" },
-        { type => 'content_type', value => "text/$secret" },
+        { type => 'status', status => 403, body => encode_json({ message => $secret }) },
+        { type => 'status', status => 403, body => encode_json({ error => { told => $secret } }) =~ s{/}{\\/}gr },
+        { type => 'reply', status => 403, body_base64 => encode_base64('not UTF-8: ' . substr($secret, 0, 6) . "\xff", '') },
+        map({ { type => 'redirect', location => 'http://127.0.0.1:1/' . 'x' x $_ . $secret } } 0, 218 .. 236),
+        { type => 'redirect', location => 'http://127.0.0.1:1/?login=' . ($secret =~ s/(\W)/sprintf '%%%02x', ord $1/ger) },
+        map({ { type => 'content_type', value => 'text/' . 'x' x $_ . $secret } } 0, 105 .. 122),
       )
     {
         $sandbox->fault({ match => { kind => 'list' }, fault => $fault });
@@ -66,7 +73,7 @@ for my $secret ($token, $password, $header)
 {
     is(index($said, $secret), -1, 'a credential is in no message, EXPLAIN or log at debug5');
 }
-unlike($said, qr/YW5hOmNsNHZlOmRlIHBhc28/, 'nor is its encoded form');
+is(index($said, encode_base64("ana:$password", '')), -1, 'nor is its encoded form');
 
 # Others cannot see them or use the server
 $dbh->do('CREATE ROLE guest LOGIN');
@@ -104,4 +111,29 @@ isnt(sql_error($dbh, 'SELECT _id FROM crm.cars'), undef, 'for its own name only'
 kill 'TERM', $pid;
 close $proxy;
 
+# A proxy that the server's environment names sees nothing that is for this machine
+my $stranger = WalcuTest::Listener->start;
+my $behind = start_behind_proxy('http://127.0.0.1:' . $stranger->port);
+setup_crm($behind, $sandbox, limit_to => ['cars'], server => { request_timeout => '500ms' },
+    mapping => { header_name => 'X-Api-Key', header_value => $header });
+$dbh = connect_db($behind);
+for my $host (qw(127.0.0.1 127.9.9.9 localhost))
+{
+    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://$host:" . $sandbox->port . "')");
+    $error = sql_error($dbh, 'SELECT _id FROM crm.cars') // {};
+    isnt($error->{sqlstate}, '08006', "$host is asked directly");
+}
+is_deeply([ $stranger->heard ], [], 'and the proxy was told nothing');
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://crm.invalid', ADD allow_http 'true')");
+is(sql_error($dbh, 'SELECT _id FROM crm.cars')->{sqlstate}, '08006', 'a host elsewhere is asked through it');
+like(($stranger->heard)[0], qr{^GET http://crm\.invalid/}, 'as the manual says');
+
 done_testing();
+
+sub start_behind_proxy
+{
+    my ($proxy) = @_;
+    local @ENV{qw(http_proxy HTTP_PROXY all_proxy ALL_PROXY)} = ($proxy) x 4;
+    delete local @ENV{qw(no_proxy NO_PROXY)};
+    return start_node('behind_proxy');
+}

@@ -50,6 +50,8 @@ for (
     my ($sqlstate, $method, $path) = @$_;
     is(failure($method, $path), $sqlstate, "$method $path");
 }
+like(sql_error($dbh, "SELECT walcu_fdw_request('crm', 'GET', '/tasks?limit=2')")->{hint}, qr/the argument path.*the argument query/,
+    'parameters in the path: the hint tells where they belong');
 is(sql_error($dbh, "SELECT walcu_fdw_request('crm', 'GET', '/tasks', '[1]')")->{sqlstate}, '22023',
     'a query that is no object');
 is(sql_error($dbh, "SELECT walcu_fdw_request('nobody', 'GET', '/tasks')")->{sqlstate}, '42704', 'an unknown server');

@@ -95,6 +95,20 @@ $error = refused();
 is($error->{sqlstate}, '08006', 'a description that is not answered');
 like($error->{hint}, qr/source 'bundled'/, 'the hint says what else there is');
 
+# No credentials are sent, so that they are not to blame
+for my $status (401, 403)
+{
+    $sandbox->clear_faults;
+    $sandbox->fault({ match => { kind => 'description' }, fault => { type => 'status', status => $status } });
+    $error = refused();
+    like($error->{hint}, qr/without credentials\. .*source 'bundled'/, "the hint at $status says what was sent, and what else there is");
+    unlike($error->{hint}, qr/user mapping/, 'and does not blame the user mapping');
+}
+$sandbox->clear_faults;
+$sandbox->fault({ match => { kind => 'description' }, fault => { type => 'status', status => 404 } });
+$error = refused();
+unlike($error->{hint}, qr/dealer_id|resource|path/, 'the hint at 404 speaks of the endpoint alone');
+
 done_testing();
 
 sub describe
