@@ -11,8 +11,8 @@ use HTTP::Tiny;
 use JSON::PP qw(decode_json encode_json);
 use Time::HiRes qw(time);
 
-my $few = $ENV{FEW} // 10_000;
-my $many = $ENV{MANY} // 1_000_000;
+my $few = 0 + ($ENV{FEW} // 10_000);
+my $many = 0 + ($ENV{MANY} // 1_000_000);
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "memory: run by scripts/bench\n";
 my $http = HTTP::Tiny->new(timeout => 60);
 
@@ -23,7 +23,7 @@ printf "difference %.1f MB\n", ($peaks[1] - $peaks[0]) / 1024;
 
 sub connect_db
 {
-    return DBI->connect('dbi:Pg:', '', '', { RaiseError => 1, PrintError => 0 });
+    return DBI->connect('dbi:Pg:', '', '', { RaiseError => 1, PrintError => 0, PrintWarn => 0 });
 }
 
 sub set_up
@@ -32,7 +32,7 @@ sub set_up
     $dbh->do($_) for (
         'CREATE EXTENSION walcu_fdw',
         "CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
-             OPTIONS (endpoint '$endpoint', dealer_id '5f2b1c9e8d3a4b0012345678')",
+             OPTIONS (endpoint '$endpoint', dealer_id '5f2b1c9e8d3a4b0012345678', on_type_mismatch 'null')",
         "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token')",
         'CREATE SCHEMA crm',
         'IMPORT FOREIGN SCHEMA walcu LIMIT TO (cars) FROM SERVER crm INTO crm');
