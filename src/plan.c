@@ -60,7 +60,7 @@ static List *clauses_of(List *restrictions);
 static double pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 							   List *restrictions);
 static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
-						  Relids required_outer, List *order);
+						  Relids required_outer, List *keys);
 static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
 static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
@@ -234,17 +234,22 @@ pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relati
  */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
-			  Relids required_outer, List *order)
+			  Relids required_outer, List *keys)
 {
 	const WalcuOptions *options = ((PlannedRelation *) rel->fdw_private)->relation.options;
 	Cost per_document = options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
 	Cost startup = options->fdw_startup_cost + rel->baserestrictcost.startup;
 	double requests = Max(ceil(documents / options->fetch_size), 1);
 
-	add_path(rel, (Path *) compat_foreignscan_path(
-					  root, rel, rows, startup,
-					  startup + (requests - 1) * options->fdw_startup_cost + documents * per_document,
-					  pathkeys, required_outer, list_make2(makeFloat(psprintf("%.0f", requests)), order)));
+	/* documents without a value are asked for apart */
+	if (keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
+		requests++;
+
+	add_path(rel,
+			 (Path *) compat_foreignscan_path(
+				 root, rel, rows, startup,
+				 startup + (requests - 1) * options->fdw_startup_cost + documents * per_document, pathkeys,
+				 required_outer, list_make2(makeFloat(psprintf("%.0f", requests)), order_serialize(keys))));
 }
 
 /* A path in as much of an order as the service can give. */
@@ -256,8 +261,7 @@ add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys)
 
 	if (keys != NIL)
 		add_scan_path(root, rel, rel->rows, planned->documents,
-					  list_truncate(list_copy(pathkeys), list_length(keys)), rel->lateral_relids,
-					  order_serialize(keys));
+					  list_truncate(list_copy(pathkeys), list_length(keys)), rel->lateral_relids, keys);
 }
 
 /* Orders that a merge join could use. */
