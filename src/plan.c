@@ -241,8 +241,11 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 	Cost startup = options->fdw_startup_cost + rel->baserestrictcost.startup;
 	double requests = Max(ceil(documents / options->fetch_size), 1);
 
-	/* documents without a value are asked for apart */
-	if (keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
+	/*
+	 * Documents without a value are asked for apart: a request too many for what a hash can group
+	 * or join as well.
+	 */
+	if (root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
 		requests++;
 
 	add_path(rel,
