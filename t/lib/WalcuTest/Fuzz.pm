@@ -65,14 +65,14 @@ my @MODES = (
     {
         name     => 'q_ignored',
         share    => 3,
-        server   => { on_type_mismatch => 'null', fetch_size => 1000, paging => 'skip' },
+        server   => { on_type_mismatch => 'null', fetch_size => 1000, paging => 'skip', max_url_length => 1000 },
         settings => { page_cap => $ALL_ON_A_PAGE },
         fault    => { match => { kind => 'list' }, fault => { type => 'ignore', q => JSON::PP::true } },
     },
     {
         name     => 'pages_of_3',
         share    => 3,
-        server   => { on_type_mismatch => 'null' },
+        server   => { on_type_mismatch => 'null', max_url_length => 1000 },
         settings => { page_cap => 3 },
     },
     {
@@ -100,11 +100,15 @@ sub fuzz
         my @own = map { $rounds[$_] } grep { $_ % $jobs == $job } 0 .. $#rounds;
         push @workers, start_worker($node, $job, \@own, \%options, "$directory/$job");
     }
-    my $tally = new_tally();
     for my $worker (@workers)
     {
         waitpid $worker->{pid}, 0;
-        die "job $worker->{job} broke off\n" if $?;
+        $worker->{status} = $?;
+    }
+    my $tally = new_tally();
+    for my $worker (@workers)
+    {
+        die "job $worker->{job} broke off\n" if $worker->{status};
         add_tally($tally, retrieve($worker->{result}));
     }
     return $tally;

@@ -87,7 +87,7 @@ sub odd_document
     my @names = grep { $_ ne '_id' } sort keys %$types;
     for my $name (some(between(2, 6), @names))
     {
-        if ($types->{$name} eq 'jsonb' && ref $document->{$name} && chance(0.5))
+        if ($types->{$name} eq 'jsonb' && ref($document->{$name}) =~ /^(?:HASH|ARRAY)$/ && chance(0.5))
         {
             change_within($document->{$name});
             next;
@@ -108,7 +108,7 @@ sub change_within
     return unless @inside;
     my $key = pick(@inside);
     my $inner = value_at($value, $key);
-    return change_within($inner) if (ref $inner eq 'HASH' || ref $inner eq 'ARRAY') && chance(0.7);
+    return change_within($inner) if ref($inner) =~ /^(?:HASH|ARRAY)$/ && chance(0.7);
     my $new = odd_json(2);
     if (ref $value eq 'HASH') { $value->{$key} = $new }
     else { $value->[$key] = $new }

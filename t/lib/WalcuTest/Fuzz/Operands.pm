@@ -22,8 +22,9 @@ use WalcuTest::Fuzz::Values;
 our @EXPORT = qw(draw_value operand operand_of array_operand operand_list json_part);
 
 use constant NULLS       => 0.03;
-use constant LONG_LIST   => 0.01;
-use constant LONG_LENGTH => 300;
+
+# How many values an array has: a long one does not fit one URL.
+use constant LENGTHS => ([ 92, 0, 4 ], [ 6, 20, 60 ], [ 2, 300, 300 ]);
 
 # Types that a term of the type can be compared with; its own comes more often.
 my %OPERAND_TYPES = (
@@ -132,13 +133,15 @@ sub local_subquery
 }
 
 # The least or greatest value of a column somewhere in the CRM; text through jsonb, to
-# leave the column's collation behind, which might clash with the other side's.
+# leave the column's collation behind, which might clash with the other side's.  What is
+# pushed has to be computed first, and may then fail; else it is computed for a row only.
 sub foreign_subquery
 {
     my ($query, $value, $type) = @_;
     my $source = { table => pick(@{ $query->{tables} }), alias => 's' };
     my $term = term_of_class($source, class_of_type($type));
     return sql_literal($value, $type) if !$term || $term->{type} ne $type || ($term->{collation} // '') eq 'fuzz_ci';
+    $query->{loose} = 1;
     my $extreme = pick('min', 'max') . "($term->{sql})";
     $extreme = "to_jsonb($extreme) #>> '{}'" if $type eq 'text';
     return "(SELECT $extreme FROM $source->{table}{name} s)";
@@ -168,7 +171,7 @@ sub array_operand
     my ($query, $term, $type) = @_;
     $type //= operand_types($term);
     return sql_literal(undef, "$type\[]") if chance(NULLS);
-    my @values = map { chance(NULLS) ? undef : draw_value($query, $term, $type) } 1 .. (chance(LONG_LIST) ? LONG_LENGTH : between(0, 4));
+    my @values = map { chance(NULLS) ? undef : draw_value($query, $term, $type) } 1 .. between(@{ pick_weighted(LENGTHS) }[ 1, 2 ]);
     my @forms = grep { $_->[1]->($query, \@values, $type) } @ARRAY_FORMS;
     return pick_weighted(@forms)->[2]->($query, \@values, $type);
 }

@@ -98,7 +98,7 @@ sub local_value
     return undef;
 }
 
-# Column declarations for each table, over paths of the data at any depth.
+# For each resource, columns over paths of the data at any depth, and options of the table.
 sub declarations
 {
     my ($data, $tables) = @_;
@@ -114,9 +114,11 @@ sub declarations
             next if $taken{"@$path $type"}++;
             my ($bare, $collation) = $type =~ /^(.*?)( COLLATE .*)?$/;
             my $name = join '_', 'f' . @columns, $path->[-1];
-            push @columns, "\"$name\" $bare OPTIONS (path '@{[ join '.', @$path ]}')" . ($collation // '');
+            my $options = { path => join('.', @$path), chance(0.05) ? (pushdown => 'off') : () };
+            push @columns, "\"$name\" $bare " . options_sql($options) . ($collation // '');
         }
-        $declarations{ $table->{resource} } = \@columns;
+        my %options = (chance(0.25) ? (paging => 'skip') : (), chance(0.25) ? (fetch_size => between(2, 20)) : ());
+        $declarations{ $table->{resource} } = "(\n" . join(",\n", @columns) . "\n) SERVER %s " . options_sql(\%options);
     }
     return \%declarations;
 }
@@ -158,9 +160,7 @@ sub create_schema
           . options_sql({ import_search => 'true' }));
     for my $resource (sort keys %{ $options{declarations} // {} })
     {
-        $dbh->do("CREATE FOREIGN TABLE ${name}_declared.$resource (\n"
-              . join(",\n", @{ $options{declarations}{$resource} })
-              . "\n) SERVER $name");
+        $dbh->do("CREATE FOREIGN TABLE ${name}_declared.$resource " . $options{declarations}{$resource} =~ s/%s/$name/r);
     }
     return (tables_of($dbh, $name), tables_of($dbh, "${name}_declared"));
 }
