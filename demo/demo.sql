@@ -145,11 +145,15 @@ SELECT v.license_plate, v.make, v.model, count(*) AS visits, max(r.date)::date A
  ORDER BY visits DESC, last DESC
  LIMIT 4;
 
-\echo '-- 8. What it costs: EXPLAIN shows the requests'
+\echo '-- 8. What it costs: EXPLAIN shows the requests, and what is not part of them'
 \echo
 
 EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off)
-SELECT make, count(*) FROM crm.cars WHERE status_status = 'available' GROUP BY make;
+SELECT make, model FROM crm.cars
+ WHERE status_status = 'available' AND mileage < 90000 AND length(model) > 4;
+
+EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off)
+SELECT make, model FROM crm.cars WHERE make IN ('SEAT', 'CUPRA') ORDER BY _id DESC LIMIT 3;
 
 SELECT _id AS car FROM crm.cars WHERE make = 'Toyota' ORDER BY _id LIMIT 1
 \gset

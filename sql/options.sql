@@ -23,6 +23,8 @@ CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
   sort_format 'mongoose',
   project_format 'mongoose',
   on_type_mismatch 'error',
+  pushdown 'on',
+  max_url_length '8000',
   fdw_startup_cost '100',
   fdw_tuple_cost '0.2'
 );
@@ -61,11 +63,16 @@ ALTER SERVER crm OPTIONS (SET fetch_size '7.5');
 ALTER SERVER crm OPTIONS (SET fetch_size 'many');
 ALTER SERVER crm OPTIONS (SET fetch_size '');
 ALTER SERVER crm OPTIONS (SET max_requests '-1');
+ALTER SERVER crm OPTIONS (SET max_url_length '999');
+ALTER SERVER crm OPTIONS (SET max_url_length '1000001');
+ALTER SERVER crm OPTIONS (SET max_url_length '8kB');
 ALTER SERVER crm OPTIONS (SET fdw_tuple_cost '-0.1');
 ALTER SERVER crm OPTIONS (SET fdw_startup_cost 'NaN');
 ALTER SERVER crm OPTIONS (SET fetch_size '1');
 ALTER SERVER crm OPTIONS (SET fetch_size '1000');
 ALTER SERVER crm OPTIONS (SET max_requests '0', SET fdw_tuple_cost '0');
+ALTER SERVER crm OPTIONS (SET max_url_length '1000');
+ALTER SERVER crm OPTIONS (SET max_url_length '1000000');
 
 -- Times and sizes have units
 ALTER SERVER crm OPTIONS (SET connect_timeout '0');
@@ -80,6 +87,8 @@ ALTER SERVER crm OPTIONS (ADD paging 'keys');
 ALTER SERVER crm OPTIONS (SET sort_format 'Mongoose');
 ALTER SERVER crm OPTIONS (SET on_type_mismatch 'ignore');
 ALTER SERVER crm OPTIONS (SET updatable 'perhaps');
+ALTER SERVER crm OPTIONS (SET pushdown 'conditions');
+ALTER SERVER crm OPTIONS (SET pushdown 'off');
 
 -- Places
 ALTER SERVER crm OPTIONS (SET endpoint 'api.crm.walcu.com');
@@ -154,6 +163,8 @@ CREATE FOREIGN TABLE stock (_id text COLLATE "C" NOT NULL)
     updatable 'false',
     paging 'skip',
     on_type_mismatch 'null',
+    pushdown 'off',
+    max_url_length '4000',
     fdw_startup_cost '50',
     fdw_tuple_cost '0.1'
   );
@@ -162,6 +173,8 @@ ALTER FOREIGN TABLE stock OPTIONS (SET resource 'cars/all');
 ALTER FOREIGN TABLE stock OPTIONS (SET resource 'all');
 ALTER FOREIGN TABLE stock OPTIONS (SET dealer_id '321/cars');
 ALTER FOREIGN TABLE stock OPTIONS (SET fetch_size '5000');
+ALTER FOREIGN TABLE stock OPTIONS (SET pushdown 'never');
+ALTER FOREIGN TABLE stock OPTIONS (SET max_url_length '0');
 ALTER FOREIGN TABLE stock OPTIONS (ADD resorce 'cars');
 ALTER FOREIGN TABLE stock OPTIONS (ADD endpoint 'https://api.crm.walcu.com');
 ALTER FOREIGN TABLE stock OPTIONS (ADD token 'do-not-show');
@@ -182,6 +195,9 @@ ALTER FOREIGN TABLE stock ALTER COLUMN search OPTIONS (ADD path 'search');
 ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD paht 'status');
 ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD column_name 'status');
 ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD fetch_size '10');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD max_url_length '4000');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD pushdown 'never');
+ALTER FOREIGN TABLE stock ALTER COLUMN status OPTIONS (ADD pushdown 'off');
 SELECT attname, attfdwoptions
   FROM pg_attribute
  WHERE attrelid = 'stock'::regclass AND attnum > 0
@@ -195,6 +211,14 @@ EXPLAIN (COSTS OFF) SELECT "status." FROM cars;
 CREATE FOREIGN TABLE nobodys_cars (_id text) SERVER bare OPTIONS (resource 'cars');
 EXPLAIN (COSTS OFF) SELECT _id FROM nobodys_cars;
 \echo :LAST_ERROR_SQLSTATE
+
+--
+-- A setting for a session
+--
+SHOW walcu_fdw.enable_pushdown;
+SET walcu_fdw.enable_pushdown = 'sometimes';
+SET walcu_fdw.enable_pushdown = off;
+RESET walcu_fdw.enable_pushdown;
 
 --
 -- The wrapper itself has no options
