@@ -40,6 +40,15 @@ BEGIN
     FROM jsonb_path_query(plan::jsonb, 'strict $.** ? (@.Requests >= 0)') scan;
 END
 $$;
+-- What it begins with
+CREATE FUNCTION request_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  plan json;
+BEGIN
+  EXECUTE 'EXPLAIN (COSTS OFF, FORMAT JSON) ' || query INTO plan;
+  RETURN jsonb_path_query_first(plan::jsonb, 'strict $.** ? (@.Request starts with "GET").Request') #>> '{}';
+END
+$$;
 
 --
 -- A typical query: only one condition is not the service's
@@ -166,7 +175,7 @@ SELECT * FROM cost_of($$SELECT _id FROM crm.cars WHERE make = (SELECT max(make) 
 SELECT * FROM cost_of($$SELECT _id FROM crm.cars WHERE make = ANY (ARRAY(SELECT make FROM wanted))$$);
 -- A nested loop asks for what the outer rows say
 SET enable_memoize = off;
-EXPLAIN (COSTS OFF) SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015;
+SELECT request_of($$SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015$$);
 SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015 ORDER BY 2;
 SELECT * FROM cost_of($$SELECT c._id FROM wanted w JOIN crm.cars c ON c.make = w.make$$);
 SELECT w.car_id, c.make FROM wanted w LEFT JOIN crm.cars c ON c._id = w.car_id ORDER BY 1;
@@ -264,4 +273,4 @@ SET client_min_messages = warning;
 DROP EXTENSION walcu_fdw CASCADE;
 DROP SCHEMA crm CASCADE;
 DROP TABLE wanted, conditions;
-DROP FUNCTION cost_of;
+DROP FUNCTION cost_of, request_of;
