@@ -34,6 +34,7 @@ struct WalcuSource
 	bool fell_back;         /* to query->fallback */
 	WalcuPage *page;        /* documents are taken from this one */
 	WalcuPage *next;        /* asked for ahead of time, or NULL */
+	int64 delivered;        /* documents taken so far */
 	int64 earlier;          /* documents of the stream's pages before the current one */
 	StringInfo id;          /* of the last document taken */
 	StringInfo previous_id; /* of the one before */
@@ -45,6 +46,7 @@ static void prepare_keys(WalcuSource *source);
 static void plan_streams(WalcuSource *source, List *clauses);
 static WalcuStream *current_stream(const WalcuSource *source);
 static WalcuPage *start_page(WalcuSource *source, WalcuRequest *(*make_request)(WalcuSource *source));
+static bool has_fallback(const WalcuQuery *query);
 static WalcuRequest *first_request(WalcuSource *source);
 static WalcuRequest *next_request(WalcuSource *source);
 static void note_keys(WalcuSource *source, const WalcuDocument *document);
@@ -122,6 +124,7 @@ source_next(WalcuSource *source, WalcuDocument *document)
 		note_keys(source, document);
 	count_bytes(source, source->page);
 	source->tally->documents++;
+	source->delivered++;
 	return true;
 }
 
@@ -206,9 +209,17 @@ start_page(WalcuSource *source, WalcuRequest *(*make_request)(WalcuSource *sourc
 
 	MemoryContextSwitchTo(before);
 	page->missing_is_empty = (query->strategy == WALCU_BY_ID);
-	page->may_be_rejected = !source->fell_back && list_length(query->fallback) < list_length(query->clauses);
+	/* later, documents have been delivered that would come again */
+	page->may_be_rejected = source->page == NULL && !source->fell_back && has_fallback(query);
 	source->tally->requests++;
 	return page;
+}
+
+/* Is there less that the service may not take? */
+static bool
+has_fallback(const WalcuQuery *query)
+{
+	return strcmp(clause_filter(query->clauses), clause_filter(query->fallback)) != 0;
 }
 
 static WalcuRequest *
@@ -217,7 +228,7 @@ first_request(WalcuSource *source)
 	if (source->query->strategy == WALCU_BY_ID)
 		return id_request(source->query);
 	return page_request(source->query, current_stream(source), NULL, source->query->skip,
-						page_size(source->query, source->tally->documents));
+						page_size(source->query, source->delivered));
 }
 
 /* The request for the page after the current one, which is whole. */
@@ -245,7 +256,7 @@ next_request(WalcuSource *source)
 			list_copy_tail(source->values, list_length(query->keys) - list_length(stream->keys)), id);
 	if (after == NULL)
 		skip = query->skip + source->earlier + source->page->documents;
-	return page_request(query, stream, after, skip, page_size(query, source->tally->documents));
+	return page_request(query, stream, after, skip, page_size(query, source->delivered));
 }
 
 /* Remember the keys of what may be the last document of its page. */

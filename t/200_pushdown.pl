@@ -258,7 +258,15 @@ my $ids = q{SELECT _id FROM crm.cars WHERE make = 'SEAT' AND computed->>'unknown
 @requests = requests($ids, 0);
 is($requests[0]{status}, 400, 'it is answered 400');
 is_deeply($requests[1]{query}{q}, { make => 'SEAT' }, 'and asked again without the place whose type is not known');
+@requests = requests(q{SELECT _id FROM crm.cars WHERE (make = 'SEAT' AND computed->>'unknown' = '5') OR make = 'none'}, 0);
+is_deeply([ map { $_->{status} } @requests[ 0, 1 ] ], [ 400, 200 ], 'under an OR, too');
 like(plan_of($ids, 'ANALYZE, COSTS off'), qr/Rejected Filters: 1/, 'EXPLAIN ANALYZE says so');
+$sandbox->clear_faults;
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '5')");
+$sandbox->fault({ match => { kind => 'list', query => { q => 'computed' } }, skip => 1, fault => { type => 'status', status => 400 } });
+is(sql_error($dbh, q{SELECT _id FROM crm.cars WHERE make = 'SEAT' AND computed->>'unknown' IS NULL})->{sqlstate}, '22023',
+    'once documents were delivered, it is an error: they would come again');
+$dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size)");
 $sandbox->clear_faults;
 $sandbox->fault({ match => { kind => 'list', query => { q => 'make' } }, fault => { type => 'status', status => 400 } });
 is(sql_error($dbh, q{SELECT _id FROM crm.cars WHERE make = 'SEAT'})->{sqlstate}, '22023', 'what is known to be right is an error');
