@@ -2,7 +2,7 @@
  * clause.c
  *	  The text of a filter: conditions on places of a document, joined by and or or.
  *
- * Conditions (test.c) make clauses, filter.c joins them, and source.c adds what it needs to
+ * Conditions (render.c) make clauses, filter.c joins them, and source.c adds what it needs to
  * read page after page.  Only how filters are written is known here, not what they mean.
  */
 #include "postgres.h"

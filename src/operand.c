@@ -3,7 +3,7 @@
  *	  What a part of an SQL expression stands for in a document.
  *
  * A column, a path in a jsonb column, or a cast of one is a place in the document whose value
- * test.c and order.c can reason about.  Everything else has a reason why it is not.
+ * render.c and order.c can reason about.  Everything else has a reason why it is not.
  */
 #include "postgres.h"
 

@@ -3,7 +3,7 @@
  *	  SQL values as the bounds of a filter.
  *
  * The service holds numbers as doubles and dates as milliseconds; SQL has finer ones.  Both
- * are mapped so that order is kept: what is not less there was not less here.  test.c
+ * are mapped so that order is kept: what is not less there was not less here.  render.c
  * decides what a bound excludes.
  */
 #include "postgres.h"
