@@ -46,8 +46,8 @@ our @EXPORT = qw(fuzz tally_text);
 
 use constant ROUND          => 500;
 use constant TABLES         => 5;     # of 20, in a round
-use constant DOCUMENTS      => 40;    # generated, in a table
-use constant ODD_DOCUMENTS  => 14;    # added to them
+use constant DOCUMENTS      => 16;    # generated, in a table
+use constant ODD_DOCUMENTS  => 28;    # added to them
 use constant SAMPLE         => 24;    # documents that values are drawn from
 use constant SHRINKING_RUNS => 80;
 use constant REPORTED       => 10;    # differences of a job; the others are counted
@@ -79,7 +79,7 @@ my @MODES = (
         name     => 'mismatch_error',
         share    => 5,
         server   => { on_type_mismatch => 'error', fetch_size => 1000 },
-        settings => { page_cap => $ALL_ON_A_PAGE },
+        settings => { page_cap => 12 },
         prepare  => \&remove_misfits,
         takes_mismatches => 1,
     },

@@ -56,8 +56,8 @@ sub draw_value
     for (1 .. 8)
     {
         my $draw = between(1, 100);
-        my $value = $draw <= 25 ? border_value($class) : sampled($query, $term);
-        $value = near_value($class, $value) if defined $value && $draw > 80;
+        my $value = $draw <= 15 ? border_value($class) : sampled($query, $term);
+        $value = near_value($class, $value) if defined $value && $draw > 65;
         return $value if defined $value && fits_type($value, $type);
     }
     return fits_type('1', $type) && $class eq 'number' ? '1' : undef;

@@ -74,8 +74,8 @@ my @OPERATORS = (
 
     [ 8, 'LIKE',                  'text',    '%t LIKE %p' ],
     [ 4, 'NOT LIKE',              'text',    '%t NOT LIKE %p' ],
-    [ 6, 'ILIKE',                 'text',    '%t ILIKE %p' ],
-    [ 3, 'NOT ILIKE',             'text',    '%t NOT ILIKE %p' ],
+    [ 8, 'ILIKE',                 'text',    '%t ILIKE %p' ],
+    [ 4, 'NOT ILIKE',             'text',    '%t NOT ILIKE %p' ],
     [ 2, 'LIKE ESCAPE',           'text',    q(%t LIKE %p ESCAPE '#') ],
     [ 2, 'LIKE ANY',              'text',    '%t LIKE ANY (%P)' ],
     [ 1, 'ILIKE ALL',             'text',    '%t ILIKE ALL (%P)' ],
@@ -148,6 +148,7 @@ sub simple_condition
     my ($query, $source) = @_;
     my $term = chance(0.06) ? id_term($source) : random_term($query, $source);
     my $group = group_of($term);
+    push @{ $source->{terms} }, $term;
     my (undef, $name, undef, $template) = @{ pick_weighted(@{ $ROWS{$group} }) };
     return {
         sql  => filled($query, $source, $term, $template),

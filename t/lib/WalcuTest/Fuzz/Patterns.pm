@@ -37,7 +37,8 @@ sub like_pattern
     my $middle = $before ne '' ? part_of($text) : $after ne '' ? text_prefix($text) : $text;
     $middle =~ s/([\\%_])/\\$1/g if chance(0.8);
     substr($middle, between(0, length($middle) - 1), 1) = pick('%', '_', '\\_', '\\\\', '\\%') if $middle ne '' && chance(0.25);
-    $middle = pick(uc $middle, lc $middle) if chance(0.2);
+    $middle =~ s/\n/pick('%', '_', "\n")/ge;
+    $middle = pick(uc $middle, lc $middle) if chance(0.3);
     return $before . $middle . $after;
 }
 
@@ -63,7 +64,8 @@ sub regex_pattern
     my @parts = chance(0.7) ? @COMMON_PARTS : @OWN_PARTS;
     $middle .= pick(@parts) if chance(0.4);
     $middle = pick(@parts) . $middle if chance(0.15);
-    $middle = pick(uc $middle, lc $middle) if chance(0.1);
+    $middle =~ s/\n/pick('.', '.*', '\\s', "\n")/ge;
+    $middle = pick(uc $middle, lc $middle) if chance(0.2);
     return (chance(0.05) ? pick(@REGEX_OPTIONS) : '') . $before . $middle . $after;
 }
 

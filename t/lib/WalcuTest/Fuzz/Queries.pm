@@ -125,8 +125,16 @@ sub outputs
 sub sort_keys
 {
     my ($query, $source, $count) = @_;
-    my @keys = map { sortable_term($query, $source)->{sql} . direction() } 1 .. ($count // between(1, 3));
+    my @keys = map { sort_term($query, $source)->{sql} . direction() } 1 .. ($count // between(1, 3));
     return join ', ', @keys;
+}
+
+# Often one that there is a condition on.
+sub sort_term
+{
+    my ($query, $source) = @_;
+    my @terms = grep { is_sortable($_) } @{ $source->{terms} // [] };
+    return @terms && chance(0.5) ? pick(@terms) : sortable_term($query, $source);
 }
 
 sub direction

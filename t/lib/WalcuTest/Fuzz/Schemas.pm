@@ -31,6 +31,8 @@ my %REDECLARED = (
         'varchar(20) COLLATE "C"', 'name', 'char(12)', 'fuzz_enum', 'uuid', 'fuzz_code', 'timestamptz', 'timestamp', 'date',
         'jsonb', 'json',
     ],
+    uuid => [ 'uuid', 'uuid', 'uuid', 'text COLLATE "C"', 'name' ],
+    enum => [ 'fuzz_enum', 'fuzz_enum', 'fuzz_enum', 'text', 'name' ],
     date => [ 'timestamptz', 'timestamptz(0)', 'timestamptz(3)', 'timestamp', 'timestamp(1)', 'date', 'text COLLATE "C"', 'jsonb' ],
     number => [ 'integer', 'bigint', 'smallint', 'float8', 'real', 'numeric', 'numeric(7,1)', 'fuzz_positive', 'jsonb', 'text COLLATE "C"' ],
     boolean => [ qw(boolean jsonb numeric), 'text COLLATE "C"' ],
@@ -137,11 +139,20 @@ sub declarable_path
             push @path, $key;
         }
     }
-    my $kinds = $data->kinds($table->{resource}, \@path);
+    return (\@path, ($column->{class} // '') eq 'instant' ? 'date' : kind_at($data, $table->{resource}, \@path));
+}
+
+sub kind_at
+{
+    my ($data, $resource, $path) = @_;
+    for my $class (qw(uuid enum))
+    {
+        return $class if chance(0.7) && defined $data->value($resource, $path, $class);
+    }
+    my $kinds = $data->kinds($resource, $path);
     delete $kinds->{null};
     my ($kind) = sort { $kinds->{$b} <=> $kinds->{$a} || $a cmp $b } keys %$kinds;
-    $kind = 'date' if ($column->{class} // '') eq 'instant';
-    return (\@path, $kind // 'string');
+    return $kind // 'string';
 }
 
 # Server, user mapping, imported tables in the schema `name`, and the declared ones in

@@ -18,7 +18,7 @@ use Exporter 'import';
 use WalcuTest::Fuzz::Chance;
 use WalcuTest::Fuzz::Values;
 
-our @EXPORT = qw(random_term output_term sortable_term term_of_class id_term);
+our @EXPORT = qw(random_term output_term sortable_term is_sortable term_of_class id_term);
 
 # What a scalar of the type may be cast to.
 my %CASTS = (
@@ -55,10 +55,10 @@ my @ODD_KEYS = ('a', 'b', 'a.b', '$ref', '', '0', "it's", 'v1.2', 'a/b', 'ñ', '
 sub random_term
 {
     my ($query, $source) = @_;
-    my $column = chance(0.4) ? column_of_any_class($source) : pick(@{ $source->{table}{columns} });
+    my $column = chance(0.6) ? column_of_any_class($source) : pick(@{ $source->{table}{columns} });
     return json_term($query, $source, $column) if $column->{type} eq 'jsonb' && !$column->{array} && chance(0.75);
     my $term = column_term($source, $column);
-    return chance(0.2) ? cast_term($term) : $term;
+    return chance(0.25) ? cast_term($term) : $term;
 }
 
 # Columns of a rare class have their turn as well.
@@ -85,9 +85,15 @@ sub sortable_term
     for (1 .. 20)
     {
         my $term = random_term($query, $source);
-        return $term if defined $term->{class} && $term->{class} ne 'document' && !$term->{array};
+        return $term if is_sortable($term);
     }
     return id_term($source);
+}
+
+sub is_sortable
+{
+    my ($term) = @_;
+    return defined $term->{class} && $term->{class} ne 'document' && !$term->{array};
 }
 
 sub id_term
