@@ -46,8 +46,8 @@ our @EXPORT = qw(fuzz tally_text);
 
 use constant ROUND          => 500;
 use constant TABLES         => 5;     # of 20, in a round
-use constant DOCUMENTS      => 16;    # generated, in a table
-use constant ODD_DOCUMENTS  => 28;    # added to them
+use constant DOCUMENTS      => 12;    # generated, in a table
+use constant ODD_DOCUMENTS  => 30;    # added to them
 use constant SAMPLE         => 24;    # documents that values are drawn from
 use constant SHRINKING_RUNS => 80;
 use constant REPORTED       => 10;    # differences of a job; the others are counted
@@ -299,6 +299,7 @@ sub smaller_queries
     my @smaller;
     for my $i (0 .. $#{ $query->{trees} })
     {
+        push @smaller, { %$query, trees => [ $query->{trees}[$i] ] } if $query->{separable} && @{ $query->{trees} } > 1;
         for my $tree (smaller_trees($query->{trees}[$i]))
         {
             my @trees = @{ $query->{trees} };
@@ -313,7 +314,7 @@ sub smaller_trees
 {
     my ($tree) = @_;
     my @parts = @{ $tree->{parts} // [] };
-    my @smaller = @parts;
+    my @smaller = $tree->{whole} ? () : @parts;
     for my $i (0 .. $#parts)
     {
         my @others = @parts[ grep { $_ != $i } 0 .. $#parts ];

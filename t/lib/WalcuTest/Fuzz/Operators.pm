@@ -6,7 +6,8 @@ package WalcuTest::Fuzz::Operators;
 #     my $tree = random_condition($query, $source);
 #     print condition_sql($tree), join ', ', condition_kinds($tree);
 #
-#   A tree is { sql, kind } or { before, between, after, parts => [trees] }.
+#   A tree is { sql, kind } or { before, between, after, parts => [trees] }; `whole` says
+#   that no part can take its place.
 
 use strict;
 use warnings;
@@ -72,19 +73,19 @@ my @OPERATORS = (
     [ 5, 'IS UNKNOWN',            'boolean', '%t IS UNKNOWN' ],
     [ 5, 'IS NOT UNKNOWN',        'boolean', '%t IS NOT UNKNOWN' ],
 
-    [ 8, 'LIKE',                  'text',    '%t LIKE %p' ],
-    [ 4, 'NOT LIKE',              'text',    '%t NOT LIKE %p' ],
-    [ 8, 'ILIKE',                 'text',    '%t ILIKE %p' ],
-    [ 4, 'NOT ILIKE',             'text',    '%t NOT ILIKE %p' ],
+    [ 12, 'LIKE',                  'text',    '%t LIKE %p' ],
+    [ 6, 'NOT LIKE',              'text',    '%t NOT LIKE %p' ],
+    [ 12, 'ILIKE',                 'text',    '%t ILIKE %p' ],
+    [ 6, 'NOT ILIKE',             'text',    '%t NOT ILIKE %p' ],
     [ 2, 'LIKE ESCAPE',           'text',    q(%t LIKE %p ESCAPE '#') ],
     [ 2, 'LIKE ANY',              'text',    '%t LIKE ANY (%P)' ],
     [ 1, 'ILIKE ALL',             'text',    '%t ILIKE ALL (%P)' ],
-    [ 4, '^@',                    'text',    '%t ^@ %s' ],
-    [ 4, 'starts_with',           'text',    'starts_with(%t, %s)' ],
-    [ 6, '~',                     'text',    '%t ~ %r' ],
-    [ 3, '!~',                    'text',    '%t !~ %r' ],
-    [ 4, '~*',                    'text',    '%t ~* %r' ],
-    [ 2, '!~*',                   'text',    '%t !~* %r' ],
+    [ 6, '^@',                    'text',    '%t ^@ %s' ],
+    [ 6, 'starts_with',           'text',    'starts_with(%t, %s)' ],
+    [ 9, '~',                     'text',    '%t ~ %r' ],
+    [ 5, '!~',                    'text',    '%t !~ %r' ],
+    [ 6, '~*',                    'text',    '%t ~* %r' ],
+    [ 3, '!~*',                   'text',    '%t !~* %r' ],
 
     [ 20, '= ANY (column)',       'array',   '%e = ANY (%t)' ],
     [ 8,  '<> ALL (column)',      'array',   '%e <> ALL (%t)' ],

@@ -5,6 +5,7 @@ package WalcuTest::Fuzz::Queries;
 #
 #     trees    conditions; `build` makes the SQL of their texts, so that they can be shrunk
 #     build    sub (condition SQL, ...) returning the statement
+#     separable  it takes any number of conditions
 #     shape    the name of its row below
 #     ordered  its rows have one possible order
 #     loose    PostgreSQL is free in which rows it looks at, and when, so an error of a
@@ -24,11 +25,14 @@ use WalcuTest::Fuzz::Values;
 our @EXPORT = qw(random_query query_sql);
 
 use constant PREPARED => 0.35;
+use constant SCANS    => 6;       # in one query that has many
 
 # [weight, name, maker]
 my @SHAPES = (
-    [ 26, 'rows',              \&rows ],
-    [ 24, 'ordered rows',      \&ordered_rows ],
+    [ 22, 'many conditions',   \&many_conditions ],
+    [ 10, 'many orders',       \&many_orders ],
+    [ 20, 'rows',              \&rows ],
+    [ 20, 'ordered rows',      \&ordered_rows ],
     [ 4,  'rows with ties',    \&rows_with_ties ],
     [ 4,  'limited count',     \&limited_count ],
     [ 5,  'aggregates',        \&aggregates ],
@@ -94,8 +98,8 @@ sub source
 # A condition on a source, kept with the query; its text comes to `build` in this order.
 sub add_condition
 {
-    my ($query, $source) = @_;
-    my $tree = random_condition($query, $source);
+    my ($query, $source, $depth) = @_;
+    my $tree = random_condition($query, $source, $depth);
     if ($source->{table}{search} && chance(0.02))
     {
         my $search = { sql => "$source->{alias}._search = " . operand_of($query, search_text($query, $source), 'text'), kind => 'search', term => 'search' };
@@ -154,6 +158,31 @@ sub count_operand
 {
     my ($query, $count) = @_;
     return chance(0.3) ? operand_of($query, $count, 'bigint') : $count;
+}
+
+# Most differences need a value and an operator that hardly ever meet: several scans
+# in one query cost less than several queries.
+sub many_conditions
+{
+    my ($query) = @_;
+    my $source = source($query, 'a');
+    add_condition($query, $source, 1) for 1 .. SCANS;
+    $query->{separable} = 1;
+    return sub { 'SELECT ' . join ",\n  ", map { "(SELECT array_agg(a._id ORDER BY a._id) FROM $source->{table}{name} a WHERE $_)" } @_ };
+}
+
+sub many_orders
+{
+    my ($query) = @_;
+    my $source = source($query, 'a');
+    for (1 .. SCANS)
+    {
+        add_condition($query, $source, 0);
+        my $rest = 'ORDER BY ' . sort_keys($query, $source, between(1, 2)) . ', a._id' . (chance(0.5) ? limit_clause($query) : '');
+        push @{ $query->{trees} }, { before => '(', after => ") $rest", parts => [ pop @{ $query->{trees} } ], whole => 1 };
+    }
+    $query->{separable} = 1;
+    return sub { 'SELECT ' . join ",\n  ", map { "ARRAY(SELECT a._id FROM $source->{table}{name} a WHERE $_)" } @_ };
 }
 
 sub rows
