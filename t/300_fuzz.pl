@@ -12,8 +12,8 @@ use WalcuTest::Fuzz;
 
 # Shares of the queries that have a filter, or an order, in a request; less would mean
 # that the fuzzer has lost its subject.
-use constant LEAST_FILTERS => 0.45;
-use constant LEAST_ORDERS  => 0.12;
+use constant LEAST_FILTERS => 0.5;
+use constant LEAST_ORDERS  => 0.15;
 
 my $is_asked_for = grep { defined $ENV{$_} } qw(FUZZ_QUERIES FUZZ_SEED FUZZ_QUERY);
 my $tally = fuzz(
