@@ -15,10 +15,12 @@
 #include "source.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "page.h"
 #include "reply.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
@@ -40,8 +42,16 @@ struct WalcuSource
 	StringInfo previous_id; /* of the one before */
 	WalcuDecoder *decoder;  /* of the keys, when there are any */
 	List *values;           /* JSON texts of the keys of the last document, of the page's when it is whole */
+	HTAB *seen;             /* of a list's parts: the documents, by SeenKey; or NULL */
 };
 
+/* An _id: 128 bits of hash, so that two are never the same, and memory is small. */
+typedef struct SeenKey
+{
+	uint64 halves[2];
+} SeenKey;
+
+static bool next_document(WalcuSource *source, WalcuDocument *document);
 static void prepare_keys(WalcuSource *source);
 static void plan_streams(WalcuSource *source, List *clauses);
 static WalcuStream *current_stream(const WalcuSource *source);
@@ -58,6 +68,8 @@ static void drop_page(WalcuSource *source, WalcuPage *page);
 static void count_bytes(WalcuSource *source, WalcuPage *page);
 static bool is_keyed(const WalcuQuery *query);
 static void check_order(const WalcuSource *source);
+static bool is_repeated(WalcuSource *source);
+static void remember_ids(WalcuSource *source);
 static const char *utf8(StringInfo id);
 static WalcuRequest *page_request(const WalcuQuery *query, const WalcuStream *stream, WalcuClause *after,
 								  int64 skip, int size);
@@ -92,6 +104,18 @@ source_open(const WalcuQuery *query, WalcuTally *tally)
  */
 bool
 source_next(WalcuSource *source, WalcuDocument *document)
+{
+	do
+	{
+		if (!next_document(source, document))
+			return false;
+	} while (is_repeated(source));
+	return true;
+}
+
+/* As source_next, but the parts of a list may repeat documents. */
+static bool
+next_document(WalcuSource *source, WalcuDocument *document)
 {
 	StringInfo id = source->previous_id;
 
@@ -387,6 +411,34 @@ check_order(const WalcuSource *source)
 				errdetail("Document \"%s\" came after \"%s\".", source->id->data, source->previous_id->data),
 				errhint("The service may ignore the sort or the filter: check the option sort_format, "
 						"or set the option paging to 'skip'."));
+}
+
+/*
+ * A service that ignores the filter sends every document with each part of a list.  Of what it
+ * should send there are no more than fit the list, so that memory is bounded by the query's own.
+ */
+static bool
+is_repeated(WalcuSource *source)
+{
+	SeenKey key;
+	bool found;
+
+	if (source->query->strategy == WALCU_BY_ID || !current_stream(source)->of_list || source->id->len == 0)
+		return false;
+	if (source->seen == NULL)
+		remember_ids(source);
+	for (int i = 0; i < lengthof(key.halves); i++)
+		key.halves[i] = hash_bytes_extended((unsigned char *) source->id->data, source->id->len, i);
+	hash_search(source->seen, &key, HASH_ENTER, &found);
+	return found;
+}
+
+static void
+remember_ids(WalcuSource *source)
+{
+	HASHCTL control = {.keysize = sizeof(SeenKey), .entrysize = sizeof(SeenKey), .hcxt = source->context};
+
+	source->seen = hash_create("walcu documents seen", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* The service compares ids by their bytes in UTF-8. */

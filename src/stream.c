@@ -3,7 +3,8 @@
  *	  The sequences of requests whose documents, one after the other, are a scan's.
  *
  * Most scans are one stream.  An order that places NULLs elsewhere than the service does is
- * two, and a list too long for one URL is several.  No document is in two of them.
+ * two, and a list too long for one URL is several.  No document is in two of them, unless the
+ * service ignores the filter.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@ static List *fit(const WalcuStream *stream, size_t room);
 static int longest(List *clauses, bool splittable, List *keys);
 static bool can_be_split(const WalcuClause *clause, List *keys);
 static List *split_list(const WalcuStream *stream, int position, size_t room);
+static WalcuStream *part_of_list(const WalcuStream *stream, int position, List *literals);
 static WalcuStream *with_clause(const WalcuStream *stream, int position, WalcuClause *clause);
 static List *reversed(List *list);
 static List *replaced(List *clauses, int position, WalcuClause *clause);
@@ -53,6 +55,7 @@ make_stream(List *clauses, List *keys, WalcuStreamPart part)
 	stream->clauses = clauses;
 	stream->keys = keys;
 	stream->part = part;
+	stream->of_list = false;
 	return stream;
 }
 
@@ -167,17 +170,26 @@ split_list(const WalcuStream *stream, int position, size_t room)
 
 		if (literals != NIL && length + literal_length > room)
 		{
-			streams = lappend(streams, with_clause(stream, position,
-												   clause_test(list->path, "$in", clause_list(literals))));
+			streams = lappend(streams, part_of_list(stream, position, literals));
 			literals = NIL;
 			length = fixed;
 		}
 		literals = lappend(literals, literal);
 		length += literal_length;
 	}
-	streams = lappend(streams,
-					  with_clause(stream, position, clause_test(list->path, "$in", clause_list(literals))));
+	streams = lappend(streams, part_of_list(stream, position, literals));
 	return descending ? reversed(streams) : streams;
+}
+
+/* The stream with some of a list's values only. */
+static WalcuStream *
+part_of_list(const WalcuStream *stream, int position, List *literals)
+{
+	const WalcuClause *list = list_nth(stream->clauses, position);
+	WalcuStream *part = with_clause(stream, position, clause_test(list->path, "$in", clause_list(literals)));
+
+	part->of_list = true;
+	return part;
 }
 
 static List *

@@ -23,6 +23,7 @@ typedef struct WalcuStream
 	List *clauses; /* of WalcuClause */
 	List *keys;    /* of WalcuSortKey */
 	WalcuStreamPart part;
+	bool of_list; /* it has a part of a list's values */
 } WalcuStream;
 
 extern List *stream_plan(const WalcuOptions *options, List *clauses, List *keys, size_t room);
