@@ -41,3 +41,27 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION walcu_fdw_request(name, text, text, jsonb, jsonb) IS
   'any call of the CRM''s API, with the credentials of the user mapping';
 REVOKE EXECUTE ON FUNCTION walcu_fdw_request(name, text, text, jsonb, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION walcu_fdw_get_connections(
+  OUT server_name text,
+  OUT valid boolean,
+  OUT in_use boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION walcu_fdw_get_connections() IS
+  'the servers that this session has connections to';
+
+CREATE FUNCTION walcu_fdw_disconnect(server_name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION walcu_fdw_disconnect(text) IS
+  'closes this session''s connections to a server';
+
+CREATE FUNCTION walcu_fdw_disconnect_all()
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION walcu_fdw_disconnect_all() IS
+  'closes all of this session''s connections';

@@ -11,11 +11,13 @@
 #include "compat.h"
 #include "foreign/foreign.h"
 #include "reply.h"
+#include "retry.h"
 #include "transport.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+static void take_body(WalcuTransfer *transfer, StringInfo body);
 static WalcuRequest *request_from_arguments(const WalcuOptions *options, const char *method,
 											const char *path);
 static const char *canonical_method(const char *method);
@@ -29,24 +31,38 @@ static void add_query(WalcuRequest *request, Jsonb *query);
 StringInfo
 call_perform(const WalcuOptions *options, const char *credential, const WalcuRequest *request)
 {
-	WalcuTransfer *transfer = transport_start(CurrentMemoryContext, options, credential, request);
+	WalcuTransfer *transfer = transport_start(CurrentMemoryContext, options, credential, request, NULL);
 	StringInfo body = makeStringInfo();
 
 	while (!transfer->done)
 	{
 		transport_advance(transfer, true);
-		reply_check(transfer, credential);
-		if (transfer->status >= 300)
+		if (retry_is_possible(transfer, false))
+		{
+			WalcuAttempt attempt = retry_attempt(transfer);
+
+			transport_release(transfer);
+			resetStringInfo(body);
+			transfer = transport_start(CurrentMemoryContext, options, credential, request, &attempt);
 			continue;
-		if (transfer->length >= MaxAllocSize - body->len)
-			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("reply of server \"%s\" is longer than 1 GB", options->server_name),
-					errdetail("The request was %s.", request->label.data));
-		appendBinaryStringInfo(body, transfer->data, (int) transfer->length);
-		transport_consume(transfer, transfer->length);
+		}
+		reply_check(transfer, credential);
+		if (transfer->status < 300)
+			take_body(transfer, body);
 	}
 	transport_release(transfer);
 	return body;
+}
+
+static void
+take_body(WalcuTransfer *transfer, StringInfo body)
+{
+	if (transfer->length >= MaxAllocSize - body->len)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("reply of server \"%s\" is longer than 1 GB", transfer->options->server_name),
+				transport_errdetail(transfer));
+	appendBinaryStringInfo(body, transfer->data, (int) transfer->length);
+	transport_consume(transfer, transfer->length);
 }
 
 PG_FUNCTION_INFO_V1(walcu_fdw_request);

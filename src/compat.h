@@ -17,6 +17,7 @@
 #include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
@@ -24,6 +25,7 @@
 #include "optimizer/paths.h"
 #include "parser/parsetree.h"
 #include "storage/latch.h"
+#include "utils/wait_event.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/resowner.h"
@@ -39,6 +41,10 @@
 #include "commands/explain_state.h"
 #include "storage/waiteventset.h"
 #include "utils/syscache.h"
+#endif
+
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -69,6 +75,53 @@ compat_create_wait_event_set(int nevents)
 	return CreateWaitEventSet(CurrentResourceOwner, nevents);
 #else
 	return CreateWaitEventSet(CurrentMemoryContext, nevents);
+#endif
+}
+
+/* 17 lets extensions name what they wait for; event is 0 until it is known. */
+static inline uint32
+compat_wait_event(uint32 *event, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*event == 0)
+		*event = WaitEventExtensionNew(name);
+#else
+	*event = PG_WAIT_EXTENSION;
+#endif
+	return *event;
+}
+
+/* 15 has the function; before, its callers wrote it out. */
+static inline void
+compat_init_materialized_srf(FunctionCallInfo fcinfo)
+{
+#if PG_VERSION_NUM >= 150000
+	InitMaterializedSRF(fcinfo, 0);
+#else
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext before;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("set-valued function called in context that cannot accept a set"));
+	before = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &result->setDesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->setDesc = CreateTupleDescCopy(result->setDesc);
+	result->setResult = tuplestore_begin_heap(true, false, work_mem);
+	result->returnMode = SFRM_Materialize;
+	MemoryContextSwitchTo(before);
+#endif
+}
+
+/* A number from 0 to 1 that nobody can foretell; 15 has a generator of its own. */
+static inline double
+compat_random(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return pg_prng_double(&pg_global_prng_state);
+#else
+	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
 #endif
 }
 

@@ -1,48 +1,39 @@
 /*
  * connection.c
- *	  The backend's line to each server, and waiting on it.
+ *	  The backend's line to each server, and who may use it when.
  *
- * Holds the one cache of the extension: a curl multi handle for each foreign
- * server, so that TCP and TLS connections outlive a query, but not a change of the
- * server.  Credentials travel with each transfer and are not kept here.  Only
- * transport.c calls this.
- *
- * Waiting is on the backend's latch together with curl's sockets.  Nothing that can
- * raise an error runs inside a curl callback.
+ * Holds the cache of connections: a curl multi handle for each foreign server, so that
+ * TCP and TLS connections outlive a query, but not a change of the server or of credentials.
+ * Credentials travel with each transfer and are not kept here.  Transfers stand in a queue
+ * until their time has come and fewer than max_connections others are under way.
+ * transport.c and async.c call this; SQL calls the functions at the end.
  */
 #include "postgres.h"
 
-#include <math.h>
-#include <signal.h>
-
-#include "compat.h"
 #include "connection.h"
-#include "libpq/pqsignal.h"
-#include "pgstat.h"
-#include "portability/instr_time.h"
+
+#include "access/xact.h"
+#include "catalog/pg_foreign_server.h"
+#include "compat.h"
+#include "foreign/foreign.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-typedef struct WatchedSocket
-{
-	curl_socket_t fd;
-	uint32 events; /* WL_SOCKET_READABLE, WL_SOCKET_WRITEABLE */
-} WatchedSocket;
-
 struct WalcuConnection
 {
-	Oid serverid;           /* hash key */
-	CURLM *multi;           /* NULL until it is needed, or needed again */
-	int handles;            /* added to multi */
-	uint32 server_hash;     /* by which PostgreSQL tells of a change of the server */
-	bool outdated;          /* the server was changed or dropped */
-	WatchedSocket *sockets; /* malloc'ed: it grows inside a curl callback */
-	int nsockets;
-	int sockets_size;
-	double timer;          /* when curl wants to be called, by now_ms; 0 for never */
+	Oid serverid;          /* hash key */
+	WalcuMulti *multi;     /* NULL until it is needed, or needed again */
+	dlist_head queue;      /* of WalcuHandle: not begun yet, the first to begin first */
+	dlist_head begun;      /* of WalcuHandle: added to multi, or failed to be */
+	int max_running;       /* max_connections */
+	bool kept;             /* keep_connections */
+	uint32 server_hash;    /* by which PostgreSQL tells of a change of the server */
+	bool outdated;         /* the server, or somebody's credentials, were changed or dropped */
+	double waited;         /* milliseconds that the backend has waited for replies */
 	TimestampTz statement; /* start of the statement that requests counts */
 	int requests;
 };
@@ -51,16 +42,16 @@ struct WalcuConnection
 static HTAB *connections = NULL;
 
 static void connections_create(void);
+static WalcuConnection *find_connection(const char *server_name);
 static void on_server_change(Datum arg, int cache, uint32 hash);
+static void on_mapping_change(Datum arg, int cache, uint32 hash);
+static void on_transaction_end(XactEvent event, void *arg);
 static void close_outdated(void);
-static bool multi_create(WalcuConnection *connection);
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);
-static int on_timer(CURLM *multi, long timeout_ms, void *arg);
-static long wait_limit(WalcuConnection *connection, long max_wait);
-static double now_ms(void);
-static int wait_for_events(WalcuConnection *connection, long timeout, WaitEvent *events, int nevents);
-static void curl_action(WalcuConnection *connection, curl_socket_t fd, int events);
-static void note_finished(WalcuConnection *connection);
+static bool is_idle(WalcuConnection *connection);
+static bool disconnect(WalcuConnection *connection);
+static int count_running(WalcuConnection *connection);
+static void begin_due(WalcuConnection *connection);
+static uint32 wait_event(WalcuConnection *connection);
 
 /* The connection to a server, made when there is none yet. */
 WalcuConnection *
@@ -76,10 +67,14 @@ connection_get(const WalcuOptions *options)
 	if (!found)
 	{
 		memset((char *) connection + sizeof(Oid), 0, sizeof(WalcuConnection) - sizeof(Oid));
+		dlist_init(&connection->queue);
+		dlist_init(&connection->begun);
 		connection->server_hash =
 			GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(options->serverid));
 	}
-	if (connection->multi == NULL && !multi_create(connection))
+	connection->max_running = options->max_connections;
+	connection->kept = options->keep_connections;
+	if (connection->multi == NULL && (connection->multi = multi_create()) == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				errdetail("Failed while preparing connections to server \"%s\".", options->server_name));
 	return connection;
@@ -107,60 +102,78 @@ connection_count_request(WalcuConnection *connection, const WalcuOptions *option
 	connection->requests++;
 }
 
-/* Hand an easy handle to curl; false when curl has no memory for it. */
-bool
-connection_add(WalcuConnection *connection, WalcuHandle *handle)
+/* Let a handle begin as soon as its time has come and there is room. */
+void
+connection_queue(WalcuConnection *connection, WalcuHandle *handle)
 {
-	curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
-	handle->added = curl_multi_add_handle(connection->multi, handle->easy) == CURLM_OK;
-	connection->handles += handle->added;
-	return handle->added;
+	dlist_push_tail(&connection->queue, &handle->node);
+	handle->queued = true;
+	begin_due(connection);
 }
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
 void
 connection_remove(WalcuConnection *connection, WalcuHandle *handle)
 {
-	if (!handle->added)
+	if (!handle->queued)
 		return;
-	curl_multi_remove_handle(connection->multi, handle->easy);
-	handle->added = false;
-	connection->handles--;
+	if (handle->added)
+		multi_remove(connection->multi, handle);
+	dlist_delete(&handle->node);
+	handle->queued = false;
 }
 
 /*
- * Let curl do what it can, after waiting at most max_wait milliseconds for
- * something to do (0: do not wait; -1: no limit).  Returns after the first event;
- * serves interrupts.
+ * Let curl do what it can, after waiting at most limit milliseconds for something to do (0: do
+ * not wait; below 0: no limit).  Returns after the first event; serves interrupts.
  */
 void
-connection_drive(WalcuConnection *connection, long max_wait)
+connection_drive(WalcuConnection *connection, double limit)
 {
-	int size = connection->nsockets + 2;
-	WaitEvent *events = palloc(size * sizeof(WaitEvent));
-	int nevents;
+	double due;
 
 	CHECK_FOR_INTERRUPTS();
-	nevents = wait_for_events(connection, wait_limit(connection, max_wait), events, size);
-	for (int i = 0; i < nevents; i++)
+	begin_due(connection);
+	due = connection_due(connection);
+	if (due > 0)
 	{
-		if (events[i].events & WL_LATCH_SET)
-		{
-			ResetLatch(MyLatch);
-			CHECK_FOR_INTERRUPTS();
-		}
-		else
-			curl_action(connection, events[i].fd,
-						((events[i].events & WL_SOCKET_READABLE) ? CURL_CSELECT_IN : 0) |
-							((events[i].events & WL_SOCKET_WRITEABLE) ? CURL_CSELECT_OUT : 0));
+		due = Max(due - multi_now(), 0);
+		limit = (limit < 0) ? due : Min(limit, due);
 	}
-	if (connection->timer != 0 && connection->timer <= now_ms())
+	connection->waited += multi_drive(connection->multi, limit, wait_event(connection));
+	begin_due(connection);
+}
+
+/* A clock, in milliseconds, that runs while the backend waits for this server. */
+double
+connection_waited(const WalcuConnection *connection)
+{
+	return connection->waited;
+}
+
+/* When something is to be done even if no socket is ready, by multi_now; 0 for never. */
+double
+connection_due(WalcuConnection *connection)
+{
+	double due = multi_timer(connection->multi);
+	dlist_iter iter;
+
+	if (count_running(connection) >= connection->max_running)
+		return due;
+	dlist_foreach(iter, &connection->queue)
 	{
-		connection->timer = 0;
-		curl_action(connection, CURL_SOCKET_TIMEOUT, 0);
+		const WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+
+		due = (due == 0) ? handle->not_before : Min(due, handle->not_before);
 	}
-	note_finished(connection);
-	pfree(events);
+	return due;
+}
+
+/* The sockets that curl waits for. */
+const struct pollfd *
+connection_sockets(const WalcuConnection *connection, int *count)
+{
+	return multi_sockets(connection->multi, count);
 }
 
 static void
@@ -172,6 +185,8 @@ connections_create(void)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR), errmsg("could not initialize libcurl"));
 	connections = hash_create("walcu_fdw connections", 8, &control, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, on_server_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, on_mapping_change, (Datum) 0);
+	RegisterXactCallback(on_transaction_end, NULL);
 }
 
 /* PostgreSQL tells of a changed or dropped server at any time; 0 means all of them. */
@@ -184,6 +199,31 @@ on_server_change(Datum arg, int cache, uint32 hash)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 		connection->outdated |= (hash == 0 || hash == connection->server_hash);
+}
+
+/* Whose credentials they are is not told; they change rarely. */
+static void
+on_mapping_change(Datum arg, int cache, uint32 hash)
+{
+	on_server_change(arg, cache, 0);
+}
+
+/* Close what is not to outlive a transaction. */
+static void
+on_transaction_end(XactEvent event, void *arg)
+{
+	HASH_SEQ_STATUS status;
+	WalcuConnection *connection;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	hash_seq_init(&status, connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		/* what is under way is of a portal that goes after this; then the next query closes it */
+		if (!connection->kept && !disconnect(connection))
+			connection->outdated = true;
+	}
 }
 
 /*
@@ -199,144 +239,174 @@ close_outdated(void)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (!connection->outdated || connection->handles > 0)
-			continue;
-		curl_multi_cleanup(connection->multi);
-		free(connection->sockets);
-		connection->multi = NULL;
-		connection->sockets = NULL;
-		connection->nsockets = connection->sockets_size = 0;
-		connection->timer = 0;
-		connection->outdated = false;
+		if (connection->outdated)
+			disconnect(connection);
 	}
 }
 
 static bool
-multi_create(WalcuConnection *connection)
+is_idle(WalcuConnection *connection)
 {
-	CURLM *multi = curl_multi_init();
+	return dlist_is_empty(&connection->queue) && dlist_is_empty(&connection->begun);
+}
 
-	if (multi == NULL)
+/* Close what a connection has open; false when it is in use.  Raises nothing. */
+static bool
+disconnect(WalcuConnection *connection)
+{
+	if (!is_idle(connection))
 		return false;
-	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, connection);
-	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, connection);
-	connection->multi = multi;
+	if (connection->multi)
+		multi_destroy(connection->multi);
+	connection->multi = NULL;
+	connection->outdated = false;
 	return true;
 }
 
-/* curl tells which sockets it waits for.  -1 makes the transfers fail. */
+/* Those whose reader has enough unread do not count: it may be waiting for the others. */
 static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
+count_running(WalcuConnection *connection)
 {
-	WalcuConnection *connection = arg;
-	int i = 0;
+	int running = 0;
+	dlist_iter iter;
 
-	while (i < connection->nsockets && connection->sockets[i].fd != fd)
-		i++;
-	if (what == CURL_POLL_REMOVE)
+	dlist_foreach(iter, &connection->begun)
 	{
-		if (i < connection->nsockets)
-			connection->sockets[i] = connection->sockets[--connection->nsockets];
-		return 0;
+		const WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+
+		running += !handle->done && !handle->paused;
 	}
-	if (i == connection->sockets_size)
+	return running;
+}
+
+static void
+begin_due(WalcuConnection *connection)
+{
+	int running;
+	double now;
+	dlist_mutable_iter iter;
+
+	if (dlist_is_empty(&connection->queue))
+		return;
+	running = count_running(connection);
+	now = multi_now();
+	dlist_foreach_modify(iter, &connection->queue)
 	{
-		int size = Max(8, 2 * connection->sockets_size);
-		WatchedSocket *sockets = realloc(connection->sockets, size * sizeof(WatchedSocket));
+		WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
 
-		if (sockets == NULL)
-			return -1;
-		connection->sockets = sockets;
-		connection->sockets_size = size;
+		if (running >= connection->max_running)
+			return;
+		if (handle->not_before > now)
+			continue;
+		dlist_delete(&handle->node);
+		dlist_push_tail(&connection->begun, &handle->node);
+		handle->began = connection->waited;
+		handle->began_at = now;
+		handle->done = !multi_add(connection->multi, handle);
+		handle->result = CURLE_OUT_OF_MEMORY; /* holds if it is done already */
+		running++;
 	}
-	if (i == connection->nsockets)
-		connection->nsockets++;
-	connection->sockets[i].fd = fd;
-	connection->sockets[i].events =
-		((what & CURL_POLL_IN) ? WL_SOCKET_READABLE : 0) | ((what & CURL_POLL_OUT) ? WL_SOCKET_WRITEABLE : 0);
-	return 0;
 }
 
-static int
-on_timer(CURLM *multi, long timeout_ms, void *arg)
+/* What the backend is said to wait for. */
+static uint32
+wait_event(WalcuConnection *connection)
 {
-	WalcuConnection *connection = arg;
+	static uint32 events[WALCU_PAUSE_JOB + 1];
+	static const char *const names[] = {"WalcuReply", "WalcuRateLimit", "WalcuRetry", "WalcuJob"};
+	WalcuPause reason = WALCU_PAUSE_NONE;
 
-	connection->timer = (timeout_ms < 0) ? 0 : now_ms() + timeout_ms;
-	return 0;
+	if (count_running(connection) == 0 && !dlist_is_empty(&connection->queue))
+		reason = dlist_container(WalcuHandle, node, dlist_head_node(&connection->queue))->reason;
+	return compat_wait_event(&events[reason], names[reason]);
 }
 
-/* The caller's limit, or curl's timer when that is sooner. */
-static long
-wait_limit(WalcuConnection *connection, long max_wait)
-{
-	long timer;
-
-	if (connection->timer == 0)
-		return max_wait;
-	timer = (long) Max(ceil(connection->timer - now_ms()), 0);
-	return (max_wait < 0) ? timer : Min(timer, max_wait);
-}
-
-/* A clock that nobody sets. */
-static double
-now_ms(void)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return INSTR_TIME_GET_MILLISEC(now);
-}
-
-static int
-wait_for_events(WalcuConnection *connection, long timeout, WaitEvent *events, int nevents)
-{
-	WaitEventSet *set = compat_create_wait_event_set(nevents);
-	int occurred;
-
-	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	for (int i = 0; i < connection->nsockets; i++)
-	{
-		if (connection->sockets[i].events != 0)
-			AddWaitEventToSet(set, connection->sockets[i].events, connection->sockets[i].fd, NULL, NULL);
-	}
-	occurred = WaitEventSetWait(set, timeout, events, nevents, PG_WAIT_EXTENSION);
-	FreeWaitEventSet(set);
-	return occurred;
-}
+PG_FUNCTION_INFO_V1(walcu_fdw_get_connections);
 
 /*
- * Let curl act on a socket or its timer.  curl resolves names in threads, which
- * inherit the signal mask: a signal for the backend must not be delivered there.
+ * walcu_fdw_get_connections() returns setof (server_name text, valid boolean, in_use boolean)
+ *
+ * The servers that this session has a connection to.  server_name is NULL for a dropped one; valid
+ * is false when the server or a user mapping was changed since, so that it is closed
+ * before it is used again; in_use tells that a request is under way.
  */
-static void
-curl_action(WalcuConnection *connection, curl_socket_t fd, int events)
+Datum
+walcu_fdw_get_connections(PG_FUNCTION_ARGS)
 {
-	sigset_t saved;
-	int running;
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	HASH_SEQ_STATUS status;
+	WalcuConnection *connection;
 
-	sigprocmask(SIG_SETMASK, &BlockSig, &saved);
-	curl_multi_socket_action(connection->multi, fd, events, &running);
-	sigprocmask(SIG_SETMASK, &saved, NULL);
+	compat_init_materialized_srf(fcinfo);
+	if (connections == NULL)
+		PG_RETURN_VOID();
+	hash_seq_init(&status, connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		ForeignServer *server = GetForeignServerExtended(connection->serverid, FSV_MISSING_OK);
+		Datum values[] = {server ? CStringGetTextDatum(server->servername) : (Datum) 0,
+						  BoolGetDatum(server && !connection->outdated), BoolGetDatum(!is_idle(connection))};
+		bool nulls[] = {server == NULL, false, false};
+
+		if (connection->multi)
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	PG_RETURN_VOID();
 }
 
-static void
-note_finished(WalcuConnection *connection)
+PG_FUNCTION_INFO_V1(walcu_fdw_disconnect);
+
+/*
+ * walcu_fdw_disconnect(server_name text) returns boolean
+ *
+ * Close this session's connection to a server.  False, with a warning, when a request of an open cursor is under
+ * way, and false when there is none.  Errors: 42704 there is no such server.
+ */
+Datum
+walcu_fdw_disconnect(PG_FUNCTION_ARGS)
 {
-	CURLMsg *message;
-	int remaining;
+	char *server_name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	WalcuConnection *connection = find_connection(server_name);
 
-	while ((message = curl_multi_info_read(connection->multi, &remaining)) != NULL)
+	if (connection == NULL || connection->multi == NULL)
+		PG_RETURN_BOOL(false);
+	if (disconnect(connection))
+		PG_RETURN_BOOL(true);
+	ereport(WARNING,
+			errmsg("cannot close the connection to server \"%s\" because it is in use", server_name));
+	PG_RETURN_BOOL(false);
+}
+
+PG_FUNCTION_INFO_V1(walcu_fdw_disconnect_all);
+
+/* walcu_fdw_disconnect_all() returns boolean: as walcu_fdw_disconnect, all of them; was any closed? */
+Datum
+walcu_fdw_disconnect_all(PG_FUNCTION_ARGS)
+{
+	HASH_SEQ_STATUS status;
+	WalcuConnection *connection;
+	bool any = false;
+
+	if (connections == NULL)
+		PG_RETURN_BOOL(false);
+	hash_seq_init(&status, connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		WalcuHandle *handle;
-
-		if (message->msg != CURLMSG_DONE ||
-			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) != CURLE_OK)
+		if (connection->multi == NULL)
 			continue;
-		handle->done = true;
-		handle->result = message->data.result;
+		if (disconnect(connection))
+			any = true;
+		else
+			ereport(WARNING, errmsg("cannot close the connection to a server because it is in use"));
 	}
+	PG_RETURN_BOOL(any);
+}
+
+/* NULL when there was never one; errors when there is no such server. */
+static WalcuConnection *
+find_connection(const char *server_name)
+{
+	Oid serverid = GetForeignServerByName(server_name, false)->serverid;
+
+	return connections ? hash_search(connections, &serverid, HASH_FIND, NULL) : NULL;
 }

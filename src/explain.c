@@ -36,8 +36,8 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 		query.search = constant_text(scan->plan.search);
 	if (query.search == NULL && scan->plan.search)
 		query.search = psprintf("{%s}", expression_shown(node, es, scan->plan.search));
-	ExplainPropertyText("Strategy", source_strategy_name(&query), es);
-	ExplainPropertyText("Request", source_first_request(&query)->label.data, es);
+	ExplainPropertyText("Strategy", query_strategy_name(&query), es);
+	ExplainPropertyText("Request", query_first_request(&query)->label.data, es);
 	if (scan->plan.id && query.id == NULL)
 		ExplainPropertyText("Id", expression_shown(node, es, scan->plan.id), es);
 	show_local_conditions(node, es);
@@ -71,6 +71,12 @@ show_tally(const WalcuTally *tally, ExplainState *es)
 	ExplainPropertyInteger("Requests", NULL, tally->requests, es);
 	ExplainPropertyInteger("Documents", NULL, tally->documents, es);
 	ExplainPropertyInteger("Bytes", NULL, tally->bytes, es);
+	if (tally->retries > 0)
+		ExplainPropertyInteger("Retries", NULL, tally->retries, es);
+	if (tally->ranges > 0)
+		ExplainPropertyInteger("Ranges", NULL, tally->ranges + 1, es);
+	if (tally->no_job[0] != '\0')
+		ExplainPropertyText("Pages because", tally->no_job, es);
 	if (tally->rejected > 0)
 		ExplainPropertyInteger("Rejected Filters", NULL, tally->rejected, es);
 }

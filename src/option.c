@@ -21,6 +21,7 @@
 #include "foreign/foreign.h"
 #include "hint.h"
 #include "option_value.h"
+#include "url.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -44,6 +45,7 @@ typedef enum OptionKind
 	KIND_COST,
 	KIND_DURATION,
 	KIND_SIZE,
+	KIND_LARGE_SIZE,
 	KIND_CHOICE,
 	KIND_HOSTS
 } OptionKind;
@@ -65,6 +67,7 @@ typedef struct OptionRow
 #define IMPORT_FIELD(name) offsetof(WalcuImportOptions, name)
 #define NOT_RESOLVED       (-1)
 
+static const char *const fetch_choices[] = {"auto", "pages", "parallel", "job", NULL};
 static const char *const paging_choices[] = {"key", "skip", NULL};
 static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
@@ -79,6 +82,16 @@ static const OptionRow rows[] = {
 	{"connect_timeout", ON_SERVER, KIND_DURATION, FIELD(connect_timeout)},
 	{"request_timeout", ON_SERVER, KIND_DURATION, FIELD(request_timeout)},
 	{"max_requests", ON_SERVER, KIND_INTEGER, FIELD(max_requests), NULL, NULL, 0, PG_INT32_MAX},
+	{"max_connections", ON_SERVER, KIND_INTEGER, FIELD(max_connections), NULL, NULL, 1, 64},
+	{"max_retries", ON_SERVER, KIND_INTEGER, FIELD(max_retries), NULL, NULL, 0, 20},
+	{"max_retry_wait", ON_SERVER, KIND_DURATION, FIELD(max_retry_wait)},
+	{"max_reply_size", ON_SERVER | ON_TABLE, KIND_LARGE_SIZE, FIELD(max_reply_size)},
+	{"max_document_depth", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_document_depth), NULL, NULL, 1, 10000},
+	{"keep_connections", ON_SERVER, KIND_BOOLEAN, FIELD(keep_connections)},
+	{"async_capable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(async_capable)},
+	{"fetch_mode", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(fetch_mode), NULL, fetch_choices},
+	{"job_threshold", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(job_threshold), NULL, NULL, 0, PG_INT32_MAX},
+	{"job_timeout", ON_SERVER | ON_TABLE, KIND_DURATION, FIELD(job_timeout)},
 	{"max_document_size", ON_SERVER | ON_TABLE, KIND_SIZE, FIELD(max_document_size)},
 	{"allow_http", ON_SERVER, KIND_BOOLEAN, FIELD(allow_http)},
 	{"ca_file", ON_SERVER, KIND_TEXT, FIELD(ca_file), option_check_absolute_path},
@@ -113,7 +126,16 @@ static const WalcuOptions defaults = {
 	.connect_timeout = 10 * 1000,
 	.request_timeout = 60 * 1000,
 	.max_requests = 100000,
+	.max_connections = 4,
+	.max_retries = 4,
+	.max_retry_wait = 30 * 1000,
 	.max_document_size = 64 * 1024 * 1024,
+	.max_reply_size = INT64CONST(16) * 1024 * 1024 * 1024,
+	.max_document_depth = 500,	/* the service's own limit is 100 */
+	.keep_connections = true,
+	.async_capable = true,
+	.job_threshold = 1000,
+	.job_timeout = 10 * 60 * 1000,
 	.updatable = true,
 	.pushdown = true,
 	.max_url_length = 8000,		/* what servers and proxies commonly take */
@@ -357,6 +379,9 @@ read_value(const OptionRow *row, const char *text, void *options)
 		case KIND_SIZE:
 			*(int64 *) field = option_value_size(row->name, text);
 			break;
+		case KIND_LARGE_SIZE:
+			*(int64 *) field = option_value_large_size(row->name, text);
+			break;
 		case KIND_CHOICE:
 			*(int *) field = option_value_choice(row->name, text, row->choices);
 			break;
@@ -383,7 +408,7 @@ check_endpoint_with_http(List *list)
 	char *endpoint = option_text(list, "endpoint");
 	char *allow_http = option_text(list, "allow_http");
 
-	if (endpoint == NULL || option_endpoint_is_safe(endpoint))
+	if (endpoint == NULL || url_is_safe(endpoint))
 		return;
 	if (allow_http && option_value_boolean("allow_http", allow_http))
 		return;

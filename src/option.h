@@ -28,6 +28,15 @@ typedef enum WalcuPaging
 	WALCU_PAGING_SKIP /* documents after the first n */
 } WalcuPaging;
 
+/* The way a scan reads what is neither one document nor limited. */
+typedef enum WalcuFetchMode
+{
+	WALCU_FETCH_AUTO,     /* whichever is expected to be cheapest */
+	WALCU_FETCH_PAGES,    /* one page after the other */
+	WALCU_FETCH_PARALLEL, /* pages of several ranges of _id at once */
+	WALCU_FETCH_JOB       /* a background job of the service */
+} WalcuFetchMode;
+
 /* What a value of the wrong JSON type becomes. */
 typedef enum WalcuMismatch
 {
@@ -51,12 +60,22 @@ typedef struct WalcuOptions
 	int connect_timeout;     /* milliseconds */
 	int request_timeout;     /* milliseconds */
 	int max_requests;        /* requests a statement; 0 is no limit */
+	int max_connections;     /* requests under way at once */
+	int max_retries;         /* times that a request is tried again */
+	int max_retry_wait;      /* milliseconds */
 	int64 max_document_size; /* bytes */
+	int64 max_reply_size;    /* bytes */
+	int max_document_depth;  /* levels of nesting */
+	bool keep_connections;   /* after a transaction */
+	bool async_capable;      /* several tables may be scanned at once */
 	bool allow_http;
 	char *ca_file;       /* NULL for the system's certificates */
 	List *results_hosts; /* of char *; NIL for the default */
 	bool updatable;
 	WalcuPaging paging;
+	WalcuFetchMode fetch_mode;
+	int job_threshold; /* documents above which a background job is thought of */
+	int job_timeout;   /* milliseconds */
 	WalcuListFormat sort_format;
 	WalcuListFormat project_format;
 	WalcuMismatch on_type_mismatch;

@@ -2,20 +2,19 @@
  * option_value.c
  *	  The values of options: read and checked one at a time.
  *
- * Called by option.c, and by transport.c for what a URL tells.  Every error is 22023, names
+ * Called by option.c.  Every error is 22023, names
  * the option, and hints at what is valid.  Credentials are never shown, nor what might have
  * some in it.
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
 #include <math.h>
 
 #include "option_value.h"
 
 #include "compat.h"
 #include "request.h"
+#include "url.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
@@ -24,8 +23,9 @@
 #define MAX_DURATION (24.0 * 60 * 60 * 1000)
 
 /* Bytes: from 1 kB to half of what one allocation may be. */
-#define MIN_SIZE 1024.0
-#define MAX_SIZE (512.0 * 1024 * 1024)
+#define MIN_SIZE       1024.0
+#define MAX_SIZE       (512.0 * 1024 * 1024)
+#define MAX_LARGE_SIZE (1024.0 * 1024 * 1024 * 1024 * 1024)
 
 #define COPY_HINT   "Copy it again, without white space around it."
 #define HOSTS_HINT  "Give hosts, with or without a port, separated by commas, such as \"ext.crm.walcu.com\"."
@@ -36,11 +36,6 @@
 
 pg_noreturn static void invalid_value(const char *name, const char *text, const char *hint);
 pg_noreturn static void invalid_secret(const char *name, const char *reason, const char *hint);
-static CURLU *parse_url(const char *text);
-static void release_url(void *url);
-static char *url_part(CURLU *url, CURLUPart part);
-static bool is_host_url(CURLU *url);
-static bool is_loopback(const char *host);
 static bool has_scheme(const char *text);
 static bool has_control_character(const char *text);
 
@@ -101,6 +96,18 @@ option_value_size(const char *name, const char *text)
 	return (int64) value;
 }
 
+/* As option_value_size, for what is not held in memory as a whole. */
+int64
+option_value_large_size(const char *name, const char *text)
+{
+	double value;
+
+	if (!parse_real(text, &value, GUC_UNIT_BYTE, NULL) || !(value >= MIN_SIZE) || value > MAX_LARGE_SIZE)
+		invalid_value(name, text,
+					  "Valid values are bytes, or sizes with a unit such as \"16GB\", from 1kB to 1024TB.");
+	return (int64) value;
+}
+
 /* The position of the text in a list of names that ends in NULL. */
 int
 option_value_choice(const char *name, const char *text, const char *const *choices)
@@ -122,34 +129,15 @@ option_value_choice(const char *name, const char *text, const char *const *choic
 void
 option_check_endpoint(const char *name, const char *text)
 {
-	CURLU *url = parse_url(text);
+	CURLU *url = url_parse(text);
 
-	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !is_host_url(url))
+	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !url_has_host(url))
 		invalid_value(name, text,
 					  "Give an http or https URL without user, query and fragment, such as "
 					  "\"" WALCU_PUBLIC_ENDPOINT "\".");
 	if (strstr(psprintf("%s/", url_part(url, CURLUPART_PATH)), "/dealers/") != NULL)
 		invalid_value(name, text,
 					  "Give the part before \"/dealers\"; what follows it there is the option dealer_id.");
-}
-
-/* May credentials travel there?  By https, or to this very machine. */
-bool
-option_endpoint_is_safe(const char *endpoint)
-{
-	CURLU *url = parse_url(endpoint);
-
-	return url && (pg_strcasecmp(url_part(url, CURLUPART_SCHEME), "https") == 0 ||
-				   is_loopback(url_part(url, CURLUPART_HOST)));
-}
-
-/* Does a URL lead to this very machine? */
-bool
-option_url_is_loopback(const char *text)
-{
-	CURLU *url = parse_url(text);
-
-	return url && is_loopback(url_part(url, CURLUPART_HOST));
 }
 
 /* A dealer or a resource: one segment of a URL's path that needs no encoding. */
@@ -182,7 +170,7 @@ option_check_hosts(const char *name, const char *text)
 		char *host = lfirst(lc);
 
 		if (strpbrk(host, "/?#@\\") != NULL || host[strlen(host) - 1] == ':' ||
-			!is_host_url(parse_url(psprintf("https://%s/", host))))
+			!url_has_host(url_parse(psprintf("https://%s/", host))))
 			invalid_value(name, text, HOSTS_HINT);
 	}
 }
@@ -288,62 +276,6 @@ invalid_secret(const char *name, const char *reason, const char *hint)
 {
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid value for option \"%s\"", name),
 			errdetail("%s", reason), errhint("%s", hint));
-}
-
-/*
- * A URL as curl will take it, which goes with the current memory context; NULL when it
- * takes it not.
- */
-static CURLU *
-parse_url(const char *text)
-{
-	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
-	CURLU *url = curl_url();
-
-	if (url == NULL)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	callback->func = release_url;
-	callback->arg = url;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	return (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) ? url : NULL;
-}
-
-static void
-release_url(void *url)
-{
-	curl_url_cleanup(url);
-}
-
-/* A part of a URL; an empty string when it has none. */
-static char *
-url_part(CURLU *url, CURLUPart part)
-{
-	char *value;
-	char *copy;
-
-	if (curl_url_get(url, part, &value, 0) != CURLUE_OK)
-		return "";
-	copy = pstrdup(value);
-	curl_free(value);
-	return copy;
-}
-
-/* Can a request be sent there? */
-static bool
-is_host_url(CURLU *url)
-{
-	return url && url_part(url, CURLUPART_HOST)[0] != '\0' && strcmp(url_part(url, CURLUPART_PORT), "0") != 0;
-}
-
-/* curl has already written addresses in their plain form. */
-static bool
-is_loopback(const char *host)
-{
-	struct in_addr address;
-
-	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-		return true;
-	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 /* curl would also take one slash, or three. */

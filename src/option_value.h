@@ -14,6 +14,7 @@ extern int option_value_integer(const char *name, const char *text, int min, int
 extern double option_value_cost(const char *name, const char *text);
 extern int option_value_duration(const char *name, const char *text);
 extern int64 option_value_size(const char *name, const char *text);
+extern int64 option_value_large_size(const char *name, const char *text);
 extern int option_value_choice(const char *name, const char *text, const char *const *choices);
 
 extern void option_check_endpoint(const char *name, const char *text);
@@ -27,8 +28,6 @@ extern void option_check_username(const char *name, const char *text);
 extern void option_check_password(const char *name, const char *text);
 extern void option_check_header_name(const char *name, const char *text);
 
-extern bool option_endpoint_is_safe(const char *endpoint);
-extern bool option_url_is_loopback(const char *text);
 extern List *option_split_hosts(const char *text);
 
 #endif /* WALCU_OPTION_VALUE_H */

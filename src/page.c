@@ -14,8 +14,10 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "reply.h"
+#include "retry.h"
 #include "utils/memutils.h"
 
+static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
 static void enqueue(WalcuPage *page, const WalcuSpan *span);
 static void check_size(const WalcuPage *page, uint64 size);
@@ -24,35 +26,35 @@ static bool read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id);
 /* Ask for a page, which takes over the context; request may stand in it. */
 WalcuPage *
 page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
-		   const WalcuRequest *request)
+		   const WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	WalcuPage *page = MemoryContextAllocZero(context, sizeof(WalcuPage));
 
 	page->context = context;
 	page->credential = credential;
-	page->transfer = transport_start(context, options, credential, request);
+	page->transfer = transport_start(context, options, credential, request, attempt);
 	return page;
 }
 
-/* Take in what has arrived; with wait, wait until something has. */
+/* Take in what has arrived; wait tells that the caller is about to wait for more. */
 void
-page_advance(WalcuPage *page, bool wait)
+page_look(WalcuPage *page, bool wait)
 {
 	WalcuTransfer *transfer = page->transfer;
 
+	if (page->whole || page->broken || page->rejected || page->unavailable)
+		return;
+	transport_look(transfer, wait);
+	if (transfer->status != 0 && transfer->status < 300)
+		find_documents(page);
 	if (page->whole)
 		return;
-	transport_advance(transfer, wait);
-	if (transfer->status == 404 && page->missing_is_empty)
-		page->whole = transfer->done;
-	else if (transfer->status == 400 && page->may_be_rejected)
-		page->whole = page->rejected = transfer->done;
-	else if (transfer->status != 0)
-	{
+	if (retry_is_possible(transfer, page->malformed != NULL))
+		page->broken = true;
+	else if (page->malformed)
+		reply_raise_malformed(transfer, page->malformed);
+	else if (!is_tolerated(page))
 		reply_check(transfer, page->credential);
-		if (transfer->status < 300)
-			find_documents(page);
-	}
 }
 
 /*
@@ -96,10 +98,37 @@ page_last(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	return true;
 }
 
+/* How many documents have been taken. */
+int64
+page_taken(const WalcuPage *page)
+{
+	return page->documents - (page->queue_length - page->queue_head);
+}
+
 void
 page_release(WalcuPage *page)
 {
 	MemoryContextDelete(page->context);
+}
+
+/* Is it, or will it be, an answer that the reader can do with? */
+static bool
+is_tolerated(WalcuPage *page)
+{
+	const WalcuTransfer *transfer = page->transfer;
+	int status = transfer->status;
+
+	if (transfer->failure.kind != WALCU_FAILURE_NONE)
+		return false;
+	if (status == 404 && page->missing_is_empty)
+		page->whole = transfer->done;
+	else if (status == 400 && page->may_be_rejected)
+		page->rejected = transfer->done;
+	else if ((status == 404 || status >= 500) && page->may_be_unavailable)
+		page->unavailable = transfer->done;
+	else
+		return false;
+	return true;
 }
 
 static void
@@ -116,13 +145,15 @@ find_documents(WalcuPage *page)
 		enqueue(page, &span);
 		page->documents++;
 	}
-	if (result == WALCU_SPLIT_MALFORMED)
-		reply_raise_malformed(transfer, "it is not a list of documents");
 	if (result == WALCU_SPLIT_MORE)
 		check_size(page, page->splitter.position - split_needed_from(&page->splitter));
-	if (transfer->done && result != WALCU_SPLIT_END)
-		reply_raise_malformed(transfer, "it ends too early");
-	page->whole = transfer->done;
+	if (result == WALCU_SPLIT_MALFORMED)
+		page->malformed = "it is not a list of documents";
+	else if (transfer->done && transfer->failure.kind == WALCU_FAILURE_NONE)
+	{
+		page->whole = (result == WALCU_SPLIT_END);
+		page->malformed = page->whole ? NULL : "it ends too early";
+	}
 }
 
 static void
@@ -150,7 +181,7 @@ check_size(const WalcuPage *page, uint64 size)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
 					   options->resource, options->max_document_size),
-				errdetail("The request was %s.", page->transfer->request->label.data),
+				transport_errdetail(page->transfer),
 				errhint("The option max_document_size sets this limit."));
 }
 
@@ -173,7 +204,7 @@ read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id)
 		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 				errmsg("the _id of a document of resource \"%s\" is not valid UTF-8",
 					   page->transfer->options->resource),
-				errdetail("The request was %s.", page->transfer->request->label.data));
+				transport_errdetail(page->transfer));
 	if (GetDatabaseEncoding() != PG_UTF8)
 	{
 		value.text = pg_any_to_server(pnstrdup(value.text, value.length), value.length, PG_UTF8);

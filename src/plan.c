@@ -17,6 +17,7 @@
 #include "catalog/pg_operator.h"
 #include "compat.h"
 #include "filter.h"
+#include "latency.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
@@ -46,8 +47,18 @@ typedef enum PlanFlag
 	FLAG_OFFSET,
 	FLAG_PUSHDOWN,
 	FLAG_ALL_ROWS,
-	FLAG_SKIPS
+	FLAG_SKIPS,
+	FLAG_STRATEGY
 } PlanFlag;
+
+/* What a path keeps in fdw_private; the last is there only where the service passes over the offset. */
+typedef enum PathMember
+{
+	PATH_REQUESTS, /* expected */
+	PATH_ORDER,    /* as order_serialize makes it */
+	PATH_STRATEGY,
+	PATH_SKIPS
+} PathMember;
 
 /* The join clause that a parameterized path is looked for. */
 typedef struct JoinColumn
@@ -61,6 +72,10 @@ static double pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRe
 							   List *restrictions);
 static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
 						  Relids required_outer, List *keys);
+static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
+							  List *pathkeys, Relids required_outer, List *keys, WalcuStrategy strategy,
+							  double requests);
+static double requests_of_job(const WalcuOptions *options);
 static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
 static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
@@ -125,7 +140,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	Expr *exprs[] = {id, search, limited ? (Expr *) root->parse->limitCount : NULL,
 					 limited ? (Expr *) root->parse->limitOffset : NULL};
 	double wanted = (limited && root->parse->limitCount == NULL) ? Max(root->tuple_fraction, 0) : 0;
-	double requests = floatVal(linitial(path->fdw_private));
+	double requests = floatVal(list_nth(path->fdw_private, PATH_REQUESTS));
 	List *values = NIL;
 	List *flags = NIL;
 
@@ -137,11 +152,12 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	}
 	flags = lappend_int(flags, relation->options->pushdown);
 	flags = lappend_int(flags, root->tuple_fraction <= 0);
-	flags = lappend_int(flags, list_length(path->fdw_private) > 2);
+	flags = lappend_int(flags, list_length(path->fdw_private) > PATH_SKIPS);
+	flags = lappend_int(flags, id ? WALCU_BY_ID : intVal(list_nth(path->fdw_private, PATH_STRATEGY)));
 	return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, values,
 							list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
 									   makeFloat(psprintf("%.0f", wanted)), needed_columns(rel, relid),
-									   lsecond(path->fdw_private)),
+									   list_nth(path->fdw_private, PATH_ORDER)),
 							NIL, NIL, outer_plan);
 }
 
@@ -151,7 +167,7 @@ plan_of_scan(const ForeignScan *scan)
 {
 	List *flags = linitial(scan->fdw_private);
 	WalcuPlan plan = {
-		.strategy = list_nth_int(flags, FLAG_ID) ? WALCU_BY_ID : WALCU_BY_PAGES,
+		.strategy = list_nth_int(flags, FLAG_STRATEGY),
 		.pushdown = list_nth_int(flags, FLAG_PUSHDOWN) != 0,
 		.all_rows = list_nth_int(flags, FLAG_ALL_ROWS) != 0,
 		.skips = list_nth_int(flags, FLAG_SKIPS) != 0,
@@ -228,31 +244,60 @@ pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relati
 	return clamp_row_est(rel->tuples * clauselist_selectivity(root, pushed, rel->relid, JOIN_INNER, NULL));
 }
 
-/*
- * The private list of a path: the expected requests, its order as order_serialize makes it, and
- * a third member where the service passes over what the offset says.
- */
+/* Paths for the ways in which documents can be read. */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
 			  Relids required_outer, List *keys)
 {
 	const WalcuOptions *options = ((PlannedRelation *) rel->fdw_private)->relation.options;
-	Cost per_document = options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
-	Cost startup = options->fdw_startup_cost + rel->baserestrictcost.startup;
-	double requests = Max(ceil(documents / options->fetch_size), 1);
+	WalcuFetchMode mode = (root->tuple_fraction <= 0) ? options->fetch_mode : WALCU_FETCH_PAGES;
+	bool divisible = keys == NIL && options->paging == WALCU_PAGING_KEY && options->max_connections > 1;
+	double pages = Max(ceil(documents / options->fetch_size), 1);
 
 	/*
 	 * Documents without a value are asked for apart: a request too many for what a hash can group
 	 * or join as well.
 	 */
 	if (root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
-		requests++;
+		pages++;
+	if (mode != WALCU_FETCH_JOB)
+		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys,
+						  (divisible && mode != WALCU_FETCH_PAGES) ? WALCU_BY_RANGES : WALCU_BY_PAGES, pages);
+	if (mode == WALCU_FETCH_JOB ||
+		(mode == WALCU_FETCH_AUTO && documents > options->job_threshold && required_outer == NULL))
+		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys, WALCU_BY_JOB,
+						  requests_of_job(options));
+}
 
-	add_path(rel,
-			 (Path *) compat_foreignscan_path(
-				 root, rel, rows, startup,
-				 startup + (requests - 1) * options->fdw_startup_cost + documents * per_document, pathkeys,
-				 required_outer, list_make2(makeFloat(psprintf("%.0f", requests)), order_serialize(keys))));
+static void
+add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
+				  Relids required_outer, List *keys, WalcuStrategy strategy, double requests)
+{
+	const WalcuOptions *options = ((PlannedRelation *) rel->fdw_private)->relation.options;
+	Cost per_document = options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
+	/* a job has nothing to show before its end */
+	Cost startup =
+		rel->baserestrictcost.startup + (strategy == WALCU_BY_JOB ? requests : 1) * options->fdw_startup_cost;
+
+	add_path(
+		rel,
+		(Path *) compat_foreignscan_path(
+			root, rel, rows, startup,
+			rel->baserestrictcost.startup + requests * options->fdw_startup_cost + documents * per_document,
+			pathkeys, required_outer,
+			list_make3(makeFloat(psprintf("%.0f", requests)), order_serialize(keys), makeInteger(strategy))));
+}
+
+/*
+ * What a background job costs, in requests: the time it takes, with one for its start and one for its
+ * results.
+ */
+static double
+requests_of_job(const WalcuOptions *options)
+{
+	WalcuLatency latency = latency_of(options);
+
+	return 2 + ceil(latency.job / latency.request);
 }
 
 /* A path in as much of an order as the service can give. */

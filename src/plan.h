@@ -9,7 +9,7 @@
 
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
-#include "source.h"
+#include "query.h"
 
 /* What a ForeignScan node carries for its scan. */
 typedef struct WalcuPlan

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "compat.h"
+#include "failure.h"
 #include "mb/pg_wchar.h"
 #include "reply.h"
 #include "utils/json.h"
@@ -65,17 +66,21 @@ static void take_out(char *message, const char *secret);
 static size_t begun_at_end(const char *message, const char *secret);
 
 /*
- * Is the reply a success that carries JSON?  Raises the fitting error when not; for a
- * status that is not a success, only once the error body is whole.
+ * Is the reply a success that carries JSON, as far as it has come?  Raises the fitting error when
+ * not; for a status that is not a success, only once the error body is whole.
  */
 void
 reply_check(const WalcuTransfer *transfer, const char *credential)
 {
+	if (transfer->failure.kind != WALCU_FAILURE_NONE)
+		failure_raise(transfer);
+	if (transfer->status == 0)
+		return;
 	if (transfer->status >= 300 && transfer->status < 400)
 		raise_redirect(transfer, credential);
 	if (transfer->status >= 400 && transfer->done)
 		raise_status(transfer, credential);
-	if (transfer->status < 300 && transfer->content_type[0] != '\0' &&
+	if (transfer->status < 300 && !transfer->request->is_download && transfer->content_type[0] != '\0' &&
 		strstr(transfer->content_type, "json") == NULL)
 		ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 				errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
@@ -83,8 +88,14 @@ reply_check(const WalcuTransfer *transfer, const char *credential)
 					   printable(transfer->content_type, strlen(transfer->content_type),
 								 strlen(transfer->content_type) < sizeof(transfer->content_type) - 1,
 								 credential)),
-				errdetail("The request was %s.", transfer->request->label.data),
-				errhint("Check the server option endpoint."));
+				transport_errdetail(transfer), errhint("Check the server option endpoint."));
+}
+
+/* A word of the service as it can stand in a message. */
+char *
+reply_printable(const char *text, const char *credential)
+{
+	return printable(text, strlen(text), true, credential);
 }
 
 /* A reply whose bytes are not what the API promises. */
@@ -94,7 +105,7 @@ reply_raise_malformed(const WalcuTransfer *transfer, const char *reason)
 	ereport(
 		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 		errmsg("server \"%s\" answered with a malformed reply: %s", transfer->options->server_name, reason),
-		errdetail("The request was %s.", transfer->request->label.data));
+		transport_errdetail(transfer));
 }
 
 static void
@@ -112,10 +123,13 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 			hint = status_hint(transfer, credential, i);
 		}
 	}
+	if (transfer->retry_after * 1000 > transfer->options->max_retry_wait)
+		hint = psprintf("The service asks to wait %.0f s, more than the server option max_retry_wait allows.",
+						transfer->retry_after);
 	ereport(ERROR, errcode(sqlstate),
 			errmsg("server \"%s\" answered %d%s%s", transfer->options->server_name, transfer->status,
 				   message[0] ? ": " : "", message),
-			errdetail("The request was %s.", transfer->request->label.data), hint ? errhint("%s", hint) : 0);
+			transport_errdetail(transfer), hint ? errhint("%s", hint) : 0);
 }
 
 /* An import sends no credentials, and a single call has no table. */

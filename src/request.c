@@ -38,14 +38,29 @@ request_create(const WalcuOptions *options, const char *method)
 WalcuRequest *
 request_description(const WalcuOptions *options)
 {
+	return request_for_url(psprintf("%s/.well-known/service-desc", options->endpoint),
+						   "/.well-known/service-desc");
+}
+
+/* A GET of a URL that is ready; label is what messages show of it. */
+WalcuRequest *
+request_for_url(const char *url, const char *label)
+{
 	WalcuRequest *request = palloc0(sizeof(WalcuRequest));
 
 	request->method = "GET";
 	initStringInfo(&request->url);
 	initStringInfo(&request->label);
-	appendStringInfo(&request->url, "%s/.well-known/service-desc", options->endpoint);
-	appendStringInfoString(&request->label, "GET /.well-known/service-desc");
+	appendStringInfoString(&request->url, url);
+	appendStringInfo(&request->label, "GET %s", label);
 	return request;
+}
+
+/* A read can be asked again; a write that may have arrived cannot. */
+bool
+request_is_read(const WalcuRequest *request)
+{
+	return strcmp(request->method, "GET") == 0;
 }
 
 /* Append a path segment; callers see to it that it is not a dot segment. */

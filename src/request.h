@@ -20,10 +20,13 @@ typedef struct WalcuRequest
 	StringInfoData url;   /* what is sent, percent-encoded */
 	StringInfoData label; /* what people read: "GET /cars?limit=50" */
 	bool has_query;       /* a '?' stands in them already */
+	bool is_download;     /* of a job's results, whatever type the place says they have */
 } WalcuRequest;
 
 extern WalcuRequest *request_create(const WalcuOptions *options, const char *method);
 extern WalcuRequest *request_description(const WalcuOptions *options);
+extern WalcuRequest *request_for_url(const char *url, const char *label);
+extern bool request_is_read(const WalcuRequest *request);
 extern void request_add_segment(WalcuRequest *request, const char *segment);
 extern void request_add_parameter(WalcuRequest *request, const char *name, const char *value);
 extern size_t request_encoded_length(const char *text);

@@ -73,7 +73,7 @@ scan_iterate(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->source == NULL && (scan->ended || !open_source(node)))
 		return slot;
-	while (source_next(scan->source, &document))
+	while (source_next(scan->source, &document, true))
 	{
 		if (store_row(scan, &document, slot))
 			return slot;

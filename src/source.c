@@ -1,14 +1,12 @@
 /*
  * source.c
- *	  Where the documents of a scan come from: one by its id, or page after page.
+ *	  Where the documents of a scan come from: which lanes are read, and from which the next is.
  *
- * The scan opens a source with what it wants and takes documents one at a time;
- * how many requests that takes is decided here.
- *
- * Paging by key asks for the documents after the last one seen, in the order of the scan's
- * keys and of _id, so that documents inserted or deleted meanwhile neither repeat nor hide
- * others.  A service that ignores the sort or the filter would break that silently; so the
- * order of _id is checked here where it is the only key, and that of others in scan.c.
+ * The scan opens a source with what it wants and takes documents one at a time; how many
+ * requests that takes, and how many of them are under way at once, is decided here.  A scan is a list
+ * of streams.  With an order they are read one after the other, else several at once,
+ * each in a lane of its own (lane.c); and when lanes are to spare, the range of _id that one has before it
+ * is divided with another, so that all end together however unevenly documents lie.
  */
 #include "postgres.h"
 
@@ -16,33 +14,28 @@
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "mb/pg_wchar.h"
-#include "page.h"
-#include "reply.h"
-#include "utils/builtins.h"
+#include "lane.h"
+#include "range.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* Of a URL's length, what is left for the filter of what follows a page's last document. */
-#define POSITION_SIZE 300
+/* Documents that are taken before the other lanes are looked at. */
+#define LOOK_INTERVAL 16
+
+/* A range is divided when this many pages are expected in it. */
+#define LEAST_PAGES 4
 
 struct WalcuSource
 {
-	const WalcuQuery *query;
-	WalcuTally *tally;
-	MemoryContext context;  /* holds the source and its pages */
-	List *streams;          /* of WalcuStream; NIL until the first request */
-	int stream;             /* the one that is being read */
-	bool fell_back;         /* to query->fallback */
-	WalcuPage *page;        /* documents are taken from this one */
-	WalcuPage *next;        /* asked for ahead of time, or NULL */
-	int64 delivered;        /* documents taken so far */
-	int64 earlier;          /* documents of the stream's pages before the current one */
-	StringInfo id;          /* of the last document taken */
-	StringInfo previous_id; /* of the one before */
-	WalcuDecoder *decoder;  /* of the keys, when there are any */
-	List *values;           /* JSON texts of the keys of the last document, of the page's when it is whole */
-	HTAB *seen;             /* of a list's parts: the documents, by SeenKey; or NULL */
+	WalcuQuery query; /* with another strategy, when a job came to nothing */
+	WalcuReading reading;
+	MemoryContext context; /* holds the source and its lanes */
+	List *streams;         /* of WalcuStream */
+	int next_stream;       /* the first that has no lane yet */
+	List *lanes;           /* of WalcuLane: those being read, in the order of their streams */
+	WalcuLane *lane;       /* of the last document */
+	int until_look;        /* documents to be taken before the lanes are looked at */
+	HTAB *seen;            /* of a list's parts: the documents, by SeenKey; or NULL */
 };
 
 /* An _id: 128 bits of hash, so that two are never the same, and memory is small. */
@@ -51,34 +44,23 @@ typedef struct SeenKey
 	uint64 halves[2];
 } SeenKey;
 
-static bool next_document(WalcuSource *source, WalcuDocument *document);
+static bool next_document(WalcuSource *source, WalcuDocument *document, bool wait);
 static void prepare_keys(WalcuSource *source);
-static void plan_streams(WalcuSource *source, List *clauses);
-static WalcuStream *current_stream(const WalcuSource *source);
-static WalcuPage *start_page(WalcuSource *source, WalcuRequest *(*make_request)(WalcuSource *source));
 static bool has_fallback(const WalcuQuery *query);
-static WalcuRequest *first_request(WalcuSource *source);
-static WalcuRequest *next_request(WalcuSource *source);
-static void note_keys(WalcuSource *source, const WalcuDocument *document);
+static bool take(WalcuSource *source, WalcuDocument *document);
+static void look_at_lanes(WalcuSource *source, bool wait);
+static bool any_ended(const WalcuSource *source);
 static void fall_back(WalcuSource *source);
-static bool go_to_next_page(WalcuSource *source);
-static bool go_to_next_stream(WalcuSource *source);
-static bool more_follows(const WalcuSource *source);
-static void drop_page(WalcuSource *source, WalcuPage *page);
-static void count_bytes(WalcuSource *source, WalcuPage *page);
-static bool is_keyed(const WalcuQuery *query);
-static void check_order(const WalcuSource *source);
+static void read_pages(WalcuSource *source, WalcuLane *lane);
+static void close_lanes(WalcuSource *source);
+static void close_lane(WalcuSource *source, WalcuLane *lane);
+static void open_lanes(WalcuSource *source);
+static int width(const WalcuSource *source);
+static bool divide_range(WalcuSource *source);
 static bool is_repeated(WalcuSource *source);
 static void remember_ids(WalcuSource *source);
-static const char *utf8(StringInfo id);
-static WalcuRequest *page_request(const WalcuQuery *query, const WalcuStream *stream, WalcuClause *after,
-								  int64 skip, int size);
-static size_t room_for_filter(const WalcuQuery *query);
-static int page_size(const WalcuQuery *query, int64 delivered);
-static WalcuRequest *id_request(const WalcuQuery *query);
-static void add_project(WalcuRequest *request, const WalcuQuery *query);
 
-/* Open a source; nothing is asked for yet.  query and tally must outlive it. */
+/* Open a source, and send its first requests.  query and tally must outlive it. */
 WalcuSource *
 source_open(const WalcuQuery *query, WalcuTally *tally)
 {
@@ -87,115 +69,95 @@ source_open(const WalcuQuery *query, WalcuTally *tally)
 	MemoryContext before = MemoryContextSwitchTo(context);
 	WalcuSource *source = palloc0(sizeof(WalcuSource));
 
-	source->query = query;
-	source->tally = tally;
+	source->query = *query;
+	source->reading.query = &source->query;
+	source->reading.tally = tally;
+	source->reading.may_be_rejected = has_fallback(query);
 	source->context = context;
-	source->id = makeStringInfo();
-	source->previous_id = makeStringInfo();
 	prepare_keys(source);
-	plan_streams(source, query->clauses);
+	source->streams = query_streams(query, query->clauses);
+	open_lanes(source);
 	MemoryContextSwitchTo(before);
 	return source;
 }
 
 /*
- * The next document, waiting for it if need be; false at the end.  Its bytes are good until the
- * next call, and until anything else talks to the service.
+ * The next document, waiting for it if need be; false at the end, and, without wait, when there is
+ * none here.  Its bytes are good until the next call, and until anything else talks to the
+ * service.
  */
 bool
-source_next(WalcuSource *source, WalcuDocument *document)
+source_next(WalcuSource *source, WalcuDocument *document, bool wait)
 {
 	do
 	{
-		if (!next_document(source, document))
+		if (!next_document(source, document, wait))
 			return false;
 	} while (is_repeated(source));
+	source->reading.tally->documents++;
+	source->reading.delivered++;
 	return true;
 }
 
-/* As source_next, but the parts of a list may repeat documents. */
-static bool
-next_document(WalcuSource *source, WalcuDocument *document)
+/* Is there nothing more to come? */
+bool
+source_has_ended(const WalcuSource *source)
 {
-	StringInfo id = source->previous_id;
-
-	if (source->page == NULL)
-		source->page = start_page(source, first_request);
-	for (;;)
-	{
-		WalcuPage *page = source->page;
-
-		page_advance(page, false);
-		if (page->rejected)
-		{
-			fall_back(source);
-			continue;
-		}
-		if (page->whole && source->next == NULL && source->query->all_rows && more_follows(source))
-			source->next = start_page(source, next_request);
-		if (page_take(page, document, id))
-			break;
-		if (!page->whole)
-			page_advance(page, true);
-		else if (!go_to_next_page(source) && !go_to_next_stream(source))
-			return false;
-	}
-	source->previous_id = source->id;
-	source->id = id;
-	if (is_keyed(source->query))
-		check_order(source);
-	if (source->page->queue_head == source->page->queue_length)
-		note_keys(source, document);
-	count_bytes(source, source->page);
-	source->tally->documents++;
-	source->delivered++;
-	return true;
+	return source->lanes == NIL;
 }
 
 /* Which documents the last one is of, by what was asked for. */
 WalcuStreamPart
 source_part(const WalcuSource *source)
 {
-	return current_stream(source)->part;
+	return source->lane->stream->part;
+}
+
+/* What the next document is waited for on; NULL at the end. */
+WalcuTransfer *
+source_transfer(const WalcuSource *source)
+{
+	return source->lanes ? lane_transfer(linitial(source->lanes)) : NULL;
 }
 
 /* Drop a source, at its end or before. */
 void
 source_close(WalcuSource *source)
 {
-	if (source->page)
-		drop_page(source, source->page);
-	if (source->next)
-		drop_page(source, source->next);
+	close_lanes(source);
 	MemoryContextDelete(source->context);
 }
 
-/* The request that a scan begins with. */
-WalcuRequest *
-source_first_request(const WalcuQuery *query)
+/* As source_next, but the parts of a list may repeat documents. */
+static bool
+next_document(WalcuSource *source, WalcuDocument *document, bool wait)
 {
-	List *streams;
-
-	if (query->strategy == WALCU_BY_ID)
-		return id_request(query);
-	streams = stream_plan(query->options, query->clauses, query->keys, room_for_filter(query));
-	return page_request(query, linitial(streams), NULL, query->skip, page_size(query, 0));
-}
-
-/* What EXPLAIN calls the way documents are asked for. */
-const char *
-source_strategy_name(const WalcuQuery *query)
-{
-	if (query->strategy == WALCU_BY_ID)
-		return "document by id";
-	return is_keyed(query) ? "pages by key" : "pages by skip";
+	if (source->until_look-- > 0 && source->lane && lane_take(source->lane, document))
+		return true;
+	source->until_look = LOOK_INTERVAL;
+	if (source->lanes)
+		transport_drive(source_transfer(source), false);
+	for (;;)
+	{
+		look_at_lanes(source, false);
+		if (take(source, document))
+			return true;
+		if (source->lanes == NIL)
+			return false;
+		if (any_ended(source))
+			continue;
+		if (!wait)
+			return false;
+		look_at_lanes(source, true);
+		transport_drive(source_transfer(source), true);
+	}
 }
 
 /* Keys are read as the texts that a filter has them as. */
 static void
 prepare_keys(WalcuSource *source)
 {
-	List *keys = source->query->keys;
+	List *keys = source->query.keys;
 	TupleDesc columns;
 
 	if (keys == NIL)
@@ -203,214 +165,195 @@ prepare_keys(WalcuSource *source)
 	columns = CreateTemplateTupleDesc(list_length(keys));
 	for (int i = 0; i < list_length(keys); i++)
 		TupleDescInitEntry(columns, i + 1, "key", JSONOID, -1, 0);
-	source->decoder = decode_prepare(source->query->options, columns);
+	source->reading.keys = decode_prepare(source->query.options, columns);
 	for (int i = 0; i < list_length(keys); i++)
-		decode_want(source->decoder, i, ((WalcuSortKey *) list_nth(keys, i))->operand->path);
-}
-
-static void
-plan_streams(WalcuSource *source, List *clauses)
-{
-	const WalcuQuery *query = source->query;
-
-	source->streams = stream_plan(query->options, clauses, query->keys, room_for_filter(query));
-	source->stream = 0;
-}
-
-static WalcuStream *
-current_stream(const WalcuSource *source)
-{
-	return list_nth(source->streams, source->stream);
-}
-
-static WalcuPage *
-start_page(WalcuSource *source, WalcuRequest *(*make_request)(WalcuSource *source))
-{
-	const WalcuQuery *query = source->query;
-	MemoryContext context = AllocSetContextCreate(source->context, "walcu page", ALLOCSET_SMALL_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(context);
-	WalcuPage *page = page_start(context, query->options, query->credential, make_request(source));
-
-	MemoryContextSwitchTo(before);
-	page->missing_is_empty = (query->strategy == WALCU_BY_ID);
-	/* later, documents have been delivered that would come again */
-	page->may_be_rejected = source->page == NULL && !source->fell_back && has_fallback(query);
-	source->tally->requests++;
-	return page;
+		decode_want(source->reading.keys, i, ((WalcuSortKey *) list_nth(keys, i))->operand->path);
 }
 
 /* Is there less that the service may not take? */
 static bool
 has_fallback(const WalcuQuery *query)
 {
-	return strcmp(clause_filter(query->clauses), clause_filter(query->fallback)) != 0;
+	return query->strategy != WALCU_BY_ID &&
+		   strcmp(clause_filter(query->clauses), clause_filter(query->fallback)) != 0;
 }
 
-static WalcuRequest *
-first_request(WalcuSource *source)
+/* The next document of those that are here, of the first lane only where there is an order. */
+static bool
+take(WalcuSource *source, WalcuDocument *document)
 {
-	if (source->query->strategy == WALCU_BY_ID)
-		return id_request(source->query);
-	return page_request(source->query, current_stream(source), NULL, source->query->skip,
-						page_size(source->query, source->delivered));
-}
+	ListCell *lc;
 
-/* The request for the page after the current one, which is whole. */
-static WalcuRequest *
-next_request(WalcuSource *source)
-{
-	const WalcuQuery *query = source->query;
-	WalcuStream *stream = current_stream(source);
-	const char *id = source->id->data;
-	WalcuClause *after = NULL;
-	int64 skip = 0;
-	WalcuDocument last;
-	StringInfoData last_id;
-
-	initStringInfo(&last_id);
-	if (page_last(source->page, &last, &last_id))
+	foreach(lc, source->lanes)
 	{
-		note_keys(source, &last);
-		id = last_id.data;
+		WalcuLane *lane = lfirst(lc);
+
+		while (lane_has_news(lane))
+		{
+			if (lane_take(lane, document))
+			{
+				source->lane = lane;
+				return true;
+			}
+		}
+		if (source->query.keys != NIL && !lane->ended)
+			break;
 	}
-	if (is_keyed(query))
-		/* a stream of documents without a value has no such key */
-		after = order_after(
-			stream->keys,
-			list_copy_tail(source->values, list_length(query->keys) - list_length(stream->keys)), id);
-	if (after == NULL)
-		skip = query->skip + source->earlier + source->page->documents;
-	return page_request(query, stream, after, skip, page_size(query, source->delivered));
+	return false;
 }
 
-/* Remember the keys of what may be the last document of its page. */
-static void
-note_keys(WalcuSource *source, const WalcuDocument *document)
+static bool
+any_ended(const WalcuSource *source)
 {
-	int count = list_length(source->query->keys);
-	MemoryContext before;
-	Datum *values;
-	bool *nulls;
+	ListCell *lc;
 
-	if (count == 0)
-		return;
-	before = MemoryContextSwitchTo(source->page->context);
-	values = palloc0(count * sizeof(Datum));
-	nulls = palloc(count * sizeof(bool));
-	memset(nulls, true, count * sizeof(bool));
-	decode_document(source->decoder, document, values, nulls);
-	source->values = NIL;
-	for (int i = 0; i < count; i++)
-		source->values = lappend(source->values, nulls[i] ? NULL : TextDatumGetCString(values[i]));
-	MemoryContextSwitchTo(before);
+	foreach(lc, source->lanes)
+	{
+		if (((WalcuLane *) lfirst(lc))->ended)
+			return true;
+	}
+	return false;
+}
+
+/* Take in what has arrived, close the lanes that have ended, and open others. */
+static void
+look_at_lanes(WalcuSource *source, bool wait)
+{
+	WalcuLane *first;
+	ListCell *lc;
+
+	foreach(lc, source->lanes)
+		lane_look(lfirst(lc), wait);
+	first = source->lanes ? linitial(source->lanes) : NULL;
+	if (first && lane_is_rejected(first))
+		fall_back(source);
+	else if (first && lane_obstacle(first))
+		read_pages(source, first);
+	else if (first && lane_is_answered(first))
+		source->reading.may_be_rejected = false;
+	foreach(lc, source->lanes)
+	{
+		WalcuLane *lane = lfirst(lc);
+
+		if (!lane->ended)
+			continue;
+		source->lanes = foreach_delete_current(source->lanes, lc);
+		close_lane(source, lane);
+	}
+	open_lanes(source);
 }
 
 /* The service did not take the filter: ask again without what it may not have taken. */
 static void
 fall_back(WalcuSource *source)
 {
-	MemoryContext before;
+	MemoryContext before = MemoryContextSwitchTo(source->context);
 
-	drop_page(source, source->page);
-	source->tally->rejected++;
-	source->fell_back = true;
-	before = MemoryContextSwitchTo(source->context);
-	plan_streams(source, source->query->fallback);
+	close_lanes(source);
+	source->reading.tally->rejected++;
+	source->reading.may_be_rejected = false;
+	source->streams = query_streams(&source->query, source->query.fallback);
+	source->next_stream = 0;
 	MemoryContextSwitchTo(before);
-	source->page = start_page(source, first_request);
 }
 
-/* False at the end of the stream. */
-static bool
-go_to_next_page(WalcuSource *source)
+/* There are no results of a job to be had: read the stream's pages instead. */
+static void
+read_pages(WalcuSource *source, WalcuLane *lane)
 {
-	WalcuPage *page = source->page;
+	strlcpy(source->reading.tally->no_job, lane_obstacle(lane), sizeof(source->reading.tally->no_job));
+	close_lanes(source);
+	source->query.strategy = source->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
+	source->next_stream--;
+}
 
-	if (!more_follows(source))
+static void
+close_lanes(WalcuSource *source)
+{
+	ListCell *lc;
+
+	foreach(lc, source->lanes)
+		close_lane(source, lfirst(lc));
+	list_free(source->lanes);
+	source->lanes = NIL;
+}
+
+static void
+close_lane(WalcuSource *source, WalcuLane *lane)
+{
+	if (lane == source->lane)
+		source->lane = NULL;
+	lane_close(lane);
+}
+
+/* Open lanes for streams that have none yet; when all have, divide ranges between more lanes. */
+static void
+open_lanes(WalcuSource *source)
+{
+	int lanes = width(source);
+	MemoryContext before = MemoryContextSwitchTo(source->context);
+
+	while (list_length(source->lanes) < lanes && source->next_stream < list_length(source->streams))
+	{
+		WalcuStream *stream = list_nth(source->streams, source->next_stream++);
+
+		source->lanes = lappend(source->lanes, source->query.strategy == WALCU_BY_JOB
+												   ? lane_open_job(&source->reading, stream)
+												   : lane_open(&source->reading, stream, NULL, NULL));
+	}
+	while (source->lanes && list_length(source->lanes) < lanes && divide_range(source))
+		;
+	MemoryContextSwitchTo(before);
+}
+
+/* How many lanes may be read at once. */
+static int
+width(const WalcuSource *source)
+{
+	const WalcuQuery *query = &source->query;
+
+	if (source->reading.may_be_rejected)
+		return 1;
+	if (query->strategy == WALCU_BY_RANGES)
+		return query->options->max_connections;
+	/* the first page of what comes next is under way while the end of what comes before is read */
+	return (query->strategy == WALCU_BY_PAGES && query->keys != NIL && query->all_rows) ? 2 : 1;
+}
+
+/* Give a new lane half of what the lane with the most work has before it; false when that is not worth a request. */
+static bool
+divide_range(WalcuSource *source)
+{
+	WalcuLane *longest = NULL;
+	WalcuLane *added;
+	WalcuRest most = {0};
+	char *middle;
+	ListCell *lc;
+
+	if (source->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&source->query))
 		return false;
-	if (source->next == NULL)
-		source->next = start_page(source, next_request);
-	source->earlier += page->documents;
-	drop_page(source, page);
-	source->page = source->next;
-	source->next = NULL;
+	foreach(lc, source->lanes)
+	{
+		WalcuRest rest = lane_rest(lfirst(lc));
+
+		if (rest.documents > most.documents)
+		{
+			longest = lfirst(lc);
+			most = rest;
+		}
+	}
+	if (longest == NULL || most.documents < LEAST_PAGES * source->reading.page_size)
+		return false;
+	middle = range_middle(most.position, most.end);
+	if (strcmp(middle, most.position) <= 0)
+		return false;
+	added = lane_open(&source->reading, longest->stream, middle, longest->before);
+	added->expected = most.documents / 2;
+	longest->before = middle;
+	longest->expected = most.documents / 2;
+	source->lanes = lappend(source->lanes, added);
+	source->reading.tally->ranges++;
 	return true;
-}
-
-/* False at the end of the scan. */
-static bool
-go_to_next_stream(WalcuSource *source)
-{
-	if (source->query->strategy == WALCU_BY_ID || source->stream + 1 == list_length(source->streams))
-		return false;
-	drop_page(source, source->page);
-	source->stream++;
-	source->earlier = 0;
-	source->values = NIL;
-	resetStringInfo(source->id);
-	resetStringInfo(source->previous_id);
-	source->page = start_page(source, first_request);
-	return true;
-}
-
-/*
- * Is there a page after the current one, which is whole?  A page that is smaller than
- * asked for is not the end; without the header, an empty one is.
- */
-static bool
-more_follows(const WalcuSource *source)
-{
-	const WalcuTransfer *transfer = source->page->transfer;
-
-	if (source->query->strategy == WALCU_BY_ID || transfer->has_more == WALCU_MORE_NO)
-		return false;
-	if (source->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
-		reply_raise_malformed(transfer, "it has no documents, and says that more follow");
-	return source->page->documents > 0;
-}
-
-static void
-drop_page(WalcuSource *source, WalcuPage *page)
-{
-	count_bytes(source, page);
-	page_release(page);
-}
-
-static void
-count_bytes(WalcuSource *source, WalcuPage *page)
-{
-	source->tally->bytes += page->transfer->received - page->counted_bytes;
-	page->counted_bytes = page->transfer->received;
-}
-
-static bool
-is_keyed(const WalcuQuery *query)
-{
-	return query->strategy == WALCU_BY_PAGES && query->options->paging == WALCU_PAGING_KEY;
-}
-
-/* Without an _id, or out of order, documents would be lost or repeated silently. */
-static void
-check_order(const WalcuSource *source)
-{
-	const WalcuOptions *options = source->query->options;
-	bool empty_is_wanted = source->query->id && source->query->id[0] == '\0';
-
-	if (empty_is_wanted && source->previous_id->len == 0)
-		return;
-	if (source->id->len == 0)
-		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-				errmsg("a document of resource \"%s\" has no string as _id", options->resource),
-				errdetail("It follows the document \"%s\".", source->previous_id->data),
-				errhint("Set the option paging to 'skip'."));
-	if (source->query->keys != NIL)
-		return;
-	if (strcmp(utf8(source->id), utf8(source->previous_id)) <= 0)
-		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-				errmsg("documents of resource \"%s\" did not arrive in the order of _id", options->resource),
-				errdetail("Document \"%s\" came after \"%s\".", source->id->data, source->previous_id->data),
-				errhint("The service may ignore the sort or the filter: check the option sort_format, "
-						"or set the option paging to 'skip'."));
 }
 
 /*
@@ -420,15 +363,16 @@ check_order(const WalcuSource *source)
 static bool
 is_repeated(WalcuSource *source)
 {
+	const StringInfo id = source->lane->id;
 	SeenKey key;
 	bool found;
 
-	if (source->query->strategy == WALCU_BY_ID || !current_stream(source)->of_list || source->id->len == 0)
+	if (source->query.strategy == WALCU_BY_ID || !source->lane->stream->of_list || id->len == 0)
 		return false;
 	if (source->seen == NULL)
 		remember_ids(source);
 	for (int i = 0; i < lengthof(key.halves); i++)
-		key.halves[i] = hash_bytes_extended((unsigned char *) source->id->data, source->id->len, i);
+		key.halves[i] = hash_bytes_extended((unsigned char *) id->data, id->len, i);
 	hash_search(source->seen, &key, HASH_ENTER, &found);
 	return found;
 }
@@ -439,73 +383,4 @@ remember_ids(WalcuSource *source)
 	HASHCTL control = {.keysize = sizeof(SeenKey), .entrysize = sizeof(SeenKey), .hcxt = source->context};
 
 	source->seen = hash_create("walcu documents seen", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-/* The service compares ids by their bytes in UTF-8. */
-static const char *
-utf8(StringInfo id)
-{
-	return pg_server_to_any(id->data, id->len, PG_UTF8);
-}
-
-/* A page of a stream's documents: those after a place in the order, or behind the first n. */
-static WalcuRequest *
-page_request(const WalcuQuery *query, const WalcuStream *stream, WalcuClause *after, int64 skip, int size)
-{
-	const WalcuOptions *options = query->options;
-	WalcuRequest *request = request_create(options, "GET");
-	List *clauses = after ? lappend(list_copy(stream->clauses), after) : stream->clauses;
-
-	request_add_segment(request, options->resource);
-	if (clauses != NIL)
-		request_add_parameter(request, "q", clause_filter(clauses));
-	if (query->search)
-		request_add_parameter(request, "search", query->search);
-	add_project(request, query);
-	request_add_parameter(request, "sort", order_sort(options, stream->keys));
-	if (skip > 0)
-		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
-	request_add_parameter(request, "limit", psprintf("%d", size));
-	return request;
-}
-
-/* How long a filter may be, in bytes of a URL. */
-static size_t
-room_for_filter(const WalcuQuery *query)
-{
-	const WalcuStream empty = {.keys = query->keys};
-	size_t length = page_request(query, &empty, NULL, 0, query->options->fetch_size)->url.len + POSITION_SIZE;
-
-	/* without its filter, one document would cost all of them: then rather let the service decide */
-	if (query->id)
-		return SIZE_MAX;
-	return length < query->options->max_url_length ? query->options->max_url_length - length : 0;
-}
-
-/* No more documents than are likely to be wanted; a page when they turn out not to be enough. */
-static int
-page_size(const WalcuQuery *query, int64 delivered)
-{
-	double left = query->wanted - delivered;
-
-	return left >= 1 ? (int) Min(left, query->options->fetch_size) : query->options->fetch_size;
-}
-
-/* One document, by its path.  EXPLAIN may not know the id yet. */
-static WalcuRequest *
-id_request(const WalcuQuery *query)
-{
-	WalcuRequest *request = request_create(query->options, "GET");
-
-	request_add_segment(request, query->options->resource);
-	request_add_segment(request, query->id ? query->id : "{_id}");
-	return request;
-}
-
-static void
-add_project(WalcuRequest *request, const WalcuQuery *query)
-{
-	if (query->project != NIL)
-		request_add_parameter(request, "project",
-							  request_field_list(query->options->project_format, query->project));
 }

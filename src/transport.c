@@ -2,20 +2,21 @@
  * transport.c
  *	  Send one request and take in its reply, within limits.
  *
- * The sources of a scan and single calls start a transfer, advance it until it
+ * The lanes of a scan, jobs and single calls start a transfer, advance it until it
  * holds what they need, and consume its bytes.  A transfer lives in a memory context
  * of its own below the caller's: when that goes, by success, error or cancel, curl's
  * side of it goes too.
  *
- * curl's callbacks run in here; they only note what arrives.  Failures become
- * SQL errors in transport_advance.  What a status means is reply.c's business.
+ * curl's callbacks run in here; they only note what arrives.  A failure is noted, too: whether it
+ * is the end is for retry.c to say, and what a status means for reply.c.
  */
 #include "postgres.h"
 
-#include "connection.h"
-#include "option_value.h"
-#include "portability/instr_time.h"
 #include "transport.h"
+
+#include "connection.h"
+#include "latency.h"
+#include "url.h"
 #include "utils/memutils.h"
 
 /* The body's bytes a reader may leave unread before curl is told to pause. */
@@ -23,8 +24,6 @@
 
 /* What is kept of a reply that is not a success: enough for any message. */
 #define ERROR_BODY_SIZE (64 * 1024)
-
-#define UNKNOWN_HINT "Whether the service carried it out is not known; look before you repeat it."
 
 typedef struct Transfer
 {
@@ -38,31 +37,12 @@ typedef struct Transfer
 	size_t capacity;
 	size_t consumed;  /* bytes at the start of buffer already read */
 	size_t allowance; /* unread bytes that may stand in buffer */
-	bool paused;
-	bool out_of_memory;
-	double waited; /* milliseconds spent waiting for this transfer */
-	char message[CURL_ERROR_SIZE];
+	size_t head_size; /* bytes of the reply's head so far */
+	double paused_at; /* on the connection's clock of waiting */
 } Transfer;
 
-/* How curl's failures are reported; the last row is every other. */
-static const struct
-{
-	CURLcode code;
-	int sqlstate;
-	bool sent; /* the service may have got the request, if anything was sent */
-} failures[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
-	{CURLE_COULDNT_RESOLVE_PROXY, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
-	{CURLE_COULDNT_CONNECT, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
-	{CURLE_SSL_CONNECT_ERROR, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
-	{CURLE_PEER_FAILED_VERIFICATION, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
-	{CURLE_SSL_CACERT_BADFILE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false},
-	{CURLE_WEIRD_SERVER_REPLY, ERRCODE_PROTOCOL_VIOLATION, true},
-	{CURLE_UNSUPPORTED_PROTOCOL, ERRCODE_PROTOCOL_VIOLATION, true},
-	{CURLE_BAD_CONTENT_ENCODING, ERRCODE_PROTOCOL_VIOLATION, true},
-	{CURLE_OUT_OF_MEMORY, ERRCODE_OUT_OF_MEMORY, true},
-	{CURLE_OK, ERRCODE_CONNECTION_FAILURE, true},
-};
+/* The first time that a request is sent: at once. */
+static const WalcuAttempt first_attempt;
 
 static bool configure(Transfer *transfer, const char *credential);
 static bool add_headers(Transfer *transfer, const char *credential);
@@ -70,85 +50,111 @@ static void on_context_reset(void *arg);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool header_value(const char *line, size_t length, const char *name, char *value, size_t size);
-static bool is_read(const Transfer *transfer);
-static bool has_begun(const Transfer *transfer);
 static bool make_room(Transfer *transfer, size_t bytes);
 static void resume(Transfer *transfer, bool wait);
-static void raise_failure(Transfer *transfer);
-static void raise_timeout(Transfer *transfer);
-static void raise_out_of_memory(Transfer *transfer);
+static double time_left(const Transfer *transfer);
+static void fail(Transfer *transfer, WalcuFailureKind kind);
+static void finish(Transfer *transfer);
 
 /*
- * Send a request.  Nothing is waited for.
+ * Let a request be sent as soon as may be.  Nothing is waited for.
  *
- * credential is a whole header line, or NULL for a call that needs none.  options and
- * request must live as long as parent.
+ * credential is a whole header line, or NULL for a call that needs none.  attempt is NULL for
+ * a request that is not tried again.  options and request must live as long as parent.
  */
 WalcuTransfer *
 transport_start(MemoryContext parent, const WalcuOptions *options, const char *credential,
-				const WalcuRequest *request)
+				const WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	WalcuConnection *connection = connection_get(options);
 	MemoryContext context;
 	MemoryContext before;
 	Transfer *transfer;
-	bool started;
+	bool configured;
 
 	connection_count_request(connection, options);
 	context = AllocSetContextCreate(parent, "walcu transfer", ALLOCSET_SMALL_SIZES);
 	transfer = MemoryContextAllocZero(context, sizeof(Transfer));
 	transfer->shared.options = options;
 	transfer->shared.request = request;
+	transfer->shared.attempt = attempt ? *attempt : first_attempt;
 	transfer->context = context;
 	transfer->connection = connection;
 	transfer->allowance = WINDOW_SIZE;
+	transfer->handle.not_before = multi_now() + transfer->shared.attempt.delay;
+	transfer->handle.reason = transfer->shared.attempt.reason;
 	transfer->on_reset.func = on_context_reset;
 	transfer->on_reset.arg = transfer;
 	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
 
 	before = MemoryContextSwitchTo(context);
 	transfer->handle.easy = curl_easy_init();
-	started = transfer->handle.easy && configure(transfer, credential) &&
-			  connection_add(connection, &transfer->handle);
+	configured = transfer->handle.easy && configure(transfer, credential);
 	MemoryContextSwitchTo(before);
-	if (!started)
-		raise_out_of_memory(transfer);
+	if (configured)
+		connection_queue(connection, &transfer->handle);
+	else
+		fail(transfer, WALCU_FAILURE_MEMORY);
 	return &transfer->shared;
 }
 
 /*
- * Take in what has arrived; with wait, wait until something has.  Once it returns
- * with done set, the reply is whole.  Errors: 08001 nothing could be sent, 08006 the
- * connection broke or request_timeout passed, 08P01 the reply is no HTTP, 08007 the
- * same for a request that writes and may have been carried out.
+ * Take in what has arrived; with wait, wait until something has.  Once it returns with done set,
+ * the reply is whole, unless failure says why it is not: reply_check raises that.
  */
 void
-transport_advance(WalcuTransfer *shared, bool wait)
+transport_advance(WalcuTransfer *transfer, bool wait)
+{
+	uint64 before = transfer->received;
+	int status = transfer->status;
+
+	do
+	{
+		transport_look(transfer, wait);
+		if (!transfer->done)
+			transport_drive(transfer, wait);
+		transport_look(transfer, wait);
+	} while (wait && !transfer->done && transfer->received == before && transfer->status == status);
+}
+
+/*
+ * Notice the end of a transfer that others' waiting has brought, and let more of it in.  A reader
+ * that is about to wait has used what it could of the unread bytes.
+ */
+void
+transport_look(WalcuTransfer *shared, bool wait)
 {
 	Transfer *transfer = (Transfer *) shared;
-	size_t before = shared->received;
-	int status = shared->status;
 
 	if (shared->done)
 		return;
-	resume(transfer, wait);
-	do
-	{
-		double left = shared->options->request_timeout - transfer->waited;
-		instr_time start;
-		instr_time elapsed;
+	if (!transfer->handle.done)
+		resume(transfer, wait);
+	if (transfer->handle.done)
+		finish(transfer);
+	else if (transfer->handle.added && time_left(transfer) <= 0)
+		fail(transfer, WALCU_FAILURE_TIMEOUT);
+}
 
-		if (left <= 0)
-			raise_timeout(transfer);
-		INSTR_TIME_SET_CURRENT(start);
-		connection_drive(transfer->connection, wait ? (long) left + 1 : 0);
-		INSTR_TIME_SET_CURRENT(elapsed);
-		INSTR_TIME_SUBTRACT(elapsed, start);
-		transfer->waited += INSTR_TIME_GET_MILLISEC(elapsed);
-		if (transfer->handle.done && transfer->handle.result != CURLE_OK)
-			raise_failure(transfer);
-		shared->done = transfer->handle.done;
-	} while (wait && !shared->done && shared->received == before && shared->status == status);
+/* Let this transfer's server, and all others on it, go on; with wait, wait until something happens. */
+void
+transport_drive(WalcuTransfer *shared, bool wait)
+{
+	Transfer *transfer = (Transfer *) shared;
+	double limit = transfer->handle.added ? Max(time_left(transfer), 0) + 1 : -1;
+
+	connection_drive(transfer->connection, wait ? limit : 0);
+}
+
+/* The errdetail of what is raised about a request: which it was, and how often it was tried. */
+int
+transport_errdetail(const WalcuTransfer *transfer)
+{
+	const char *label = transfer->request->label.data;
+
+	if (transfer->attempt.failed > 0)
+		return errdetail("The request was %s; it was tried %d times.", label, transfer->attempt.failed + 1);
+	return errdetail("The request was %s.", label);
 }
 
 /* Tell that the first bytes of data have been read and may go. */
@@ -201,7 +207,7 @@ configure(Transfer *transfer, const char *credential)
 	if (options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)
 		return false;
 	/* what is for this machine would leave it for a proxy that the environment names */
-	if (option_url_is_loopback(request->url.data) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
+	if (url_is_loopback(request->url.data) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
 		return false;
 
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -214,8 +220,10 @@ configure(Transfer *transfer, const char *credential)
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 	/* on a connection used before, curl would repeat a request that got no reply */
-	if (!is_read(transfer))
+	if (!request_is_read(request))
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	/* rather one more stream of an HTTP/2 connection than another connection */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -223,7 +231,7 @@ configure(Transfer *transfer, const char *credential)
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) options->connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->message);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -265,6 +273,12 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	size_t length = size * count;
 	char value[16];
 
+	transfer->head_size += length;
+	if (transfer->head_size > TRANSPORT_MAX_HEAD_SIZE)
+	{
+		shared->failure.kind = WALCU_FAILURE_HEAD_SIZE;
+		return 0; /* not what came: curl gives up */
+	}
 	if (header_value(data, length, "MAPP-has-more", value, sizeof(value)))
 		shared->has_more = (pg_strcasecmp(value, "true") == 0)    ? WALCU_MORE_YES
 						   : (pg_strcasecmp(value, "false") == 0) ? WALCU_MORE_NO
@@ -295,13 +309,19 @@ on_body(char *data, size_t size, size_t count, void *arg)
 		kept = Min(length, ERROR_BODY_SIZE - Min(shared->length, ERROR_BODY_SIZE));
 	else if (shared->length >= transfer->allowance)
 	{
-		transfer->paused = true;
+		transfer->handle.paused = true;
+		transfer->paused_at = connection_waited(transfer->connection);
 		return CURL_WRITEFUNC_PAUSE;
+	}
+	else if (shared->received + length > shared->options->max_reply_size)
+	{
+		shared->failure.kind = WALCU_FAILURE_REPLY_SIZE;
+		return length + 1; /* not what came: curl gives up */
 	}
 	if (!make_room(transfer, kept))
 	{
-		transfer->out_of_memory = true;
-		return length + 1; /* not what came: curl gives up */
+		shared->failure.kind = WALCU_FAILURE_MEMORY;
+		return length + 1;
 	}
 	memcpy(shared->data + shared->length, data, kept);
 	shared->length += kept;
@@ -363,77 +383,50 @@ static void
 resume(Transfer *transfer, bool wait)
 {
 	transfer->allowance = WINDOW_SIZE + (wait ? transfer->shared.length : 0);
-	if (transfer->paused && transfer->shared.length < transfer->allowance)
+	if (transfer->handle.paused && transfer->shared.length < transfer->allowance)
 	{
-		transfer->paused = false;
+		transfer->handle.paused = false;
+		transfer->handle.began += connection_waited(transfer->connection) - transfer->paused_at;
 		curl_easy_pause(transfer->handle.easy, CURLPAUSE_CONT);
 	}
 }
 
-/* A read can be asked again; a write that may have arrived cannot. */
-static bool
-is_read(const Transfer *transfer)
+/* Milliseconds that may still be waited for a transfer that has begun. */
+static double
+time_left(const Transfer *transfer)
 {
-	return strcmp(transfer->shared.request->method, "GET") == 0;
+	double now = transfer->handle.paused ? transfer->paused_at : connection_waited(transfer->connection);
+
+	return transfer->shared.options->request_timeout - (now - transfer->handle.began);
 }
 
-/* Has any of the request been sent, to the service or to a proxy? */
-static bool
-has_begun(const Transfer *transfer)
+/* curl is done with it, for better or worse. */
+static void
+finish(Transfer *transfer)
 {
+	CURL *easy = transfer->handle.easy;
+	WalcuFailure *failure = &transfer->shared.failure;
+	curl_off_t retry_after = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+	transfer->shared.retry_after = (double) retry_after;
+	transfer->shared.done = true;
+	if (transfer->shared.status / 100 == 2)
+		latency_note_request(transfer->shared.options, multi_now() - transfer->handle.began_at);
+	failure->code = transfer->handle.result;
+	if (failure->code != CURLE_OK && failure->kind == WALCU_FAILURE_NONE)
+		fail(transfer, failure->code == CURLE_OUT_OF_MEMORY ? WALCU_FAILURE_MEMORY : WALCU_FAILURE_CURL);
+}
+
+static void
+fail(Transfer *transfer, WalcuFailureKind kind)
+{
+	WalcuFailure *failure = &transfer->shared.failure;
 	long bytes = 0;
 
-	return curl_easy_getinfo(transfer->handle.easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0;
-}
-
-static void
-raise_failure(Transfer *transfer)
-{
-	const WalcuTransfer *shared = &transfer->shared;
-	CURLcode code = transfer->handle.result;
-	int sqlstate;
-	bool begun = has_begun(transfer);
-	bool unknown;
-	int row = 0;
-
-	if (transfer->out_of_memory)
-		raise_out_of_memory(transfer);
-	while (row < lengthof(failures) - 1 && failures[row].code != code)
-		row++;
-	sqlstate = failures[row].sqlstate;
-	if (!begun && sqlstate == ERRCODE_CONNECTION_FAILURE)
-		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
-	unknown = failures[row].sent && begun && !is_read(transfer);
-	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
-			errmsg("could not get a reply from server \"%s\": %s", shared->options->server_name,
-				   transfer->message[0] ? transfer->message : curl_easy_strerror(code)),
-			errdetail("The request was %s.", shared->request->label.data),
-			unknown ? errhint(UNKNOWN_HINT) : 0);
-}
-
-static void
-raise_timeout(Transfer *transfer)
-{
-	const WalcuTransfer *shared = &transfer->shared;
-	bool begun = has_begun(transfer);
-	bool unknown = begun && !is_read(transfer);
-	double seconds = shared->options->request_timeout / 1000.0;
-
-	ereport(ERROR,
-			errcode(!begun    ? ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
-					: unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN
-							  : ERRCODE_CONNECTION_FAILURE),
-			begun ? errmsg("server \"%s\" did not finish its reply within %g s", shared->options->server_name,
-						   seconds)
-				  : errmsg("could not connect to server \"%s\" within %g s", shared->options->server_name,
-						   seconds),
-			errdetail("The request was %s.", shared->request->label.data),
-			unknown ? errhint(UNKNOWN_HINT) : errhint("The server option request_timeout sets this limit."));
-}
-
-static void
-raise_out_of_memory(Transfer *transfer)
-{
-	ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-			errdetail("Failed on a request to server \"%s\".", transfer->shared.options->server_name));
+	failure->kind = kind;
+	failure->sent =
+		transfer->handle.added &&
+		(curl_easy_getinfo(transfer->handle.easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0);
+	transfer->shared.done = true;
 }

@@ -7,8 +7,12 @@
 
 #include "postgres.h"
 
+#include "multi.h"
 #include "option.h"
 #include "request.h"
+
+/* The most that a reply's head may have, in bytes. */
+#define TRANSPORT_MAX_HEAD_SIZE (256 * 1024)
 
 /* The reply header MAPP-has-more. */
 typedef enum WalcuHasMore
@@ -18,6 +22,33 @@ typedef enum WalcuHasMore
 	WALCU_MORE_YES
 } WalcuHasMore;
 
+/* When a request is to be sent, and how often that was tried before. */
+typedef struct WalcuAttempt
+{
+	double delay; /* milliseconds from now */
+	WalcuPause reason;
+	int failed; /* requests like it */
+} WalcuAttempt;
+
+/* Why a reply did not come, or not whole. */
+typedef enum WalcuFailureKind
+{
+	WALCU_FAILURE_NONE,
+	WALCU_FAILURE_CURL,
+	WALCU_FAILURE_TIMEOUT,
+	WALCU_FAILURE_MEMORY,
+	WALCU_FAILURE_HEAD_SIZE,
+	WALCU_FAILURE_REPLY_SIZE
+} WalcuFailureKind;
+
+typedef struct WalcuFailure
+{
+	WalcuFailureKind kind;
+	CURLcode code; /* for WALCU_FAILURE_CURL */
+	bool sent;     /* the service, or a proxy, may have got some of the request */
+	char message[CURL_ERROR_SIZE];
+} WalcuFailure;
+
 /*
  * A request under way.  Readers look at it between calls of transport_advance; only
  * transport.c writes it.
@@ -26,19 +57,26 @@ typedef struct WalcuTransfer
 {
 	const WalcuOptions *options;
 	const WalcuRequest *request;
+	WalcuAttempt attempt;
 	int status; /* HTTP status; 0 until the reply's head is here */
 	WalcuHasMore has_more;
+	double retry_after; /* seconds that the service asks to wait; 0 when it does not */
 	char content_type[128];
 	char location[256];
-	bool done;  /* the whole reply is here */
+	bool done; /* nothing more will come */
+	WalcuFailure failure;
 	char *data; /* the body's bytes not consumed yet */
 	size_t length;
 	uint64 received; /* bytes of the body so far */
 } WalcuTransfer;
 
 extern WalcuTransfer *transport_start(MemoryContext parent, const WalcuOptions *options,
-									  const char *credential, const WalcuRequest *request);
+									  const char *credential, const WalcuRequest *request,
+									  const WalcuAttempt *attempt);
 extern void transport_advance(WalcuTransfer *transfer, bool wait);
+extern void transport_look(WalcuTransfer *transfer, bool wait);
+extern void transport_drive(WalcuTransfer *transfer, bool wait);
+extern int transport_errdetail(const WalcuTransfer *transfer);
 extern void transport_consume(WalcuTransfer *transfer, size_t bytes);
 extern void transport_release(WalcuTransfer *transfer);
 

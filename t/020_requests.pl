@@ -12,8 +12,14 @@ setup_crm($node, $sandbox, server => { on_type_mismatch => 'null' }, import => {
 my $dbh = connect_db($node);
 my ($id) = map { $_->{_id} } $sandbox->dump('cars');
 
-# A whole resource
+# A whole resource, in ranges of _id that are read at once
 my @requests = requests('SELECT count(*) FROM crm.cars');
+cmp_ok(scalar @requests, '<=', 24, 'a thousand documents cost at most 24 requests, four at a time');
+cmp_ok(scalar @requests, '>=', 20, 'and no fewer than they can');
+
+# One page after the other
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_mode 'pages')");
+@requests = requests('SELECT count(*) FROM crm.cars');
 cmp_ok(scalar @requests, '<=', 21, 'a thousand documents cost at most 21 requests');
 cmp_ok(scalar @requests, '>=', 20, 'and no fewer than they can');
 is_deeply([ map { $_->{query}{project} } @requests ], [ ('_id') x @requests ], 'count(*) asks for _id only');
@@ -77,10 +83,12 @@ my $found = $dbh->selectall_arrayref('SELECT DISTINCT _search, make FROM crm.car
 is_deeply($found, [ [ "make = $make", $make ] ], 'the search text comes back in the column');
 is(scalar(requests('SELECT make FROM crm.cars WHERE _search = NULL', 0)), 0, 'no search is no request');
 
+$dbh->do('ALTER SERVER crm OPTIONS (DROP fetch_mode)');
+
 # EXPLAIN sends nothing, EXPLAIN ANALYZE says what was sent
 is(scalar(requests('EXPLAIN SELECT * FROM crm.cars')), 0, 'EXPLAIN sends nothing');
 my $plan = join "\n", @{ $dbh->selectcol_arrayref('EXPLAIN SELECT make FROM crm.cars') };
-like($plan, qr/Strategy: pages by key/, 'EXPLAIN shows the strategy');
+like($plan, qr/Strategy: parallel pages by key/, 'EXPLAIN shows the strategy');
 like($plan, qr{Request: GET /cars\?project=make _id&sort=_id&limit=50}, 'and the request');
 $plan = join "\n", @{ $dbh->selectcol_arrayref('EXPLAIN (ANALYZE, COSTS off) SELECT make FROM crm.cars') };
 my @sent = $sandbox->log(resource => 'cars');

@@ -12,7 +12,7 @@ use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 3);
 my $node = start_node();
-setup_crm($node, $sandbox, limit_to => ['cars']);
+setup_crm($node, $sandbox, limit_to => ['cars'], server => { max_retries => 0 });
 my $dbh = connect_db($node);
 $dbh->do("CREATE TYPE crm.size AS ENUM ('small', 'large')");
 $dbh->do('CREATE DOMAIN crm.positive AS numeric CHECK (VALUE > 0)');

@@ -16,7 +16,7 @@ my $password = 'cl4ve:de "paso"';
 my $header = 'k3y-v4lu3';
 my $sandbox = WalcuTest::Sandbox->start(scale => 20, auth => "bearer:$token");
 my $node = start_node('main', log_min_messages => 'debug5', log_statement => "'none'", log_min_error_statement => 'panic');
-setup_crm($node, $sandbox, mapping => { token => $token });
+setup_crm($node, $sandbox, mapping => { token => $token }, server => { max_retry_wait => '1ms' });
 my $dbh = connect_db($node);
 my $count = $sandbox->dump_lines('cars');
 my @said;

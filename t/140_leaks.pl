@@ -15,7 +15,7 @@ my $kept_open = 8;                  # connections for the next request, files of
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => 60 });
 my $node = start_node('main', log_min_messages => 'panic', log_min_error_statement => 'panic');
-setup_crm($node, $sandbox, server => { fetch_size => 10, request_timeout => '3s' }, limit_to => ['cars']);
+setup_crm($node, $sandbox, server => { fetch_size => 10, request_timeout => '3s', max_retry_wait => '1ms' }, limit_to => ['cars']);
 my $dbh = connect_db($node);
 my $other = connect_db($node);
 my $pid = $dbh->{pg_pid};

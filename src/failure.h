@@ -1,0 +1,16 @@
+/*
+ * failure.h
+ *	  A reply that did not come, or not whole: what that means in SQL.
+ */
+#ifndef WALCU_FAILURE_H
+#define WALCU_FAILURE_H
+
+#include "postgres.h"
+
+#include "compat.h"
+#include "transport.h"
+
+extern bool failure_is_transient(const WalcuFailure *failure);
+pg_noreturn extern void failure_raise(const WalcuTransfer *transfer);
+
+#endif /* WALCU_FAILURE_H */

@@ -1,0 +1,262 @@
+/*
+ * job.c
+ *	  A background job of the service, from its start to where its results are.
+ *
+ * GET /R/all starts a job and tells its job_url; that is asked for, with growing waits,
+ * until it tells the results_url (source: the API's description).  A lane (lane.c) starts a job, looks at it
+ * until there are results, and reads them.  A job that comes to nothing is no error: its obstacle
+ * tells why, and source.c reads pages instead.
+ */
+#include "postgres.h"
+
+#include <jansson.h>
+
+#include "job.h"
+
+#include "latency.h"
+#include "reply.h"
+#include "retry.h"
+#include "trust.h"
+#include "utils/memutils.h"
+
+/* Milliseconds between two looks at a job: at first, and at most. */
+#define FIRST_WAIT   100.0
+#define LONGEST_WAIT 2000.0
+
+/* The most that an answer about a job may have, in bytes. */
+#define MAX_ANSWER (1024 * 1024)
+
+struct WalcuJob
+{
+	MemoryContext context;
+	const WalcuQuery *query;
+	WalcuTally *tally;
+	WalcuTransfer *transfer;  /* the call under way */
+	const WalcuRequest *poll; /* of its state; NULL until the service has told the job_url */
+	double wait;              /* before the next look at it, in milliseconds */
+	double started;           /* by multi_now */
+	bool may_be_rejected;     /* the filter */
+	bool rejected;
+	const char *obstacle;
+	const WalcuRequest *results;
+	int64 found;
+};
+
+/* What an answer says of a job. */
+typedef struct Answer
+{
+	const char *status;
+	const char *job_url;
+	const char *results_url;
+	int64 found_documents; /* -1 when it does not say */
+} Answer;
+
+static void call(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
+static void take_answer(WalcuJob *job);
+static bool read_answer(const WalcuTransfer *transfer, Answer *answer);
+static char *member_text(json_t *object, const char *name);
+static void poll_again(WalcuJob *job, const Answer *answer);
+static const WalcuRequest *request_for_place(const char *url, const char *credential);
+static bool is_at_work(const char *status);
+static void check_deadline(const WalcuJob *job);
+
+/* Start a job for the documents of a stream; job, query and tally must outlive it. */
+WalcuJob *
+job_start(MemoryContext parent, const WalcuQuery *query, const WalcuStream *stream, bool may_be_rejected,
+		  WalcuTally *tally)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "walcu job", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	WalcuJob *job = palloc0(sizeof(WalcuJob));
+
+	job->context = context;
+	job->query = query;
+	job->tally = tally;
+	job->wait = FIRST_WAIT;
+	job->started = multi_now();
+	job->may_be_rejected = may_be_rejected;
+	job->found = -1;
+	tally->jobs++;
+	call(job, query_job(query, stream), NULL);
+	MemoryContextSwitchTo(before);
+	return job;
+}
+
+/*
+ * Take in what has arrived; wait tells that the caller is about to wait for more.  Errors: 53400 when
+ * job_timeout has passed, 08P01 for a place that may not get credentials, and what the service's
+ * status means.
+ */
+void
+job_look(WalcuJob *job, bool wait)
+{
+	MemoryContext before;
+	WalcuTransfer *transfer = job->transfer;
+
+	if (job->results || job->obstacle || job->rejected)
+		return;
+	check_deadline(job);
+	transport_look(transfer, wait);
+	before = MemoryContextSwitchTo(job->context);
+	if (retry_is_possible(transfer, false))
+	{
+		WalcuAttempt attempt = retry_attempt(transfer);
+
+		call(job, transfer->request, &attempt);
+	}
+	else if (transfer->status == 400 && job->may_be_rejected && job->poll == NULL)
+		job->rejected = transfer->done;
+	else if (transfer->failure.kind == WALCU_FAILURE_NONE &&
+			 (transfer->status == 404 || transfer->status >= 500))
+		job->obstacle = transfer->done ? psprintf("the service answered %d", transfer->status) : NULL;
+	else
+	{
+		reply_check(transfer, job->query->credential);
+		if (transfer->length > MAX_ANSWER)
+			job->obstacle = "the service's answer is too long";
+		else if (transfer->done)
+			take_answer(job);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/* The request for the job's results; NULL while there are none. */
+const WalcuRequest *
+job_results(const WalcuJob *job)
+{
+	return job->results;
+}
+
+/* How many documents the job says to have found; -1 when it does not. */
+int64
+job_found_documents(const WalcuJob *job)
+{
+	return job->found;
+}
+
+/* Did the service not take the filter? */
+bool
+job_is_rejected(const WalcuJob *job)
+{
+	return job->rejected;
+}
+
+/* Why there will be no results; NULL while there may be. */
+const char *
+job_obstacle(const WalcuJob *job)
+{
+	return job->obstacle;
+}
+
+/* What is waited for. */
+WalcuTransfer *
+job_transfer(const WalcuJob *job)
+{
+	return job->transfer;
+}
+
+/* Make a call in place of the one before. */
+static void
+call(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt)
+{
+	if (job->transfer)
+		transport_release(job->transfer);
+	job->transfer =
+		transport_start(job->context, job->query->options, job->query->credential, request, attempt);
+	job->tally->requests++;
+	job->tally->retries += attempt && attempt->failed > 0;
+}
+
+static void
+take_answer(WalcuJob *job)
+{
+	const WalcuOptions *options = job->query->options;
+	const char *credential = job->query->credential;
+	Answer answer;
+
+	if (!read_answer(job->transfer, &answer))
+		job->obstacle = "the service's answer is not a job";
+	else if (strcmp(answer.status, "finished") == 0 && answer.results_url)
+	{
+		trust_check_results(options, answer.results_url, credential);
+		job->results = request_for_place(answer.results_url, credential);
+		job->found = answer.found_documents;
+		latency_note_job(options, multi_now() - job->started);
+	}
+	else if (is_at_work(answer.status) && (job->poll || answer.job_url))
+		poll_again(job, &answer);
+	else
+		job->obstacle = psprintf("the job is \"%s\"", reply_printable(answer.status, credential));
+}
+
+/* False when it has not even a status. */
+static bool
+read_answer(const WalcuTransfer *transfer, Answer *answer)
+{
+	json_t *document = transfer->length > 0 ? json_loadb(transfer->data, transfer->length, 0, NULL) : NULL;
+	json_t *job = json_is_array(document) ? json_array_get(document, 0) : document;
+	json_t *found = json_object_get(job, "found_documents");
+
+	/* nothing between here and json_decref raises but palloc, when memory is out */
+	answer->status = member_text(job, "status");
+	answer->job_url = member_text(job, "job_url");
+	answer->results_url = member_text(job, "results_url");
+	answer->found_documents = json_is_integer(found) ? (int64) json_integer_value(found) : -1;
+	json_decref(document);
+	return answer->status != NULL;
+}
+
+static char *
+member_text(json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? pstrdup(text) : NULL;
+}
+
+/* Ask for the job's state, a while from now. */
+static void
+poll_again(WalcuJob *job, const Answer *answer)
+{
+	WalcuAttempt attempt = {.delay = job->wait, .reason = WALCU_PAUSE_JOB};
+
+	if (job->poll == NULL)
+	{
+		trust_check_job(job->query->options, answer->job_url, job->query->credential);
+		job->poll = request_for_place(answer->job_url, job->query->credential);
+	}
+	job->wait = Min(2 * job->wait, LONGEST_WAIT);
+	call(job, job->poll, &attempt);
+}
+
+static const WalcuRequest *
+request_for_place(const char *url, const char *credential)
+{
+	WalcuRequest *request = request_for_url(url, trust_shown(url, credential));
+
+	request->is_download = true;
+	return request;
+}
+
+/* Any other word is one for a job that failed (it is not published which). */
+static bool
+is_at_work(const char *status)
+{
+	return strcmp(status, "queued") == 0 || strcmp(status, "processing") == 0;
+}
+
+static void
+check_deadline(const WalcuJob *job)
+{
+	const WalcuOptions *options = job->query->options;
+
+	if (multi_now() - job->started < options->job_timeout)
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+		errmsg("a background job of server \"%s\" did not finish within %g s", options->server_name,
+			   options->job_timeout / 1000.0),
+		transport_errdetail(job->transfer),
+		errhint(
+			"Raise the option job_timeout, narrow the query, or set the option fetch_mode to 'parallel'."));
+}

@@ -1,0 +1,24 @@
+/*
+ * job.h
+ *	  A background job of the service, from its start to where its results are.
+ */
+#ifndef WALCU_JOB_H
+#define WALCU_JOB_H
+
+#include "postgres.h"
+
+#include "query.h"
+#include "transport.h"
+
+typedef struct WalcuJob WalcuJob;
+
+extern WalcuJob *job_start(MemoryContext parent, const WalcuQuery *query, const WalcuStream *stream,
+						   bool may_be_rejected, WalcuTally *tally);
+extern void job_look(WalcuJob *job, bool wait);
+extern const WalcuRequest *job_results(const WalcuJob *job);
+extern int64 job_found_documents(const WalcuJob *job);
+extern bool job_is_rejected(const WalcuJob *job);
+extern const char *job_obstacle(const WalcuJob *job);
+extern WalcuTransfer *job_transfer(const WalcuJob *job);
+
+#endif /* WALCU_JOB_H */

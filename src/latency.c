@@ -1,0 +1,74 @@
+/*
+ * latency.c
+ *	  How long requests and background jobs of a server take, as far as this backend has seen.
+ *
+ * transport.c and job.c note what they measured; the planner (plan.c) weighs a job against pages with
+ * it.  The latest measurements count most.
+ */
+#include "postgres.h"
+
+#include "latency.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* What is assumed before anything was measured, in milliseconds. */
+#define FIRST_REQUEST 100
+#define FIRST_JOB     1000
+
+/* The part of the newest measurement in the average. */
+#define WEIGHT 0.2
+
+typedef struct LatencyEntry
+{
+	Oid serverid; /* hash key */
+	WalcuLatency latency;
+} LatencyEntry;
+
+/* What was measured, by server. */
+static HTAB *latencies = NULL;
+
+static LatencyEntry *entry_of(const WalcuOptions *options);
+static void note(double *average, double milliseconds);
+
+WalcuLatency
+latency_of(const WalcuOptions *options)
+{
+	return entry_of(options)->latency;
+}
+
+void
+latency_note_request(const WalcuOptions *options, double milliseconds)
+{
+	note(&entry_of(options)->latency.request, milliseconds);
+}
+
+void
+latency_note_job(const WalcuOptions *options, double milliseconds)
+{
+	note(&entry_of(options)->latency.job, milliseconds);
+}
+
+static LatencyEntry *
+entry_of(const WalcuOptions *options)
+{
+	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(LatencyEntry)};
+	LatencyEntry *entry;
+	bool found;
+
+	if (latencies == NULL)
+		latencies = hash_create("walcu_fdw latencies", 8, &control, HASH_ELEM | HASH_BLOBS);
+	entry = hash_search(latencies, &options->serverid, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->latency.request = FIRST_REQUEST;
+		entry->latency.job = FIRST_JOB;
+	}
+	return entry;
+}
+
+static void
+note(double *average, double milliseconds)
+{
+	*average += WEIGHT * (Max(milliseconds, 1) - *average);
+}

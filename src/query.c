@@ -1,0 +1,147 @@
+/*
+ * query.c
+ *	  The requests that say what a scan asks the service for.
+ *
+ * The lanes of a source and jobs build their requests here, and EXPLAIN shows the first one.
+ */
+#include "postgres.h"
+
+#include "query.h"
+
+/* Of a URL's length, what is left for the filter of what follows a page's last document. */
+#define POSITION_SIZE 300
+
+static size_t room_for_filter(const WalcuQuery *query);
+static int page_size(const WalcuQuery *query, int64 delivered);
+static void add_filter(WalcuRequest *request, const WalcuQuery *query, List *clauses);
+static void add_project(WalcuRequest *request, const WalcuQuery *query);
+
+/* Are pages asked for by what follows a document, rather than by a number of documents? */
+bool
+query_is_keyed(const WalcuQuery *query)
+{
+	return (query->strategy == WALCU_BY_PAGES || query->strategy == WALCU_BY_RANGES) &&
+		   query->options->paging == WALCU_PAGING_KEY;
+}
+
+/* The streams, of WalcuStream, that have the documents which match a filter. */
+List *
+query_streams(const WalcuQuery *query, List *clauses)
+{
+	return stream_plan(query->options, clauses, query->keys, room_for_filter(query));
+}
+
+/* The request that a scan begins with. */
+WalcuRequest *
+query_first_request(const WalcuQuery *query)
+{
+	WalcuStream *stream;
+
+	if (query->strategy == WALCU_BY_ID)
+		return query_document(query);
+	stream = linitial(query_streams(query, query->clauses));
+	if (query->strategy == WALCU_BY_JOB)
+		return query_job(query, stream);
+	return query_page(query, stream, NIL, query->skip, 0);
+}
+
+/* One document, by its path.  EXPLAIN may not know the id yet. */
+WalcuRequest *
+query_document(const WalcuQuery *query)
+{
+	WalcuRequest *request = request_create(query->options, "GET");
+
+	request_add_segment(request, query->options->resource);
+	request_add_segment(request, query->id ? query->id : "{_id}");
+	return request;
+}
+
+/*
+ * A page of a stream's documents: those that meet the clauses of a position in it, too, and are behind the
+ * first skip ones.  delivered tells how many the scan has had.
+ */
+WalcuRequest *
+query_page(const WalcuQuery *query, const WalcuStream *stream, List *position, int64 skip, int64 delivered)
+{
+	WalcuRequest *request = request_create(query->options, "GET");
+
+	request_add_segment(request, query->options->resource);
+	add_filter(request, query, list_concat_copy(stream->clauses, position));
+	add_project(request, query);
+	request_add_parameter(request, "sort", order_sort(query->options, stream->keys));
+	if (skip > 0)
+		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
+	request_add_parameter(request, "limit", psprintf("%d", page_size(query, delivered)));
+	return request;
+}
+
+/* The call that starts a background job for a stream's documents. */
+WalcuRequest *
+query_job(const WalcuQuery *query, const WalcuStream *stream)
+{
+	WalcuRequest *request = request_create(query->options, "GET");
+
+	request_add_segment(request, query->options->resource);
+	request_add_segment(request, "all");
+	add_filter(request, query, stream->clauses);
+	add_project(request, query);
+	if (stream->keys != NIL)
+		request_add_parameter(request, "sort", order_sort(query->options, stream->keys));
+	return request;
+}
+
+/* What EXPLAIN calls the way documents are asked for. */
+const char *
+query_strategy_name(const WalcuQuery *query)
+{
+	switch (query->strategy)
+	{
+		case WALCU_BY_ID:
+			return "document by id";
+		case WALCU_BY_JOB:
+			return "background job";
+		case WALCU_BY_RANGES:
+			return "parallel pages by key";
+		default:
+			return query_is_keyed(query) ? "pages by key" : "pages by skip";
+	}
+}
+
+/* How long a filter may be, in bytes of a URL. */
+static size_t
+room_for_filter(const WalcuQuery *query)
+{
+	const WalcuStream empty = {.keys = query->keys};
+	size_t length = query_page(query, &empty, NIL, 0, 0)->url.len + POSITION_SIZE;
+
+	/* without its filter, one document would cost all of them: then rather let the service decide */
+	if (query->id)
+		return SIZE_MAX;
+	return length < query->options->max_url_length ? query->options->max_url_length - length : 0;
+}
+
+/* No more documents than are likely to be wanted; a page when they turn out not to be enough. */
+static int
+page_size(const WalcuQuery *query, int64 delivered)
+{
+	double left = query->wanted - delivered;
+
+	return left >= 1 ? (int) Min(left, query->options->fetch_size) : query->options->fetch_size;
+}
+
+static void
+add_filter(WalcuRequest *request, const WalcuQuery *query, List *clauses)
+{
+	if (clauses != NIL)
+		request_add_parameter(request, "q", clause_filter(clauses));
+	if (query->search)
+		request_add_parameter(request, "search", query->search);
+}
+
+static void
+add_project(WalcuRequest *request, const WalcuQuery *query)
+{
+	if (query->project != NIL)
+		request_add_parameter(request, "project",
+							  request_field_list(query->options->project_format, query->project));
+}

@@ -1,0 +1,63 @@
+/*
+ * query.h
+ *	  What a scan asks the service for, and the requests that say it.
+ */
+#ifndef WALCU_QUERY_H
+#define WALCU_QUERY_H
+
+#include "postgres.h"
+
+#include "option.h"
+#include "order.h"
+#include "request.h"
+#include "stream.h"
+
+/* How documents are asked for. */
+typedef enum WalcuStrategy
+{
+	WALCU_BY_ID,     /* one document */
+	WALCU_BY_PAGES,  /* one page after the other */
+	WALCU_BY_RANGES, /* pages of several ranges of _id at once */
+	WALCU_BY_JOB     /* a background job */
+} WalcuStrategy;
+
+/* What a scan asks for. */
+typedef struct WalcuQuery
+{
+	const WalcuOptions *options;
+	const char *credential; /* header line */
+	WalcuStrategy strategy;
+	const char *id;     /* for WALCU_BY_ID, where it fits a path */
+	const char *search; /* the service's own query language, or NULL */
+	List *clauses;      /* of WalcuClause: the filter */
+	List *fallback;     /* the filter without what the service may reject */
+	List *keys;         /* of WalcuSortKey: the order; NIL for any */
+	List *project;      /* paths of the wanted fields; NIL for whole documents */
+	int64 skip;         /* documents that the service is to pass over; only without a filter */
+	bool all_rows;      /* the reader is likely to want every document */
+	double wanted;      /* documents it is likely to want; 0 when that is not known */
+} WalcuQuery;
+
+/* What it took so far; EXPLAIN ANALYZE shows it. */
+typedef struct WalcuTally
+{
+	int64 requests;
+	int64 retries; /* of these requests */
+	int64 documents;
+	int64 bytes;
+	int64 rejected; /* filters that the service did not take */
+	int64 ranges;   /* divided off for another lane */
+	int64 jobs;
+	char no_job[200]; /* why pages were read instead of a job's results */
+} WalcuTally;
+
+extern bool query_is_keyed(const WalcuQuery *query);
+extern List *query_streams(const WalcuQuery *query, List *clauses);
+extern WalcuRequest *query_first_request(const WalcuQuery *query);
+extern WalcuRequest *query_document(const WalcuQuery *query);
+extern WalcuRequest *query_page(const WalcuQuery *query, const WalcuStream *stream, List *position,
+								int64 skip, int64 delivered);
+extern WalcuRequest *query_job(const WalcuQuery *query, const WalcuStream *stream);
+extern const char *query_strategy_name(const WalcuQuery *query);
+
+#endif /* WALCU_QUERY_H */

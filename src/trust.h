@@ -1,0 +1,16 @@
+/*
+ * trust.h
+ *	  Which of the places that the service names may get credentials.
+ */
+#ifndef WALCU_TRUST_H
+#define WALCU_TRUST_H
+
+#include "postgres.h"
+
+#include "option.h"
+
+extern void trust_check_job(const WalcuOptions *options, const char *url, const char *credential);
+extern void trust_check_results(const WalcuOptions *options, const char *url, const char *credential);
+extern char *trust_shown(const char *url, const char *credential);
+
+#endif /* WALCU_TRUST_H */

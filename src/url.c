@@ -1,0 +1,107 @@
+/*
+ * url.c
+ *	  The parts of a URL, and where it leads.
+ *
+ * Options are checked with it, and the places that a background job names.  curl takes
+ * URLs apart, as it does when it sends a request there, so that both understand them alike.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+
+#include "url.h"
+
+#include "utils/memutils.h"
+
+static void release_url(void *url);
+static bool is_loopback(const char *host);
+
+/*
+ * A URL as curl will take it, which goes with the current memory context; NULL when it
+ * takes it not.
+ */
+CURLU *
+url_parse(const char *text)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	CURLU *url = curl_url();
+
+	if (url == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	callback->func = release_url;
+	callback->arg = url;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) ? url : NULL;
+}
+
+/* A part of a URL, a port of the scheme's own included; an empty string when it has none. */
+char *
+url_part(CURLU *url, CURLUPart part)
+{
+	char *value;
+	char *copy;
+
+	if (curl_url_get(url, part, &value, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) != CURLUE_OK)
+		return "";
+	copy = pstrdup(value);
+	curl_free(value);
+	return copy;
+}
+
+/* Can a request be sent there? */
+bool
+url_has_host(CURLU *url)
+{
+	return url && url_part(url, CURLUPART_HOST)[0] != '\0' && strcmp(url_part(url, CURLUPART_PORT), "0") != 0;
+}
+
+/* May credentials travel there?  By https, or to this very machine. */
+bool
+url_is_safe(const char *text)
+{
+	CURLU *url = url_parse(text);
+
+	return url && (pg_strcasecmp(url_part(url, CURLUPART_SCHEME), "https") == 0 ||
+				   is_loopback(url_part(url, CURLUPART_HOST)));
+}
+
+/* Does a URL lead to this very machine? */
+bool
+url_is_loopback(const char *text)
+{
+	CURLU *url = url_parse(text);
+
+	return url && is_loopback(url_part(url, CURLUPART_HOST));
+}
+
+/* Host and port of a URL, in one spelling: "ext.crm.walcu.com:443"; NULL when it has none. */
+char *
+url_authority(const char *text)
+{
+	CURLU *url = url_parse(text);
+	char *authority;
+
+	if (!url_has_host(url))
+		return NULL;
+	authority = psprintf("%s:%s", url_part(url, CURLUPART_HOST), url_part(url, CURLUPART_PORT));
+	for (char *c = authority; *c; c++)
+		*c = pg_tolower((unsigned char) *c);
+	return authority;
+}
+
+static void
+release_url(void *url)
+{
+	curl_url_cleanup(url);
+}
+
+/* curl has already written addresses in their plain form. */
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr address;
+
+	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
