@@ -28,6 +28,42 @@ LANGUAGE C STRICT STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION walcu_fdw_version() IS
   'version of the loaded walcu_fdw library';
 
+CREATE FUNCTION walcu_fdw_stats(
+  OUT server name,
+  OUT resource text,
+  OUT requests_get bigint,
+  OUT requests_post bigint,
+  OUT requests_patch bigint,
+  OUT requests_put bigint,
+  OUT requests_delete bigint,
+  OUT replies_2xx bigint,
+  OUT replies_3xx bigint,
+  OUT replies_4xx bigint,
+  OUT replies_5xx bigint,
+  OUT failures bigint,
+  OUT retries bigint,
+  OUT documents bigint,
+  OUT bytes bigint,
+  OUT jobs bigint,
+  OUT wait_time double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION walcu_fdw_stats() IS
+  'what this session has asked of each server and resource';
+
+CREATE VIEW walcu_fdw_stats AS SELECT * FROM walcu_fdw_stats();
+COMMENT ON VIEW walcu_fdw_stats IS
+  'what this session has asked of each server and resource';
+GRANT SELECT ON walcu_fdw_stats TO PUBLIC;
+
+CREATE FUNCTION walcu_fdw_stats_reset()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION walcu_fdw_stats_reset() IS
+  'sets the counters of walcu_fdw_stats back to zero';
+
 -- Not STRICT: query and body are usually NULL.
 CREATE FUNCTION walcu_fdw_request(
   server name,

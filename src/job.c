@@ -16,6 +16,7 @@
 #include "latency.h"
 #include "reply.h"
 #include "retry.h"
+#include "stats.h"
 #include "trust.h"
 #include "utils/memutils.h"
 
@@ -77,6 +78,7 @@ job_start(MemoryContext parent, const WalcuQuery *query, const WalcuStream *stre
 	job->may_be_rejected = may_be_rejected;
 	job->found = -1;
 	tally->jobs++;
+	stats_of(query->options)->jobs++;
 	call(job, query_job(query, stream), NULL);
 	MemoryContextSwitchTo(before);
 	return job;

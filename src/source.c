@@ -16,6 +16,7 @@
 #include "common/hashfn.h"
 #include "lane.h"
 #include "range.h"
+#include "stats.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -29,6 +30,7 @@ struct WalcuSource
 {
 	WalcuQuery query; /* with another strategy, when a job came to nothing */
 	WalcuReading reading;
+	WalcuStats *stats;
 	MemoryContext context; /* holds the source and its lanes */
 	List *streams;         /* of WalcuStream */
 	int next_stream;       /* the first that has no lane yet */
@@ -74,6 +76,7 @@ source_open(const WalcuQuery *query, WalcuTally *tally)
 	source->reading.tally = tally;
 	source->reading.may_be_rejected = has_fallback(query);
 	source->context = context;
+	source->stats = stats_of(query->options);
 	prepare_keys(source);
 	source->streams = query_streams(query, query->clauses);
 	open_lanes(source);
@@ -96,6 +99,7 @@ source_next(WalcuSource *source, WalcuDocument *document, bool wait)
 	} while (is_repeated(source));
 	source->reading.tally->documents++;
 	source->reading.delivered++;
+	source->stats->documents++;
 	return true;
 }
 

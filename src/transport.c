@@ -16,6 +16,7 @@
 
 #include "connection.h"
 #include "latency.h"
+#include "stats.h"
 #include "url.h"
 #include "utils/memutils.h"
 
@@ -32,6 +33,7 @@ typedef struct Transfer
 	MemoryContext context;
 	MemoryContextCallback on_reset;
 	WalcuConnection *connection;
+	WalcuStats *stats;
 	struct curl_slist *headers;
 	char *buffer; /* malloc'ed: it grows inside a curl callback */
 	size_t capacity;
@@ -47,6 +49,7 @@ static const WalcuAttempt first_attempt;
 static bool configure(Transfer *transfer, const char *credential);
 static bool add_headers(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
+static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool header_value(const char *line, size_t length, const char *name, char *value, size_t size);
@@ -66,6 +69,7 @@ WalcuTransfer *
 transport_start(MemoryContext parent, const WalcuOptions *options, const char *credential,
 				const WalcuRequest *request, const WalcuAttempt *attempt)
 {
+	WalcuStats *stats = stats_of(options);
 	WalcuConnection *connection = connection_get(options);
 	MemoryContext context;
 	MemoryContext before;
@@ -80,6 +84,9 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 	transfer->shared.attempt = attempt ? *attempt : first_attempt;
 	transfer->context = context;
 	transfer->connection = connection;
+	transfer->stats = stats;
+	stats->requests[stats_method(request->method)]++;
+	stats->retries += transfer->shared.attempt.failed > 0;
 	transfer->allowance = WINDOW_SIZE;
 	transfer->handle.not_before = multi_now() + transfer->shared.attempt.delay;
 	transfer->handle.reason = transfer->shared.attempt.reason;
@@ -143,7 +150,9 @@ transport_drive(WalcuTransfer *shared, bool wait)
 	Transfer *transfer = (Transfer *) shared;
 	double limit = transfer->handle.added ? Max(time_left(transfer), 0) + 1 : -1;
 
+	transfer->stats->waited -= connection_waited(transfer->connection);
 	connection_drive(transfer->connection, wait ? limit : 0);
+	transfer->stats->waited += connection_waited(transfer->connection);
 }
 
 /* The errdetail of what is raised about a request: which it was, and how often it was tried. */
@@ -181,6 +190,7 @@ on_context_reset(void *arg)
 {
 	Transfer *transfer = arg;
 
+	count_outcome(transfer);
 	if (transfer->handle.easy)
 	{
 		connection_remove(transfer->connection, &transfer->handle);
@@ -188,6 +198,20 @@ on_context_reset(void *arg)
 	}
 	curl_slist_free_all(transfer->headers);
 	free(transfer->buffer);
+}
+
+static void
+count_outcome(Transfer *transfer)
+{
+	WalcuStats *stats = transfer->stats;
+	const WalcuTransfer *shared = &transfer->shared;
+
+	if (transfer->handle.began_at == 0) /* it never left the queue */
+		stats->requests[stats_method(shared->request->method)]--;
+	else if (shared->status == 0 || shared->failure.kind != WALCU_FAILURE_NONE)
+		stats->failures++;
+	else
+		stats->replies[stats_class(shared->status)]++;
 }
 
 /* Set up the easy handle; false when curl is out of memory. */
@@ -326,6 +350,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	memcpy(shared->data + shared->length, data, kept);
 	shared->length += kept;
 	shared->received += length;
+	transfer->stats->bytes += length;
 	return length;
 }
 

@@ -1,0 +1,38 @@
+/*
+ * stats.h
+ *	  What this backend has asked of each server and resource, and what came of it.
+ *
+ * Those who do what is counted increment the counters themselves:
+ *
+ *     stats->requests[stats_method(request->method)]++;
+ *     stats->replies[stats_class(status)]++;
+ */
+#ifndef WALCU_STATS_H
+#define WALCU_STATS_H
+
+#include "postgres.h"
+
+#include "option.h"
+
+#define WALCU_METHODS       5 /* see stats_method */
+#define WALCU_REPLY_CLASSES 4 /* 2xx to 5xx */
+
+typedef struct WalcuStats
+{
+	Oid serverid;
+	char *resource;                     /* NULL for single calls and imports */
+	int64 requests[WALCU_METHODS];      /* that were begun */
+	int64 replies[WALCU_REPLY_CLASSES]; /* by the class of their status */
+	int64 failures;                     /* requests that got no reply, or not the whole of it */
+	int64 retries;                      /* requests that repeat one that failed */
+	int64 documents;                    /* that scans have taken from replies */
+	int64 bytes;                        /* of the replies' bodies, uncompressed */
+	int64 jobs;                         /* background jobs that were begun */
+	double waited;                      /* milliseconds */
+} WalcuStats;
+
+extern WalcuStats *stats_of(const WalcuOptions *options);
+extern int stats_method(const char *method);
+extern int stats_class(int status);
+
+#endif /* WALCU_STATS_H */

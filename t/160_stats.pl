@@ -1,0 +1,171 @@
+# What a session counts of its requests is what the service has seen.
+
+use strict;
+use warnings;
+
+use List::Util qw(sum0);
+use Test::More;
+use Time::HiRes qw(time);
+use WalcuTest;
+
+my @counters = qw(
+  requests_get requests_post requests_patch requests_put requests_delete
+  replies_2xx replies_3xx replies_4xx replies_5xx failures bytes
+);
+
+my $sandbox = WalcuTest::Sandbox->start(scale => 50, count => { cars => 300 });
+my $node = start_node();
+setup_crm($node, $sandbox,
+    server => { fetch_size => 10, request_timeout => '700ms', on_type_mismatch => 'null' },
+    limit_to => [ 'cars', 'tasks' ]);
+my $dbh = connect_db($node);
+my ($id, $other_id) = map { $_->{_id} } $sandbox->dump('cars');
+
+# Scans
+my $row = counts_agree('a scan by pages', 'SELECT make FROM crm.cars', 'cars');
+is($row->{documents}, 300, 'every document is counted');
+$row = counts_agree('a document by id', "SELECT make FROM crm.cars WHERE _id = '$id'", 'cars');
+is_deeply([ @$row{qw(requests_get replies_2xx documents)} ], [ 1, 1, 1 ], 'is one of each');
+$row = counts_agree('a document that is not there', "SELECT make FROM crm.cars WHERE _id = 'none'", 'cars');
+is_deeply([ @$row{qw(requests_get replies_4xx documents)} ], [ 1, 1, 0 ], 'is a request and no document');
+$row = counts_agree('a scan for each row of another',
+    "SELECT (SELECT make FROM crm.cars WHERE _id = v.id) FROM (VALUES ('$id'), ('none'), ('$other_id')) v(id)", 'cars');
+is($row->{documents}, 2, 'is counted as a whole');
+$dbh->do('SELECT walcu_fdw_stats_reset()');
+$dbh->do('SELECT make FROM crm.cars LIMIT 15');
+$row = stats('cars');
+is($row->{documents}, 15, 'of a scan that ends early, what was taken');
+is($row->{replies_2xx}, $row->{requests_get}, 'and it has left no request without its reply');
+counts_agree('another resource', 'SELECT count(*) FROM crm.tasks', 'tasks');
+is(stats('cars')->{requests_get}, 0, 'is counted apart');
+
+# Calls, with each method, done and refused; an import
+for (
+    [ 'POST',   '/tasks',     '{"_id": "t"}' ],
+    [ 'POST',   '/tasks',     '{"_id": "t"}', 'replies_4xx' ],
+    [ 'GET',    '/tasks/t' ],
+    [ 'PATCH',  '/tasks/t',   '[]' ],
+    [ 'PUT',    '/tasks/t',   '{"_id": "t"}' ],
+    [ 'DELETE', '/tasks/t' ],
+    [ 'DELETE', '/tasks/t',   undef, 'replies_4xx' ],
+  )
+{
+    my ($method, $path, $body, $class) = @$_;
+    my $sql = "SELECT walcu_fdw_request('crm', '$method', '$path'" . (defined $body ? ", body => '$body')" : ')');
+    $class //= 'replies_2xx';
+    $row = counts_agree("$method with $class", $sql);
+    is_deeply([ @$row{ 'requests_' . lc $method, $class, 'documents' } ], [ 1, 1, 0 ], 'is counted as that');
+}
+$row = counts_agree('an import', 'IMPORT FOREIGN SCHEMA walcu LIMIT TO (notes) FROM SERVER crm INTO public');
+is($row->{requests_get}, 1, 'reads the description');
+
+# Errors, on the first and on a later request.  On a connection that was used before, libcurl itself
+# repeats what gets no reply at all; so that fault hits the first of a new session.
+for (
+    [ 'status 500',       { type => 'status', status => 500, error => 'x' x 100_000 }, 'replies_5xx' ],
+    [ 'status 404',       { type => 'status', status => 404 }, 'replies_4xx' ],
+    [ 'a redirect',       { type => 'redirect', location => 'http://127.0.0.1:1/' }, 'replies_3xx' ],
+    [ 'a closed connection', { type => 'close', when => 'before' }, 'failures' ],
+    [ 'half a reply',     { type => 'close', when => 'during' }, 'failures' ],
+    [ 'a silent service', { type => 'hang' }, 'failures' ],
+    [ 'a slow service',   { type => 'slow', bytes => 1, ms => 50 }, 'failures' ],
+  )
+{
+    my ($name, $fault, $counter) = @$_;
+    for my $skip (($fault->{when} // '') eq 'before' ? 0 : (0, 3))
+    {
+        $dbh = connect_db($node);
+        $sandbox->fault({ match => { kind => 'list' }, skip => $skip, fault => $fault });
+        $row = counts_agree("$name after $skip requests", 'SELECT make FROM crm.cars', 'cars', $fault->{type});
+        cmp_ok($row->{$counter}, '>', 0, "is counted in $counter");
+        $sandbox->clear_faults;
+    }
+}
+$dbh = connect_db($node);
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'hang' } });
+$dbh->do("SET statement_timeout = '50ms'");
+is(sql_error($dbh, 'SELECT make FROM crm.cars')->{sqlstate}, '57014', 'a query is cancelled');
+$dbh->do('RESET statement_timeout');
+$row = stats('cars');
+is_deeply([ @$row{qw(requests_get failures)} ], [ 1, 1 ], 'its request got no reply');
+$sandbox->clear_faults;
+
+# Time
+$sandbox->fault({ match => { kind => 'get' }, fault => { type => 'latency', ms => 60 } });
+$dbh->do('SELECT walcu_fdw_stats_reset()');
+my $start = time;
+$dbh->do("SELECT make FROM crm.cars WHERE _id = '$id'") for 1 .. 3;
+my $elapsed = 1000 * (time - $start);
+$row = stats('cars');
+cmp_ok($row->{wait_time}, '>=', 3 * 59, 'waiting is counted');
+cmp_ok($row->{wait_time}, '<=', $elapsed, 'and nothing else');
+$sandbox->clear_faults;
+
+# A reset during a scan: what follows is counted
+$dbh->begin_work;
+$dbh->do('DECLARE c CURSOR FOR SELECT make FROM crm.cars');
+$dbh->do('FETCH 15 FROM c');
+$dbh->do('SELECT walcu_fdw_stats_reset()');
+is(sum0(@{ stats('cars') }{ @counters, 'documents', 'wait_time' }), 0, 'a reset sets all back to zero');
+$dbh->do('FETCH ALL FROM c');
+$dbh->commit;
+is(stats('cars')->{documents}, 285, 'and the scan under way counts on');
+
+# Servers with the same resource; one that is dropped; another session; other users
+setup_crm($node, $sandbox, name => 'branch', limit_to => ['cars']);
+$dbh->do('SELECT walcu_fdw_stats_reset()');
+$dbh->do("SELECT make FROM branch.cars WHERE _id = '$id'");
+is(stats('cars')->{documents}, 0, 'servers are counted apart');
+is(stats('cars', 'branch')->{documents}, 1, 'each in its own row');
+$dbh->begin_work;
+$dbh->do('DECLARE c CURSOR FOR SELECT make FROM branch.cars');
+$dbh->do('FETCH 15 FROM c');
+$dbh->do('ALTER SERVER branch RENAME TO sold');
+is(stats('cars', 'sold')->{documents}, 16, 'a row has the name of its server now');
+$dbh->commit;
+$dbh->do('SET client_min_messages = warning');
+$dbh->do('DROP SERVER sold CASCADE');
+$dbh->do('RESET client_min_messages');
+is(stats('cars', 'sold'), undef, 'a dropped server has no row');
+is($dbh->selectrow_array('SELECT count(*) FROM walcu_fdw_stats WHERE server IS NULL'), 0, 'nor one without a name');
+is(connect_db($node)->selectrow_array('SELECT count(*) FROM walcu_fdw_stats'), 0, 'another session has its own');
+$dbh->do('CREATE ROLE reader');
+$dbh->do('SET ROLE reader');
+cmp_ok($dbh->selectrow_array('SELECT count(*) FROM walcu_fdw_stats'), '>', 0, 'everybody may read it');
+is(sql_error($dbh, 'SELECT walcu_fdw_stats_reset()'), undef, 'and reset it');
+$dbh->do('RESET ROLE');
+
+done_testing();
+
+# Run a statement that may fail: the row of a resource, or of calls, is what the log says.  Returns
+# it.
+sub counts_agree
+{
+    my ($name, $sql, $resource, $fault) = @_;
+    $dbh->do('SELECT walcu_fdw_stats_reset()');
+    $sandbox->clear_log;
+    eval { $dbh->do($sql) };
+    my $counted = stats($resource);
+    my %seen = map { $_ => 0 } @counters;
+    for my $entry ($sandbox->log)
+    {
+        my $failed = !defined $entry->{status} || ($entry->{fault} && $fault =~ /^(close|slow)$/);
+        $seen{ 'requests_' . lc $entry->{method} }++;
+        $seen{ $failed ? 'failures' : 'replies_' . substr($entry->{status}, 0, 1) . 'xx' }++;
+        $seen{bytes} += $entry->{bytes};
+    }
+    # what a service that is too slow has sent and what has come are two things
+    $seen{bytes} = $counted->{bytes} if ($fault // '') eq 'slow';
+    is_deeply({ map { $_ => $counted->{$_} } @counters }, \%seen, "$name: the counts are those of the service's log")
+      or diag explain [ $sandbox->log ];
+    cmp_ok($counted->{wait_time}, '>', 0, "$name: it was waited for");
+    return $counted;
+}
+
+sub stats
+{
+    my ($resource, $server) = @_;
+    return $dbh->selectrow_hashref(
+        'SELECT * FROM walcu_fdw_stats WHERE server = ? AND resource IS NOT DISTINCT FROM ?',
+        undef, $server // 'crm', $resource);
+}
