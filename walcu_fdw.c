@@ -15,6 +15,7 @@
 #include "limit.h"
 #include "option.h"
 #include "plan.h"
+#include "progress.h"
 #include "scan.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -33,6 +34,10 @@ _PG_init(void)
 							 "Lets conditions and orders become part of requests to the service.",
 							 "Off, every one is left to PostgreSQL alone, in plans made from now on.",
 							 &option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("walcu_fdw.progress_interval",
+							"Time from one message about a long scan to the next.", "0 sends none.",
+							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
+							NULL, NULL);
 	compat_reserve_settings("walcu_fdw");
 }
 

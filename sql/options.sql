@@ -213,12 +213,18 @@ EXPLAIN (COSTS OFF) SELECT _id FROM nobodys_cars;
 \echo :LAST_ERROR_SQLSTATE
 
 --
--- A setting for a session
+-- Settings for a session
 --
 SHOW walcu_fdw.enable_pushdown;
 SET walcu_fdw.enable_pushdown = 'sometimes';
 SET walcu_fdw.enable_pushdown = off;
 RESET walcu_fdw.enable_pushdown;
+SHOW walcu_fdw.progress_interval;
+SET walcu_fdw.progress_interval = 'often';
+SET walcu_fdw.progress_interval = '2500ms';
+SHOW walcu_fdw.progress_interval;
+SET walcu_fdw.progress_interval = 0;
+RESET walcu_fdw.progress_interval;
 
 --
 -- The wrapper itself has no options

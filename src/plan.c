@@ -54,8 +54,9 @@ typedef enum PlanFlag
 /* What a path keeps in fdw_private; the last is there only where the service passes over the offset. */
 typedef enum PathMember
 {
-	PATH_REQUESTS, /* expected */
-	PATH_ORDER,    /* as order_serialize makes it */
+	PATH_REQUESTS,  /* expected */
+	PATH_DOCUMENTS, /* expected */
+	PATH_ORDER,     /* as order_serialize makes it */
 	PATH_STRATEGY,
 	PATH_SKIPS
 } PathMember;
@@ -141,6 +142,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 					 limited ? (Expr *) root->parse->limitOffset : NULL};
 	double wanted = (limited && root->parse->limitCount == NULL) ? Max(root->tuple_fraction, 0) : 0;
 	double requests = floatVal(list_nth(path->fdw_private, PATH_REQUESTS));
+	double documents = floatVal(list_nth(path->fdw_private, PATH_DOCUMENTS));
 	List *values = NIL;
 	List *flags = NIL;
 
@@ -154,11 +156,13 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	flags = lappend_int(flags, root->tuple_fraction <= 0);
 	flags = lappend_int(flags, list_length(path->fdw_private) > PATH_SKIPS);
 	flags = lappend_int(flags, id ? WALCU_BY_ID : intVal(list_nth(path->fdw_private, PATH_STRATEGY)));
-	return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, values,
-							list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
-									   makeFloat(psprintf("%.0f", wanted)), needed_columns(rel, relid),
-									   list_nth(path->fdw_private, PATH_ORDER)),
-							NIL, NIL, outer_plan);
+	return make_foreignscan(
+		tlist, extract_actual_clauses(clauses, false), rel->relid, values,
+		lappend(list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
+						   makeFloat(psprintf("%.0f", wanted)), needed_columns(rel, relid),
+						   list_nth(path->fdw_private, PATH_ORDER)),
+				makeFloat(psprintf("%.0f", id ? 1 : documents))),
+		NIL, NIL, outer_plan);
 }
 
 /* What plan_scan has put into a ForeignScan, read back. */
@@ -175,6 +179,7 @@ plan_of_scan(const ForeignScan *scan)
 		.wanted = floatVal(lthird(scan->fdw_private)),
 		.columns = lfourth(scan->fdw_private),
 		.order = list_nth(scan->fdw_private, 4),
+		.documents = floatVal(list_nth(scan->fdw_private, 5)),
 	};
 	Expr **values[] = {&plan.id, &plan.search, &plan.limit, &plan.offset};
 	int next = 0;
@@ -285,7 +290,8 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double docume
 			root, rel, rows, startup,
 			rel->baserestrictcost.startup + requests * options->fdw_startup_cost + documents * per_document,
 			pathkeys, required_outer,
-			list_make3(makeFloat(psprintf("%.0f", requests)), order_serialize(keys), makeInteger(strategy))));
+			list_make4(makeFloat(psprintf("%.0f", requests)), makeFloat(psprintf("%.0f", documents)),
+					   order_serialize(keys), makeInteger(strategy))));
 }
 
 /*

@@ -15,16 +15,17 @@
 typedef struct WalcuPlan
 {
 	WalcuStrategy strategy;
-	bool pushdown;   /* the conditions go into the request */
-	bool all_rows;   /* see WalcuQuery */
-	bool skips;      /* the service passes over what the offset says */
-	double wanted;   /* see WalcuQuery; what limit and offset do not say */
-	double requests; /* expected */
-	List *columns;   /* of int: attribute numbers the query needs */
-	List *order;     /* as order_serialize makes it */
-	Expr *id;        /* the _id asked for, or NULL */
-	Expr *search;    /* the service's search text, or NULL */
-	Expr *limit;     /* of the query, when it is that of the scan, too; or NULL */
+	bool pushdown;    /* the conditions go into the request */
+	bool all_rows;    /* see WalcuQuery */
+	bool skips;       /* the service passes over what the offset says */
+	double wanted;    /* see WalcuQuery; what limit and offset do not say */
+	double requests;  /* expected */
+	double documents; /* expected to be sent */
+	List *columns;    /* of int: attribute numbers the query needs */
+	List *order;      /* as order_serialize makes it */
+	Expr *id;         /* the _id asked for, or NULL */
+	Expr *search;     /* the service's search text, or NULL */
+	Expr *limit;      /* of the query, when it is that of the scan, too; or NULL */
 	Expr *offset;
 } WalcuPlan;
 

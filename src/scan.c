@@ -23,6 +23,7 @@ static bool open_source(ForeignScanState *node);
 static double wanted_rows(ForeignScanState *node, WalcuFilterUse use);
 static int64 row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use);
 static char *text_value(ForeignScanState *node, ExprState *expression);
+static void begin_progress(WalcuScan *scan);
 static void close_source(WalcuScan *scan);
 static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
 static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
@@ -75,6 +76,7 @@ scan_iterate(ForeignScanState *node)
 		return slot;
 	while (source_next(scan->source, &document, true))
 	{
+		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
 		if (store_row(scan, &document, slot))
 			return slot;
 	}
@@ -191,6 +193,7 @@ open_source(ForeignScanState *node)
 		return false;
 	}
 	before = MemoryContextSwitchTo(scan->context);
+	begin_progress(scan);
 	scan->source = source_open(&scan->query, &scan->tally);
 	MemoryContextSwitchTo(before);
 	return true;
@@ -250,6 +253,20 @@ text_value(ForeignScanState *node, ExprState *expression)
 	Datum value = ExecEvalExprSwitchContext(expression, node->ss.ps.ps_ExprContext, &is_null);
 
 	return is_null ? NULL : MemoryContextStrdup(scan->value_context, TextDatumGetCString(value));
+}
+
+/* What is expected is that of one execution; what is read, that of all. */
+static void
+begin_progress(WalcuScan *scan)
+{
+	double expected = scan->plan.documents;
+
+	if (scan->query.wanted > 0)
+		expected = Min(expected, scan->query.wanted);
+	if (scan->tally.requests == 0)
+		progress_begin(&scan->progress, scan->query.options, expected);
+	else
+		scan->progress.expected = 0;
 }
 
 static void

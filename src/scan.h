@@ -11,6 +11,7 @@
 #include "filter.h"
 #include "order_check.h"
 #include "plan.h"
+#include "progress.h"
 #include "source.h"
 
 /* What a ForeignScanState carries in fdw_state. */
@@ -19,6 +20,7 @@ typedef struct WalcuScan
 	WalcuPlan plan;
 	WalcuQuery query;
 	WalcuTally tally;
+	WalcuProgress progress;
 	MemoryContext context;       /* lives as long as the scan */
 	MemoryContext tuple_context; /* what the current row points to */
 	MemoryContext value_context; /* what this execution's request is made of */

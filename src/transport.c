@@ -148,11 +148,11 @@ void
 transport_drive(WalcuTransfer *shared, bool wait)
 {
 	Transfer *transfer = (Transfer *) shared;
+	double before = connection_waited(transfer->connection);
 	double limit = transfer->handle.added ? Max(time_left(transfer), 0) + 1 : -1;
 
-	transfer->stats->waited -= connection_waited(transfer->connection);
 	connection_drive(transfer->connection, wait ? limit : 0);
-	transfer->stats->waited += connection_waited(transfer->connection);
+	transfer->stats->waited += connection_waited(transfer->connection) - before;
 }
 
 /* The errdetail of what is raised about a request: which it was, and how often it was tried. */

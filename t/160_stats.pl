@@ -1,11 +1,12 @@
-# What a session counts of its requests is what the service has seen.
+# What a session counts of its requests is what the service has seen; and a long scan tells
+# how far it is.
 
 use strict;
 use warnings;
 
 use List::Util qw(sum0);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time sleep);
 use WalcuTest;
 
 my @counters = qw(
@@ -135,6 +136,56 @@ cmp_ok($dbh->selectrow_array('SELECT count(*) FROM walcu_fdw_stats'), '>', 0, 'e
 is(sql_error($dbh, 'SELECT walcu_fdw_stats_reset()'), undef, 'and reset it');
 $dbh->do('RESET ROLE');
 
+# Progress: a slow service
+is($dbh->selectrow_array('SHOW walcu_fdw.progress_interval'), '10s', 'the default is 10 seconds');
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'latency', ms => 40 } });
+my $scan = 'SELECT _id FROM crm.cars';
+is_deeply([ progress('10s', $scan) ], [], 'a scan that takes less says nothing');
+is_deeply([ progress(0, $scan) ], [], 'nor does any if the interval is 0');
+my @lines = progress('100ms', $scan);
+cmp_ok(scalar @lines, '>=', 2, 'a long one tells every interval how far it is');
+is_deeply([ grep { $_->{resource} ne 'cars' } @lines ], [], 'of which resource');
+lines_are_right('of a slow service', 10, @lines);
+my ($rows) = $dbh->selectrow_array("SELECT reltuples FROM pg_class WHERE oid = 'crm.cars'::regclass");
+is_deeply([ grep { ($_->{of} // 0) != 1000 } @lines ], [], 'of how many, by the estimate') if $rows < 0;
+is_deeply([ grep { ($_->{of} // 0) != 250 } progress('100ms', "$scan LIMIT 250") ], [], 'or by the limit');
+@lines = progress('100ms', $scan . " WHERE dealer_id = '" . $sandbox->dealer_id . "'");
+cmp_ok(scalar @lines, '>=', 2, 'an estimate that was too small');
+is_deeply([ grep { defined $_->{of} } @lines ], [], 'is not told');
+$dbh->do('SET client_min_messages = warning');
+is_deeply([ progress('100ms', $scan) ], [], 'nothing for those who want no notices');
+$dbh->do('RESET client_min_messages');
+$sandbox->clear_faults;
+
+# Progress: the inner side of a loop
+$sandbox->fault({ match => { kind => 'get' }, fault => { type => 'latency', ms => 30 } });
+@lines = progress('100ms', "SELECT (SELECT make FROM crm.cars WHERE _id = '$id' AND n > 0) FROM generate_series(1, 20) n");
+cmp_ok(scalar @lines, '>=', 2, 'requests for single documents are told of together');
+lines_are_right('of single documents', 1, @lines);
+is_deeply([ grep { defined $_->{of} } @lines ], [], 'nobody knows how many there will be');
+$sandbox->clear_faults;
+
+# Progress: documents that come one by one, in one reply
+$dbh->do("ALTER SERVER crm OPTIONS (SET fetch_size '50', SET request_timeout '10s')");
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'slow', bytes => 37, ms => 30 } });
+@lines = grep { $_->{requests} == 1 } progress('100ms', 'SELECT _id FROM crm.cars LIMIT 40');
+cmp_ok(scalar @lines, '>=', 4, 'a reply that trickles is told of while it comes');
+lines_are_right('of a trickle', 50, @lines);
+$sandbox->clear_faults;
+
+# Progress: a client that takes its time between two FETCHes
+$dbh->do("SET walcu_fdw.progress_interval = '200ms'");
+$dbh->begin_work;
+$dbh->do("DECLARE c CURSOR FOR $scan");
+my @messages;
+for (1 .. 4)
+{
+    push @messages, sql_messages($dbh, 'FETCH 20 FROM c');
+    sleep 0.25;
+}
+$dbh->commit;
+is_deeply(\@messages, [], 'the time between is no work of the scan');
+
 done_testing();
 
 # Run a statement that may fail: the row of a resource, or of calls, is what the log says.  Returns
@@ -168,4 +219,38 @@ sub stats
     return $dbh->selectrow_hashref(
         'SELECT * FROM walcu_fdw_stats WHERE server = ? AND resource IS NOT DISTINCT FROM ?',
         undef, $server // 'crm', $resource);
+}
+
+# The lines that a statement sends, taken apart, and how long it took, which stays in $elapsed.
+sub progress
+{
+    my ($interval, $sql) = @_;
+    $dbh->do("SET walcu_fdw.progress_interval = '$interval'");
+    my $before = time;
+    my @messages = sql_messages($dbh, $sql);
+    $elapsed = time - $before;
+    return map {
+        /^NOTICE:  reading "(\w+)": (\d+)(?: of about (\d+))? documents?, (\d+) requests?, ([\d.]+) documents\/s$/
+          ? { resource => $1, documents => $2, of => $3, requests => $4, rate => $5 }
+          : { text => $_ }
+    } @messages;
+}
+
+# What lines say goes together: documents with requests, each of which brings at most so many, and
+# with the rate and the time that has passed.
+sub lines_are_right
+{
+    my ($name, $page, @lines) = @_;
+    my ($documents, $seconds, @wrong) = (0, 0);
+    for my $line (@lines)
+    {
+        my $passed = ($line->{documents} - $documents) / ($line->{rate} || 1e-9);
+        push @wrong, $line
+          if $line->{documents} <= $documents || $line->{documents} > $page * $line->{requests} || $passed < 0.095;
+        $documents = $line->{documents};
+        $seconds += $passed;
+    }
+    is_deeply(\@wrong, [], "$name: documents, requests and rates are right") or diag explain \@lines;
+    cmp_ok($seconds, '<=', $elapsed * 1.05, "$name: the rates are of the time that passed");
+    return;
 }
