@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "async.h"
 #include "compat.h"
 #include "explain.h"
 #include "fmgr.h"
@@ -56,6 +57,11 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->IterateForeignScan = scan_iterate;
 	routine->ReScanForeignScan = scan_rescan;
 	routine->EndForeignScan = scan_end;
+
+	routine->IsForeignPathAsyncCapable = async_is_capable;
+	routine->ForeignAsyncRequest = async_request;
+	routine->ForeignAsyncConfigureWait = async_configure_wait;
+	routine->ForeignAsyncNotify = async_notify;
 
 	routine->ExplainForeignScan = explain_scan;
 	routine->ImportForeignSchema = import_schema;

@@ -16,6 +16,9 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+/* Milliseconds after which a wait is broken off, to tell of progress. */
+#define LONGEST_WAIT 1000
+
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
 static void prepare_columns(WalcuScan *scan, Relation relation);
@@ -63,7 +66,10 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->search = ExecInitExpr(scan->plan.search, (PlanState *) node);
 }
 
-/* FdwRoutine.IterateForeignScan */
+/*
+ * FdwRoutine.IterateForeignScan.  In a scan that Append runs beside others, an empty slot means that nothing is
+ * here, unless the scan has ended.
+ */
 TupleTableSlot *
 scan_iterate(ForeignScanState *node)
 {
@@ -74,14 +80,25 @@ scan_iterate(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->source == NULL && (scan->ended || !open_source(node)))
 		return slot;
-	while (source_next(scan->source, &document, true))
+	for (;;)
 	{
-		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
-		if (store_row(scan, &document, slot))
+		if (source_next(scan->source, &document))
+		{
+			if (store_row(scan, &document, slot))
+				return slot;
+		}
+		else if (source_has_ended(scan->source))
+		{
+			close_source(scan);
 			return slot;
+		}
+		/* Append waits for all of its scans together (async.c) */
+		else if (node->ss.ps.async_capable)
+			return slot;
+		else
+			source_wait(scan->source, LONGEST_WAIT);
+		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
 	}
-	close_source(scan);
-	return slot;
 }
 
 /* FdwRoutine.ReScanForeignScan */

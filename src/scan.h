@@ -13,6 +13,7 @@
 #include "plan.h"
 #include "progress.h"
 #include "source.h"
+#include "watch.h"
 
 /* What a ForeignScanState carries in fdw_state. */
 typedef struct WalcuScan
@@ -34,6 +35,7 @@ typedef struct WalcuScan
 	ExprState *offset;            /* NULL, or computes how many it passes over before */
 	WalcuSource *source;          /* NULL until the first row is asked for, and at the end */
 	bool ended;
+	WalcuWatch *watch; /* while Append waits for it beside others; or NULL */
 } WalcuScan;
 
 extern void scan_begin(ForeignScanState *node, int eflags);

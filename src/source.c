@@ -46,7 +46,7 @@ typedef struct SeenKey
 	uint64 halves[2];
 } SeenKey;
 
-static bool next_document(WalcuSource *source, WalcuDocument *document, bool wait);
+static bool next_document(WalcuSource *source, WalcuDocument *document);
 static void prepare_keys(WalcuSource *source);
 static bool has_fallback(const WalcuQuery *query);
 static bool take(WalcuSource *source, WalcuDocument *document);
@@ -85,22 +85,44 @@ source_open(const WalcuQuery *query, WalcuTally *tally)
 }
 
 /*
- * The next document, waiting for it if need be; false at the end, and, without wait, when there is
- * none here.  Its bytes are good until the next call, and until anything else talks to the
- * service.
+ * The next document of those that are here; false when there is none, or no more (source_has_ended).  Its
+ * bytes are good until the next call, and until anything else talks to the service.
  */
 bool
-source_next(WalcuSource *source, WalcuDocument *document, bool wait)
+source_next(WalcuSource *source, WalcuDocument *document)
 {
 	do
 	{
-		if (!next_document(source, document, wait))
+		if (!next_document(source, document))
 			return false;
 	} while (is_repeated(source));
 	source->reading.tally->documents++;
 	source->reading.delivered++;
 	source->stats->documents++;
 	return true;
+}
+
+/* Wait until something has happened, at most limit milliseconds; serves interrupts. */
+void
+source_wait(WalcuSource *source, double limit)
+{
+	look_at_lanes(source, true);
+	if (source->lanes)
+		transport_drive(source_transfer(source), limit);
+}
+
+/* Has something happened that source_next has not seen yet? */
+bool
+source_has_news(const WalcuSource *source)
+{
+	ListCell *lc;
+
+	foreach(lc, source->lanes)
+	{
+		if (lane_has_news(lfirst(lc)))
+			return true;
+	}
+	return false;
 }
 
 /* Is there nothing more to come? */
@@ -134,27 +156,20 @@ source_close(WalcuSource *source)
 
 /* As source_next, but the parts of a list may repeat documents. */
 static bool
-next_document(WalcuSource *source, WalcuDocument *document, bool wait)
+next_document(WalcuSource *source, WalcuDocument *document)
 {
 	if (source->until_look-- > 0 && source->lane && lane_take(source->lane, document))
 		return true;
 	source->until_look = LOOK_INTERVAL;
 	if (source->lanes)
-		transport_drive(source_transfer(source), false);
-	for (;;)
+		transport_drive(source_transfer(source), 0);
+	do
 	{
 		look_at_lanes(source, false);
 		if (take(source, document))
 			return true;
-		if (source->lanes == NIL)
-			return false;
-		if (any_ended(source))
-			continue;
-		if (!wait)
-			return false;
-		look_at_lanes(source, true);
-		transport_drive(source_transfer(source), true);
-	}
+	} while (any_ended(source));
+	return false;
 }
 
 /* Keys are read as the texts that a filter has them as. */

@@ -9,14 +9,17 @@
 
 #include "decode.h"
 #include "query.h"
+#include "transport.h"
 
 typedef struct WalcuSource WalcuSource;
 
 extern WalcuSource *source_open(const WalcuQuery *query, WalcuTally *tally);
-extern bool source_next(WalcuSource *source, WalcuDocument *document, bool wait);
+extern bool source_next(WalcuSource *source, WalcuDocument *document);
+extern void source_wait(WalcuSource *source, double limit);
+extern bool source_has_news(const WalcuSource *source);
 extern bool source_has_ended(const WalcuSource *source);
 extern WalcuStreamPart source_part(const WalcuSource *source);
-extern struct WalcuTransfer *source_transfer(const WalcuSource *source);
+extern WalcuTransfer *source_transfer(const WalcuSource *source);
 extern void source_close(WalcuSource *source);
 
 #endif /* WALCU_SOURCE_H */

@@ -119,7 +119,7 @@ transport_advance(WalcuTransfer *transfer, bool wait)
 	{
 		transport_look(transfer, wait);
 		if (!transfer->done)
-			transport_drive(transfer, wait);
+			transport_drive(transfer, wait ? -1 : 0);
 		transport_look(transfer, wait);
 	} while (wait && !transfer->done && transfer->received == before && transfer->status == status);
 }
@@ -143,16 +143,43 @@ transport_look(WalcuTransfer *shared, bool wait)
 		fail(transfer, WALCU_FAILURE_TIMEOUT);
 }
 
-/* Let this transfer's server, and all others on it, go on; with wait, wait until something happens. */
+/*
+ * Let this transfer, and all others to its server, go on, after waiting at most limit milliseconds for something to
+ * happen (0: do not wait; below 0: as long as the transfer may take).
+ */
 void
-transport_drive(WalcuTransfer *shared, bool wait)
+transport_drive(WalcuTransfer *shared, double limit)
 {
 	Transfer *transfer = (Transfer *) shared;
 	double before = connection_waited(transfer->connection);
-	double limit = transfer->handle.added ? Max(time_left(transfer), 0) + 1 : -1;
 
-	connection_drive(transfer->connection, wait ? limit : 0);
+	if (transfer->handle.added && limit != 0)
+	{
+		/* a little more, so that it has passed when looked at */
+		double left = Max(time_left(transfer), 0) + 1;
+
+		limit = (limit < 0) ? left : Min(limit, left);
+	}
+	connection_drive(transfer->connection, limit);
 	transfer->stats->waited += connection_waited(transfer->connection) - before;
+}
+
+/* When transport_drive is to be called even if no socket is ready, by multi_now; 0 for never. */
+double
+transport_due(const WalcuTransfer *shared)
+{
+	const Transfer *transfer = (const Transfer *) shared;
+	double due = connection_due(transfer->connection);
+	double end = transfer->handle.added ? multi_now() + Max(time_left(transfer), 0) : 0;
+
+	return (due == 0 || (end != 0 && end < due)) ? end : due;
+}
+
+/* The sockets that curl waits for, of all transfers to its server. */
+const struct pollfd *
+transport_sockets(const WalcuTransfer *shared, int *count)
+{
+	return connection_sockets(((const Transfer *) shared)->connection, count);
 }
 
 /* The errdetail of what is raised about a request: which it was, and how often it was tried. */
@@ -246,8 +273,11 @@ configure(Transfer *transfer, const char *credential)
 	/* on a connection used before, curl would repeat a request that got no reply */
 	if (!request_is_read(request))
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-	/* rather one more stream of an HTTP/2 connection than another connection */
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	/*
+	 * Rather one more stream of an HTTP/2 connection than another connection.  TLS tells early whether
+	 * that can be had; without it curl would wait for the first reply.
+	 */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, pg_strncasecmp(request->url.data, "https:", 6) == 0 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -75,7 +75,9 @@ extern WalcuTransfer *transport_start(MemoryContext parent, const WalcuOptions *
 									  const WalcuAttempt *attempt);
 extern void transport_advance(WalcuTransfer *transfer, bool wait);
 extern void transport_look(WalcuTransfer *transfer, bool wait);
-extern void transport_drive(WalcuTransfer *transfer, bool wait);
+extern void transport_drive(WalcuTransfer *transfer, double limit);
+extern double transport_due(const WalcuTransfer *transfer);
+extern const struct pollfd *transport_sockets(const WalcuTransfer *transfer, int *count);
 extern int transport_errdetail(const WalcuTransfer *transfer);
 extern void transport_consume(WalcuTransfer *transfer, size_t bytes);
 extern void transport_release(WalcuTransfer *transfer);
