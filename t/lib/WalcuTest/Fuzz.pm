@@ -76,8 +76,14 @@ my @MODES = (
         settings => { page_cap => 3 },
     },
     {
+        name     => 'jobs',
+        share    => 1,
+        server   => { on_type_mismatch => 'null', fetch_mode => 'job' },
+        settings => { page_cap => $ALL_ON_A_PAGE, job_polls => 0 },
+    },
+    {
         name     => 'mismatch_error',
-        share    => 5,
+        share    => 4,
         server   => { on_type_mismatch => 'error', fetch_size => 1000 },
         settings => { page_cap => 12 },
         prepare  => \&remove_misfits,
@@ -217,7 +223,8 @@ sub enter_mode
 {
     my ($worker, $mode, $scene) = @_;
     my ($sandbox, $dbh) = ($worker->{sandbox}, $worker->{session}->dbh);
-    my ($imported, $declared) = create_schema($dbh, $sandbox, %{$scene}{qw(resources declarations)}, %{$mode}{qw(name server)});
+    my ($imported, $declared) = create_schema($dbh, $sandbox, %{$scene}{qw(resources declarations)}, name => $mode->{name},
+        server => { results_hosts => $sandbox->results_endpoint =~ s{^http://}{}r, %{ $mode->{server} } });
     $sandbox->settings(%{ $mode->{settings} });
     $mode->{prepare}->($worker, $imported) if $mode->{prepare};
     $sandbox->fault($mode->{fault}) if $mode->{fault};
