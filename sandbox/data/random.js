@@ -3,7 +3,8 @@
  * own, so that it can be made without those before it. Used by all that makes data.
  */
 
-const HEX_WORD = 8;
+/* Documents are full of ids: each byte's digits are looked up. */
+const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** Mixes a number into a 32-bit hash (the finalizer of MurmurHash3). */
 export function mix(hash, number) {
@@ -100,6 +101,7 @@ export class Random {
   }
 }
 
+/** Eight hexadecimal digits of an integer from 0 to 2^32 - 1. */
 export function hexWord(number) {
-  return number.toString(16).padStart(HEX_WORD, '0');
+  return HEX_BYTES[number >>> 24] + HEX_BYTES[(number >>> 16) & 255] + HEX_BYTES[(number >>> 8) & 255] + HEX_BYTES[number & 255];
 }
