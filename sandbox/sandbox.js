@@ -9,6 +9,7 @@ import { Collection } from './crm/collection.js';
 import { resourceSchemas } from './crm/description.js';
 import { Jobs } from './crm/jobs.js';
 import { ResourceSchema } from './crm/schema.js';
+import { KeptTexts } from './crm/texts.js';
 import { RequestLog } from './http/log.js';
 import { FaultRules } from './http/rules.js';
 import { makeSettings } from './http/settings.js';
@@ -53,9 +54,10 @@ export class Sandbox {
 
   #generate(data) {
     const dataset = this.#createDataset({ ...data, dealerId: this.dealerId });
+    const texts = new KeptTexts();
     this.#data = data;
     this.collections = new Map(
-      [...this.#schemas].map(([resource, schema]) => [resource, new Collection(resource, schema, dataset)]),
+      [...this.#schemas].map(([resource, schema]) => [resource, new Collection(resource, schema, texts, dataset)]),
     );
   }
 }

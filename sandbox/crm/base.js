@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache';
 
 import { lowerBound, positionsById } from './ids.js';
+import { EVERYTHING, textOf } from './texts.js';
 
 const CACHED_DOCUMENTS = 2000;
 
@@ -31,11 +32,13 @@ export class BaseDocuments {
   #toIndexForm;
   #byId;
   #entries = new LRUCache({ max: CACHED_DOCUMENTS });
+  #texts;
 
-  /** Without a data set there are no documents. */
-  constructor(resource, toIndexForm, dataset) {
+  /** Without a data set there are no documents. texts: a KeptTexts, which other resources may share. */
+  constructor(resource, toIndexForm, texts, dataset) {
     this.#resource = resource;
     this.#toIndexForm = toIndexForm;
+    this.#texts = texts;
     this.#dataset = dataset;
     this.count = dataset?.count(resource) ?? 0;
     this.idAt = (position) => dataset.id(resource, position);
@@ -48,10 +51,32 @@ export class BaseDocuments {
   entry(position) {
     let entry = this.#entries.get(position);
     if (!entry) {
-      entry = this.makeEntry(this.#dataset.document(this.#resource, position));
+      entry = this.makeEntry(this.#makeDocument(position));
       this.#entries.set(position, entry);
     }
     return entry;
+  }
+
+  /** The document's text under a projection. */
+  text(position, projection) {
+    let text = this.#texts.get(this.#resource, projection, position);
+    if (!text) {
+      text = textOf(this.#documentOnce(position), projection);
+      this.#texts.keep(this.#resource, projection, position, text);
+    }
+    return text;
+  }
+
+  /** A scan of more than the cache holds would fill it with what nobody finds there. */
+  #documentOnce(position) {
+    const isCached = this.count <= CACHED_DOCUMENTS || this.#entries.has(position);
+    return isCached ? this.entry(position).document : this.#makeDocument(position);
+  }
+
+  /** To read it again is cheaper than to make it again. */
+  #makeDocument(position) {
+    const text = this.#texts.get(this.#resource, EVERYTHING, position);
+    return text ? JSON.parse(text) : this.#dataset.document(this.#resource, position);
   }
 
   get byId() {

@@ -13,10 +13,13 @@ export class Collection {
   #generated;
   #current;
   #isHandedOut = false;
+  #texts;
 
-  constructor(resource, schema, dataset) {
+  /** texts: a KeptTexts for what is sent of the generated documents. */
+  constructor(resource, schema, texts, dataset) {
     this.resource = resource;
     this.schema = schema;
+    this.#texts = texts;
     this.#generated = this.#makeBase(dataset);
     this.restore();
   }
@@ -61,7 +64,7 @@ export class Collection {
   }
 
   #makeBase(dataset) {
-    return new BaseDocuments(this.resource, (document) => this.schema.indexForm(document), dataset);
+    return new BaseDocuments(this.resource, (document) => this.schema.indexForm(document), this.#texts, dataset);
   }
 
   #writable() {

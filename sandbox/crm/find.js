@@ -3,10 +3,11 @@
  * Used by lists, groups, jobs and the dump.
  *
  * Conditions on _id decide which documents are looked at: a page by key starts at its key and ends
- * with the page, whatever else the filter asks.
+ * with the page, whatever else the filter asks. If it asks nothing else they are not even looked at.
  */
 
 import { compileFilter } from '../mongo/filter.js';
+import { compareStrings } from '../mongo/order.js';
 import { isObject } from '../mongo/paths.js';
 import { Cursor } from './cursor.js';
 import { compileSearch } from './search.js';
@@ -25,14 +26,17 @@ export function openCursor(collection, query) {
 
   const asked = conditions ? { $and: [filter, conditions] } : filter;
   const cast = collection.schema.castFilter(asked, { strictQuery });
-  const cursor = new Cursor(() => candidates(snapshot, cast, sort), documentTest(snapshot, cast, text));
+  const bounds = idBounds(cast);
+  const isDecided = bounds.isAll && (!bounds.isNarrow || isById(sort));
+  const test = isDecided && !text ? null : documentTest(snapshot, cast, text);
+  const cursor = new Cursor(() => candidates(snapshot, bounds, sort), test);
   snapshot.cursors.set(name, cursor);
   return { cursor, snapshot };
 }
 
+const isById = (sort) => sort[0]?.[0] === '_id';
+
 function documentTest(snapshot, filter, text) {
-  const hasFilter = Object.keys(filter).length > 0;
-  if (!hasFilter && !text) return null;
   const matches = compileFilter(filter);
   return (position) => {
     const entry = snapshot.entry(position);
@@ -40,17 +44,12 @@ function documentTest(snapshot, filter, text) {
   };
 }
 
-async function candidates(snapshot, filter, sort) {
-  const { ids, low, high } = idConditions(filter);
-  const byId = sort[0]?.[0] === '_id';
-  if (ids) return inOrder(await chosen(snapshot, ids, byId ? [sort[0]] : sort));
-  if (!byId) return inOrder(sort.length > 0 ? await snapshot.sorted(sort) : snapshot.byInsertion());
-  return inOrder(
-    snapshot.byId(),
-    low === undefined ? 0 : snapshot.indexOfId(low),
-    high === undefined ? Infinity : snapshot.indexOfId(high) + 1,
-    sort[0][1],
-  );
+async function candidates(snapshot, { ids, low, high }, sort) {
+  if (ids) return inOrder(await chosen(snapshot, ids, isById(sort) ? [sort[0]] : sort));
+  if (!isById(sort)) return inOrder(sort.length > 0 ? await snapshot.sorted(sort) : snapshot.byInsertion());
+  const from = low ? snapshot.indexOfId(low.id, low.isOpen) : 0;
+  const to = high ? snapshot.indexOfId(high.id, !high.isOpen) : Infinity;
+  return inOrder(snapshot.byId(), from, to, sort[0][1]);
 }
 
 function chosen(snapshot, ids, sort) {
@@ -67,25 +66,40 @@ function inOrder(positions, from = 0, to = Infinity, direction = 1) {
   };
 }
 
+const BOUNDS = {
+  $gt: { side: 'low', isOpen: true },
+  $gte: { side: 'low', isOpen: false },
+  $lt: { side: 'high', isOpen: true },
+  $lte: { side: 'high', isOpen: false },
+};
+
 /**
- * What a filter says about _id: {ids} that alone can match, or bounds {low, high}. The bounds are
- * inclusive and never too narrow; the filter itself still decides.
+ * What a filter says about _id: {ids} that alone can match, or bounds {low, high}, each {id, isOpen}.
+ * isAll: the bounds are all that it says; else it still decides, and they are never too narrow.
  */
-function idConditions(filter) {
-  const found = {};
-  for (const condition of conditionsOnId(filter)) {
-    const { $eq, $in, $gt, $gte, $lt, $lte } = isObject(condition) ? condition : { $eq: condition };
-    if (typeof $eq === 'string') found.ids = [$eq];
-    if (Array.isArray($in)) found.ids = [...new Set($in)].filter((id) => typeof id === 'string');
-    for (const low of [$gt, $gte]) if (typeof low === 'string') found.low = low;
-    for (const high of [$lt, $lte]) if (typeof high === 'string') found.high = high;
+function idBounds(filter, found = { isAll: true, isNarrow: false }) {
+  for (const [key, value] of Object.entries(filter)) {
+    if (key === '_id') readConditions(isObject(value) ? value : { $eq: value }, found);
+    else if (key === '$and' && Array.isArray(value) && value.length > 0) for (const part of value) idBounds(part, found);
+    else found.isAll = false;
   }
   return found;
 }
 
-function conditionsOnId(filter) {
-  return [
-    ...('_id' in filter ? [filter._id] : []),
-    ...(filter.$and ?? []).flatMap((part) => conditionsOnId(part)),
-  ];
+function readConditions(conditions, found) {
+  for (const [operator, operand] of Object.entries(conditions)) {
+    const isBound = Object.hasOwn(BOUNDS, operator) && typeof operand === 'string';
+    if (isBound) narrow(found, { id: operand, ...BOUNDS[operator] });
+    else found.isAll = false;
+    if (operator === '$eq' && typeof operand === 'string') found.ids = [operand];
+    if (operator === '$in' && Array.isArray(operand)) found.ids = [...new Set(operand)].filter((id) => typeof id === 'string');
+  }
+}
+
+/** Of two bounds on one side the one counts that lets less through. */
+function narrow(found, { side, id, isOpen }) {
+  found.isNarrow = true;
+  const known = found[side];
+  const order = known ? compareStrings(id, known.id) * (side === 'low' ? 1 : -1) : 1;
+  if (order > 0 || (order === 0 && isOpen)) found[side] = { id, isOpen };
 }

@@ -18,7 +18,7 @@ const OUTCOMES = {
 export class Jobs {
   #jobs = new LRUCache({ max: KEPT });
 
-  /** results: {snapshot, cursor, send}; polls: how often the job is still being processed when asked. */
+  /** results: {snapshot, cursor, projection}; polls: how often the job is still being processed when asked. */
   start(resource, results, { polls, outcome, resultsUrl }) {
     const id = new mongoose.Types.ObjectId().toHexString();
     const job = { id, resource, ...results, polls, outcome, resultsUrl: resultsUrl(id), found: undefined };

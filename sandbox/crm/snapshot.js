@@ -13,6 +13,7 @@ import { compareStrings } from '../mongo/order.js';
 import { compileSort } from '../mongo/sort.js';
 import { lowerBound } from './ids.js';
 import { inSlices } from './slices.js';
+import { textOf } from './texts.js';
 
 const CACHED_ORDERS = 8;
 const CACHED_CURSORS = 32;
@@ -46,6 +47,12 @@ export class Snapshot {
     if (position >= this.#base.count) return this.#added[position - this.#base.count];
     const changed = this.#changed.get(position);
     return changed === undefined ? this.#base.entry(position) : changed;
+  }
+
+  /** The text of the document at a position under a projection, as texts.js knows them. */
+  text(position, projection) {
+    const isGenerated = position < this.#base.count && !this.#changed.has(position);
+    return isGenerated ? this.#base.text(position, projection) : textOf(this.entry(position).document, projection);
   }
 
   find(id) {
@@ -101,9 +108,11 @@ export class Snapshot {
     });
   }
 
-  /** Index in byId() of the first document whose id is not below the given one. */
-  indexOfId(id) {
-    return lowerBound(this.byId(), (position) => this.idAt(position), id);
+  /** Index in byId() of the first document whose id is not below the given one, or above it with `after`. */
+  indexOfId(id, after = false) {
+    const positions = this.byId();
+    const index = lowerBound(positions, (position) => this.idAt(position), id);
+    return after && index < positions.length && this.idAt(positions[index]) === id ? index + 1 : index;
   }
 
   /** All positions ordered by a sort; a promise, because a large resource takes its time. */

@@ -10,6 +10,7 @@ import { setImmediate } from 'node:timers/promises';
 import express from 'express';
 
 import { openCursor } from '../crm/find.js';
+import { EVERYTHING } from '../crm/texts.js';
 import { byResource, checkFields, documentCheck, integer, listOf, MAX_DOCUMENTS, optional } from './checks.js';
 
 const BODY_LIMIT = '512mb';
@@ -101,7 +102,7 @@ function* logLines(entries) {
 }
 
 function* documentLines(snapshot, positions) {
-  for (const position of positions) yield `${JSON.stringify(snapshot.entry(position).document)}\n`;
+  for (const position of positions) yield `${snapshot.text(position, EVERYTHING)}\n`;
 }
 
 function sendLines(res, type, lines) {

@@ -5,6 +5,7 @@
 import { descriptionText } from '../crm/description.js';
 import { openCursor } from '../crm/find.js';
 import { groupDocuments } from '../crm/group.js';
+import { EVERYTHING } from '../crm/texts.js';
 import { compileProjection } from '../mongo/projection.js';
 import { HttpError } from './errors.js';
 import { listParameters } from './parameters.js';
@@ -35,22 +36,22 @@ export async function listDocuments({ settings }, call) {
   const { skip, limit, ...wanted } = listParameters(call.parameters, settings);
   const cap = limit === 0 ? call.pageCap : Math.min(limit, call.pageCap);
   if (wanted.groupBy) return listGroups(call, settings, wanted, { skip, cap });
-  const { snapshot, cursor, send } = openQuery(call, settings, wanted);
-  return page(await cursor.positions(skip, cap + 1), cap, (position) => send(snapshot.entry(position).document));
+  const { snapshot, cursor, projection } = openQuery(call, settings, wanted);
+  return page(await cursor.positions(skip, cap + 1), cap, (position) => snapshot.text(position, projection));
 }
 
 /** The sort is one of groups, not of documents. */
 async function listGroups(call, settings, { groupBy, sort, ...wanted }, { skip, cap }) {
   const { snapshot, cursor } = openQuery(call, settings, wanted);
   const groups = await groupDocuments(snapshot, await cursor.positions(0, Infinity), groupBy, sort);
-  return page(groups.slice(skip, skip + cap + 1), cap, (group) => group);
+  return page(groups.slice(skip, skip + cap + 1), cap, (group) => Buffer.from(JSON.stringify(group)));
 }
 
 /** One item more than the page holds was looked for: it tells whether there are more. */
-function page(items, cap, send) {
+function page(items, cap, textOf) {
   const hasMore = items.length > cap;
   if (hasMore) items.pop();
-  return listReply(mapped(items, send), items.length, hasMore);
+  return listReply(mapped(items, textOf), items.length, hasMore);
 }
 
 export function startJob(sandbox, call) {
@@ -74,15 +75,15 @@ export function pollJob({ jobs, dealerId }, { jobId }) {
 export async function sendResults({ jobs }, { jobId }) {
   const job = jobs.results(jobId);
   if (!job) throw new HttpError(404, `There are no results ${jobId}`);
-  const { snapshot, cursor, send, found } = job;
+  const { snapshot, cursor, projection, found } = job;
   const positions = await cursor.positions(0, found);
-  return listReply(mapped(positions, (position) => send(snapshot.entry(position).document)), found);
+  return listReply(mapped(positions, (position) => snapshot.text(position, projection)), found);
 }
 
 function openQuery(call, settings, { project, ...query }) {
   const collection = collectionOf(call);
-  const send = project ? compileProjection(project) : (document) => document;
-  return { ...openCursor(collection, { ...query, strictQuery: settings.strict_query }), send };
+  const projection = project ? { key: JSON.stringify(project), apply: compileProjection(project) } : EVERYTHING;
+  return { ...openCursor(collection, { ...query, strictQuery: settings.strict_query }), projection };
 }
 
 function* mapped(items, change) {

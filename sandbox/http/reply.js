@@ -8,6 +8,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 /** Lists longer than this are sent as they are made, instead of being made whole first. */
 const STREAMED_FROM = 1000;
 const CHUNK_DOCUMENTS = 64;
+const [OPENING, SEPARATOR, CLOSING] = ['[', ',', ']'].map((mark) => Buffer.from(mark));
 
 /**
  * {status, headers, chunks, isWhole, documents, hasMore}: chunks is an iterable of the body's parts,
@@ -22,12 +23,12 @@ export const jsonReply = (value, { status = 200, ...facts } = {}) =>
 
 export const errorReply = (status, message) => jsonReply({ error: message }, { status });
 
-/** The values as one JSON array; `count` is their number. */
-export function listReply(values, count, hasMore = null) {
+/** JSON texts as one JSON array; `count` is their number. */
+export function listReply(texts, count, hasMore = null) {
   const reply = {
     status: 200,
     headers: { 'Content-Type': JSON_TYPE, ...hasMoreHeader(hasMore) },
-    chunks: arrayChunks(values),
+    chunks: arrayChunks(texts),
     isWhole: false,
     documents: count,
     hasMore,
@@ -42,14 +43,15 @@ export function whole(reply) {
   return { ...reply, chunks: [Buffer.concat([...reply.chunks])], isWhole: true };
 }
 
-function* arrayChunks(values) {
-  let text = '[';
+function* arrayChunks(texts) {
+  let parts = [OPENING];
   let count = 0;
-  for (const value of values) {
-    text += (count > 0 ? ',' : '') + JSON.stringify(value);
+  for (const text of texts) {
+    if (count > 0) parts.push(SEPARATOR);
+    parts.push(text);
     if (++count % CHUNK_DOCUMENTS !== 0) continue;
-    yield Buffer.from(text);
-    text = '';
+    yield Buffer.concat(parts);
+    parts = [];
   }
-  yield Buffer.from(`${text}]`);
+  yield Buffer.concat([...parts, CLOSING]);
 }

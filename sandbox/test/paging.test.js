@@ -110,3 +110,29 @@ test('a page by key between writes', async () => {
     assertCheap(await costOf(pageInMiddle));
   }
 });
+
+test('what was read before is sent again without being made', async () => {
+  const queries = [{}, { project: 'make' }, { project: '-custom' }];
+  for (const query of queries) {
+    const page = () => keyPage('a', query);
+    const first = await costOf(page);
+    const again = await costOf(page);
+    assert.deepEqual([again.result, again.document], [first.result, 0]);
+  }
+});
+
+test('a document that was read before is read from its text', async () => {
+  const [{ _id }] = await keyPage('b');
+  const { document, result } = await costOf(() => crm.list('cars', { q: { _id, make: { $exists: true } } }));
+  assert.deepEqual([document, result.length], [0, 1]);
+});
+
+test('what was changed is sent as it is now', async () => {
+  const [first, second, third] = await keyPage('c');
+  await crm.ask('PATCH', `/cars/${first._id}`, { body: [{ op: 'add', path: '/make', value: 'changed' }] });
+  await crm.ask('DELETE', `/cars/${second._id}`);
+  const page = await keyPage('c');
+  assert.deepEqual([page[0].make, page[1]], ['changed', third]);
+  await crm.reset();
+  assert.deepEqual((await keyPage('c')).slice(0, 3), [first, second, third]);
+});
