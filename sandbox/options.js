@@ -2,17 +2,24 @@
  * The command line of server.js.
  */
 
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { parseArgs } from 'node:util';
 
 import { makeSettings } from './http/settings.js';
 
 const MAX_SCALE = 1_000_000;
 const MAX_PORT = 65_535;
+const OWN_LISTENERS = ['api', 'results', 'api_tls', 'results_tls'];
+const EXTRA_LISTENER = /^(\w+)(?:=(?:(https?):\/\/)?(\[[^\]]+\]|[^\]:/[]+)(?::(\d+))?)?$/;
+const EXTRA_LISTENER_HINT = `must be NAME or NAME=ADDRESS, with a name other than ${OWN_LISTENERS.join(', ')}`;
 
 export const USAGE = `usage: node server.js [options]
   --host ADDRESS         where to listen (127.0.0.1)
   --port N               port of the API, 0 for any (0)
   --results-port N       port of the results host, 0 for any (0)
+  --tls-cert FILE, --tls-key FILE  certificate and key in PEM: both hosts listen on ports for HTTP/2 over TLS as well
+  --extra-listener NAME[=[http[s]://]ADDRESS[:PORT]]  a host that is not to be asked; may be repeated
   --seed N               seed of the generated data (1)
   --scale N              documents in the largest resource, 1 to ${MAX_SCALE} (400)
   --count RESOURCE=N     documents in one resource; may be repeated
@@ -27,6 +34,9 @@ const OPTIONS = {
   host: text('127.0.0.1'),
   port: text('0'),
   'results-port': text('0'),
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'extra-listener': { type: 'string', multiple: true, default: [] },
   seed: text('1'),
   scale: text('400'),
   count: { type: 'string', multiple: true, default: [] },
@@ -36,7 +46,7 @@ const OPTIONS = {
   'project-format': text('mongoose'),
 };
 
-/** {host, port, resultsPort, dealerId, data, settings}; throws an Error that says what is wrong. */
+/** {host, port, resultsPort, tls, extra, dealerId, data, settings}; throws an Error that says what is wrong. */
 export function parseOptions(args, resources) {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (!/^[^/]+$/.test(values.dealer)) throw new Error('--dealer must be an id');
@@ -46,10 +56,13 @@ export function parseOptions(args, resources) {
     project_format: values['project-format'],
   };
   makeSettings(settings);
+  const tls = readTls(values['tls-cert'], values['tls-key']);
   return {
     host: values.host,
     port: integer('--port', values.port, 0, MAX_PORT),
     resultsPort: integer('--results-port', values['results-port'], 0, MAX_PORT),
+    tls,
+    extra: extraListeners(values['extra-listener'], values.host, tls),
     dealerId: values.dealer,
     data: {
       seed: integer('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
@@ -58,6 +71,40 @@ export function parseOptions(args, resources) {
     },
     settings,
   };
+}
+
+/** {cert, key}, which belong together, or null. */
+function readTls(certFile, keyFile) {
+  if (!certFile && !keyFile) return null;
+  if (!certFile || !keyFile) throw new Error('--tls-cert and --tls-key are given together');
+  const tls = { cert: read('--tls-cert', certFile), key: read('--tls-key', keyFile) };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    throw new Error(`--tls-cert and --tls-key: ${error.message}`);
+  }
+  return tls;
+}
+
+function read(name, file) {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`${name}: ${error.message}`);
+  }
+}
+
+/** [{name, host, port, isSecure}] */
+function extraListeners(texts, defaultHost, tls) {
+  const listeners = texts.map((given) => {
+    const [, name, scheme, host = defaultHost, port = '0'] = EXTRA_LISTENER.exec(given) ?? [];
+    if (!name || OWN_LISTENERS.includes(name)) throw new Error(`--extra-listener ${EXTRA_LISTENER_HINT}, not ${given}`);
+    if (scheme === 'https' && !tls) throw new Error(`--extra-listener ${given} needs --tls-cert and --tls-key`);
+    return { name, host: host.replace(/^\[(.*)\]$/, '$1'), port: integer('--extra-listener', port, 0, MAX_PORT), isSecure: scheme === 'https' };
+  });
+  const twice = listeners.find(({ name }, index) => listeners.findIndex((other) => other.name === name) < index);
+  if (twice) throw new Error(`--extra-listener ${twice.name} is given twice`);
+  return listeners;
 }
 
 function resourceCount(text_, resources) {

@@ -1,5 +1,5 @@
 /*
- * The whole sandbox: data, settings, jobs, log and faults, and how they are put back to the start.
+ * The whole sandbox: data, settings, jobs, log, faults and connections, and how they are put back to the start.
  * Made by server.js; the listeners work on it.
  */
 
@@ -10,6 +10,7 @@ import { resourceSchemas } from './crm/description.js';
 import { Jobs } from './crm/jobs.js';
 import { ResourceSchema } from './crm/schema.js';
 import { KeptTexts } from './crm/texts.js';
+import { Connections } from './http/connections.js';
 import { RequestLog } from './http/log.js';
 import { FaultRules } from './http/rules.js';
 import { makeSettings } from './http/settings.js';
@@ -23,6 +24,7 @@ export class Sandbox {
   /** data: {seed, scale, counts}, as createDataset takes them; settings: what differs from the defaults. */
   constructor({ dealerId, data, settings, createDataset }) {
     this.dealerId = dealerId;
+    this.connections = new Connections();
     this.log = new RequestLog();
     this.faults = new FaultRules();
     this.jobs = new Jobs();

@@ -2,7 +2,7 @@
  * The sandbox CRM: a test double of the Walcu CRM's REST API, with generated data.
  * `node server.js --help` shows the options; the README tells the rest.
  *
- * When both listeners are ready it prints one line of JSON that says where they are.
+ * When its listeners are ready it prints one line of JSON that says where they are.
  */
 
 import { resourceSchemas } from './crm/description.js';
@@ -29,15 +29,21 @@ function optionsOrExit() {
 
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
 
+/** What a client has to know, on one line. */
+function introduction(listeners, dealerId, extra) {
+  const [api, results, tls, tlsResults] = ['api', 'results', 'api_tls', 'results_tls'].map((name) => listeners.get(name));
+  return {
+    endpoint: api.url,
+    results_endpoint: results.url,
+    port: api.server.address().port,
+    results_port: results.server.address().port,
+    ...(tls && { tls_endpoint: tls.url, tls_results_endpoint: tlsResults.url }),
+    ...(extra.length > 0 && { extra_listeners: Object.fromEntries(extra.map(({ name }) => [name, listeners.get(name).url])) }),
+    dealer_id: dealerId,
+  };
+}
+
 const { dealerId, data, settings, ...addresses } = optionsOrExit();
 const sandbox = new Sandbox({ dealerId, data, settings, createDataset });
-const [api, results] = await startListeners(sandbox, addresses);
-console.log(
-  JSON.stringify({
-    endpoint: sandbox.endpoint,
-    results_endpoint: sandbox.resultsEndpoint,
-    port: api.address().port,
-    results_port: results.address().port,
-    dealer_id: dealerId,
-  }),
-);
+const listeners = await startListeners(sandbox, addresses);
+console.log(JSON.stringify(introduction(listeners, dealerId, addresses.extra)));

@@ -14,7 +14,8 @@ use WalcuTest::Listener;
 my $token = 'tok-3n/muy+s3cr3t0=';
 my $password = 'cl4ve:de "paso"';
 my $header = 'k3y-v4lu3';
-my $sandbox = WalcuTest::Sandbox->start(scale => 20, auth => "bearer:$token");
+my $sandbox = WalcuTest::Sandbox->start(scale => 20, auth => "bearer:$token", tls => 1,
+    extra_listener => ['elsewhere=https://127.1.1.1']);
 my $node = start_node('main', log_min_messages => 'debug5', log_statement => "'none'", log_min_error_statement => 'panic');
 setup_crm($node, $sandbox, mapping => { token => $token }, server => { max_retry_wait => '1ms' });
 my $dbh = connect_db($node);
@@ -92,24 +93,17 @@ $dbh->do('CREATE VIEW public.stock AS SELECT _id FROM crm.cars; GRANT SELECT ON 
 is($guest->selectrow_array('SELECT count(*) FROM public.stock'), $count, "a view uses its owner's credentials");
 
 # TLS is verified
-my $dir = PostgreSQL::Test::Utils::tempdir();
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
-      . "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout $dir/key -out $dir/cert 2>$dir/log") == 0
-  or die slurp_file("$dir/log");
-my $pid = open(my $proxy, '-|', 'node', 't/lib/tls-proxy.mjs', "$dir/key", "$dir/cert", $sandbox->port) or die $!;
-chomp(my $tls_port = <$proxy>);
 $sandbox->clear_log;
-$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'https://127.0.0.1:$tls_port')");
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '" . $sandbox->tls_endpoint . "')");
 my $error = sql_error($dbh, 'SELECT _id FROM crm.cars');
 is($error->{sqlstate}, '08001', 'an unknown certificate is refused');
 like($error->{message}, qr/certificate/i, 'and the message says so');
 is($sandbox->request_count, 0, 'before anything is sent');
-$dbh->do("ALTER SERVER crm OPTIONS (ADD ca_file '$dir/cert')");
+$dbh->do("ALTER SERVER crm OPTIONS (ADD ca_file '" . $sandbox->ca_file . "')");
 is($dbh->selectrow_array('SELECT count(*) FROM crm.cars'), $count, 'ca_file makes it known');
-$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'https://127.1.1.1:$tls_port')");
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '" . $sandbox->extra_listener('elsewhere') . "')");
 isnt(sql_error($dbh, 'SELECT _id FROM crm.cars'), undef, 'for its own name only');
-kill 'TERM', $pid;
-close $proxy;
+is($sandbox->request_count(listener => 'elsewhere'), 0, 'and nothing is sent to another');
 
 # A proxy that the server's environment names sees nothing that is for this machine
 my $stranger = WalcuTest::Listener->start;

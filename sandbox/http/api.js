@@ -1,5 +1,5 @@
 /*
- * The routes of the service: the API's listener and the results host's.
+ * The routes of the service: the API's and the results host's. Used by listeners.js.
  */
 
 import express from 'express';
@@ -13,7 +13,7 @@ const DOCUMENTS = '/dealers/:dealer_id/:resource';
 const DOCUMENT = `${DOCUMENTS}/:id`;
 
 /** Method, path, kind in the log, operation. The first that fits counts. */
-const API_ROUTES = [
+export const API_ROUTES = [
   ['get', '/.well-known/service-desc', 'description', operations.describe],
   ['get', '/dealers/:dealer_id/deferredrequests/:job_id', 'job', operations.pollJob],
   ['get', `${DOCUMENTS}/all`, 'all', operations.startJob],
@@ -25,12 +25,10 @@ const API_ROUTES = [
   ['delete', DOCUMENT, 'delete', writes.deleteDocument],
 ];
 
-const RESULTS_ROUTES = [['get', '/services/s3/dealers/:dealer_id/:job_id', 'results', operations.sendResults]];
+export const RESULTS_ROUTES = [['get', '/services/s3/dealers/:dealer_id/:job_id', 'results', operations.sendResults]];
 
-export const apiRouter = (sandbox) => makeRouter(sandbox, 'api', API_ROUTES);
-export const resultsRouter = (sandbox) => makeRouter(sandbox, 'results', RESULTS_ROUTES);
-
-function makeRouter(sandbox, listener, routes) {
+/** Those of the routes that a listener, as listeners.js makes it, has. */
+export function makeRouter(sandbox, listener, routes) {
   const router = express.Router({ caseSensitive: true });
   for (const [method, path, kind, handle] of routes) router[method](path, exchange(sandbox, listener, kind, handle));
   router.use(exchange(sandbox, listener, 'other', operations.notFound));

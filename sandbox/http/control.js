@@ -35,7 +35,8 @@ export function controlRouter(sandbox) {
   return router;
 }
 
-function logRoutes(router, { log }) {
+function logRoutes(router, { log, connections }) {
+  router.get('/connections', (_req, res) => res.json(connections.list()));
   router.get('/log', (_req, res) => sendLines(res, 'application/json', logLines(log.entries())));
   router.delete('/log', (_req, res) => {
     log.clear();

@@ -30,8 +30,12 @@ export const hasCredentials = (headers, { header }) =>
 
 export const isAccepted = (headers, { header, value }) => header === null || headers[header] === value;
 
-/** The headers, fit for the log. */
+/** The headers, fit for the log: without secrets, and without those that HTTP/2 has instead of a first line. */
 export function redacted(headers, { header }) {
-  const secret = ['authorization', header].filter((name) => name !== null && headers[name] !== undefined);
-  return { ...headers, ...Object.fromEntries(secret.map((name) => [name, '[redacted]'])) };
+  const isSecret = (name) => name === 'authorization' || name === header;
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !name.startsWith(':'))
+      .map(([name, value]) => [name, isSecret(name) ? '[redacted]' : value]),
+  );
 }

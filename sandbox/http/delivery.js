@@ -5,20 +5,26 @@
 import { pipeline } from 'node:stream/promises';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-import { whole } from './reply.js';
-
 /** Sends the reply; resolves when it is sent, or at once when the client has left. */
 export async function deliver(call, reply) {
   const { res } = call;
-  if (res.destroyed) return;
-  const headers = { ...reply.headers };
-  if (reply.isWhole) headers['Content-Length'] = reply.chunks[0].length;
-  if (reply.closes === 'after') headers.Connection = 'keep-alive';
-  res.writeHead(reply.status, headers);
+  if (call.isClosed) return;
+  res.writeHead(reply.status, headersOf(call, reply));
   call.replied(reply);
-  if (reply.closes === 'during') return sendHalf(call, reply);
-  await pipeline(parts(call, reply), res);
+  if (reply.closes === 'during') return sendPart(call, reply);
+  await pipeline(parts(call, reply), res.stream ?? res);
   if (reply.closes === 'after') call.cutOff();
+  if (reply.closes === 'announced') res.stream?.session?.close();
+}
+
+/** HTTP/2 has no header for the connection: its end is announced in a frame of its own. */
+function headersOf({ res }, { headers, isWhole, chunks, closes }) {
+  const connection = { after: 'keep-alive', announced: 'close' }[closes];
+  return {
+    ...headers,
+    ...(isWhole && { 'Content-Length': chunks[0].length }),
+    ...(connection && !res.stream && { Connection: connection }),
+  };
 }
 
 /** The body, with the last part held back until the log entry is complete. */
@@ -42,12 +48,18 @@ function* pieces(chunk, bytes) {
   for (let from = 0; from < chunk.length; from += bytes) yield chunk.subarray(from, from + bytes);
 }
 
-/** The headers promise the whole body; half of it comes, and the connection ends. */
-async function sendHalf(call, reply) {
-  const [body] = whole(reply).chunks;
-  const half = body.subarray(0, Math.floor(body.length / 2));
-  call.entry.bytes = half.length;
-  call.completed();
-  await new Promise((sent) => call.res.write(half, sent));
-  call.cutOff();
+/** The headers promise the whole body; so many bytes of it come, and that is the end. */
+async function sendPart(call, { chunks, cutAfter, cut }) {
+  let left = cutAfter ?? Math.floor(chunks[0].length / 2);
+  call.res.flushHeaders();
+  for await (const chunk of chunks) {
+    const part = chunk.subarray(0, left);
+    left -= part.length;
+    call.entry.bytes += part.length;
+    if (left === 0) call.completed();
+    await new Promise((sent) => call.res.write(part, sent));
+    if (left === 0) break;
+  }
+  if (left > 0) call.completed();
+  await cut(call);
 }

@@ -6,10 +6,11 @@
 import { text } from 'node:stream/consumers';
 
 import { QueryError } from '../mongo/errors.js';
+import { resetConnection } from './connections.js';
 import { hasCredentials, isAccepted, parseCredentials, redacted } from './credentials.js';
 import { deliver } from './delivery.js';
 import { HttpError } from './errors.js';
-import { FAULTS } from './faults.js';
+import { FAULTS, INTERNAL_ERROR } from './faults.js';
 import { parseQueryString } from './parameters.js';
 import { errorReply } from './reply.js';
 
@@ -17,9 +18,9 @@ const WRITES = ['create', 'patch', 'replace', 'delete'];
 const PARSED_PARAMETERS = ['q', 'group_by'];
 
 /** What a client causes by leaving while it is heard or answered. */
-const CLIENT_LEFT = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
+const CLIENT_LEFT = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_INVALID_STREAM'];
 
-/** A request handler for the listener; handle(sandbox, call) makes the reply. */
+/** A request handler for a listener of listeners.js; handle(sandbox, call) makes the reply. */
 export function exchange(sandbox, listener, kind, handle) {
   return async (req, res) => {
     const call = new Call(sandbox, listener, kind, req, res);
@@ -32,7 +33,7 @@ export function exchange(sandbox, listener, kind, handle) {
       for (const rule of rules) FAULTS[rule.fault.type].after?.(rule.fault, call, rule);
     } catch (error) {
       if (!CLIENT_LEFT.includes(error.code)) console.error(error);
-      call.cutOff();
+      call.giveUp();
     }
   };
 }
@@ -40,18 +41,26 @@ export function exchange(sandbox, listener, kind, handle) {
 class Call {
   #startedAt = performance.now();
   #isCutOff = false;
+  #connection;
+  /** The client has left, or has all that it gets. */
+  isClosed = false;
 
   constructor(sandbox, listener, kind, req, res) {
     const { id, dealer_id: dealerId, job_id: jobId } = req.params;
     const resource = req.params.resource ?? sandbox.jobs.get(jobId)?.resource;
-    Object.assign(this, { sandbox, req, res, kind, id, dealerId, jobId, problem: null, body: '' });
+    Object.assign(this, { sandbox, listener, req, res, kind, id, dealerId, jobId, problem: null, body: '' });
+    this.#connection = sandbox.connections.of(req);
+    if (this.#connection) this.#connection.requests++;
     this.credentials = parseCredentials(sandbox.settings.auth);
     this.collection = sandbox.collections.get(resource);
     this.pageCap = sandbox.settings.page_cap;
     this.parameters = this.#readParameters();
     this.entry = {
       n: null,
-      listener,
+      listener: listener.name,
+      connection: this.#connection?.connection ?? null,
+      http_version: req.httpVersion,
+      host: req.headers[':authority'] ?? req.headers.host ?? null,
       method: req.method,
       path: decodedPath(req.originalUrl),
       raw_path: req.originalUrl,
@@ -99,15 +108,31 @@ class Call {
     this.entry.ms = Math.round((performance.now() - this.#startedAt) * 1000) / 1000;
   }
 
-  /** Ends the connection on purpose. */
+  /** Ends the connection on purpose, and with it all that HTTP/2 has on it, without a farewell. */
   cutOff() {
     this.#isCutOff = true;
-    this.req.socket.destroy();
+    this.#connection?.socket.destroy();
+    this.req.stream?.session?.destroy();
+  }
+
+  /** Breaks off rudely: a reset of the connection or, in HTTP/2, of this request's stream with a code. */
+  reset(code) {
+    this.#isCutOff = true;
+    if (this.req.stream) this.req.stream.close(code);
+    else if (this.#connection) resetConnection(this.#connection);
+  }
+
+  /** What is sent of an answer cannot be taken back; other streams of the connection go on. */
+  giveUp() {
+    if (this.req.stream) this.reset(INTERNAL_ERROR);
+    else this.cutOff();
   }
 
   #closed() {
+    this.isClosed = true;
     if (this.entry.ms === null) this.completed();
-    if (!this.res.writableFinished && !this.#isCutOff) this.entry.aborted = true;
+    const isWhole = this.req.stream ? !this.req.stream.aborted : this.res.writableFinished;
+    if (!isWhole && !this.#isCutOff) this.entry.aborted = true;
   }
 }
 
@@ -126,7 +151,7 @@ async function decide(call, rules, handle) {
   if (replacing) return FAULTS[replacing.fault.type].instead(replacing.fault);
   try {
     if (call.problem) throw call.problem;
-    if (call.kind !== 'description') authorize(call);
+    if (call.kind !== 'description' && !call.listener.isOpen) authorize(call);
     return await handle(call.sandbox, call);
   } catch (error) {
     return errorReply(statusOf(error, call.kind), error.message);

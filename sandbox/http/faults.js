@@ -21,6 +21,11 @@ const IGNORABLE = ['q', 'search', 'sort', 'project', 'skip', 'limit', 'group_by'
 
 const status = integer(200, 599);
 
+/** Of HTTP/2's codes. */
+export const INTERNAL_ERROR = 2;
+const MAX_CODE = 13;
+const ARRIVAL_MS = 50;
+
 export const FAULTS = {
   latency: {
     fields: { ms: integer(0) },
@@ -29,15 +34,20 @@ export const FAULTS = {
   },
   hang: {
     fields: {},
-    before: async (_fault, { res }) => {
-      if (!res.destroyed) await once(res, 'close');
+    before: async (_fault, { res, isClosed }) => {
+      if (!isClosed) await once(res, 'close');
       return 'stop';
     },
   },
   close: {
-    fields: { when: oneOf('before', 'during', 'after') },
-    before: closeBefore,
-    alter: ({ when }, reply) => ({ ...(when === 'during' ? whole(reply) : reply), closes: when }),
+    fields: { when: oneOf('before', 'during', 'after', 'announced'), bytes: optional(integer(0)) },
+    before: ({ when }, call) => (when === 'before' ? cutBefore(call, cutOff) : undefined),
+    alter: ({ when, bytes }, reply) => (when === 'during' ? cutDuring(reply, bytes, cutOff) : { ...reply, closes: when }),
+  },
+  reset: {
+    fields: { when: oneOf('before', 'during'), bytes: optional(integer(0)), code: optional(integer(0, MAX_CODE)) },
+    before: ({ when, code }, call) => (when === 'before' ? cutBefore(call, reset(code)) : undefined),
+    alter: ({ when, bytes, code }, reply) => (when === 'during' ? cutDuring(reply, bytes, lateReset(code)) : reply),
   },
   status: {
     fields: {
@@ -105,10 +115,23 @@ export const FAULTS = {
   },
 };
 
-function closeBefore({ when }, call) {
-  if (when !== 'before') return undefined;
-  call.cutOff();
+const cutOff = (call) => call.cutOff();
+const reset = (code = INTERNAL_ERROR) => (call) => call.reset(code);
+
+/** A reset overtakes what was sent before it: that needs time to arrive. */
+const lateReset = (code) => async (call) => {
+  await setTimeout(ARRIVAL_MS);
+  reset(code)(call);
+};
+
+function cutBefore(call, cut) {
+  cut(call);
   return 'stop';
+}
+
+/** After so many bytes; without a number after half of them, for which all must be there. */
+function cutDuring(reply, bytes, cut) {
+  return { ...(bytes === undefined ? whole(reply) : reply), closes: 'during', cutAfter: bytes, cut };
 }
 
 function statusReply(fault) {

@@ -55,14 +55,15 @@ function page(items, cap, textOf) {
 }
 
 export function startJob(sandbox, call) {
-  const { settings, resultsEndpoint, dealerId } = sandbox;
+  const { settings, dealerId } = sandbox;
+  const { url, resultsUrl } = call.listener;
   const results = openQuery(call, settings, listParameters(call.parameters, settings));
   const job = sandbox.jobs.start(call.collection.resource, results, {
     polls: settings.job_polls,
     outcome: settings.job_outcome,
-    resultsUrl: (id) => `${resultsEndpoint}/services/s3/dealers/${dealerId}/${id}`,
+    resultsUrl: (id) => `${resultsUrl}/services/s3/dealers/${dealerId}/${id}`,
   });
-  const job_url = `${sandbox.endpoint}/dealers/${dealerId}/deferredrequests/${job.id}`;
+  const job_url = `${url}/dealers/${dealerId}/deferredrequests/${job.id}`;
   return jsonReply([{ _id: job.id, dealer_id: dealerId, status: 'queued', job_url }]);
 }
 

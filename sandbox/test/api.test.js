@@ -142,7 +142,7 @@ for (const [method, path, message] of NOT_FOUND) {
 test('404: what is neither the service nor the sandbox', async () => {
   const headers = { Authorization: `Bearer ${TOKEN}` };
   assertRefused(await crm.request('GET', `${crm.endpoint}/`, { headers }), 404);
-  assertRefused(await crm.request('GET', `${crm.sandbox.resultsEndpoint}/dealers/${DEALER}/cars`, { headers }), 404);
+  assertRefused(await crm.request('GET', `${crm.resultsEndpoint}/dealers/${DEALER}/cars`, { headers }), 404);
 });
 
 test('403: another dealer', async () => {
@@ -150,7 +150,7 @@ test('403: another dealer', async () => {
   for (const path of ['cars', 'cars/1', 'cars/all', 'deferredrequests/1']) {
     assertRefused(await crm.request('GET', `${crm.endpoint}/dealers/another/${path}`, { headers }), 403, /another/);
   }
-  assertRefused(await crm.request('GET', `${crm.sandbox.resultsEndpoint}/services/s3/dealers/another/1`, { headers }), 403);
+  assertRefused(await crm.request('GET', `${crm.resultsEndpoint}/services/s3/dealers/another/1`, { headers }), 403);
 });
 
 const BROKEN = ['/cars/%zz', '/cars/%', '/cars/%C3', '/%zz', '/cars?q=%zz', '/cars?%zz=1', '/cars?limit=1&limit=2'];
@@ -200,5 +200,5 @@ test('credentials come before everything else', async () => {
   const ask = (method, url, options) => crm.request(method, url, options);
   assertRefused(await ask('GET', `${crm.endpoint}/dealers/another/planes`), 401);
   assertRefused(await ask('POST', `${crm.endpoint}/dealers/${DEALER}/cars`, { body: '{' }), 401);
-  assertRefused(await ask('GET', `${crm.sandbox.resultsEndpoint}/services/s3/dealers/${DEALER}/1`), 401);
+  assertRefused(await ask('GET', `${crm.resultsEndpoint}/services/s3/dealers/${DEALER}/1`), 401);
 });

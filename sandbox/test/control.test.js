@@ -154,5 +154,5 @@ test('404: what the control surface does not have', async () => {
 });
 
 test('the results host has no control surface', async () => {
-  assert.equal((await crm.request('GET', `${crm.sandbox.resultsEndpoint}/_sandbox/log`)).status, 401);
+  assert.equal((await crm.request('GET', `${crm.resultsEndpoint}/_sandbox/log`)).status, 401);
 });

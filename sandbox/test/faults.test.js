@@ -101,6 +101,50 @@ test('close after: handled, the whole reply, which promises to keep the connecti
   assert.equal(await exists('after'), true);
 });
 
+test('close announced: handled, and the reply says that the connection ends', async () => {
+  const { text } = await list();
+  await crm.fault({ type: 'close', when: 'announced' });
+  const { head, body } = await sendBytes(crm.endpoint, getBytes('/cars'));
+  assert.match(head, /\r\nConnection: close/i);
+  assert.equal(body, text);
+});
+
+test('close during, after so many bytes; a streamed body breaks off between its chunks', async () => {
+  const { text } = await list({ limit: 5 });
+  for (const bytes of [0, 1, 100, 1_000_000]) {
+    await crm.reset();
+    await crm.fault({ type: 'close', when: 'during', bytes });
+    const { head, body } = await sendBytes(crm.endpoint, getBytes('/cars?limit=5'));
+    assert.match(head, new RegExp(`\r\nContent-Length: ${Buffer.byteLength(text)}(\r\n|$)`));
+    assert.equal(body, Buffer.from(text).subarray(0, bytes).toString());
+    assert.equal((await crm.lastEntry()).bytes, Buffer.byteLength(body));
+  }
+  await crm.reset({ scale: 2000 });
+  await crm.fault({ type: 'ignore', limit: true });
+  await crm.fault({ type: 'close', when: 'during', bytes: 200_000 });
+  const { head, body } = await sendBytes(crm.endpoint, getBytes('/cars'));
+  assert.match(head, /\r\nTransfer-Encoding: chunked/i);
+  assert.equal((await crm.lastEntry()).bytes, 200_000);
+  assert.ok(Buffer.byteLength(body) > 200_000, 'with the marks of the chunks');
+  assert.doesNotMatch(body, /\r\n0\r\n\r\n$/);
+  await crm.reset();
+});
+
+test('reset: the connection is not closed but reset', async () => {
+  const { text } = await list();
+  await crm.fault({ type: 'reset', when: 'before' }, { match: { kind: 'create' } });
+  await assert.rejects(post('reset'));
+  assert.equal(await exists('reset'), false);
+  const body = '{}';
+  const bytes = `POST /dealers/${DEALER}/notes HTTP/1.1\r\nHost: s\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  assert.equal((await sendBytes(crm.endpoint, bytes)).failure, 'ECONNRESET');
+  await crm.fault({ type: 'reset', when: 'during', bytes: 1000 }, { match: { kind: 'list' } });
+  const broken = await sendBytes(crm.endpoint, getBytes('/cars'));
+  assert.equal(broken.failure, 'ECONNRESET');
+  assert.ok(text.startsWith(broken.body));
+  assert.equal((await crm.lastEntry()).status, 200);
+});
+
 test('without a fault the connection is kept', async () => {
   const twice = getBytes('/cars?limit=1') + getBytes('/cars?limit=1', { Connection: 'close' });
   const { body } = await sendBytes(crm.endpoint, twice);

@@ -31,7 +31,7 @@ test('queued, processing as often as job_polls says, finished', async () => {
   assert.deepEqual(job, { ...about, status: 'queued', job_url });
   assert.match(job._id, /^[0-9a-f]{24}$/);
   for (let n = 0; n < 2; n++) assert.deepEqual(await poll(job), { ...about, status: 'processing' });
-  const results_url = `${crm.sandbox.resultsEndpoint}/services/s3/dealers/${DEALER}/${job._id}`;
+  const results_url = `${crm.resultsEndpoint}/services/s3/dealers/${DEALER}/${job._id}`;
   const finished = { ...about, status: 'finished', found_documents: 500, results_url };
   assert.deepEqual(await poll(job), finished);
   assert.deepEqual(await poll(job), finished, 'and stays so');
@@ -96,7 +96,7 @@ test('job_outcome failed, vanished', async () => {
   const { status, error, ...others } = await ended(failed);
   assert.deepEqual([status, others], ['failed', { _id: failed._id, dealer_id: DEALER }]);
   assert.match(error, /told to let this job fail/);
-  const resultsOf = ({ _id }) => download({ results_url: `${crm.sandbox.resultsEndpoint}/services/s3/dealers/${DEALER}/${_id}` });
+  const resultsOf = ({ _id }) => download({ results_url: `${crm.resultsEndpoint}/services/s3/dealers/${DEALER}/${_id}` });
   assertRefused(await resultsOf(failed), 404);
 
   await crm.control('PUT', '/settings', { job_outcome: 'vanished' });

@@ -26,10 +26,12 @@ test('an entry says what was asked and what was answered', async () => {
   const query = { q: { make: 'Seat' }, sort: '_id', limit: 3, group_by: '{broken' };
   await crm.fault({ type: 'ignore', group_by: true });
   const reply = await crm.call('GET', '/cars', { query, headers: { 'X-Request': 'one' } });
-  const { headers, raw_path, started_at, ms, ...entry } = await crm.lastEntry();
+  const { headers, raw_path, started_at, ms, connection, ...entry } = await crm.lastEntry();
   assert.deepEqual(entry, {
     n: 1,
     listener: 'api',
+    http_version: '1.1',
+    host: new URL(crm.endpoint).host,
     method: 'GET',
     path: `/dealers/${DEALER}/cars`,
     resource: 'cars',
@@ -44,6 +46,7 @@ test('an entry says what was asked and what was answered', async () => {
     fault: 1,
   });
   assert.equal(headers['x-request'], 'one');
+  assert.ok(Number.isInteger(connection));
   assert.match(raw_path, /^\/dealers\/dealer\/cars\?q=%7B%22make%22/);
   assert.ok(Date.parse(started_at) >= before && Date.parse(started_at) <= Date.now());
   assert.ok(ms > 0 && ms < 10_000);
@@ -177,7 +180,7 @@ test('a connection that the sandbox cuts off is not aborted', async () => {
 
 test('the results host has its place in the same log', async () => {
   const headers = { Authorization: `Bearer ${TOKEN}` };
-  await crm.request('GET', `${crm.sandbox.resultsEndpoint}/services/s3/dealers/${DEALER}/x`, { headers });
+  await crm.request('GET', `${crm.resultsEndpoint}/services/s3/dealers/${DEALER}/x`, { headers });
   const { listener, kind, status } = await crm.lastEntry();
   assert.deepEqual([listener, kind, status], ['results', 'results', 404]);
 });

@@ -4,12 +4,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { parseOptions, USAGE } from '../options.js';
+import { makeCertificate } from './support/certificate.js';
+
+const { certFile, keyFile, cert, key } = makeCertificate();
+const { keyFile: otherKeyFile } = makeCertificate();
+const TLS = `--tls-cert ${certFile} --tls-key ${keyFile}`;
+const plain = (name, host = '127.0.0.1', port = 0) => ({ name, host, port, isSecure: false });
 
 const RESOURCES = ['cars', 'clients'];
 const DEFAULTS = {
   host: '127.0.0.1',
   port: 0,
   resultsPort: 0,
+  tls: null,
+  extra: [],
   dealerId: '5f2b1c9e8d3a4b0012345678',
   data: { seed: 1, scale: 400, counts: {} },
   settings: { auth: 'bearer:sandbox-token', sort_format: 'mongoose', project_format: 'mongoose' },
@@ -34,6 +42,12 @@ const UNDERSTOOD = [
   ['--auth basic:user:pass:word', { settings: { ...DEFAULTS.settings, auth: 'basic:user:pass:word' } }],
   ['--auth header:X-Key:value', { settings: { ...DEFAULTS.settings, auth: 'header:X-Key:value' } }],
   ['--auth none', { settings: { ...DEFAULTS.settings, auth: 'none' } }],
+  [TLS, { tls: { cert, key } }],
+  ['--extra-listener evil', { extra: [plain('evil')] }],
+  ['--host ::1 --extra-listener evil', { host: '::1', extra: [plain('evil', '::1')] }],
+  ['--extra-listener a=127.0.0.2 --extra-listener b=localhost:8080', { extra: [plain('a', '127.0.0.2'), plain('b', 'localhost', 8080)] }],
+  ['--extra-listener evil=http://[::1]:1', { extra: [plain('evil', '::1', 1)] }],
+  [`${TLS} --extra-listener evil=https://127.0.0.1`, { tls: { cert, key }, extra: [{ ...plain('evil'), isSecure: true }] }],
   ['--sort-format json --project-format comma', { settings: { ...DEFAULTS.settings, sort_format: 'json', project_format: 'comma' } }],
 ];
 
@@ -52,6 +66,20 @@ const REFUSED = [
   [['--port', '1.5'], /--port must be/],
   [['--port', ''], /--port must be/],
   [['--results-port', 'x'], /--results-port must be/],
+  [['--tls-cert', certFile], /--tls-cert and --tls-key are given together/],
+  [['--tls-key', keyFile], /--tls-cert and --tls-key are given together/],
+  [['--tls-cert', '/nowhere', '--tls-key', keyFile], /--tls-cert: ENOENT/],
+  [['--tls-cert', certFile, '--tls-key', '/nowhere'], /--tls-key: ENOENT/],
+  [['--tls-cert', certFile, '--tls-key', otherKeyFile], /--tls-cert and --tls-key: .*key values mismatch/],
+  [['--tls-cert', keyFile, '--tls-key', keyFile], /--tls-cert and --tls-key: /],
+  [['--extra-listener', ''], /--extra-listener must be NAME or NAME=ADDRESS/],
+  [['--extra-listener', 'api'], /with a name other than api, results, api_tls, results_tls, not api/],
+  [['--extra-listener', 'evil='], /--extra-listener must be/],
+  [['--extra-listener', 'evil=ftp://localhost'], /--extra-listener must be/],
+  [['--extra-listener', 'evil=localhost:x'], /--extra-listener must be/],
+  [['--extra-listener', 'evil=localhost:65536'], /--extra-listener must be 0 to 65535/],
+  [['--extra-listener', 'a', '--extra-listener', 'a=127.0.0.2'], /--extra-listener a is given twice/],
+  [['--extra-listener', 'evil=https://localhost'], /needs --tls-cert and --tls-key/],
   [['--seed', '9007199254740992'], /--seed must be/],
   [['--scale', '0'], /--scale must be 1 to 1000000, not 0/],
   [['--scale', '1000001'], /--scale must be/],
@@ -74,7 +102,7 @@ for (const [args, message] of REFUSED) {
 }
 
 test('the usage names every option', () => {
-  for (const name of ['host', 'port', 'results-port', 'seed', 'scale', 'count', 'auth', 'dealer', 'sort-format', 'project-format']) {
+  for (const name of ['host', 'port', 'results-port', 'tls-cert', 'tls-key', 'extra-listener', 'seed', 'scale', 'count', 'auth', 'dealer', 'sort-format', 'project-format']) {
     assert.ok(USAGE.includes(`--${name} `), name);
   }
 });

@@ -19,7 +19,7 @@ test('without a match every request is hit, always', async () => {
   assert.equal(await statusOf('DELETE', '/cars/x'), 418);
   assert.equal(await statusOf('GET', '/nowhere/at/all'), 418);
   assert.equal((await crm.request('GET', `${crm.endpoint}/.well-known/service-desc`)).status, 418);
-  assert.equal((await crm.request('GET', `${crm.sandbox.resultsEndpoint}/x`)).status, 418);
+  assert.equal((await crm.request('GET', `${crm.resultsEndpoint}/x`)).status, 418);
   assert.equal((await crm.request('GET', `${crm.endpoint}/_sandbox/log`)).status, 200, 'but for the control surface');
 });
 
@@ -103,7 +103,10 @@ const WRONG_RULES = [
   [{ fault: { type: 'status' } }, /status must be an integer from 200 to 599/],
   [{ fault: { type: 'status', status: 199 } }, /status must be/],
   [{ fault: { type: 'status', status: 429, retry_after: true } }, /retry_after must be/],
-  [{ fault: { type: 'close' } }, /when must be one of "before", "during", "after"/],
+  [{ fault: { type: 'close' } }, /when must be one of "before", "during", "after", "announced"/],
+  [{ fault: { type: 'close', when: 'during', bytes: -1 } }, /bytes must be an integer of at least 0/],
+  [{ fault: { type: 'reset', when: 'after' } }, /when must be one of "before", "during"/],
+  [{ fault: { type: 'reset', when: 'before', code: 14 } }, /code must be an integer from 0 to 13/],
   [{ fault: { type: 'truncate', at: 2 } }, /at must be a number from 0 to 1/],
   [{ fault: { type: 'slow', bytes: 0, ms: 1 } }, /bytes must be/],
   [{ fault: { type: 'redirect' } }, /location must be text/],

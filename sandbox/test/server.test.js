@@ -9,6 +9,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { USAGE } from '../options.js';
+import { makeCertificate } from './support/certificate.js';
 
 const SERVER = fileURLToPath(new URL('../server.js', import.meta.url));
 const DEALER = '5f2b1c9e8d3a4b0012345678';
@@ -54,6 +55,20 @@ test('it prints one line of JSON when it is ready, serves, and ends when it is t
   const q = { _id: 'x', purchase_date: { $lt: '2024-05-06T00:00:00.001Z', $gte: '2024-05-06T00:00:00' } };
   assert.equal((await list('cars', `?q=${encodeURIComponent(JSON.stringify(q))}`)).length, 1);
 
+  server.kill('SIGTERM');
+  assert.deepEqual(await once(server, 'close'), [0, null]);
+});
+
+test('with a certificate and a host that nobody should ask', async () => {
+  const { certFile, keyFile } = makeCertificate();
+  const server = start('--scale', '1', '--tls-cert', certFile, '--tls-key', keyFile, '--extra-listener', 'evil=127.0.0.2', '--extra-listener', 'other');
+  const [line] = await once(createInterface({ input: server.stdout }), 'line');
+  const { tls_endpoint, tls_results_endpoint, extra_listeners } = JSON.parse(line);
+  assert.match(tls_endpoint, /^https:\/\/127\.0\.0\.1:\d+$/);
+  assert.match(tls_results_endpoint, /^https:\/\/127\.0\.0\.1:\d+$/);
+  assert.deepEqual(Object.keys(extra_listeners), ['evil', 'other']);
+  assert.match(extra_listeners.evil, /^http:\/\/127\.0\.0\.2:\d+$/);
+  assert.equal((await fetch(`${extra_listeners.evil}/dealers/${DEALER}/cars`)).status, 200);
   server.kill('SIGTERM');
   assert.deepEqual(await once(server, 'close'), [0, null]);
 });

@@ -14,23 +14,26 @@ export const DEALER = 'dealer';
 export const TOKEN = 'sandbox-token';
 const DATA = { seed: 1, scale: 120, counts: {} };
 
-/** Starts a sandbox that ends with the test file. `data` and `settings` are what differs from the defaults. */
-export async function startCrm({ data, settings = {}, dataset = createDataset } = {}) {
+/**
+ * Starts a sandbox that ends with the test file. `data` and `settings` are what differs from the
+ * defaults, `listeners` what listeners.js is told.
+ */
+export async function startCrm({ data, settings = {}, dataset = createDataset, listeners: wanted } = {}) {
   const sandbox = new Sandbox({ dealerId: DEALER, data: { ...DATA, ...data }, settings, createDataset: dataset });
-  const servers = await startListeners(sandbox);
+  const listeners = await startListeners(sandbox, wanted);
   after(() => {
-    for (const server of servers) {
-      server.close();
-      server.closeAllConnections();
-    }
+    for (const { server } of listeners.values()) server.close();
+    sandbox.connections.cutAll();
   });
-  return new Crm(sandbox);
+  return new Crm(sandbox, listeners);
 }
 
 class Crm {
-  constructor(sandbox) {
+  constructor(sandbox, listeners) {
     this.sandbox = sandbox;
-    this.endpoint = sandbox.endpoint;
+    this.urls = Object.fromEntries([...listeners].map(([name, { url }]) => [name, url]));
+    this.endpoint = this.urls.api;
+    this.resultsEndpoint = this.urls.results;
   }
 
   /** A call of the API, with credentials; path as in `/cars`. */

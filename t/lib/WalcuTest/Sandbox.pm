@@ -12,13 +12,24 @@ package WalcuTest::Sandbox;
 #     is($sandbox->request_count(kind => 'get'), 1);
 #     my @documents = $sandbox->dump('cars');
 #
-# An option of `start` is one of the sandbox's command line, with `_` for `-`.
+# With `tls` it speaks HTTP/2 as well, with a certificate of its own that nobody knows,
+# and with `extra_listener` there are hosts that a client should not ask:
+#
+#     my $sandbox = WalcuTest::Sandbox->start(tls => 1, extra_listener => ['evil=127.0.0.2']);
+#     $sandbox->tls_endpoint;                               # https://127.0.0.1:PORT
+#     $sandbox->ca_file;                                    # for the client to trust it
+#     $sandbox->extra_listener('evil');                     # http://127.0.0.2:PORT
+#     is($sandbox->request_count(listener => 'evil', credentials => 1), 0);
+#     is(scalar $sandbox->connections(listener => 'api_tls'), 1);   # open ones
+#
+# Another option of `start` is one of the sandbox's command line, with `_` for `-`.
 # get, post, put and delete take a path and data (or a reference to JSON text that is
 # ready), and return decoded JSON; they die when the sandbox answers an error.
 
 use strict;
 use warnings;
 
+use File::Temp ();
 use HTTP::Tiny;
 use JSON::PP ();
 
@@ -31,17 +42,37 @@ my %running;
 sub start
 {
     my ($class, %options) = @_;
+    my $certificate = delete $options{tls} ? make_certificate() : undef;
+    @options{qw(tls_cert tls_key)} = @$certificate{qw(cert key)} if $certificate;
     my $counts = delete $options{count} // {};
-    my @arguments = map { my $name = $_ =~ tr/_/-/r; ("--$name", $options{$_}) } sort keys %options;
-    push @arguments, map { ('--count', "$_=$counts->{$_}") } sort keys %$counts;
+    $options{count} = [ map { "$_=$counts->{$_}" } sort keys %$counts ];
+    my @arguments;
+    for my $option (sort keys %options)
+    {
+        my $name = $option =~ tr/_/-/r;
+        push @arguments, map { ("--$name", $_) } ref $options{$option} ? @{ $options{$option} } : $options{$option};
+    }
 
     my $pid = open(my $output, '-|', 'node', 'sandbox/server.js', @arguments)
       or die "could not start the sandbox: $!";
     $running{$pid} = $output;    # closing it waits for the process, so nobody else holds it
     my $ready = <$output> // die "the sandbox ended before it was ready";
-    my $self = bless { pid => $pid, %{ $json->decode($ready) } }, $class;
+    my $self = bless { pid => $pid, certificate => $certificate, %{ $json->decode($ready) } }, $class;
     $self->{http} = HTTP::Tiny->new(timeout => 120);
     return $self;
+}
+
+# A certificate for 127.0.0.1 and localhost, signed by itself: {cert, key}, names of
+# files that are there as long as what is returned.
+sub make_certificate
+{
+    my $directory = File::Temp->newdir;
+    my %files = (cert => "$directory/cert.pem", key => "$directory/key.pem");
+    my $command = 'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'
+      . " -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout $files{key} -out $files{cert}";
+    my $log = `$command 2>&1`;
+    die "could not make a certificate: $log" if $?;
+    return { %files, directory => $directory };
 }
 
 sub stop
@@ -70,6 +101,11 @@ sub endpoint         { return $_[0]{endpoint} }
 sub results_endpoint { return $_[0]{results_endpoint} }
 sub port             { return $_[0]{port} }
 sub dealer_id        { return $_[0]{dealer_id} }
+
+sub tls_endpoint         { return $_[0]{tls_endpoint} }
+sub tls_results_endpoint { return $_[0]{tls_results_endpoint} }
+sub ca_file              { return $_[0]{certificate}{cert} }
+sub extra_listener       { return $_[0]{extra_listeners}{ $_[1] } }
 
 sub get    { my ($self, $path)        = @_; return $self->request('GET',    $path) }
 sub post   { my ($self, $path, $data) = @_; return $self->request('POST',   $path, $data) }
@@ -129,6 +165,14 @@ sub entry_matches
         return 0 unless ref $pattern eq 'Regexp' ? $value =~ $pattern : $value eq $pattern;
     }
     return 1;
+}
+
+# TCP connections that are open now and have the fields given.  The one that asks is
+# among those of the listener `api`.
+sub connections
+{
+    my ($self, %wanted) = @_;
+    return grep { entry_matches($_, \%wanted) } @{ $self->get('/_sandbox/connections') };
 }
 
 sub request_count
