@@ -5,6 +5,8 @@
 import { pipeline } from 'node:stream/promises';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
+const CONNECTION_HEADERS = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
+
 /** Sends the reply; resolves when it is sent, or at once when the client has left. */
 export async function deliver(call, reply) {
   const { res } = call;
@@ -17,20 +19,24 @@ export async function deliver(call, reply) {
   if (reply.closes === 'announced') res.stream?.session?.close();
 }
 
-/** HTTP/2 has no header for the connection: its end is announced in a frame of its own. */
 function headersOf({ res }, { headers, isWhole, chunks, closes }) {
   const connection = { after: 'keep-alive', announced: 'close' }[closes];
-  return {
+  const all = {
     ...headers,
     ...(isWhole && { 'Content-Length': chunks[0].length }),
-    ...(connection && !res.stream && { Connection: connection }),
+    ...(connection && { Connection: connection }),
   };
+  return res.stream ? withoutConnection(all) : all;
 }
+
+/** HTTP/2 speaks of the connection in frames of its own. */
+const withoutConnection = (headers) =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !CONNECTION_HEADERS.includes(name.toLowerCase())));
 
 /** The body, with the last part held back until the log entry is complete. */
 async function* parts(call, { chunks, pace, isWhole }) {
   let held = Buffer.alloc(0);
-  for (const chunk of chunks) {
+  for await (const chunk of chunks) {
     // A long stream to a fast client would let no other request in.
     if (!isWhole) await setImmediate();
     for (const part of pace ? pieces(chunk, pace.bytes) : [chunk]) {

@@ -9,6 +9,7 @@ import { QueryError } from '../mongo/errors.js';
 import { resetConnection } from './connections.js';
 import { hasCredentials, isAccepted, parseCredentials, redacted } from './credentials.js';
 import { deliver } from './delivery.js';
+import { encoded } from './encoding.js';
 import { HttpError } from './errors.js';
 import { FAULTS, INTERNAL_ERROR } from './faults.js';
 import { parseQueryString } from './parameters.js';
@@ -28,8 +29,9 @@ export function exchange(sandbox, listener, kind, handle) {
       await call.readBody();
       const rules = sandbox.faults.hitting(call);
       if (await isStopped(call, rules)) return;
-      const reply = await decide(call, rules, handle);
-      await deliver(call, altered(reply, rules));
+      const reply = await altered(await decide(call, rules, handle), rules, 'alter');
+      const sent = await encoded(reply, req, sandbox.settings.compress);
+      await deliver(call, await altered(sent, rules, 'send'));
       for (const rule of rules) FAULTS[rule.fault.type].after?.(rule.fault, call, rule);
     } catch (error) {
       if (!CLIENT_LEFT.includes(error.code)) console.error(error);
@@ -72,6 +74,7 @@ class Call {
       credentials: hasCredentials(req.headers, this.credentials),
       status: null,
       documents: null,
+      encoding: null,
       bytes: 0,
       has_more: null,
       fault: null,
@@ -97,7 +100,8 @@ class Call {
   }
 
   /** The reply's headers are out. */
-  replied({ documents, hasMore }) {
+  replied({ coding, documents, hasMore }) {
+    this.entry.encoding = coding;
     this.entry.documents = documents;
     this.entry.has_more = hasMore;
   }
@@ -158,8 +162,12 @@ async function decide(call, rules, handle) {
   }
 }
 
-const altered = (reply, rules) =>
-  rules.reduce((previous, { fault }) => FAULTS[fault.type].alter?.(fault, previous) ?? previous, reply);
+/** What the faults that have the hook make of the reply, one after the other. */
+async function altered(reply, rules, hook) {
+  let result = reply;
+  for (const { fault } of rules) result = (await FAULTS[fault.type][hook]?.(fault, result)) ?? result;
+  return result;
+}
 
 function authorize({ req, credentials, dealerId, sandbox }) {
   if (!isAccepted(req.headers, credentials)) {

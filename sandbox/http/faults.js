@@ -6,7 +6,8 @@
  *   before(fault, call)          runs before the request is handled; 'stop' ends it unhandled
  *   request(fault, call)         changes what the operation will see
  *   instead(fault)               gives a reply, and the request is not handled
- *   alter(fault, reply)          changes the reply
+ *   alter(fault, reply)          changes the reply, or promises to
+ *   send(fault, reply)           the same, after it was compressed
  *   after(fault, call, rule)     runs when the reply was sent
  */
 
@@ -42,12 +43,12 @@ export const FAULTS = {
   close: {
     fields: { when: oneOf('before', 'during', 'after', 'announced'), bytes: optional(integer(0)) },
     before: ({ when }, call) => (when === 'before' ? cutBefore(call, cutOff) : undefined),
-    alter: ({ when, bytes }, reply) => (when === 'during' ? cutDuring(reply, bytes, cutOff) : { ...reply, closes: when }),
+    send: ({ when, bytes }, reply) => (when === 'during' ? cutDuring(reply, bytes, cutOff) : { ...reply, closes: when }),
   },
   reset: {
     fields: { when: oneOf('before', 'during'), bytes: optional(integer(0)), code: optional(integer(0, MAX_CODE)) },
     before: ({ when, code }, call) => (when === 'before' ? cutBefore(call, reset(code)) : undefined),
-    alter: ({ when, bytes, code }, reply) => (when === 'during' ? cutDuring(reply, bytes, lateReset(code)) : reply),
+    send: ({ when, bytes, code }, reply) => (when === 'during' ? cutDuring(reply, bytes, lateReset(code)) : reply),
   },
   status: {
     fields: {
@@ -83,12 +84,12 @@ export const FAULTS = {
   },
   truncate: {
     fields: { at: optional(fraction) },
-    alter: ({ at = 0.5 }, reply) => withBody(reply, (body) => body.subarray(0, Math.floor(body.length * at))),
+    send: ({ at = 0.5 }, reply) => whole(reply, (body) => body.subarray(0, Math.floor(body.length * at))),
   },
   invalid_json: {
     fields: { text: optional(text) },
     alter: (fault, reply) =>
-      withBody(reply, (body) => Buffer.from(fault.text ?? body.toString().replace(/.$/s, '}'))),
+      whole(reply, (body) => Buffer.from(fault.text ?? body.toString().replace(/.$/s, '}'))),
   },
   content_type: {
     fields: { value: text },
@@ -103,7 +104,7 @@ export const FAULTS = {
   },
   slow: {
     fields: { bytes: integer(1), ms: integer(0) },
-    alter: ({ bytes, ms }, reply) => ({ ...reply, pace: { bytes, ms } }),
+    send: ({ bytes, ms }, reply) => ({ ...reply, pace: { bytes, ms } }),
   },
   mutate: {
     fields: {
@@ -130,30 +131,25 @@ function cutBefore(call, cut) {
 }
 
 /** After so many bytes; without a number after half of them, for which all must be there. */
-function cutDuring(reply, bytes, cut) {
-  return { ...(bytes === undefined ? whole(reply) : reply), closes: 'during', cutAfter: bytes, cut };
+async function cutDuring(reply, bytes, cut) {
+  return { ...(bytes === undefined ? await whole(reply) : reply), closes: 'during', cutAfter: bytes, cut };
 }
 
 function statusReply(fault) {
   const reply = errorReply(fault.status, fault.error ?? `the sandbox was told to answer ${fault.status}`);
-  const answer = fault.body === undefined ? reply : withBody(reply, () => Buffer.from(fault.body));
+  const answer = fault.body === undefined ? reply : { ...reply, chunks: [Buffer.from(fault.body)] };
   return fault.retry_after === undefined ? answer : withHeader(answer, 'Retry-After', String(fault.retry_after));
 }
 
 function cannedReply(fault) {
   const body = fault.body_base64 === undefined ? (fault.body ?? '') : Buffer.from(fault.body_base64, 'base64');
-  return makeReply(fault.status ?? 200, fault.headers ?? {}, body);
+  return makeReply(fault.status ?? 200, fault.headers ?? {}, body, { isCanned: true });
 }
 
 /** Without `limit` there is no cap either: everything that matches is sent. */
 function ignoreParameters({ type, ...names }, call) {
   for (const name of Object.keys(names)) call.parameters.delete(name);
   if (names.limit) call.pageCap = Infinity;
-}
-
-function withBody(reply, change) {
-  const [body] = whole(reply).chunks;
-  return { ...reply, chunks: [change(body)], isWhole: true };
 }
 
 function withHeader(reply, name, value) {

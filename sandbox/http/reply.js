@@ -5,17 +5,20 @@
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+const FACTS = { coding: 'identity', documents: null, hasMore: null };
+
 /** Lists longer than this are sent as they are made, instead of being made whole first. */
 const STREAMED_FROM = 1000;
 const CHUNK_DOCUMENTS = 64;
 const [OPENING, SEPARATOR, CLOSING] = ['[', ',', ']'].map((mark) => Buffer.from(mark));
 
 /**
- * {status, headers, chunks, isWhole, documents, hasMore}: chunks is an iterable of the body's parts,
- * which is one Buffer when isWhole; documents and hasMore are for the log.
+ * {status, headers, chunks, isWhole, coding, documents, hasMore}: chunks is an iterable of the body's
+ * parts, which is one Buffer when isWhole, and an asynchronous one when it is compressed on the way;
+ * coding, documents and hasMore are for the log.
  */
 export function makeReply(status, headers, body, facts = {}) {
-  return { status, headers, chunks: [Buffer.from(body)], isWhole: true, documents: null, hasMore: null, ...facts };
+  return { ...FACTS, status, headers, chunks: [Buffer.from(body)], isWhole: true, ...facts };
 }
 
 export const jsonReply = (value, { status = 200, ...facts } = {}) =>
@@ -25,22 +28,20 @@ export const errorReply = (status, message) => jsonReply({ error: message }, { s
 
 /** JSON texts as one JSON array; `count` is their number. */
 export function listReply(texts, count, hasMore = null) {
-  const reply = {
-    status: 200,
-    headers: { 'Content-Type': JSON_TYPE, ...hasMoreHeader(hasMore) },
-    chunks: arrayChunks(texts),
-    isWhole: false,
-    documents: count,
-    hasMore,
-  };
-  return count > STREAMED_FROM ? reply : whole(reply);
+  const headers = { 'Content-Type': JSON_TYPE, ...hasMoreHeader(hasMore) };
+  const chunks = arrayChunks(texts);
+  const facts = { documents: count, hasMore };
+  if (count > STREAMED_FROM) return { ...FACTS, status: 200, headers, chunks, isWhole: false, ...facts };
+  return makeReply(200, headers, Buffer.concat([...chunks]), facts);
 }
 
 export const hasMoreHeader = (hasMore) => (hasMore === null ? {} : { 'MAPP-has-more': String(hasMore) });
 
-/** The reply with its body made in full. */
-export function whole(reply) {
-  return { ...reply, chunks: [Buffer.concat([...reply.chunks])], isWhole: true };
+/** The reply with its body made in full, or with what a function makes of that. */
+export async function whole(reply, change = (body) => body) {
+  const parts = [];
+  for await (const chunk of reply.chunks) parts.push(chunk);
+  return { ...reply, chunks: [change(Buffer.concat(parts))], isWhole: true };
 }
 
 function* arrayChunks(texts) {

@@ -3,8 +3,9 @@
  * Read by the operations of the API, changed through the control surface.
  */
 
-import { checkFields, integer, oneOf, optional, parsedBy } from './checks.js';
+import { checkFields, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
+import { CODINGS } from './encoding.js';
 
 const FORMATS = oneOf('mongoose', 'comma', 'json');
 
@@ -15,6 +16,7 @@ const DEFAULTS = {
   auth: 'bearer:sandbox-token',
   patch: 'mongoose',
   strict_query: false,
+  compress: [],
   job_polls: 2,
   job_outcome: 'finished',
 };
@@ -26,6 +28,7 @@ const FIELDS = {
   auth: optional(parsedBy(parseCredentials, 'bearer:TOKEN, basic:USER:PASSWORD, header:NAME:VALUE or none')),
   patch: optional(oneOf('mongoose', 'rfc6902')),
   strict_query: optional(oneOf(true, false)),
+  compress: optional(listOf(oneOf(...CODINGS))),
   job_polls: optional(integer(0)),
   job_outcome: optional(oneOf('finished', 'failed', 'vanished')),
 };

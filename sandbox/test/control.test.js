@@ -27,6 +27,7 @@ const DEFAULTS = {
   auth: 'bearer:sandbox-token',
   patch: 'mongoose',
   strict_query: false,
+  compress: [],
   job_polls: 2,
   job_outcome: 'finished',
 };
@@ -116,6 +117,8 @@ const REFUSED = [
   ['PUT', '/settings', { auth: 'header:X-Key' }, /auth must be/],
   ['PUT', '/settings', { patch: 'x' }, /patch must be/],
   ['PUT', '/settings', { strict_query: 1 }, /strict_query must be/],
+  ['PUT', '/settings', { compress: 'gzip' }, /compress must be an array, each one of "gzip", "br", "deflate"/],
+  ['PUT', '/settings', { compress: ['lzw'] }, /compress must be/],
   ['PUT', '/settings', { job_polls: -1 }, /job_polls must be/],
   ['PUT', '/settings', { job_outcome: 'x' }, /job_outcome must be/],
   ['PUT', '/settings', { page_limit: 1 }, /the settings has no "page_limit": it has page_cap,/],

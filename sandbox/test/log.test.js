@@ -43,6 +43,7 @@ test('an entry says what was asked and what was answered', async () => {
     documents: 3,
     bytes: Buffer.byteLength(reply.text),
     has_more: true,
+    encoding: 'identity',
     fault: 1,
   });
   assert.equal(headers['x-request'], 'one');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { constants } from 'node:http2';
 import { beforeEach, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
 import { askOverTls, Http2Client, makeCertificate } from './support/certificate.js';
 import { DEALER, startCrm } from './support/crm.js';
@@ -106,6 +107,18 @@ test('status, redirect, truncate, slow, reply', async () => {
   assert.deepEqual((await replyTo({ type: 'slow', bytes: Math.ceil(whole.length / 3), ms: 20 })).body, whole);
   const canned = await replyTo({ type: 'reply', body: '[', headers: { 'Content-Type': 'application/json' } });
   assert.deepEqual([canned.status, canned.body.toString()], [200, '[']);
+});
+
+test('compressed, and headers that HTTP/2 does not have', async () => {
+  const client = connected();
+  await crm.control('PUT', '/settings', { compress: ['gzip'] });
+  const headers = { authorization: 'Bearer sandbox-token', 'accept-encoding': 'gzip' };
+  const packed = await client.ask('/cars', { headers });
+  assert.equal(packed.headers['content-encoding'], 'gzip');
+  assert.equal(gunzipSync(packed.body).toString(), await listText());
+  await crm.fault({ type: 'reply', body: '[]', headers: { Connection: 'close', 'Transfer-Encoding': 'chunked', 'X-A': 'b' } });
+  const canned = await client.ask('/cars');
+  assert.deepEqual([canned.status, canned.body.toString(), canned.headers['x-a']], [200, '[]', 'b']);
 });
 
 test('close: the whole connection ends, with all that is on it', async () => {
