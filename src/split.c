@@ -11,10 +11,27 @@
 
 #include "split.h"
 
+#include "block.h"
+
+/* Of some bytes: the brackets that stand in no string, and how many are open before. */
+typedef struct Brackets
+{
+	int depth;
+	uint64 open;
+	uint64 close;
+} Brackets;
+
 static WalcuSplitResult between(WalcuSplitter *splitter, char c);
-static bool inside(WalcuSplitter *splitter, char c, const char *at);
-static void string_ends(WalcuSplitter *splitter, const char *quote);
 static void open_document(WalcuSplitter *splitter);
+static const char *inside(WalcuSplitter *splitter, const char *document, const char *at, const char *end);
+static uint64 find_escaped(WalcuSplitter *splitter, uint64 backslashes, int count);
+static int pass_brackets(const Brackets *brackets, int count);
+static void note_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
+					  uint64 keys);
+static int depth_behind(const Brackets *brackets, int count);
+static bool find_id(WalcuSplitter *splitter, const char *document, const char *end);
+static const char *pass_space(const char *at, const char *end);
+static bool is_space(char c);
 
 /*
  * Find the next document.  data holds length bytes of the reply, the first of
@@ -23,22 +40,28 @@ static void open_document(WalcuSplitter *splitter);
 WalcuSplitResult
 split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length, WalcuSpan *span)
 {
+	const char *at = data + (splitter->position - base);
 	const char *end = data + length;
 
-	for (const char *at = data + (splitter->position - base); at < end; at++)
+	while (at < end)
 	{
-		splitter->position++;
-		if (splitter->state == SPLIT_INSIDE)
+		if (splitter->state != SPLIT_INSIDE)
 		{
-			if (!inside(splitter, *at, at))
-				continue;
+			splitter->position++;
+			if (between(splitter, *at++) == WALCU_SPLIT_MALFORMED)
+				return WALCU_SPLIT_MALFORMED;
+			continue;
+		}
+		at = inside(splitter, data + (splitter->span.start - base), at, end);
+		splitter->position = base + (at - data);
+		if (splitter->depth == 0)
+		{
+			find_id(splitter, data + (splitter->span.start - base), at);
 			splitter->span.length = (uint32) (splitter->position - splitter->span.start);
 			splitter->state = splitter->bare ? SPLIT_AFTER : SPLIT_NEXT;
 			*span = splitter->span;
 			return WALCU_SPLIT_DOCUMENT;
 		}
-		if (between(splitter, *at) == WALCU_SPLIT_MALFORMED)
-			return WALCU_SPLIT_MALFORMED;
 	}
 	return splitter->state == SPLIT_AFTER ? WALCU_SPLIT_END : WALCU_SPLIT_MORE;
 }
@@ -56,7 +79,7 @@ between(WalcuSplitter *splitter, char c)
 {
 	WalcuSplitState state = splitter->state;
 
-	if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+	if (is_space(c))
 		return WALCU_SPLIT_MORE;
 	if (c == '{' && (state == SPLIT_START || state == SPLIT_FIRST || state == SPLIT_ELEMENT))
 	{
@@ -81,65 +104,143 @@ open_document(WalcuSplitter *splitter)
 	splitter->span.start = splitter->position - 1;
 	splitter->state = SPLIT_INSIDE;
 	splitter->depth = 1;
-	splitter->key = true;
-	splitter->id_next = false;
+	splitter->in_string = splitter->in_escape = splitter->opened = false;
+	splitter->maybe_id = 0;
 }
 
-/* A byte of a document; true when it is the last one. */
-static bool
-inside(WalcuSplitter *splitter, char c, const char *at)
+/*
+ * Go over the next bytes of a document, a block at most.  Returns what is behind them, which is
+ * behind the document when depth has become 0.
+ */
+static const char *
+inside(WalcuSplitter *splitter, const char *document, const char *at, const char *end)
 {
-	if (splitter->in_string)
+	char padded[BLOCK_SIZE];
+	const char *block = at;
+	int count = (int) Min(end - at, BLOCK_SIZE);
+	Brackets brackets = {.depth = splitter->depth};
+	uint64 quotes;
+	uint64 strings;
+	uint64 keys;
+
+	if (count < BLOCK_SIZE)
 	{
-		if (splitter->escaped)
-			splitter->escaped = false;
-		else if (c == '\\')
-			splitter->escaped = true;
-		else if (c == '"')
-			string_ends(splitter, at);
-		return false;
+		memset(padded, ' ', sizeof(padded));
+		block = memcpy(padded, at, count);
 	}
-	switch (c)
+	quotes = block_find(block, 0, '"') & ~find_escaped(splitter, block_find(block, 0, '\\'), count);
+	strings = block_between(quotes) ^ (splitter->in_string ? ~UINT64CONST(0) : 0);
+	/* one bit makes the curly bracket of the square one */
+	brackets.open = block_find(block, '{' ^ '[', '{') & ~strings;
+	brackets.close = block_find(block, '}' ^ ']', '}') & ~strings;
+	keys = block_find(block, 0, '_') & ((quotes & strings) << 1 | splitter->opened);
+	splitter->opened = ((quotes & strings) >> (count - 1)) & 1;
+	splitter->in_string = (strings >> (BLOCK_SIZE - 1)) & 1;
+
+	/* deeper, neither its end nor its _id can be */
+	if (block_count(brackets.close) >= splitter->depth - 1)
 	{
-		case '"':
-			splitter->in_string = true;
-			splitter->string_start = splitter->position;
-			break;
-		case '{':
-		case '[':
-			splitter->depth++;
-			break;
-		case '}':
-		case ']':
-			return --splitter->depth == 0;
-		case ',':
-			if (splitter->depth == 1)
-			{
-				splitter->key = true;
-				splitter->id_next = false;
-			}
-			break;
-		default:
-			break;
+		count = pass_brackets(&brackets, count);
+		note_keys(splitter, document, at, &brackets, keys & block_first(count));
 	}
-	return false;
+	splitter->depth = depth_behind(&brackets, count);
+	return at + count;
 }
 
-/* At the closing quote: is this string the key _id, or the value behind it? */
+/* Which bytes does a backslash before them escape? */
+static uint64
+find_escaped(WalcuSplitter *splitter, uint64 backslashes, int count)
+{
+	uint64 escaped = splitter->in_escape;
+	uint64 escaping = 0;
+
+	while ((backslashes &= ~escaped) != 0)
+	{
+		escaping = backslashes & -backslashes;
+		backslashes &= ~escaping;
+		escaped |= escaping << 1;
+	}
+	splitter->in_escape = (escaping >> (count - 1)) & 1;
+	return escaped;
+}
+
+/* How many bytes belong to the document. */
+static int
+pass_brackets(const Brackets *brackets, int count)
+{
+	for (uint64 left = brackets->close; left != 0; left &= left - 1)
+	{
+		int behind = block_count(block_before(left)) + 1;
+
+		if (depth_behind(brackets, behind) == 0)
+			return behind;
+	}
+	return count;
+}
+
+/* Of the strings that begin with an underscore there, remember one that may be the document's key _id. */
 static void
-string_ends(WalcuSplitter *splitter, const char *quote)
+note_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
+		  uint64 keys)
 {
-	uint64 length = splitter->position - 1 - splitter->string_start;
-
-	splitter->in_string = false;
-	if (splitter->depth != 1)
-		return;
-	if (splitter->key)
-		splitter->id_next = (length == 3 && memcmp(quote - 3, "_id", 3) == 0);
-	else if (splitter->id_next)
+	for (; keys != 0; keys &= keys - 1)
 	{
-		splitter->span.id_start = (uint32) (splitter->string_start - splitter->span.start);
-		splitter->span.id_length = (uint32) length;
+		int place = block_count(block_before(keys));
+
+		if (depth_behind(brackets, place) != 1)
+			continue;
+		if (find_id(splitter, document, at + place))
+			splitter->maybe_id = (uint32) (at + place - document);
 	}
-	splitter->key = false;
+}
+
+/* How many brackets are open behind the first bytes. */
+static int
+depth_behind(const Brackets *brackets, int count)
+{
+	uint64 bytes = block_first(count);
+
+	return brackets->depth + block_count(brackets->open & bytes) - block_count(brackets->close & bytes);
+}
+
+/*
+ * If what looked like the key _id is one, and has a string as value, that is the document's.  False
+ * when end, up to which there are bytes, is in the midst of this value.
+ */
+static bool
+find_id(WalcuSplitter *splitter, const char *document, const char *end)
+{
+	const char *at = document + splitter->maybe_id;
+	const char *value;
+
+	if (splitter->maybe_id == 0 || end - at < 4 || memcmp(at, "_id\"", 4) != 0)
+		return true;
+	at = pass_space(at + 4, end);
+	if (at == end || *at != ':')
+		return true;
+	at = pass_space(at + 1, end);
+	if (at == end || *at != '"')
+		return true;
+	value = ++at;
+	while (at < end && *at != '"')
+		at += (*at == '\\') ? 2 : 1;
+	if (at >= end)
+		return false;
+	splitter->span.id_start = (uint32) (value - document);
+	splitter->span.id_length = (uint32) (at - value);
+	return true;
+}
+
+static const char *
+pass_space(const char *at, const char *end)
+{
+	while (at < end && is_space(*at))
+		at++;
+	return at;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }

@@ -43,11 +43,10 @@ typedef struct WalcuSplitter
 	bool bare;       /* the reply is one document, not an array */
 	int depth;       /* of open brackets within the document */
 	bool in_string;
-	bool escaped; /* the byte before was a backslash */
-	bool key;     /* a string at depth 1 is a key now */
-	bool id_next; /* the key just read is _id */
-	uint64 string_start;
-	WalcuSpan span; /* the document under way */
+	bool in_escape;  /* the byte before was a backslash that escapes */
+	bool opened;     /* the byte before was a string's first quote */
+	uint32 maybe_id; /* where, from the document's start, the key _id may stand; 0 is nowhere */
+	WalcuSpan span;  /* the document under way */
 } WalcuSplitter;
 
 extern WalcuSplitResult split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length,
