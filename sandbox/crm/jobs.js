@@ -9,8 +9,11 @@ import mongoose from 'mongoose';
 /** A job holds on to the data as they were: old ones are forgotten. */
 const KEPT = 1000;
 
-/** States that a job ends in. A vanished one is no longer known. */
-const OUTCOMES = {
+/** States that a job ends in, or never leaves. A vanished one is no longer known. */
+export const JOB_OUTCOMES = ['finished', 'failed', 'vanished', 'queued', 'processing'];
+
+/** What a state tells. */
+const FACTS = {
   finished: (job) => ({ found_documents: job.found, results_url: job.resultsUrl }),
   failed: ({ error = 'the sandbox was told to let this job fail' }) => ({ error }),
 };
@@ -38,9 +41,9 @@ export class Jobs {
   poll(id) {
     const job = this.#jobs.get(id);
     if (!job) return undefined;
-    if (job.polls-- > 0 || job.found === undefined) return { status: 'processing' };
+    if (job.polls-- > 0 || job.found === undefined) return { status: job.outcome === 'queued' ? 'queued' : 'processing' };
     if (job.outcome === 'vanished') return undefined;
-    return { status: job.outcome, ...OUTCOMES[job.outcome](job) };
+    return { status: job.outcome, ...FACTS[job.outcome]?.(job) };
   }
 
   /** A job whose results can be had, or undefined. */

@@ -56,6 +56,7 @@ class Call {
     this.credentials = parseCredentials(sandbox.settings.auth);
     this.collection = sandbox.collections.get(resource);
     this.pageCap = sandbox.settings.page_cap;
+    this.jobChanges = [];
     this.parameters = this.#readParameters();
     this.entry = {
       n: null,

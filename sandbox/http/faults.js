@@ -82,6 +82,14 @@ export const FAULTS = {
       call.pageCap = value;
     },
   },
+  miscount: {
+    fields: { drop: optional(integer(0)), repeat: optional(integer(0)) },
+    request: ({ drop, repeat }, call) => Object.assign(call, { dropped: drop, repeated: repeat }),
+  },
+  job_answer: {
+    fields: { when: optional(text), fields: object },
+    request: ({ when, fields }, call) => call.jobChanges.push({ when, fields }),
+  },
   truncate: {
     fields: { at: optional(fraction) },
     send: ({ at = 0.5 }, reply) => whole(reply, (body) => body.subarray(0, Math.floor(body.length * at))),

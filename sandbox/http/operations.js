@@ -37,22 +37,26 @@ export async function listDocuments({ settings }, call) {
   const cap = limit === 0 ? call.pageCap : Math.min(limit, call.pageCap);
   if (wanted.groupBy) return listGroups(call, settings, wanted, { skip, cap });
   const { snapshot, cursor, projection } = openQuery(call, settings, wanted);
-  return page(await cursor.positions(skip, cap + 1), cap, (position) => snapshot.text(position, projection));
+  return page(call, await cursor.positions(skip, cap + 1), cap, (position) => snapshot.text(position, projection));
 }
 
 /** The sort is one of groups, not of documents. */
 async function listGroups(call, settings, { groupBy, sort, ...wanted }, { skip, cap }) {
   const { snapshot, cursor } = openQuery(call, settings, wanted);
   const groups = await groupDocuments(snapshot, await cursor.positions(0, Infinity), groupBy, sort);
-  return page(groups.slice(skip, skip + cap + 1), cap, (group) => Buffer.from(JSON.stringify(group)));
+  return page(call, groups.slice(skip, skip + cap + 1), cap, (group) => Buffer.from(JSON.stringify(group)));
 }
 
 /** One item more than the page holds was looked for: it tells whether there are more. */
-function page(items, cap, textOf) {
+function page(call, items, cap, textOf) {
   const hasMore = items.length > cap;
-  if (hasMore) items.pop();
-  return listReply(mapped(items, textOf), items.length, hasMore);
+  const sent = miscounted(call, hasMore ? items.slice(0, cap) : items);
+  return listReply(mapped(sent, textOf), sent.length, { hasMore });
 }
+
+/** What a fault lets through: without the last ones, or with the first ones again at the end. */
+const miscounted = ({ dropped = 0, repeated = 0 }, items) =>
+  dropped + repeated === 0 ? items : [...items.slice(0, Math.max(0, items.length - dropped)), ...items.slice(0, repeated)];
 
 export function startJob(sandbox, call) {
   const { settings, dealerId } = sandbox;
@@ -64,21 +68,29 @@ export function startJob(sandbox, call) {
     resultsUrl: (id) => `${resultsUrl}/services/s3/dealers/${dealerId}/${id}`,
   });
   const job_url = `${url}/dealers/${dealerId}/deferredrequests/${job.id}`;
-  return jsonReply([{ _id: job.id, dealer_id: dealerId, status: 'queued', job_url }]);
+  return jobReply(call, { _id: job.id, dealer_id: dealerId, status: 'queued', job_url });
 }
 
-export function pollJob({ jobs, dealerId }, { jobId }) {
-  const state = jobs.poll(jobId);
-  if (!state) throw new HttpError(404, `There is no deferred request ${jobId}`);
-  return jsonReply([{ _id: jobId, dealer_id: dealerId, ...state }]);
+export function pollJob({ jobs, dealerId }, call) {
+  const state = jobs.poll(call.jobId);
+  if (!state) throw new HttpError(404, `There is no deferred request ${call.jobId}`);
+  return jobReply(call, { _id: call.jobId, dealer_id: dealerId, ...state });
 }
 
-export async function sendResults({ jobs }, { jobId }) {
-  const job = jobs.results(jobId);
-  if (!job) throw new HttpError(404, `There are no results ${jobId}`);
+/** With the fields that faults have for an answer of this status; null takes one out. */
+function jobReply({ jobChanges }, job) {
+  const changes = jobChanges.filter(({ when = job.status }) => when === job.status);
+  const fields = Object.entries(Object.assign({ ...job }, ...changes.map((change) => change.fields)));
+  return jsonReply([Object.fromEntries(fields.filter(([, value]) => value !== null))]);
+}
+
+export async function sendResults({ jobs, settings }, call) {
+  const job = jobs.results(call.jobId);
+  if (!job) throw new HttpError(404, `There are no results ${call.jobId}`);
   const { snapshot, cursor, projection, found } = job;
-  const positions = await cursor.positions(0, found);
-  return listReply(mapped(positions, (position) => snapshot.text(position, projection)), found);
+  const sent = miscounted(call, await cursor.positions(0, found));
+  const texts = mapped(sent, (position) => snapshot.text(position, projection));
+  return listReply(texts, sent.length, { layout: settings.results_layout });
 }
 
 function openQuery(call, settings, { project, ...query }) {

@@ -10,7 +10,10 @@ const FACTS = { coding: 'identity', documents: null, hasMore: null };
 /** Lists longer than this are sent as they are made, instead of being made whole first. */
 const STREAMED_FROM = 1000;
 const CHUNK_DOCUMENTS = 64;
-const [OPENING, SEPARATOR, CLOSING] = ['[', ',', ']'].map((mark) => Buffer.from(mark));
+
+/** What stands before, between and after the elements of an array. */
+const marks = (...texts) => texts.map((text) => Buffer.from(text));
+export const LAYOUTS = { compact: marks('[', ',', ']'), lines: marks('[\n', ',\n', '\n]\n') };
 
 /**
  * {status, headers, chunks, isWhole, coding, documents, hasMore}: chunks is an iterable of the body's
@@ -26,10 +29,10 @@ export const jsonReply = (value, { status = 200, ...facts } = {}) =>
 
 export const errorReply = (status, message) => jsonReply({ error: message }, { status });
 
-/** JSON texts as one JSON array; `count` is their number. */
-export function listReply(texts, count, hasMore = null) {
+/** JSON texts as one JSON array; `count` is their number, `layout` what stands between them. */
+export function listReply(texts, count, { hasMore = null, layout = 'compact' } = {}) {
   const headers = { 'Content-Type': JSON_TYPE, ...hasMoreHeader(hasMore) };
-  const chunks = arrayChunks(texts);
+  const chunks = arrayChunks(texts, LAYOUTS[layout]);
   const facts = { documents: count, hasMore };
   if (count > STREAMED_FROM) return { ...FACTS, status: 200, headers, chunks, isWhole: false, ...facts };
   return makeReply(200, headers, Buffer.concat([...chunks]), facts);
@@ -44,15 +47,15 @@ export async function whole(reply, change = (body) => body) {
   return { ...reply, chunks: [change(Buffer.concat(parts))], isWhole: true };
 }
 
-function* arrayChunks(texts) {
-  let parts = [OPENING];
+function* arrayChunks(texts, [opening, separator, closing]) {
+  let parts = [opening];
   let count = 0;
   for (const text of texts) {
-    if (count > 0) parts.push(SEPARATOR);
+    if (count > 0) parts.push(separator);
     parts.push(text);
     if (++count % CHUNK_DOCUMENTS !== 0) continue;
     yield Buffer.concat(parts);
     parts = [];
   }
-  yield Buffer.concat([...parts, CLOSING]);
+  yield Buffer.concat([...parts, closing]);
 }

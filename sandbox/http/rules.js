@@ -14,6 +14,7 @@ const RULE_FIELDS = {
 };
 
 const MATCH_FIELDS = {
+  listener: optional(text),
   method: optional(text),
   resource: optional(text),
   kind: optional(text),

@@ -3,9 +3,11 @@
  * Read by the operations of the API, changed through the control surface.
  */
 
+import { JOB_OUTCOMES } from '../crm/jobs.js';
 import { checkFields, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
+import { LAYOUTS } from './reply.js';
 
 const FORMATS = oneOf('mongoose', 'comma', 'json');
 
@@ -19,6 +21,7 @@ const DEFAULTS = {
   compress: [],
   job_polls: 2,
   job_outcome: 'finished',
+  results_layout: 'compact',
 };
 
 const FIELDS = {
@@ -30,7 +33,8 @@ const FIELDS = {
   strict_query: optional(oneOf(true, false)),
   compress: optional(listOf(oneOf(...CODINGS))),
   job_polls: optional(integer(0)),
-  job_outcome: optional(oneOf('finished', 'failed', 'vanished')),
+  job_outcome: optional(oneOf(...JOB_OUTCOMES)),
+  results_layout: optional(oneOf(...Object.keys(LAYOUTS))),
 };
 
 /** The previous settings with changes. Throws a RangeError where one is wrong. */

@@ -30,6 +30,7 @@ const DEFAULTS = {
   compress: [],
   job_polls: 2,
   job_outcome: 'finished',
+  results_layout: 'compact',
 };
 
 test('no credentials are needed', async () => {
@@ -120,7 +121,8 @@ const REFUSED = [
   ['PUT', '/settings', { compress: 'gzip' }, /compress must be an array, each one of "gzip", "br", "deflate"/],
   ['PUT', '/settings', { compress: ['lzw'] }, /compress must be/],
   ['PUT', '/settings', { job_polls: -1 }, /job_polls must be/],
-  ['PUT', '/settings', { job_outcome: 'x' }, /job_outcome must be/],
+  ['PUT', '/settings', { job_outcome: 'x' }, /job_outcome must be one of "finished", "failed", "vanished", "queued", "processing"/],
+  ['PUT', '/settings', { results_layout: 'x' }, /results_layout must be one of "compact", "lines"/],
   ['PUT', '/settings', { page_limit: 1 }, /the settings has no "page_limit": it has page_cap,/],
   ['PUT', '/settings', [], /the settings must be an object/],
   ['PUT', '/settings', '{broken', /JSON/],

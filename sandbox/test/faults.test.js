@@ -248,6 +248,15 @@ test('page_cap: another cap for this request', async () => {
   assert.equal((await list({ limit: 10 })).json.length, 10);
 });
 
+test('miscount: a page with fewer documents, or with some again', async () => {
+  const whole = (await list({ limit: 10 })).json;
+  await crm.fault({ type: 'miscount', drop: 4, repeat: 1 }, { times: 1 });
+  const reply = await list({ limit: 10 });
+  assert.deepEqual([reply.json, reply.hasMore], [[...whole.slice(0, 6), whole[0]], 'true']);
+  await crm.fault({ type: 'miscount', drop: 1000 });
+  assert.deepEqual((await list({ limit: 10 })).json, []);
+});
+
 test('reply: a canned one, without handling the request', async () => {
   await crm.fault({ type: 'reply' }, { times: 1 });
   const empty = await post('canned');

@@ -106,6 +106,95 @@ test('job_outcome failed, vanished', async () => {
   assertRefused(await resultsOf(vanished), 404);
 });
 
+test('job_outcome queued, processing: for ever', async () => {
+  for (const outcome of ['queued', 'processing']) {
+    await crm.control('PUT', '/settings', { job_outcome: outcome, job_polls: 1 });
+    const job = await start({});
+    for (let n = 0; n < 20; n++) assert.deepEqual(await poll(job), { _id: job._id, dealer_id: DEALER, status: outcome });
+    assertRefused(await download({ results_url: `${crm.resultsEndpoint}/services/s3/dealers/${DEALER}/${job._id}` }), 404);
+  }
+});
+
+test('a job vanishes at the poll that a test chooses, by the setting or by a fault', async () => {
+  const statuses = async (job) => {
+    const found = [];
+    for (let n = 0; n < 4; n++) found.push((await crm.request('GET', job.job_url, { headers })).status);
+    return found;
+  };
+  await crm.control('PUT', '/settings', { job_outcome: 'vanished', job_polls: 2 });
+  assert.deepEqual(await statuses(await start({})), [200, 200, 404, 404]);
+  await crm.reset();
+  await crm.fault({ type: 'status', status: 404 }, { match: { kind: 'job' }, skip: 1 });
+  assert.deepEqual(await statuses(await start({})), [200, 404, 404, 404]);
+});
+
+test('job_answer: other fields, none, and more', async () => {
+  await crm.fault({ type: 'job_answer', fields: { job_url: 'http://127.0.0.1:1/x', status: 'pending' } }, { match: { kind: 'all' } });
+  await crm.fault({ type: 'job_answer', when: 'finished', fields: { found_documents: 7, results_url: null, error: 'x' } });
+  const job = await start({});
+  const about = { _id: job._id, dealer_id: DEALER };
+  assert.deepEqual(job, { ...about, status: 'pending', job_url: 'http://127.0.0.1:1/x' });
+  const state = await ended({ job_url: `${crm.endpoint}/dealers/${DEALER}/deferredrequests/${job._id}` });
+  assert.deepEqual(state, { ...about, status: 'finished', found_documents: 7, error: 'x' });
+  assert.equal((await crm.list('cars', { limit: 1 })).length, 1, 'other requests are as before');
+});
+
+test('job_answer: without `when` at every answer, the last rule counts, also for a job that fails', async () => {
+  await crm.control('PUT', '/settings', { job_outcome: 'failed', job_polls: 0 });
+  await crm.fault({ type: 'job_answer', fields: { status: 'broken', _id: null } });
+  await crm.fault({ type: 'job_answer', when: 'failed', fields: { status: 'cancelled' } });
+  const job = await start({});
+  assert.deepEqual([job.status, job._id], ['broken', undefined]);
+  assert.equal((await ended(job)).status, 'cancelled');
+});
+
+test('miscount: fewer or more documents than the job has found', async () => {
+  const whole = await results({ sort: '_id' });
+  for (const [fault, expected] of [
+    [{ drop: 3 }, whole.slice(0, -3)],
+    [{ repeat: 2 }, [...whole, ...whole.slice(0, 2)]],
+    [{ drop: 1, repeat: 1 }, [...whole.slice(0, -1), whole[0]]],
+    [{ drop: 5000 }, []],
+  ]) {
+    await crm.reset();
+    await crm.fault({ type: 'miscount', ...fault }, { match: { kind: 'results' } });
+    const state = await ended(await start({ sort: '_id' }));
+    assert.equal(state.found_documents, 2500);
+    assert.deepEqual((await download(state)).json, expected);
+    assert.equal((await crm.lastEntry()).documents, expected.length);
+  }
+});
+
+test('results that break off, and results that are refused', async () => {
+  const state = await ended(await start({}));
+  const refusals = [401, 403, 404, 500].map((status) => ({ type: 'status', status }));
+  for (const fault of [...refusals, { type: 'redirect', location: `${crm.endpoint}/x`, status: 307 }]) {
+    await crm.control('DELETE', '/faults');
+    await crm.fault(fault, { match: { kind: 'results' } });
+    assert.equal((await download(state)).status, fault.status);
+    assert.equal((await poll({ job_url: `${crm.endpoint}/dealers/${DEALER}/deferredrequests/${state._id}` })).status, 'finished');
+  }
+  for (const fault of [{ type: 'close', when: 'during', bytes: 100_000 }, { type: 'close', when: 'during' }, { type: 'reset', when: 'during', bytes: 0 }]) {
+    await crm.control('DELETE', '/faults');
+    await crm.fault(fault, { match: { listener: 'results' } });
+    await assert.rejects(download(state));
+  }
+  await crm.control('DELETE', '/faults');
+  await crm.fault({ type: 'truncate', at: 0.3 }, { match: { kind: 'results' } });
+  assert.equal((await download(state)).json, undefined);
+});
+
+test('results_layout: with line breaks between the documents', async () => {
+  const state = await ended(await start({}));
+  const { text } = await download(state);
+  await crm.control('PUT', '/settings', { results_layout: 'lines' });
+  const lines = (await download(state)).text.split('\n');
+  assert.equal(lines.slice(0, -1).join(''), text);
+  assert.deepEqual([lines.length, lines[0], lines.at(-2), lines.at(-1)], [2503, '[', ']', '']);
+  assert.equal((await crm.list('cars', { limit: 2 })).length, 2);
+  assert.deepEqual(await results({ q: { make: 'none' } }), []);
+});
+
 test('asking for jobs and results needs credentials, and the right dealer', async () => {
   const job = await start({});
   const { results_url } = await ended(job);
