@@ -12,6 +12,7 @@ import { ResourceSchema } from './crm/schema.js';
 import { KeptTexts } from './crm/texts.js';
 import { Connections } from './http/connections.js';
 import { RequestLog } from './http/log.js';
+import { RateLimiter } from './http/rate.js';
 import { FaultRules } from './http/rules.js';
 import { makeSettings } from './http/settings.js';
 
@@ -38,14 +39,20 @@ export class Sandbox {
     const data = { ...this.#initial.data, ...changes };
     if (isDeepStrictEqual(data, this.#data)) for (const collection of this.collections.values()) collection.restore();
     else this.#generate(data);
-    this.settings = this.#initial.settings;
+    this.#use(this.#initial.settings);
     this.log.clear();
     this.faults.clear();
     this.jobs.clear();
   }
 
   changeSettings(changes) {
-    this.settings = makeSettings(changes, this.settings);
+    this.#use(makeSettings(changes, this.settings));
+  }
+
+  /** A limit counts anew when it is set, not when other settings are. */
+  #use(settings) {
+    if (this.settings?.rate_limit !== settings.rate_limit) this.rateLimiter = new RateLimiter(settings.rate_limit);
+    this.settings = settings;
   }
 
   collection(resource) {

@@ -27,9 +27,10 @@ export function exchange(sandbox, listener, kind, handle) {
     const call = new Call(sandbox, listener, kind, req, res);
     try {
       await call.readBody();
-      const rules = sandbox.faults.hitting(call);
+      const refusal = listener.isOpen ? null : sandbox.rateLimiter.refusal();
+      const rules = refusal ? [] : sandbox.faults.hitting(call);
       if (await isStopped(call, rules)) return;
-      const reply = await altered(await decide(call, rules, handle), rules, 'alter');
+      const reply = await altered(refusal ?? (await decide(call, rules, handle)), rules, 'alter');
       const sent = await encoded(reply, req, sandbox.settings.compress);
       await deliver(call, await altered(sent, rules, 'send'));
       for (const rule of rules) FAULTS[rule.fault.type].after?.(rule.fault, call, rule);
@@ -153,7 +154,7 @@ async function isStopped(call, rules) {
 
 async function decide(call, rules, handle) {
   const replacing = rules.find(({ fault }) => FAULTS[fault.type].instead);
-  if (replacing) return FAULTS[replacing.fault.type].instead(replacing.fault);
+  if (replacing) return FAULTS[replacing.fault.type].instead(replacing.fault, call);
   try {
     if (call.problem) throw call.problem;
     if (call.kind !== 'description' && !call.listener.isOpen) authorize(call);

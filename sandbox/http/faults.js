@@ -5,7 +5,7 @@
  * A fault has fields, and any of these hooks:
  *   before(fault, call)          runs before the request is handled; 'stop' ends it unhandled
  *   request(fault, call)         changes what the operation will see
- *   instead(fault)               gives a reply, and the request is not handled
+ *   instead(fault, call)         gives a reply, and the request is not handled
  *   alter(fault, reply)          changes the reply, or promises to
  *   send(fault, reply)           the same, after it was compressed
  *   after(fault, call, rule)     runs when the reply was sent
@@ -16,6 +16,7 @@ import { setTimeout } from 'node:timers/promises';
 
 import { byResource, documentCheck, flag, fraction, header, integer, listOf, object, oneOf, optional, text } from './checks.js';
 import { mutate, randomChange } from './mutation.js';
+import { RETRY_AFTER_FORMS, retryAfter } from './rate.js';
 import { errorReply, makeReply, whole } from './reply.js';
 
 const IGNORABLE = ['q', 'search', 'sort', 'project', 'skip', 'limit', 'group_by'];
@@ -55,13 +56,14 @@ export const FAULTS = {
       status,
       error: optional(text),
       retry_after: optional(header),
+      retry_after_form: optional(oneOf(...RETRY_AFTER_FORMS)),
       body: optional(text),
     },
     instead: statusReply,
   },
   redirect: {
     fields: { location: text, status: optional(status) },
-    instead: (fault) => makeReply(fault.status ?? 302, { Location: fault.location }, ''),
+    instead: (fault, { req }) => makeReply(fault.status ?? 302, { Location: fault.location.replace('{url}', () => req.originalUrl) }, ''),
   },
   reply: {
     fields: {
@@ -146,7 +148,9 @@ async function cutDuring(reply, bytes, cut) {
 function statusReply(fault) {
   const reply = errorReply(fault.status, fault.error ?? `the sandbox was told to answer ${fault.status}`);
   const answer = fault.body === undefined ? reply : { ...reply, chunks: [Buffer.from(fault.body)] };
-  return fault.retry_after === undefined ? answer : withHeader(answer, 'Retry-After', String(fault.retry_after));
+  const { retry_after: wait, retry_after_form: form } = fault;
+  if (wait === undefined) return answer;
+  return withHeader(answer, 'Retry-After', typeof wait === 'number' ? retryAfter(wait * 1000, form) : wait);
 }
 
 function cannedReply(fault) {

@@ -3,6 +3,7 @@
  * on the CRM at the same time. Used by faults.js.
  */
 
+import { Random } from '../data/random.js';
 import { checkFields, integer, optional, parsedBy, resource } from './checks.js';
 
 const HEX_DIGITS = 16;
@@ -24,7 +25,7 @@ export function mutate({ insert = {}, delete: remove = {}, random }, { sandbox }
   for (const [resource, documents] of Object.entries(insert)) insertInto(sandbox, rule, resource, documents);
   for (const [resource, ids] of Object.entries(remove)) deleteFrom(sandbox, rule, resource, ids);
   if (!random) return;
-  rule.random ??= generator(random.seed ?? 1);
+  rule.random ??= new Random(random.seed ?? 1);
   const collection = sandbox.collection(random.resource);
   insertInto(sandbox, rule, random.resource, someCopies(collection, random.insert ?? 0, rule.random));
   deleteFrom(sandbox, rule, random.resource, someIds(collection, random.delete ?? 0, rule.random));
@@ -53,7 +54,7 @@ function someCopies(collection, count, random) {
 
 /** An ObjectId begins with its time: keeping that keeps the new id in the range of the others. */
 function idNear(id, random) {
-  const digits = Array.from({ length: 24 }, () => Math.floor(random() * HEX_DIGITS).toString(HEX_DIGITS)).join('');
+  const digits = Array.from({ length: 24 }, () => random.integer(0, HEX_DIGITS - 1).toString(HEX_DIGITS)).join('');
   return /^[0-9a-f]{24}$/.test(id) ? id.slice(0, 8) + digits.slice(8) : digits;
 }
 
@@ -61,17 +62,6 @@ function someIds(collection, count, random) {
   const snapshot = collection.snapshot();
   const positions = snapshot.byInsertion();
   const chosen = new Set();
-  while (chosen.size < Math.min(count, positions.length)) chosen.add(Math.floor(random() * positions.length));
+  while (chosen.size < Math.min(count, positions.length)) chosen.add(random.integer(0, positions.length - 1));
   return [...chosen].map((index) => snapshot.idAt(positions[index]));
-}
-
-/** The mulberry32 generator: the same numbers for the same seed everywhere. */
-function generator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -3,13 +3,16 @@
  * control surface, asked by exchange.js for every request.
  */
 
-import { byName, checkFields, integer, object, oneOf, optional, pattern, text } from './checks.js';
+import { hashSeed, Random } from '../data/random.js';
+import { byName, checkFields, fraction, integer, object, oneOf, optional, pattern, text } from './checks.js';
 import { FAULTS } from './faults.js';
 
 const RULE_FIELDS = {
   match: optional(object),
   skip: optional(integer(0)),
   times: optional({ expected: 'null or an integer of at least 1', accepts: (value) => value === null || integer(1).accepts(value) }),
+  probability: optional(fraction),
+  seed: optional(integer(0)),
   fault: object,
 };
 
@@ -29,9 +32,10 @@ export class FaultRules {
   /** Adds rules, all or none, and gives their ids. Throws a RangeError that says what is wrong with one. */
   add(definitions) {
     definitions.forEach(checkRule);
-    return definitions.map(({ match = {}, skip = 0, times = null, fault }) => {
+    return definitions.map(({ match = {}, skip = 0, times = null, probability = 1, seed = 1, fault }) => {
       const id = ++this.#lastId;
-      this.#rules.set(id, { id, match, skip, times, fault, matches: makeMatcher(match), seen: 0, applied: 0 });
+      const shown = { id, match, skip, times, probability, seed, fault };
+      this.#rules.set(id, { ...shown, matches: makeMatcher(match), draws: new Random(hashSeed(seed)), seen: 0, applied: 0 });
       return id;
     });
   }
@@ -46,7 +50,7 @@ export class FaultRules {
   }
 
   list() {
-    return [...this.#rules.values()].map(({ matches, random, ...shown }) => shown);
+    return [...this.#rules.values()].map(({ matches, draws, random, ...shown }) => shown);
   }
 
   /** The rules that hit this request now, counting it. */
@@ -54,6 +58,7 @@ export class FaultRules {
     return [...this.#rules.values()].filter((rule) => {
       if (!rule.matches(call) || ++rule.seen <= rule.skip) return false;
       if (rule.times !== null && rule.applied >= rule.times) return false;
+      if (!rule.draws.chance(rule.probability)) return false;
       rule.applied++;
       return true;
     });

@@ -7,6 +7,7 @@ import { JOB_OUTCOMES } from '../crm/jobs.js';
 import { checkFields, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
+import { rateLimit } from './rate.js';
 import { LAYOUTS } from './reply.js';
 
 const FORMATS = oneOf('mongoose', 'comma', 'json');
@@ -19,6 +20,7 @@ const DEFAULTS = {
   patch: 'mongoose',
   strict_query: false,
   compress: [],
+  rate_limit: null,
   job_polls: 2,
   job_outcome: 'finished',
   results_layout: 'compact',
@@ -31,6 +33,7 @@ const FIELDS = {
   auth: optional(parsedBy(parseCredentials, 'bearer:TOKEN, basic:USER:PASSWORD, header:NAME:VALUE or none')),
   patch: optional(oneOf('mongoose', 'rfc6902')),
   strict_query: optional(oneOf(true, false)),
+  rate_limit: optional(rateLimit),
   compress: optional(listOf(oneOf(...CODINGS))),
   job_polls: optional(integer(0)),
   job_outcome: optional(oneOf(...JOB_OUTCOMES)),

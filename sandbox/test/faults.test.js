@@ -59,6 +59,12 @@ test('status: instead of handling the request', async () => {
   assert.deepEqual([broken.status, broken.text, broken.headers.get('Retry-After')], [500, '<html>', null]);
 });
 
+test('status: the time to come again as a date from now', async () => {
+  await crm.fault({ type: 'status', status: 503, retry_after: 30, retry_after_form: 'date' });
+  const wait = Date.parse((await list()).headers.get('Retry-After')) - Date.now();
+  assert.ok(wait > 28_000 && wait <= 31_000, `${wait} ms`);
+});
+
 test('status comes before credentials and parameters', async () => {
   await crm.fault({ type: 'status', status: 418 });
   assert.equal((await crm.request('GET', `${crm.endpoint}/dealers/${DEALER}/cars?q=%zz`)).status, 418);
@@ -192,6 +198,12 @@ test('redirect', async () => {
   assert.equal((await post('redirected')).status, 308);
   await crm.control('DELETE', '/faults');
   assert.equal(await exists('redirected'), false);
+});
+
+test('redirect to the same path and query elsewhere', async () => {
+  await crm.fault({ type: 'redirect', location: 'http://127.0.0.2:1{url}' });
+  const reply = await list({ limit: 1, search: '$&' });
+  assert.equal(reply.headers.get('Location'), `http://127.0.0.2:1/dealers/${DEALER}/cars?limit=1&search=%24%26`);
 });
 
 test('content_type', async () => {

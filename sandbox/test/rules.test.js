@@ -57,6 +57,33 @@ test('skip lets so many pass first, times ends it', async () => {
   assert.deepEqual(statuses, [200, 200, 418, 418, 418, 200, 200]);
 });
 
+test('probability: as often as it says, the same for the same seed', async () => {
+  const hits = async (rule) => {
+    await crm.reset();
+    await crm.fault(TEAPOT, rule);
+    const statuses = [];
+    for (let n = 0; n < 200; n++) statuses.push((await list({ limit: 1 })).status);
+    return statuses.map((status) => status === 418);
+  };
+  const share = (found) => found.filter(Boolean).length / found.length;
+  const first = await hits({ probability: 0.3, seed: 5 });
+  assert.ok(Math.abs(share(first) - 0.3) < 0.1, String(share(first)));
+  assert.deepEqual(await hits({ probability: 0.3, seed: 5 }), first);
+  assert.notDeepEqual(await hits({ probability: 0.3, seed: 6 }), first);
+  assert.deepEqual([share(await hits({ probability: 0 })), share(await hits({ probability: 1 }))], [0, 1]);
+});
+
+test('probability: skip comes before it, times counts what was hit', async () => {
+  const id = await crm.fault(TEAPOT, { probability: 0.5, seed: 3, skip: 2, times: 4 });
+  const statuses = [];
+  for (let n = 0; n < 40; n++) statuses.push(await statusOf('GET', '/cars'));
+  assert.deepEqual(statuses.slice(0, 2), [200, 200]);
+  assert.equal(statuses.filter((status) => status === 418).length, 4);
+  assert.ok(statuses.slice(2).indexOf(200) < statuses.lastIndexOf(418), 'some are passed over');
+  const [{ seen, applied, probability, seed }] = await crm.control('GET', '/faults');
+  assert.deepEqual([id, seen, applied, probability, seed], [1, 40, 4, 0.5, 3]);
+});
+
 test('several rules may hit one request, and all apply; the log shows the first', async () => {
   const { ids } = await crm.control('POST', '/faults', [
     { match: { resource: 'sms' }, fault: TEAPOT },
@@ -80,8 +107,8 @@ test('the list of rules shows how often each was seen and applied', async () => 
   await crm.fault({ type: 'has_more', value: 'true' });
   for (let n = 0; n < 3; n++) await list();
   assert.deepEqual(await crm.control('GET', '/faults'), [
-    { id: 1, match: { kind: 'list' }, skip: 1, times: 1, fault: TEAPOT, seen: 3, applied: 1 },
-    { id: 2, match: {}, skip: 0, times: null, fault: { type: 'has_more', value: 'true' }, seen: 3, applied: 3 },
+    { id: 1, match: { kind: 'list' }, skip: 1, times: 1, probability: 1, seed: 1, fault: TEAPOT, seen: 3, applied: 1 },
+    { id: 2, match: {}, skip: 0, times: null, probability: 1, seed: 1, fault: { type: 'has_more', value: 'true' }, seen: 3, applied: 3 },
   ]);
 });
 
@@ -125,6 +152,9 @@ const WRONG_RULES = [
   [{ fault: { type: 'mutate', random: { resource: 'planes' } } }, /random must be/],
   [{ fault: { type: 'mutate', random: {} } }, /random must be/],
   [{ fault: TEAPOT, times: 0 }, /times must be/],
+  [{ fault: TEAPOT, probability: 1.5 }, /probability must be a number from 0 to 1/],
+  [{ fault: TEAPOT, seed: 0.5 }, /seed must be/],
+  [{ fault: { type: 'status', status: 429, retry_after: 1, retry_after_form: 'x' } }, /retry_after_form must be one of "seconds", "date"/],
   [{ fault: TEAPOT, skip: -1 }, /skip must be/],
   [{ fault: TEAPOT, when: 1 }, /a rule has no "when"/],
   [{ fault: TEAPOT, match: { url: 'x' } }, /match has no "url"/],
