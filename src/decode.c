@@ -3,8 +3,8 @@
  *	  The wanted fields of one document, as Datums.
  *
  * A scan prepares a decoder with the paths of the columns it needs, and hands it
- * each document.  The server's own JSON lexer reads the document; the grammar above
- * it checks every byte, but only wanted values are converted (convert.c).
+ * each document.  Every byte of it is checked (skim.c), but only wanted values are
+ * converted (convert.c).
  *
  * A path names members of objects.  Where something else stands on the way, the document
  * has no such member and the column is NULL.
@@ -15,22 +15,24 @@
 
 #include "convert.h"
 #include "mb/pg_wchar.h"
+#include "skim.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 /* Characters of a value that a message shows. */
 #define SHOWN_VALUE 100
 
-/* A number longer than this, or with an exponent, may be too large for jsonb. */
-#define LONG_NUMBER 300
+/* Members of an object are looked up by what is seen of a name at a glance. */
+#define CHILD_SLOTS 64
 
 /* A member that is wanted, or leads to one. */
 typedef struct PathNode
 {
 	char *name;
 	int name_length;
-	List *children; /* of PathNode */
-	List *columns;  /* of int: the columns that want this member */
+	struct PathNode **children; /* the first of each slot, or NULL when there are none at all */
+	struct PathNode *next;      /* in its slot */
+	List *columns;              /* of int: the columns that want this member */
 } PathNode;
 
 struct WalcuDecoder
@@ -45,22 +47,20 @@ struct WalcuDecoder
 	const WalcuDocument *document;
 	Datum *values;
 	bool *nulls;
-	JsonLexContext *lex;
-	bool suspect; /* a value walked since was not plain; see WalcuJson */
+	WalcuSkimmer skimmer;
 };
 
 static PathNode *find_child(const PathNode *node, const char *name, int length);
 static PathNode *add_child(PathNode *node, const char *name, int length);
+static int child_slot(const char *name, int length);
 static void to_server_encoding(WalcuDecoder *decoder, WalcuDocument *document);
-static void advance(WalcuDecoder *decoder);
-static void expect(WalcuDecoder *decoder, JsonTokenType token);
-static void walk_value(WalcuDecoder *decoder, const PathNode *node);
-static void walk_object(WalcuDecoder *decoder, const PathNode *node);
-static void walk_array(WalcuDecoder *decoder);
-static const PathNode *member_node(WalcuDecoder *decoder, const PathNode *node);
+static char *walk_value(WalcuDecoder *decoder, const PathNode *node, char *at);
+static char *walk_object(WalcuDecoder *decoder, const PathNode *node, char *at);
+static const PathNode *member_node(const PathNode *node, char *text, int size);
+static JsonTokenType token_type(char c);
 static void store(WalcuDecoder *decoder, int column, WalcuJson *value);
 pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value);
-pg_noreturn static void raise_invalid(WalcuDecoder *decoder, JsonParseErrorType error);
+pg_noreturn static void raise_invalid(WalcuDecoder *decoder);
 static const char *kind_name(JsonTokenType type);
 
 /* A decoder that wants nothing yet, in the current memory context. */
@@ -111,16 +111,17 @@ void
 decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *values, bool *nulls)
 {
 	WalcuDocument document = *original;
+	char *at;
 
 	to_server_encoding(decoder, &document);
 	decoder->document = &document;
 	decoder->values = values;
 	decoder->nulls = nulls;
-	decoder->suspect = false;
-	decoder->lex = compat_json_lexer(document.data, document.length, false);
-	advance(decoder);
-	walk_value(decoder, &decoder->root);
-	expect(decoder, JSON_TOKEN_END);
+	decoder->skimmer = (WalcuSkimmer){.end = document.data + document.length};
+	at = skim_space(&decoder->skimmer, document.data);
+	at = skim_space(&decoder->skimmer, walk_value(decoder, &decoder->root, at));
+	if (at != decoder->skimmer.end)
+		raise_invalid(decoder);
 }
 
 /* How many values were read as NULL because they did not fit. */
@@ -133,16 +134,11 @@ decode_mismatches(const WalcuDecoder *decoder)
 static PathNode *
 find_child(const PathNode *node, const char *name, int length)
 {
-	ListCell *lc;
+	PathNode *child = node->children ? node->children[child_slot(name, length)] : NULL;
 
-	foreach(lc, node->children)
-	{
-		PathNode *child = lfirst(lc);
-
-		if (child->name_length == length && memcmp(child->name, name, length) == 0)
-			return child;
-	}
-	return NULL;
+	while (child && (child->name_length != length || memcmp(child->name, name, length) != 0))
+		child = child->next;
+	return child;
 }
 
 static PathNode *
@@ -152,12 +148,26 @@ add_child(PathNode *node, const char *name, int length)
 
 	if (child == NULL)
 	{
+		PathNode **slot;
+
+		if (node->children == NULL)
+			node->children = palloc0(CHILD_SLOTS * sizeof(PathNode *));
+		slot = &node->children[child_slot(name, length)];
 		child = palloc0(sizeof(PathNode));
 		child->name = pnstrdup(name, length);
 		child->name_length = length;
-		node->children = lappend(node->children, child);
+		child->next = *slot;
+		*slot = child;
 	}
 	return child;
+}
+
+static int
+child_slot(const char *name, int length)
+{
+	if (length == 0)
+		return 0;
+	return (length * 5 + (unsigned char) name[0] * 3 + (unsigned char) name[length - 1]) % CHILD_SLOTS;
 }
 
 /* The service speaks UTF-8; nothing else may get further than this. */
@@ -175,137 +185,92 @@ to_server_encoding(WalcuDecoder *decoder, WalcuDocument *document)
 	}
 }
 
-static void
-advance(WalcuDecoder *decoder)
+/* Walk over the value at a byte, storing what is wanted of it; node is NULL where nothing is. */
+static char *
+walk_value(WalcuDecoder *decoder, const PathNode *node, char *at)
 {
-	JsonParseErrorType error = json_lex(decoder->lex);
-
-	if (error != JSON_SUCCESS)
-		raise_invalid(decoder, error);
-}
-
-static void
-expect(WalcuDecoder *decoder, JsonTokenType token)
-{
-	if (decoder->lex->token_type != token)
-		raise_invalid(decoder, JSON_INVALID_TOKEN);
-	if (token != JSON_TOKEN_END)
-		advance(decoder);
-}
-
-/*
- * Walk over the value that begins with the current token, storing what is wanted of it.
- * node is NULL where nothing is.
- */
-static void
-walk_value(WalcuDecoder *decoder, const PathNode *node)
-{
-	JsonLexContext *lex = decoder->lex;
-	WalcuJson value = {.type = lex->token_type, .text = (char *) lex->token_start};
-	bool suspect_before = decoder->suspect;
+	WalcuSkimmer *skimmer = &decoder->skimmer;
+	WalcuJson value = {.text = at};
+	bool suspect_before = skimmer->suspect;
 	ListCell *lc;
 
-	decoder->suspect = false;
-	switch (value.type)
+	skimmer->suspect = false;
+	if (node && node->children && skim_peek(skimmer, at) == '{')
+		at = walk_object(decoder, node, at);
+	else if ((at = skim_value(skimmer, at)) == NULL)
+		raise_invalid(decoder);
+	value.length = at - value.text;
+	value.suspect = skimmer->suspect;
+	skimmer->suspect |= suspect_before;
+	if (node && node->columns)
 	{
-		case JSON_TOKEN_OBJECT_START:
-			walk_object(decoder, node);
-			break;
-		case JSON_TOKEN_ARRAY_START:
-			walk_array(decoder);
-			break;
-		case JSON_TOKEN_STRING:
-			decoder->suspect =
-				memchr(lex->token_start, '\\', lex->token_terminator - lex->token_start) != NULL;
-			advance(decoder);
-			break;
-		case JSON_TOKEN_NUMBER:
-			decoder->suspect =
-				lex->token_terminator - lex->token_start > LONG_NUMBER ||
-				memchr(lex->token_start, 'e', lex->token_terminator - lex->token_start) != NULL ||
-				memchr(lex->token_start, 'E', lex->token_terminator - lex->token_start) != NULL;
-			advance(decoder);
-			break;
-		case JSON_TOKEN_TRUE:
-		case JSON_TOKEN_FALSE:
-		case JSON_TOKEN_NULL:
-			advance(decoder);
-			break;
-		default:
-			raise_invalid(decoder, JSON_EXPECTED_JSON);
+		value.type = token_type(value.text[0]);
+		foreach(lc, node->columns)
+			store(decoder, lfirst_int(lc), &value);
 	}
-	value.length = lex->prev_token_terminator - value.text;
-	value.suspect = decoder->suspect;
-	decoder->suspect |= suspect_before;
-	if (node == NULL)
-		return;
-	foreach(lc, node->columns)
-		store(decoder, lfirst_int(lc), &value);
+	return at;
 }
 
-static void
-walk_object(WalcuDecoder *decoder, const PathNode *node)
+static char *
+walk_object(WalcuDecoder *decoder, const PathNode *node, char *at)
 {
-	JsonLexContext *lex = decoder->lex;
+	WalcuSkimmer *skimmer = &decoder->skimmer;
 
 	check_stack_depth();
-	advance(decoder);
-	if (lex->token_type != JSON_TOKEN_OBJECT_END)
+	at = skim_space(skimmer, at + 1);
+	if (skim_peek(skimmer, at) == '}')
+		return at + 1;
+	for (;;)
 	{
-		for (;;)
-		{
-			const PathNode *member;
+		char *key = at;
+		const PathNode *member;
 
-			if (lex->token_type != JSON_TOKEN_STRING)
-				raise_invalid(decoder, JSON_EXPECTED_STRING);
-			member = member_node(decoder, node);
-			advance(decoder);
-			expect(decoder, JSON_TOKEN_COLON);
-			walk_value(decoder, member);
-			if (lex->token_type != JSON_TOKEN_COMMA)
-				break;
-			advance(decoder);
-		}
+		if ((at = skim_string(skimmer, at)) == NULL)
+			raise_invalid(decoder);
+		member = member_node(node, key, at - key);
+		if ((at = skim_colon(skimmer, at)) == NULL)
+			raise_invalid(decoder);
+		at = skim_space(skimmer, walk_value(decoder, member, at));
+		if (skim_peek(skimmer, at) == '}')
+			return at + 1;
+		if (skim_peek(skimmer, at) != ',')
+			raise_invalid(decoder);
+		at = skim_space(skimmer, at + 1);
 	}
-	expect(decoder, JSON_TOKEN_OBJECT_END);
 }
 
-static void
-walk_array(WalcuDecoder *decoder)
-{
-	JsonLexContext *lex = decoder->lex;
-
-	check_stack_depth();
-	advance(decoder);
-	if (lex->token_type != JSON_TOKEN_ARRAY_END)
-	{
-		walk_value(decoder, NULL);
-		while (lex->token_type == JSON_TOKEN_COMMA)
-		{
-			advance(decoder);
-			walk_value(decoder, NULL);
-		}
-	}
-	expect(decoder, JSON_TOKEN_ARRAY_END);
-}
-
-/* What is wanted of the member whose key is the current token. */
+/* What is wanted of the member with this key, which is in its quotes. */
 static const PathNode *
-member_node(WalcuDecoder *decoder, const PathNode *node)
+member_node(const PathNode *node, char *text, int size)
 {
-	JsonLexContext *lex = decoder->lex;
-	WalcuJson key = {.type = JSON_TOKEN_STRING,
-					 .text = (char *) lex->token_start,
-					 .length = lex->token_terminator - lex->token_start};
+	WalcuJson key = {.type = JSON_TOKEN_STRING, .text = text, .length = size};
 	const char *name;
 	int length;
 
-	/* a key with an escape may be one that jsonb cannot hold */
-	if (memchr(key.text, '\\', key.length) != NULL)
-		decoder->suspect = true;
-	if (node == NULL || node->children == NIL || !convert_string(&key, &name, &length))
-		return NULL;
-	return find_child(node, name, length);
+	return convert_string(&key, &name, &length) ? find_child(node, name, length) : NULL;
+}
+
+/* The first token of a well-formed value, by its first byte. */
+static JsonTokenType
+token_type(char c)
+{
+	switch (c)
+	{
+		case '"':
+			return JSON_TOKEN_STRING;
+		case '{':
+			return JSON_TOKEN_OBJECT_START;
+		case '[':
+			return JSON_TOKEN_ARRAY_START;
+		case 't':
+			return JSON_TOKEN_TRUE;
+		case 'f':
+			return JSON_TOKEN_FALSE;
+		case 'n':
+			return JSON_TOKEN_NULL;
+		default:
+			return JSON_TOKEN_NUMBER;
+	}
 }
 
 static void
@@ -346,13 +311,18 @@ raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value)
 				storable ? ", or declare the column as jsonb" : ""));
 }
 
+/* The server's own parser knows the words for what is wrong. */
 static void
-raise_invalid(WalcuDecoder *decoder, JsonParseErrorType error)
+raise_invalid(WalcuDecoder *decoder)
 {
+	const WalcuDocument *document = decoder->document;
+	JsonLexContext *lex = compat_json_lexer(document->data, document->length, false);
+	JsonParseErrorType error = pg_parse_json(lex, &nullSemAction);
+
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
-			errmsg("document \"%s\" of resource \"%s\" is not valid JSON", decoder->document->id,
+			errmsg("document \"%s\" of resource \"%s\" is not valid JSON", document->id,
 				   decoder->options->resource),
-			errdetail_internal("%s", json_errdetail(error, decoder->lex)));
+			error == JSON_SUCCESS ? 0 : errdetail_internal("%s", json_errdetail(error, lex)));
 }
 
 static const char *

@@ -16,7 +16,7 @@ my $dbh = connect_db($node);
 
 my @ids = (
     '../x', '.', '..', '...', 'a/b?c#d%', '%2e%2e', 'all', 'All', '', ' ', 'a b', "a'b", 'a"b', 'a\\b', "a\nb", "\t",
-    'ñandú', '😀', 'a&limit=1', 'a;b', 'a+b', '{"$gt":""}', '$ne', 'null', '-', '_', '~', '*', 'a.b', 'ABC', 'abc',
+    'ñandú', '😀', 'a&limit=1', 'a;b', 'a+b', '{"$gt":""}', '$ne', 'null', '-', '_', '_id', '_id":"a', '~', '*', 'a.b', 'ABC', 'abc',
     'x' x 100, 'x' x 10_000, 'é' x 500,
 );
 $sandbox->delete('/_sandbox/documents/notes');

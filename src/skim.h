@@ -1,0 +1,45 @@
+/*
+ * skim.h
+ *	  Where a JSON value ends, and whether it is well-formed.
+ */
+#ifndef WALCU_SKIM_H
+#define WALCU_SKIM_H
+
+#include "postgres.h"
+
+/* Bytes being read.  end is behind the last one. */
+typedef struct WalcuSkimmer
+{
+	const char *end;
+	bool suspect; /* set by escapes and large numbers; see WalcuJson */
+} WalcuSkimmer;
+
+/* Each returns what is behind the thing that begins at a byte; NULL when there is no such thing. */
+extern char *skim_value(WalcuSkimmer *skimmer, char *at);
+extern char *skim_string(WalcuSkimmer *skimmer, char *at);
+
+/* Pass over white space, of which there is hardly any. */
+static inline char *
+skim_space(const WalcuSkimmer *skimmer, char *at)
+{
+	while (at < skimmer->end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+		at++;
+	return at;
+}
+
+/* The byte that stands there, '\0' behind the last one. */
+static inline char
+skim_peek(const WalcuSkimmer *skimmer, const char *at)
+{
+	return at < skimmer->end ? *at : '\0';
+}
+
+/* What is behind a colon, and the white space around it. */
+static inline char *
+skim_colon(const WalcuSkimmer *skimmer, char *at)
+{
+	at = skim_space(skimmer, at);
+	return skim_peek(skimmer, at) == ':' ? skim_space(skimmer, at + 1) : NULL;
+}
+
+#endif /* WALCU_SKIM_H */
