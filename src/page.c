@@ -21,6 +21,7 @@ static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
 static void enqueue(WalcuPage *page, const WalcuSpan *span);
 static void check_size(const WalcuPage *page, uint64 size);
+static void check_depth(const WalcuPage *page);
 static bool read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id);
 
 /* Ask for a page, which takes over the context; request may stand in it. */
@@ -32,6 +33,7 @@ page_start(MemoryContext context, const WalcuOptions *options, const char *crede
 
 	page->context = context;
 	page->credential = credential;
+	page->splitter.max_depth = options->max_document_depth;
 	page->transfer = transport_start(context, options, credential, request, attempt);
 	return page;
 }
@@ -142,9 +144,11 @@ find_documents(WalcuPage *page)
 		   WALCU_SPLIT_DOCUMENT)
 	{
 		check_size(page, span.length);
+		check_depth(page);
 		enqueue(page, &span);
 		page->documents++;
 	}
+	check_depth(page);
 	if (result == WALCU_SPLIT_MORE)
 		check_size(page, page->splitter.position - split_needed_from(&page->splitter));
 	if (result == WALCU_SPLIT_MALFORMED)
@@ -183,6 +187,19 @@ check_size(const WalcuPage *page, uint64 size)
 					   options->resource, options->max_document_size),
 				transport_errdetail(page->transfer),
 				errhint("The option max_document_size sets this limit."));
+}
+
+static void
+check_depth(const WalcuPage *page)
+{
+	const WalcuOptions *options = page->transfer->options;
+
+	if (page->splitter.too_deep)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("a document of resource \"%s\" is nested more than %d levels deep", options->resource,
+					   options->max_document_depth),
+				transport_errdetail(page->transfer),
+				errhint("The option max_document_depth sets this limit."));
 }
 
 /*

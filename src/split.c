@@ -28,6 +28,7 @@ static uint64 find_escaped(WalcuSplitter *splitter, uint64 backslashes, int coun
 static int pass_brackets(const Brackets *brackets, int count);
 static void note_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
 					  uint64 keys);
+static int deepest(const Brackets *brackets, int count);
 static int depth_behind(const Brackets *brackets, int count);
 static bool find_id(WalcuSplitter *splitter, const char *document, const char *end);
 static const char *pass_space(const char *at, const char *end);
@@ -143,6 +144,8 @@ inside(WalcuSplitter *splitter, const char *document, const char *at, const char
 		count = pass_brackets(&brackets, count);
 		note_keys(splitter, document, at, &brackets, keys & block_first(count));
 	}
+	if (splitter->max_depth > 0 && splitter->depth + block_count(brackets.open) > splitter->max_depth)
+		splitter->too_deep |= deepest(&brackets, count) > splitter->max_depth;
 	splitter->depth = depth_behind(&brackets, count);
 	return at + count;
 }
@@ -192,6 +195,17 @@ note_keys(WalcuSplitter *splitter, const char *document, const char *at, const B
 		if (find_id(splitter, document, at + place))
 			splitter->maybe_id = (uint32) (at + place - document);
 	}
+}
+
+/* How many brackets are open at most. */
+static int
+deepest(const Brackets *brackets, int count)
+{
+	int most = brackets->depth;
+
+	for (uint64 left = brackets->open & block_first(count); left != 0; left &= left - 1)
+		most = Max(most, depth_behind(brackets, block_count(block_before(left)) + 1));
+	return most;
 }
 
 /* How many brackets are open behind the first bytes. */

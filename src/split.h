@@ -35,13 +35,15 @@ typedef enum WalcuSplitState
 	SPLIT_AFTER    /* only white space */
 } WalcuSplitState;
 
-/* Zeroed, it is ready for a reply. */
+/* Zeroed but for max_depth, it is ready for a reply. */
 typedef struct WalcuSplitter
 {
 	WalcuSplitState state;
 	uint64 position; /* of the next byte to look at */
 	bool bare;       /* the reply is one document, not an array */
 	int depth;       /* of open brackets within the document */
+	int max_depth;   /* what depth may be; 0 for anything */
+	bool too_deep;   /* it was more */
 	bool in_string;
 	bool in_escape;  /* the byte before was a backslash that escapes */
 	bool opened;     /* the byte before was a string's first quote */

@@ -147,7 +147,7 @@ my @malformed = (
     [ '[{"a":1}]', 'HV000', 'no _id' ],
     [ '[{"_id":"a"},{"_id":"a"}]', 'HV000', 'a document twice' ],
     [ '[{"_id":"b"},{"_id":"a"}]', 'HV000', 'documents out of order' ],
-    [ '[{"_id":"a","v":' . '[' x 100000 . ']' x 100000 . '}]', '54001', 'a document too deep' ],
+    [ '[{"_id":"a","v":' . '[' x 100000 . ']' x 100000 . '}]', '54000', 'a document too deep' ],
 );
 for my $row (@malformed)
 {
@@ -175,6 +175,19 @@ reply('[{"_id":"a","v":1,"w":"' . 'x' x 1000 . '"}]');
 is_deeply($dbh->selectcol_arrayref('SELECT v FROM crm.v3'), [1], 'a document below the limit');
 reply('[{"_id":"a","v":1,"w":"' . 'x' x 3000 . '"}]');
 is(sql_error($dbh, 'SELECT v FROM crm.v3')->{sqlstate}, '54000', 'a document above the limit');
+
+# A limit on its depth, wherever in it brackets stand
+for my $before (0, 1, 40, 61, 62, 63, 64, 200)
+{
+    $dbh->do("ALTER FOREIGN TABLE crm.v3 OPTIONS (@{[ $before ? 'SET' : 'ADD' ]} max_document_depth '4')");
+    my $pad = '"p":"' . '{' x $before . '",';
+    reply(qq([{"_id":"a",$pad"v":1,"w":[{"x":[1]}]},{"_id":"b","v":2}]));
+    is_deeply($dbh->selectcol_arrayref('SELECT v FROM crm.v3'), [ 1, 2 ], "four levels behind $before bytes");
+    reply(qq([{"_id":"a",$pad"v":1,"w":[{"x":[[1]]}]},{"_id":"b","v":2}]));
+    $error = sql_error($dbh, 'SELECT v FROM crm.v3');
+    is($error->{sqlstate}, '54000', "five levels behind $before bytes");
+}
+like($error->{hint}, qr/max_document_depth/, 'the hint names the option');
 
 done_testing();
 
