@@ -121,6 +121,9 @@ connection_remove(WalcuConnection *connection, WalcuHandle *handle)
 		multi_remove(connection->multi, handle);
 	dlist_delete(&handle->node);
 	handle->queued = false;
+	/* what a transaction's end could not close yet, as its portals go later */
+	if (connection->outdated && !connection->kept)
+		disconnect(connection);
 }
 
 /*
@@ -220,7 +223,6 @@ on_transaction_end(XactEvent event, void *arg)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		/* what is under way is of a portal that goes after this; then the next query closes it */
 		if (!connection->kept && !disconnect(connection))
 			connection->outdated = true;
 	}
