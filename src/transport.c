@@ -26,6 +26,9 @@
 /* What is kept of a reply that is not a success: enough for any message. */
 #define ERROR_BODY_SIZE (64 * 1024)
 
+/* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
+#define LONGEST_IDLE 2L
+
 typedef struct Transfer
 {
 	WalcuTransfer shared; /* must be first */
@@ -40,6 +43,7 @@ typedef struct Transfer
 	size_t consumed;  /* bytes at the start of buffer already read */
 	size_t allowance; /* unread bytes that may stand in buffer */
 	size_t head_size; /* bytes of the reply's head so far */
+	size_t body_sent; /* bytes of the request's body that curl has */
 	double paused_at; /* on the connection's clock of waiting */
 } Transfer;
 
@@ -47,10 +51,12 @@ typedef struct Transfer
 static const WalcuAttempt first_attempt;
 
 static bool configure(Transfer *transfer, const char *credential);
+static void configure_write(Transfer *transfer);
 static bool add_headers(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
 static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
+static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool header_value(const char *line, size_t length, const char *name, char *value, size_t size);
 static bool make_room(Transfer *transfer, size_t bytes);
@@ -253,8 +259,6 @@ configure(Transfer *transfer, const char *credential)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) != CURLE_OK ||
 		!add_headers(transfer, credential))
 		return false;
-	if (request->body && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body) != CURLE_OK)
-		return false;
 	if (options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)
 		return false;
 	/* what is for this machine would leave it for a proxy that the environment names */
@@ -270,9 +274,8 @@ configure(Transfer *transfer, const char *credential)
 	/* a cancelled name look-up must not be waited for */
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-	/* on a connection used before, curl would repeat a request that got no reply */
 	if (!request_is_read(request))
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		configure_write(transfer);
 	/*
 	 * Rather one more stream of an HTTP/2 connection than another connection.  TLS tells early whether
 	 * that can be had; without it curl would wait for the first reply.
@@ -291,6 +294,29 @@ configure(Transfer *transfer, const char *credential)
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	return true;
+}
+
+/*
+ * On a connection used before, curl would repeat a request that got no reply: it cannot when it has the body only
+ * once.  A connection that has been idle for long may be closing, and its request be lost; and what
+ * has no body always gets a new one.
+ */
+static void
+configure_write(Transfer *transfer)
+{
+	CURL *easy = transfer->handle.easy;
+	const WalcuRequest *request = transfer->shared.request;
+
+	if (request->body == NULL)
+	{
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, LONGEST_IDLE);
 }
 
 static bool
@@ -347,6 +373,19 @@ on_header(char *data, size_t size, size_t count, void *arg)
 		if (status >= 200) /* 1xx announce the real one */
 			shared->status = (int) status;
 	}
+	return length;
+}
+
+/* A piece of the request's body. */
+static size_t
+on_read(char *buffer, size_t size, size_t count, void *arg)
+{
+	Transfer *transfer = arg;
+	const char *rest = transfer->shared.request->body + transfer->body_sent;
+	size_t length = strnlen(rest, size * count);
+
+	memcpy(buffer, rest, length);
+	transfer->body_sent += length;
 	return length;
 }
 

@@ -83,6 +83,24 @@ is(ids($scan), $expected, 'a scan over HTTP/1.1 is right');
 is_deeply([ unique(map { $_->{http_version} } $sandbox->log) ], ['1.1'], 'without TLS HTTP/1.1 is spoken');
 cmp_ok(scalar unique(map { $_->{connection} } $sandbox->log), '<=', 4, 'on max_connections connections at most');
 
+# A write shares the connection that was just used, and nobody repeats it when it breaks
+$sandbox->clear_log;
+$dbh->do(q{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '{}')}) for 1 .. 2;
+is(scalar unique(map { $_->{connection} } $sandbox->log), 1, 'writes share a connection');
+$sandbox->fault({ match => { kind => 'create' }, fault => { type => 'close', when => 'before' } });
+$sandbox->clear_log;
+is(sql_error($dbh, q{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '{}')})->{sqlstate}, '08007', 'one that gets no reply');
+is($sandbox->request_count, 1, 'is not repeated');
+$sandbox->clear_faults;
+
+# One without a body has one of its own, as libcurl could repeat it
+my ($note) = map { $_->{_id} } $sandbox->dump('notes');
+$dbh->do(q{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '{}')});
+$sandbox->fault({ match => { kind => 'delete' }, fault => { type => 'close', when => 'before' } });
+$sandbox->clear_log;
+is(sql_error($dbh, "SELECT walcu_fdw_request('crm', 'DELETE', '/notes/$note')")->{sqlstate}, '08007', 'a DELETE that gets no reply');
+is($sandbox->request_count, 1, 'is not repeated either');
+
 done_testing();
 
 sub ids
