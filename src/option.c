@@ -71,6 +71,8 @@ static const char *const fetch_choices[] = {"auto", "pages", "parallel", "job", 
 static const char *const paging_choices[] = {"key", "skip", NULL};
 static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
+static const char *const precision_choices[] = {"round", "error", NULL};
+static const char *const update_choices[] = {"patch", "put", NULL};
 static const char *const source_choices[] = {"live", "bundled", NULL};
 
 /* clang-format off */
@@ -97,6 +99,11 @@ static const OptionRow rows[] = {
 	{"ca_file", ON_SERVER, KIND_TEXT, FIELD(ca_file), option_check_absolute_path},
 	{"results_hosts", ON_SERVER, KIND_HOSTS, FIELD(results_hosts), option_check_hosts},
 	{"updatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(updatable)},
+	{"truncatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(truncatable)},
+	{"batch_size", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(batch_size), NULL, NULL, 1, 1000},
+	{"client_ids", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(client_ids)},
+	{"update_method", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(update_method), NULL, update_choices},
+	{"timestamp_precision", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(timestamp_precision), NULL, precision_choices},
 	{"paging", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(paging), NULL, paging_choices},
 	{"sort_format", ON_SERVER, KIND_CHOICE, FIELD(sort_format), NULL, format_choices},
 	{"project_format", ON_SERVER, KIND_CHOICE, FIELD(project_format), NULL, format_choices},
@@ -113,6 +120,7 @@ static const OptionRow rows[] = {
 	{"path", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(path), option_check_path},
 	{"parameter", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(parameter), option_check_parameter},
 	{"pushdown", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(pushdown)},
+	{"readonly", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(readonly)},
 	{"source", ON_IMPORT, KIND_CHOICE, IMPORT_FIELD(source), NULL, source_choices},
 	{"import_collate", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_collate)},
 	{"flatten", ON_IMPORT, KIND_INTEGER, IMPORT_FIELD(flatten), NULL, NULL, 0, MAX_FLATTEN},
@@ -137,6 +145,7 @@ static const WalcuOptions defaults = {
 	.job_threshold = 1000,
 	.job_timeout = 10 * 60 * 1000,
 	.updatable = true,
+	.batch_size = 20,
 	.pushdown = true,
 	.max_url_length = 8000,		/* what servers and proxies commonly take */
 	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */

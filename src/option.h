@@ -44,6 +44,20 @@ typedef enum WalcuMismatch
 	WALCU_MISMATCH_NULL
 } WalcuMismatch;
 
+/* What becomes of microseconds that are written. */
+typedef enum WalcuPrecision
+{
+	WALCU_PRECISION_ROUND,
+	WALCU_PRECISION_ERROR
+} WalcuPrecision;
+
+/* How a document is changed. */
+typedef enum WalcuUpdateMethod
+{
+	WALCU_UPDATE_PATCH, /* what changed is sent */
+	WALCU_UPDATE_PUT    /* the whole document is */
+} WalcuUpdateMethod;
+
 /*
  * The options in force for a server, or for a table of it: what the table
  * says, else what the server says, else the default.  Allocated in the caller's
@@ -72,6 +86,11 @@ typedef struct WalcuOptions
 	char *ca_file;       /* NULL for the system's certificates */
 	List *results_hosts; /* of char *; NIL for the default */
 	bool updatable;
+	bool truncatable;
+	int batch_size;  /* rows of an INSERT that are sent together, 1 to 1000 */
+	bool client_ids; /* the _id of a new document is made here */
+	WalcuUpdateMethod update_method;
+	WalcuPrecision timestamp_precision;
 	WalcuPaging paging;
 	WalcuFetchMode fetch_mode;
 	int job_threshold; /* documents above which a background job is thought of */
@@ -108,6 +127,7 @@ typedef struct WalcuColumn
 	char *path;      /* dotted path in the document; "." is the whole of it */
 	char *parameter; /* name of the query parameter (search), or NULL */
 	bool pushdown;
+	bool readonly; /* it is not written */
 } WalcuColumn;
 
 /* The setting walcu_fdw.enable_pushdown: off is as if every server had pushdown 'off'. */

@@ -1,0 +1,368 @@
+/*
+ * encode.c
+ *	  The values of a row as JSON that reads back equal.
+ *
+ * The counterpart of convert.c: each type is written as the JSON that convert.c reads it
+ * from.  modify.c calls it for the columns of a row that is written.  Where these values
+ * stand in a document is body.c's business.
+ *
+ * Texts are in the database's encoding.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "encode.h"
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "compat.h"
+#include "fmgr.h"
+#include "iso8601.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+#include "value.h"
+
+/* Microseconds of the service's unit of time. */
+#define USECS_PER_MSEC 1000
+
+typedef struct Encoding Encoding;
+
+typedef void (*EncodeFunction)(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+
+/* How values of one type are written. */
+struct Encoding
+{
+	EncodeFunction encode; /* NULL until it is known */
+	Oid type;              /* for messages */
+	Encoding *element;     /* of an array, and what arrays need to know: */
+	int16 element_length;
+	bool element_by_value;
+	char element_align;
+	FmgrInfo output; /* for a type without an encoding of its own */
+	bool trimmed;    /* the spaces at the end of its text mean nothing */
+};
+
+struct WalcuEncoder
+{
+	const WalcuOptions *options;
+	TupleDesc columns;
+	MemoryContext context; /* of the encoder */
+	Encoding *encodings;   /* by column */
+	int64 rounded;         /* instants that lost microseconds */
+	/* of the value under way: */
+	int column;
+	bool stored; /* it is the service's own: what it lost is no matter */
+};
+
+static Encoding *column_encoding(WalcuEncoder *encoder, int column);
+static void prepare(Encoding *encoding, Oid type);
+static void encode_boolean(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_numeric(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_integer(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_float4(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_float8(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_date(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_instant(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_jsonb(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_json(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_array(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static void encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
+static TimestampTz to_milliseconds(WalcuEncoder *encoder, TimestampTz instant);
+static bool is_json_number(const char *text);
+pg_noreturn static void raise_unwritable(const WalcuEncoder *encoder, int sqlstate, const char *reason,
+										 const char *hint);
+
+/* Types with an encoding of their own, by their base type; the others are written as text. */
+static const struct
+{
+	Oid type;
+	EncodeFunction encode;
+} encodings[] = {
+	{BOOLOID, encode_boolean},  {NUMERICOID, encode_numeric},     {INT2OID, encode_integer},
+	{INT4OID, encode_integer},  {INT8OID, encode_integer},        {FLOAT4OID, encode_float4},
+	{FLOAT8OID, encode_float8}, {DATEOID, encode_date},           {TIMESTAMPOID, encode_instant},
+	{JSONBOID, encode_jsonb},   {TIMESTAMPTZOID, encode_instant}, {JSONOID, encode_json},
+};
+
+/* An encoder for the columns of a table, in the current memory context. */
+WalcuEncoder *
+encode_prepare(const WalcuOptions *options, TupleDesc columns)
+{
+	WalcuEncoder *encoder = palloc0(sizeof(WalcuEncoder));
+
+	encoder->options = options;
+	encoder->columns = columns;
+	encoder->context = CurrentMemoryContext;
+	encoder->encodings = palloc0(columns->natts * sizeof(Encoding));
+	return encoder;
+}
+
+/*
+ * The JSON text of a value that is to be written, in the current memory context.  Errors name
+ * column and resource: 22003 a number that JSON does not have, 22008 a date that the service
+ * does not have or would cut, 0A000 an array of another shape than JSON's.
+ */
+char *
+encode_value(WalcuEncoder *encoder, int column, Datum value)
+{
+	StringInfoData json;
+	Encoding *encoding = column_encoding(encoder, column);
+
+	initStringInfo(&json);
+	encoder->column = column;
+	encoding->encode(encoder, encoding, value, &json);
+	return json.data;
+}
+
+/* The same for a value that was read: the service has lost nothing of it. */
+char *
+encode_stored_value(WalcuEncoder *encoder, int column, Datum value)
+{
+	char *json;
+
+	encoder->stored = true;
+	json = encode_value(encoder, column, value);
+	encoder->stored = false;
+	return json;
+}
+
+/* How many instants were rounded to milliseconds. */
+int64
+encode_rounded(const WalcuEncoder *encoder)
+{
+	return encoder->rounded;
+}
+
+static Encoding *
+column_encoding(WalcuEncoder *encoder, int column)
+{
+	Encoding *encoding = &encoder->encodings[column];
+
+	if (encoding->encode == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(encoder->context);
+
+		prepare(encoding, TupleDescAttr(encoder->columns, column)->atttypid);
+		MemoryContextSwitchTo(before);
+	}
+	return encoding;
+}
+
+/* As convert_prepare, an array is one only if it has no domain over it. */
+static void
+prepare(Encoding *encoding, Oid type)
+{
+	Oid element_type = get_element_type(type);
+	Oid base = getBaseType(type);
+	Oid output;
+	bool is_varlena;
+	char category;
+	bool preferred;
+
+	encoding->type = type;
+	if (OidIsValid(element_type))
+	{
+		encoding->element = palloc0(sizeof(Encoding));
+		prepare(encoding->element, element_type);
+		get_typlenbyvalalign(element_type, &encoding->element_length, &encoding->element_by_value,
+							 &encoding->element_align);
+		encoding->encode = encode_array;
+		return;
+	}
+	getTypeOutputInfo(type, &output, &is_varlena);
+	fmgr_info(output, &encoding->output);
+	encoding->trimmed = (base == BPCHAROID);
+	for (int i = 0; i < lengthof(encodings); i++)
+	{
+		if (encodings[i].type == base)
+			encoding->encode = encodings[i].encode;
+	}
+	if (encoding->encode)
+		return;
+	get_type_category_preferred(base, &category, &preferred);
+	encoding->encode = (category == TYPCATEGORY_NUMERIC) ? encode_number_text : encode_text;
+}
+
+static void
+encode_boolean(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	appendStringInfoString(json, DatumGetBool(value) ? "true" : "false");
+}
+
+/* Every digit is sent; how many the service keeps is its own affair. */
+static void
+encode_numeric(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	if (numeric_is_nan(DatumGetNumeric(value)) || numeric_is_inf(DatumGetNumeric(value)))
+		raise_unwritable(encoder, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+						 "JSON has no NaN and no infinite numbers.", NULL);
+	appendStringInfoString(json, DatumGetCString(DirectFunctionCall1(numeric_out, value)));
+}
+
+static void
+encode_integer(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	appendStringInfoString(json, OutputFunctionCall((FmgrInfo *) &encoding->output, value));
+}
+
+/* The shortest digits, whatever extra_float_digits says. */
+static void
+encode_float4(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	char text[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	if (!isfinite(DatumGetFloat4(value)))
+		raise_unwritable(encoder, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+						 "JSON has no NaN and no infinite numbers.", NULL);
+	float_to_shortest_decimal_buf(DatumGetFloat4(value), text);
+	appendStringInfoString(json, text);
+}
+
+static void
+encode_float8(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	if (!isfinite(DatumGetFloat8(value)))
+		raise_unwritable(encoder, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+						 "JSON has no NaN and no infinite numbers.", NULL);
+	appendStringInfoString(json, value_number_json(DatumGetFloat8(value)));
+}
+
+/* A day alone, which the service takes as its midnight in UTC. */
+static void
+encode_date(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	TimestampTz midnight = value_instant(value, DATEOID, WALCU_CLOCK_UTC);
+	char *text;
+
+	if (!value_instant_is_finite(midnight))
+		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE, "The service has no such date.", NULL);
+	text = iso8601_from_timestamptz(midnight);
+	*strchr(text, 'T') = '\0';
+	appendStringInfo(json, "\"%s\"", text);
+}
+
+/* timestamp has the clock of UTC, so both types have the same representation. */
+static void
+encode_instant(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	TimestampTz instant = DatumGetTimestampTz(value);
+
+	if (!value_instant_is_finite(instant))
+		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE, "The service has no such date.", NULL);
+	appendStringInfo(json, "\"%s\"", iso8601_from_timestamptz(to_milliseconds(encoder, instant)));
+}
+
+/* The service's dates have milliseconds. */
+static TimestampTz
+to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
+{
+	int64 rest = instant % USECS_PER_MSEC;
+
+	if (rest == 0)
+		return instant;
+	if (rest < 0)
+		rest += USECS_PER_MSEC; /* division goes towards zero */
+	if (!encoder->stored && encoder->options->timestamp_precision == WALCU_PRECISION_ERROR)
+		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE,
+						 "The service's dates have milliseconds; the value has microseconds.",
+						 "Use date_trunc('milliseconds', ...), or set the option timestamp_precision to "
+						 "'round'.");
+	encoder->rounded += !encoder->stored;
+	instant -= rest;
+	return (rest >= USECS_PER_MSEC / 2) ? value_instant_shifted(instant, USECS_PER_MSEC) : instant;
+}
+
+static void
+encode_jsonb(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	Jsonb *jsonb = DatumGetJsonbP(value);
+
+	JsonbToCString(json, &jsonb->root, VARSIZE(jsonb));
+}
+
+/* json has its text, which was checked when the value was made. */
+static void
+encode_json(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	appendStringInfoString(json, TextDatumGetCString(value));
+}
+
+static void
+encode_array(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	ArrayType *array = DatumGetArrayTypeP(value);
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	if (ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1))
+		raise_unwritable(encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
+						 "Arrays can have one dimension that begins at 1.",
+						 "Declare the column as jsonb to write nested arrays.");
+	deconstruct_array(array, ARR_ELEMTYPE(array), encoding->element_length, encoding->element_by_value,
+					  encoding->element_align, &elements, &nulls, &count);
+	appendStringInfoChar(json, '[');
+	for (int i = 0; i < count; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(json, ',');
+		if (nulls[i])
+			appendStringInfoString(json, "null");
+		else
+			encoding->element->encode(encoder, encoding->element, elements[i], json);
+	}
+	appendStringInfoChar(json, ']');
+}
+
+/* Any other type is written as the text it is read from. */
+static void
+encode_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	char *text = OutputFunctionCall((FmgrInfo *) &encoding->output, value);
+
+	if (encoding->trimmed)
+		text[bpchartruelen(text, strlen(text))] = '\0';
+	escape_json(json, text);
+}
+
+/* Types of the numeric category are read from numbers, so they must be written as such. */
+static void
+encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
+{
+	char *text = OutputFunctionCall((FmgrInfo *) &encoding->output, value);
+
+	if (!is_json_number(text))
+		raise_unwritable(encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
+						 psprintf("Type %s is not written as a JSON number.", format_type_be(encoding->type)),
+						 "Declare the column as numeric.");
+	appendStringInfoString(json, text);
+}
+
+/* Digits, perhaps with a sign: what oid and its like are written with. */
+static bool
+is_json_number(const char *text)
+{
+	const char *digits = text + (text[0] == '-');
+
+	return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
+static void
+raise_unwritable(const WalcuEncoder *encoder, int sqlstate, const char *reason, const char *hint)
+{
+	ereport(ERROR, errcode(sqlstate),
+			errmsg("value of column \"%s\" cannot be written to resource \"%s\"",
+				   NameStr(TupleDescAttr(encoder->columns, encoder->column)->attname),
+				   encoder->options->resource),
+			errdetail("%s", reason), hint ? errhint("%s", hint) : 0);
+}
