@@ -14,12 +14,14 @@
 #include "foreign/fdwapi.h"
 #include "import.h"
 #include "limit.h"
+#include "modify.h"
 #include "option.h"
 #include "plan.h"
 #include "progress.h"
 #include "scan.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "writable.h"
 
 PG_MODULE_MAGIC;
 
@@ -62,6 +64,18 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ForeignAsyncRequest = async_request;
 	routine->ForeignAsyncConfigureWait = async_configure_wait;
 	routine->ForeignAsyncNotify = async_notify;
+
+	routine->IsForeignRelUpdatable = writable_operations;
+	routine->AddForeignUpdateTargets = writable_add_targets;
+	routine->BeginForeignModify = modify_begin;
+	routine->ExecForeignInsert = modify_insert;
+	routine->GetForeignModifyBatchSize = modify_batch_size;
+	routine->ExecForeignBatchInsert = modify_insert_batch;
+	routine->ExecForeignUpdate = modify_update;
+	routine->ExecForeignDelete = modify_delete;
+	routine->EndForeignModify = modify_end;
+	routine->BeginForeignInsert = modify_begin_insert;
+	routine->EndForeignInsert = modify_end;
 
 	routine->ExplainForeignScan = explain_scan;
 	routine->ImportForeignSchema = import_schema;

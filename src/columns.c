@@ -33,8 +33,13 @@ static const struct
 	[WALCU_FIELD_FREE] = {"jsonb", "jsonb", false},
 };
 
+/* Members of every document that the service sets itself. */
+static const char *const set_by_service[] = {"_id",        "__v",      "created_at",
+											 "updated_at", "computed", "dealer_id"};
+
 static List *draft_fields(List *columns, List *fields, const char *prefix);
 static ColumnDraft *draft(const char *path, const char *parameter, const char *type);
+static bool is_set_by_service(const char *path);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
@@ -96,7 +101,22 @@ draft(const char *path, const char *parameter, const char *type)
 	column->type = type;
 	column->collatable = strcmp(type, "text") == 0;
 	column->not_null = path && strcmp(path, "_id") == 0;
+	column->readonly = path && is_set_by_service(path);
 	return column;
+}
+
+/* Is it one of these members, or within one? */
+static bool
+is_set_by_service(const char *path)
+{
+	size_t length = strcspn(path, ".");
+
+	for (int i = 0; i < lengthof(set_by_service); i++)
+	{
+		if (strlen(set_by_service[i]) == length && strncmp(set_by_service[i], path, length) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool

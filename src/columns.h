@@ -19,6 +19,7 @@ typedef struct ColumnDraft
 	const char *type;
 	bool collatable;
 	bool not_null;
+	bool readonly; /* the service sets it */
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);

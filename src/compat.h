@@ -220,6 +220,23 @@ compat_scan_userid(ForeignScanState *node)
 	return OidIsValid(userid) ? userid : GetUserId();
 }
 
+/* Whose user mapping a write uses; the same as for a scan. */
+static inline Oid
+compat_modify_userid(ResultRelInfo *target, EState *estate)
+{
+	Oid userid;
+#if PG_VERSION_NUM >= 160000
+	userid = ExecGetResultRelCheckAsUser(target, estate);
+#else
+	/* a partition that rows were routed to has no entry of its own */
+	while (target->ri_RangeTableIndex == 0 && target->ri_RootResultRelInfo)
+		target = target->ri_RootResultRelInfo;
+	userid = target->ri_RangeTableIndex > 0 ? exec_rt_fetch(target->ri_RangeTableIndex, estate)->checkAsUser
+											: InvalidOid;
+#endif
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
 /* 17 added the restrictions an FDW join enforces, 18 the count of disabled nodes. */
 static inline ForeignPath *
 compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup_cost, Cost total_cost,

@@ -34,6 +34,7 @@ static bool is_named(List *names, const char *name);
 static char *create_table(const WalcuResource *resource, const char *server,
 						  const WalcuImportOptions *options);
 static void append_column(StringInfo command, const ColumnDraft *column, bool collate);
+static void append_option(StringInfo command, const char **separator, const char *name, const char *value);
 
 /*
  * FdwRoutine.ImportForeignSchema.  Errors: HV00Q for another schema than walcu, HV00R for a table
@@ -194,13 +195,26 @@ create_table(const WalcuResource *resource, const char *server, const WalcuImpor
 static void
 append_column(StringInfo command, const ColumnDraft *column, bool collate)
 {
+	const char *separator = " OPTIONS (";
+
 	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
 	if (column->parameter)
-		appendStringInfo(command, " OPTIONS (parameter %s)", quote_literal_cstr(column->parameter));
+		append_option(command, &separator, "parameter", column->parameter);
 	else if (strcmp(column->path, column->name) != 0)
-		appendStringInfo(command, " OPTIONS (path %s)", quote_literal_cstr(column->path));
+		append_option(command, &separator, "path", column->path);
+	if (column->readonly)
+		append_option(command, &separator, "readonly", "true");
+	if (separator[0] == ',')
+		appendStringInfoChar(command, ')');
 	if (column->collatable && collate)
 		appendStringInfoString(command, " COLLATE \"C\"");
 	if (column->not_null)
 		appendStringInfoString(command, " NOT NULL");
+}
+
+static void
+append_option(StringInfo command, const char **separator, const char *name, const char *value)
+{
+	appendStringInfo(command, "%s%s %s", *separator, name, quote_literal_cstr(value));
+	*separator = ", ";
 }

@@ -1,0 +1,503 @@
+/*
+ * modify.c
+ *	  INSERT, UPDATE, DELETE and COPY, row by row.
+ *
+ * The executor calls in here.  row.c says what a row means to the service, write.c sends it.  Rows
+ * that nobody waits for are sent several at a time; then this also stands around the node
+ * that runs the statement, to see them confirmed before it ends, and to tell what was
+ * written when something else in it fails.
+ */
+#include "postgres.h"
+
+#include "modify.h"
+
+#include "access/htup_details.h"
+#include "common/hashfn.h"
+#include "compat.h"
+#include "executor/executor.h"
+#include "foreign/fdwapi.h"
+#include "nodes/nodeFuncs.h"
+#include "objectid.h"
+#include "scan.h"
+#include "utils/memutils.h"
+#include "writable.h"
+
+/* A document's _id: 128 bits of hash, so that two are never the same, and memory is small. */
+typedef struct SeenKey
+{
+	uint64 halves[2];
+} SeenKey;
+
+static WalcuModify *begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
+static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
+static void stand_around(ModifyTableState *node, WalcuModify *modify);
+static bool needs_spool(ModifyTableState *node, const WalcuModify *modify);
+static bool has_scan(PlanState *state, void *context);
+static bool is_scan(PlanState *state);
+static WalcuModify *modify_of(ModifyTableState *node, int number);
+static TupleTableSlot *execute(PlanState *state);
+static void finish(ModifyTableState *node);
+pg_noreturn static void tell(ModifyTableState *node);
+static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
+static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
+static WalcuWrite *change_request(WalcuModify *modify, const char *id, const WalcuRowChange *change,
+								  bool *missing);
+static bool confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
+static bool is_repeated(WalcuModify *modify, const char *id);
+
+/* FdwRoutine.BeginForeignModify */
+void
+modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan, int eflags)
+{
+	EState *estate = node->ps.state;
+	List *junk = outerPlan(node->ps.plan)->targetlist;
+	TupleDesc descriptor = RelationGetDescr(target->ri_RelationDesc);
+	WalcuModify *modify;
+
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	modify = begin(node, target, node->operation);
+	if (node->operation == CMD_INSERT)
+		row_check_inserted(modify->row, ExecGetInsertedCols(target, estate));
+	else if (node->operation == CMD_UPDATE)
+		row_check_updated(modify->row, ExecGetUpdatedCols(target, estate));
+	modify->whole_row_junk = ExecFindJunkAttributeInTlist(junk, "wholerow");
+	if (node->operation == CMD_DELETE)
+		modify->id_junk =
+			ExecFindJunkAttributeInTlist(junk, writable_id_name(descriptor, modify->row->id + 1));
+	stand_around(node, modify);
+}
+
+/* FdwRoutine.BeginForeignInsert: COPY, and rows that are routed to a partition */
+void
+modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
+{
+	if (node->operation == CMD_UPDATE && (target->ri_FdwState || target->ri_usesFdwDirectModify))
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("cannot route rows into foreign table \"%s\", which is updated itself",
+					   RelationGetRelationName(target->ri_RelationDesc)));
+	begin(node, target, CMD_INSERT);
+}
+
+/* FdwRoutine.GetForeignModifyBatchSize */
+int
+modify_batch_size(ResultRelInfo *target)
+{
+	const TriggerDesc *triggers = target->ri_TrigDesc;
+
+	if (target->ri_projectReturning || target->ri_WithCheckOptions != NIL ||
+		(triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row)))
+		return 1;
+	return option_for_table(RelationGetRelid(target->ri_RelationDesc))->batch_size;
+}
+
+/* FdwRoutine.ExecForeignInsert */
+TupleTableSlot *
+modify_insert(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
+{
+	int count = 1;
+
+	modify_insert_batch(estate, target, &slot, &plan_slot, &count);
+	return count > 0 ? slot : NULL;
+}
+
+/* FdwRoutine.ExecForeignBatchInsert: rows that conflict are taken out of the batch */
+TupleTableSlot **
+modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slots,
+					TupleTableSlot **plan_slots, int *count)
+{
+	WalcuModify *modify = target->ri_FdwState;
+	MemoryContext before;
+	WalcuWrite **writes;
+	int inserted = 0;
+
+	MemoryContextReset(modify->row_context);
+	before = MemoryContextSwitchTo(modify->row_context);
+	writes = palloc(*count * sizeof(WalcuWrite *));
+	for (int i = 0; i < *count; i++)
+		writes[i] = send_new(modify, slots[i]);
+	write_finish(modify->writer);
+	for (int i = 0; i < *count; i++)
+	{
+		if (confirm(modify, writes[i], slots[i]))
+			slots[inserted++] = slots[i];
+	}
+	*count = inserted;
+	MemoryContextSwitchTo(before);
+	return slots;
+}
+
+/* FdwRoutine.ExecForeignUpdate: NULL when the row is gone */
+TupleTableSlot *
+modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
+{
+	WalcuModify *modify = target->ri_FdwState;
+	WalcuRow *row = modify->row;
+	int columns = row->descriptor->natts;
+	WalcuRowChange *change;
+	WalcuWrite *write;
+	MemoryContext before;
+	Datum *values;
+	bool *nulls;
+	char *id;
+	bool missing = false;
+
+	MemoryContextReset(modify->row_context);
+	before = MemoryContextSwitchTo(modify->row_context);
+	values = palloc(columns * sizeof(Datum));
+	nulls = palloc(columns * sizeof(bool));
+	read_old_row(modify, plan_slot, values, nulls);
+	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
+	change = row_change(row, values, nulls, slot);
+	if (is_repeated(modify, id))
+		missing = true;
+	else if (change->any && (write = change_request(modify, id, change, &missing)) != NULL)
+	{
+		write->needs_reply = modify->needs_reply;
+		write->detached = !modify->waits;
+		write_send(write);
+		if (modify->waits)
+		{
+			write_wait(write);
+			missing = !confirm(modify, write, slot);
+		}
+	}
+	MemoryContextSwitchTo(before);
+	return missing ? NULL : slot;
+}
+
+/* FdwRoutine.ExecForeignDelete: NULL when the row is gone */
+TupleTableSlot *
+modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
+{
+	WalcuModify *modify = target->ri_FdwState;
+	MemoryContext before;
+	WalcuWrite *write;
+	Datum value;
+	bool is_null;
+	char *id;
+	bool missing = false;
+
+	MemoryContextReset(modify->row_context);
+	before = MemoryContextSwitchTo(modify->row_context);
+	value = ExecGetJunkAttribute(plan_slot, modify->id_junk, &is_null);
+	id = row_id(modify->row, value, is_null);
+	if (is_repeated(modify, id))
+		missing = true;
+	else
+	{
+		write = write_create(modify->writer, "DELETE", id);
+		write->detached = !modify->waits;
+		write_send(write);
+		if (modify->waits)
+		{
+			write_wait(write);
+			missing = !confirm(modify, write, NULL);
+		}
+	}
+	if (!missing && AttributeNumberIsValid(modify->whole_row_junk))
+	{
+		int columns = modify->row->descriptor->natts;
+		Datum *values = palloc(columns * sizeof(Datum));
+		bool *nulls = palloc(columns * sizeof(bool));
+
+		read_old_row(modify, plan_slot, values, nulls);
+		ExecForceStoreHeapTuple(heap_form_tuple(modify->row->descriptor, values, nulls), slot, false);
+	}
+	MemoryContextSwitchTo(before);
+	return missing ? NULL : slot;
+}
+
+/* FdwRoutine.EndForeignModify and EndForeignInsert */
+void
+modify_end(EState *estate, ResultRelInfo *target)
+{
+	WalcuModify *modify = target->ri_FdwState;
+
+	if (modify == NULL)
+		return;
+	write_finish(modify->writer);
+	row_note_rounded(modify->row);
+	ledger_close(modify->ledger);
+}
+
+static WalcuModify *
+begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
+{
+	EState *estate = node->ps.state;
+	const ModifyTable *plan = (ModifyTable *) node->ps.plan;
+	MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
+	WalcuModify *modify = palloc0(sizeof(WalcuModify));
+	WalcuOptions *options = option_for_table(RelationGetRelid(target->ri_RelationDesc));
+	char *credential = option_credential_header(compat_modify_userid(target, estate), options->serverid);
+
+	modify->operation = operation;
+	modify->row = row_prepare(options, target->ri_RelationDesc);
+	modify->row_context =
+		AllocSetContextCreate(estate->es_query_cxt, "walcu written row", ALLOCSET_DEFAULT_SIZES);
+	modify->needs_reply = operation != CMD_DELETE &&
+						  ((plan && (plan->returningLists != NIL || plan->withCheckOptionLists != NIL)) ||
+						   has_triggers_after(target, operation));
+	modify->waits =
+		modify->needs_reply || (plan && plan->returningLists != NIL) || has_triggers_after(target, operation);
+	modify->skips_conflicts = plan && plan->onConflictAction == ONCONFLICT_NOTHING;
+	modify->ledger = ledger_open(estate);
+	modify->writer = write_open(estate->es_query_cxt, options, credential, modify->ledger);
+	target->ri_FdwState = modify;
+	MemoryContextSwitchTo(before);
+	return modify;
+}
+
+/* Triggers that are to see what has become of a row. */
+static bool
+has_triggers_after(const ResultRelInfo *target, CmdType operation)
+{
+	const TriggerDesc *triggers = target->ri_TrigDesc;
+
+	if (triggers == NULL)
+		return false;
+	switch (operation)
+	{
+		case CMD_INSERT:
+			return triggers->trig_insert_after_row;
+		case CMD_UPDATE:
+			return triggers->trig_update_after_row;
+		default:
+			return triggers->trig_delete_after_row;
+	}
+}
+
+/*
+ * Take the place of the node's function, once for all tables of the statement.  ExecInitNode, which is
+ * under way, reads it when the node is made.
+ */
+static void
+stand_around(ModifyTableState *node, WalcuModify *modify)
+{
+	MemoryContext before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
+
+	if (node->ps.ExecProcNode != execute)
+	{
+		modify->execute = node->ps.ExecProcNode;
+		node->ps.ExecProcNode = execute;
+		if (needs_spool(node, modify))
+			modify->spool = spool_create(node);
+	}
+	if (node->operation != CMD_INSERT && !is_scan(outerPlanState(node)))
+	{
+		HASHCTL control = {
+			.keysize = sizeof(SeenKey), .entrysize = sizeof(SeenKey), .hcxt = CurrentMemoryContext};
+
+		modify->seen =
+			hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * Could the rows' plan see what is written?  A scan page by page, each after the last _id, does not
+ * come back to a document.
+ */
+static bool
+needs_spool(ModifyTableState *node, const WalcuModify *modify)
+{
+	PlanState *subplan = outerPlanState(node);
+
+	if (node->operation != CMD_INSERT && is_scan(subplan))
+		return modify->row->options->paging != WALCU_PAGING_KEY;
+	return has_scan(subplan, NULL);
+}
+
+static bool
+has_scan(PlanState *state, void *context)
+{
+	return is_scan(state) || planstate_tree_walker(state, has_scan, context);
+}
+
+/* Is it a scan of ours? */
+static bool
+is_scan(PlanState *state)
+{
+	return IsA(state, ForeignScanState) &&
+		   ((ForeignScanState *) state)->fdwroutine->BeginForeignScan == scan_begin;
+}
+
+/* What a node does with one of its tables; NULL when that is not ours. */
+static WalcuModify *
+modify_of(ModifyTableState *node, int number)
+{
+	ResultRelInfo *target = &node->resultRelInfo[number];
+
+	if (target->ri_FdwRoutine == NULL || target->ri_FdwRoutine->BeginForeignModify != modify_begin ||
+		target->ri_usesFdwDirectModify)
+		return NULL;
+	return target->ri_FdwState;
+}
+
+/* The node's function. */
+static TupleTableSlot *
+execute(PlanState *state)
+{
+	ModifyTableState *node = castNode(ModifyTableState, state);
+	WalcuModify *modify = NULL;
+	TupleTableSlot *slot;
+
+	for (int i = 0; modify == NULL || modify->execute == NULL; i++)
+		modify = modify_of(node, i);
+	PG_TRY();
+	{
+		slot = modify->spool ? spool_execute(modify->spool, modify->execute) : modify->execute(state);
+		if (TupIsNull(slot))
+			finish(node);
+	}
+	PG_CATCH();
+	{
+		tell(node);
+	}
+	PG_END_TRY();
+	return slot;
+}
+
+/* See all rows confirmed.  Those that were not there have been counted. */
+static void
+finish(ModifyTableState *node)
+{
+	for (int i = 0; i < node->mt_nrels; i++)
+	{
+		WalcuModify *modify = modify_of(node, i);
+
+		if (modify == NULL)
+			continue;
+		write_finish(modify->writer);
+		if (node->canSetTag)
+			node->ps.state->es_processed -= write_take_missing(modify->writer);
+	}
+}
+
+/* Raise the error again, with what was written before it. */
+static void
+tell(ModifyTableState *node)
+{
+	ErrorData *error;
+	WalcuLedger *ledger = NULL;
+
+	MemoryContextSwitchTo(node->ps.state->es_query_cxt);
+	error = CopyErrorData();
+	FlushErrorState();
+	for (int i = 0; i < node->mt_nrels; i++)
+	{
+		WalcuModify *modify = modify_of(node, i);
+
+		if (modify == NULL)
+			continue;
+		write_settle(modify->writer, ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
+		ledger = modify->ledger;
+	}
+	if (ledger)
+		ledger_tell(ledger, error, false);
+	ReThrowError(error);
+}
+
+/* Send a new row. */
+static WalcuWrite *
+send_new(WalcuModify *modify, TupleTableSlot *slot)
+{
+	WalcuRow *row = modify->row;
+	char *id = NULL;
+	char *made_id = NULL;
+	char *document;
+	WalcuWrite *write;
+
+	if (row->id >= 0)
+	{
+		bool is_null;
+		Datum value = slot_getattr(slot, row->id + 1, &is_null);
+
+		id = is_null ? NULL : row_id(row, value, false);
+	}
+	if (id == NULL && row->options->client_ids)
+		id = made_id = objectid_create();
+	document = row_new_document(row, slot, made_id);
+	write = write_create(modify->writer, "POST", id);
+	write->made_here = made_id != NULL;
+	write->conflict_is_none = modify->skips_conflicts;
+	write->needs_reply = modify->needs_reply;
+	write_set_body(write, document);
+	write_send(write);
+	return write;
+}
+
+/* The row as it was read. */
+static void
+read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls)
+{
+	bool is_null;
+	Datum row = ExecGetJunkAttribute(plan_slot, modify->whole_row_junk, &is_null);
+	HeapTupleHeader header;
+	HeapTupleData tuple;
+
+	if (is_null)
+		elog(ERROR, "wholerow is NULL");
+	header = DatumGetHeapTupleHeader(row);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	heap_deform_tuple(&tuple, modify->row->descriptor, values, nulls);
+}
+
+/* The request that changes a document; NULL when there is nothing to do, or it is gone. */
+static WalcuWrite *
+change_request(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
+{
+	bool whole = modify->row->options->update_method == WALCU_UPDATE_PUT;
+	char *body = NULL;
+	WalcuWrite *write;
+
+	if (whole)
+	{
+		/* what no column shows must not get lost, nor what others wrote meanwhile */
+		WalcuWrite *read = write_create(modify->writer, "GET", id);
+
+		write_send(read);
+		write_wait(read);
+		*missing = read->outcome == WALCU_WRITE_MISSING;
+		if (!*missing)
+			body = row_replaced_document(modify->row, change, &read->document);
+		write_release(read);
+	}
+	else
+		body = row_patch(modify->row, change);
+	if (body == NULL)
+		return NULL;
+	write = write_create(modify->writer, whole ? "PUT" : "PATCH", id);
+	write_set_body(write, body);
+	return write;
+}
+
+/* Was the row written?  Then put what the service answers into the slot, if that is wanted. */
+static bool
+confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
+{
+	bool written = write->outcome == WALCU_WRITE_DONE;
+
+	if (written && modify->needs_reply)
+		row_store(modify->row, &write->document, slot);
+	write_release(write);
+	return written;
+}
+
+/* A join may bring a document several times; as in a table of PostgreSQL, the first one counts. */
+static bool
+is_repeated(WalcuModify *modify, const char *id)
+{
+	SeenKey key;
+	bool found;
+
+	if (modify->seen == NULL)
+		return false;
+	for (int i = 0; i < lengthof(key.halves); i++)
+		key.halves[i] = hash_bytes_extended((const unsigned char *) id, strlen(id), i);
+	hash_search(modify->seen, &key, HASH_ENTER, &found);
+	return found;
+}

@@ -1,0 +1,427 @@
+/*
+ * row.c
+ *	  A row of a table that is written: what its columns say to the service.
+ *
+ * modify.c and direct.c ask for bodies and patches, and hand over replies.  Which columns may be
+ * written is decided here, before anything is sent.
+ */
+#include "postgres.h"
+
+#include "row.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "body.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "mb/pg_wchar.h"
+#include "patch.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+/* attgenerated of a column that is computed when it is read; majors before 18 have none. */
+#define GENERATED_VIRTUAL 'v'
+
+static bool is_path(const WalcuRow *row, int column, const char *path);
+static bool is_named(const Bitmapset *columns, int column);
+static void check_overlap(const WalcuRow *row, const Bitmapset *columns);
+static char *text_of(const WalcuRow *row, int column, Datum value);
+static bool is_inserted(const WalcuRow *row, int column, Datum value);
+static void check_changed(const WalcuRow *row, int column);
+static void check_document_id(const WalcuRow *row, const char *old, const char *new);
+static char *document_id(const char *text);
+static WalcuChange change_of_column(const WalcuRow *row, int column, const char *old, const char *new);
+pg_noreturn static void raise_readonly(const WalcuRow *row, int column);
+pg_noreturn static void raise_fixed(const WalcuRow *row, int column);
+pg_noreturn static void raise_parameter(const WalcuRow *row, int column);
+
+/* What there is to know of a table, in the current memory context. */
+WalcuRow *
+row_prepare(const WalcuOptions *options, Relation relation)
+{
+	WalcuRow *row = palloc0(sizeof(WalcuRow));
+	TupleDesc descriptor = RelationGetDescr(relation);
+
+	row->options = options;
+	row->descriptor = descriptor;
+	row->columns = palloc0(descriptor->natts * sizeof(WalcuRowColumn));
+	row->id = -1;
+	row->encoder = encode_prepare(options, descriptor);
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+
+		row->columns[i].name = NameStr(attribute->attname);
+		if (attribute->attisdropped || attribute->attgenerated == GENERATED_VIRTUAL)
+			continue;
+		row->columns[i].option = option_for_column(RelationGetRelid(relation), i + 1);
+		row->columns[i].base_type = getBaseType(attribute->atttypid);
+		if (row->id < 0 && is_path(row, i, "_id"))
+			row->id = i;
+	}
+	return row;
+}
+
+/* The number of the column that shows _id; InvalidAttrNumber when none does. */
+AttrNumber
+row_id_column(Oid relid, TupleDesc descriptor)
+{
+	for (AttrNumber number = 1; number <= descriptor->natts; number++)
+	{
+		WalcuColumn *option;
+
+		if (TupleDescAttr(descriptor, number - 1)->attisdropped)
+			continue;
+		option = option_for_column(relid, number);
+		if (option->parameter == NULL && strcmp(option->path, "_id") == 0)
+			return number;
+	}
+	return InvalidAttrNumber;
+}
+
+/*
+ * May an INSERT name these columns?  Errors: 428C9 for one that is readonly, 0A000 for a parameter, 42701
+ * for two that are within each other.  _id may be given, and so may the dealer, who
+ * tells partitions apart.
+ */
+void
+row_check_inserted(const WalcuRow *row, const Bitmapset *columns)
+{
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (row->columns[i].option == NULL || !is_named(columns, i))
+			continue;
+		if (row->columns[i].option->parameter)
+			raise_parameter(row, i);
+		if (row->columns[i].option->readonly && !is_path(row, i, "_id") && !is_path(row, i, "dealer_id"))
+			raise_readonly(row, i);
+	}
+	check_overlap(row, columns);
+}
+
+/* May an UPDATE set these columns?  Errors as of row_check_inserted. */
+void
+row_check_updated(const WalcuRow *row, const Bitmapset *columns)
+{
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (row->columns[i].option && is_named(columns, i))
+			check_changed(row, i);
+	}
+	check_overlap(row, columns);
+}
+
+/* The _id of a row that was read.  Error: 23502 when it has none. */
+char *
+row_id(const WalcuRow *row, Datum value, bool is_null)
+{
+	if (row->id < 0 || is_null)
+		ereport(ERROR, errcode(ERRCODE_NOT_NULL_VIOLATION),
+				errmsg("a row of resource \"%s\" has no _id, by which it could be written",
+					   row->options->resource));
+	return text_of(row, row->id, value);
+}
+
+/* The document that a new row makes, as JSON; what is NULL is left out. */
+char *
+row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
+{
+	WalcuBody *body = body_create(row->options);
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (row->columns[i].option && !slot->tts_isnull[i] && is_inserted(row, i, slot->tts_values[i]))
+			body_set(body, row->columns[i].option->path, row->columns[i].name,
+					 encode_value(row->encoder, i, slot->tts_values[i]));
+	}
+	if (made_id)
+		body_set(body, "_id", "_id", psprintf("\"%s\"", made_id));
+	return body_text(body, NULL);
+}
+
+/*
+ * In which columns does a row differ?  Errors: 428C9 for one that may not be changed, and those of
+ * encode_value.
+ */
+WalcuRowChange *
+row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleTableSlot *new)
+{
+	int count = row->descriptor->natts;
+	WalcuRowChange *change = palloc0(sizeof(WalcuRowChange));
+
+	change->changed = palloc0(count * sizeof(bool));
+	change->old = palloc0(count * sizeof(char *));
+	change->new = palloc0(count * sizeof(char *));
+	slot_getallattrs(new);
+	for (int i = 0; i < count; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(row->descriptor, i);
+		bool is_null = new->tts_isnull[i];
+
+		if (row->columns[i].option == NULL || (old_nulls[i] && is_null) ||
+			(old_nulls[i] == is_null &&
+			 datum_image_eq(old_values[i], new->tts_values[i], attribute->attbyval, attribute->attlen)))
+			continue;
+		check_changed(row, i);
+		if (!old_nulls[i])
+			change->old[i] = encode_stored_value(row->encoder, i, old_values[i]);
+		if (!is_null)
+			change->new[i] = encode_value(row->encoder, i, new->tts_values[i]);
+		if (is_path(row, i, "."))
+			check_document_id(row, change->old[i], change->new[i]);
+		change->changed[i] = true;
+		change->any = true;
+	}
+	return change;
+}
+
+/* The JSON Patch of a change; NULL when there is nothing to do. */
+char *
+row_patch(const WalcuRow *row, const WalcuRowChange *change)
+{
+	WalcuPatch *patch = patch_create(row->options);
+	WalcuBody *places = body_create(row->options);
+
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		WalcuChange of_column;
+
+		if (!change->changed[i])
+			continue;
+		/* two columns may not say different things of one place */
+		body_set(places, row->columns[i].option->path, row->columns[i].name, change->new[i]);
+		of_column = change_of_column(row, i, change->old[i], change->new[i]);
+		patch_change(patch, &of_column);
+	}
+	return patch->count > 0 ? patch_text(patch) : NULL;
+}
+
+/* The JSON Patch that sets columns (of int, from 0), whatever they were before. */
+char *
+row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls)
+{
+	WalcuPatch *patch = patch_create(row->options);
+
+	for (int i = 0; i < list_length(columns); i++)
+	{
+		int column = list_nth_int(columns, i);
+		char *new = nulls[i] ? NULL : encode_value(row->encoder, column, values[i]);
+		WalcuChange of_column = change_of_column(row, column, NULL, new);
+
+		patch_set(patch, &of_column);
+	}
+	return patch_text(patch);
+}
+
+/*
+ * The whole document with a change, as JSON; NULL when there is nothing to do.  Members that
+ * no column shows stay as they are.
+ */
+char *
+row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const WalcuDocument *document)
+{
+	WalcuBody *body = body_create(row->options);
+	char *text = pg_any_to_server(document->data, document->length, PG_UTF8);
+	Datum old;
+	Datum new;
+	char *replaced;
+
+	if (text == document->data)
+		text = pnstrdup(document->data, document->length);
+	old = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (change->changed[i])
+			body_set(body, row->columns[i].option->path, row->columns[i].name, change->new[i]);
+	}
+	replaced = body_text(body, DatumGetJsonbP(old));
+	new = DirectFunctionCall1(jsonb_in, CStringGetDatum(replaced));
+	return compareJsonbContainers(&DatumGetJsonbP(old)->root, &DatumGetJsonbP(new)->root) == 0 ? NULL
+																							   : replaced;
+}
+
+/*
+ * Put a document into a slot as a row.  Its values are in the current memory context.  Errors are those
+ * of decode_document.
+ */
+void
+row_store(WalcuRow *row, const WalcuDocument *document, TupleTableSlot *slot)
+{
+	int count = row->descriptor->natts;
+	Datum *values = palloc0(count * sizeof(Datum));
+	bool *nulls = palloc(count * sizeof(bool));
+	HeapTuple tuple;
+
+	if (row->decoder == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(row));
+
+		row->decoder = decode_prepare(row->options, row->descriptor);
+		for (int i = 0; i < count; i++)
+		{
+			if (row->columns[i].option && row->columns[i].option->parameter == NULL)
+				decode_want(row->decoder, i, row->columns[i].option->path);
+		}
+		MemoryContextSwitchTo(before);
+	}
+	memset(nulls, true, count * sizeof(bool));
+	decode_document(row->decoder, document, values, nulls);
+	tuple = heap_form_tuple(row->descriptor, values, nulls);
+	ExecForceStoreHeapTuple(tuple, slot, false);
+}
+
+/* Tell, at the end of a statement, what was not written as it was given. */
+void
+row_note_rounded(const WalcuRow *row)
+{
+	int64 rounded = encode_rounded(row->encoder);
+
+	if (rounded > 0)
+		ereport(NOTICE,
+				errmsg_plural("rounded " INT64_FORMAT " date written to resource \"%s\" to milliseconds",
+							  "rounded " INT64_FORMAT " dates written to resource \"%s\" to milliseconds",
+							  (unsigned long) rounded, rounded, row->options->resource),
+				errhint("Set the option timestamp_precision to 'error' to refuse such dates."));
+}
+
+static bool
+is_path(const WalcuRow *row, int column, const char *path)
+{
+	const WalcuColumn *option = row->columns[column].option;
+
+	return option && option->parameter == NULL && strcmp(option->path, path) == 0;
+}
+
+/* Is a column (from 0) in a set of the executor's? */
+static bool
+is_named(const Bitmapset *columns, int column)
+{
+	return bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
+/* Two columns of one place, or of one within the other. */
+static void
+check_overlap(const WalcuRow *row, const Bitmapset *columns)
+{
+	WalcuBody *places = body_create(row->options);
+
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (row->columns[i].option && is_named(columns, i))
+			body_set(places, row->columns[i].option->path, row->columns[i].name, NULL);
+	}
+}
+
+static char *
+text_of(const WalcuRow *row, int column, Datum value)
+{
+	Oid output;
+	bool is_varlena;
+
+	getTypeOutputInfo(TupleDescAttr(row->descriptor, column)->atttypid, &output, &is_varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/* Does the service have to be told of a new row's value? */
+static bool
+is_inserted(const WalcuRow *row, int column, Datum value)
+{
+	if (row->columns[column].option->parameter)
+		raise_parameter(row, column);
+	if (is_path(row, column, "dealer_id"))
+	{
+		const char *dealer = text_of(row, column, value);
+
+		if (strcmp(dealer, row->options->dealer_id) != 0)
+			ereport(ERROR, errcode(ERRCODE_CHECK_VIOLATION),
+					errmsg("new row of resource \"%s\" is of dealer \"%s\"", row->options->resource, dealer),
+					errdetail("The foreign table is that of dealer \"%s\".", row->options->dealer_id));
+		return false;
+	}
+	if (row->columns[column].option->readonly && !is_path(row, column, "_id"))
+		raise_readonly(row, column);
+	return true;
+}
+
+/* A row stays the document, and the dealer's, that it is. */
+static void
+check_changed(const WalcuRow *row, int column)
+{
+	if (row->columns[column].option->parameter)
+		raise_parameter(row, column);
+	if (is_path(row, column, "_id") || is_path(row, column, "dealer_id"))
+		raise_fixed(row, column);
+	if (row->columns[column].option->readonly)
+		raise_readonly(row, column);
+}
+
+/* The _id can also be changed within a column that is the whole document. */
+static void
+check_document_id(const WalcuRow *row, const char *old, const char *new)
+{
+	const char *old_id = old ? document_id(old) : NULL;
+	const char *new_id = new ? document_id(new) : NULL;
+
+	if (old_id == NULL || new_id == NULL || strcmp(old_id, new_id) != 0)
+		ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
+				errmsg("the _id of a document of resource \"%s\" cannot be changed", row->options->resource));
+}
+
+/* The text of a document's _id; NULL when it has none. */
+static char *
+document_id(const char *text)
+{
+	Datum document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	Jsonb *json = DatumGetJsonbP(document);
+	JsonbValue *value = NULL;
+
+	if (JB_ROOT_IS_OBJECT(json))
+		value = getKeyJsonValueFromContainer(&json->root, "_id", strlen("_id"), NULL);
+	return (value && value->type == jbvString) ? pnstrdup(value->val.string.val, value->val.string.len)
+											   : NULL;
+}
+
+static WalcuChange
+change_of_column(const WalcuRow *row, int column, const char *old, const char *new)
+{
+	WalcuChange change = {
+		.column = row->columns[column].name,
+		.path = row->columns[column].option->path,
+		.type = row->columns[column].base_type,
+		.old = old,
+		.new = new,
+	};
+
+	return change;
+}
+
+static void
+raise_readonly(const WalcuRow *row, int column)
+{
+	ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
+			errmsg("column \"%s\" of resource \"%s\" cannot be written", row->columns[column].name,
+				   row->options->resource),
+			errdetail("The column has the option readonly."), errhint("Leave it out: the service sets it."));
+}
+
+static void
+raise_fixed(const WalcuRow *row, int column)
+{
+	ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
+			errmsg("column \"%s\" of resource \"%s\" cannot be changed", row->columns[column].name,
+				   row->options->resource),
+			errdetail("A document keeps its _id and its dealer."));
+}
+
+static void
+raise_parameter(const WalcuRow *row, int column)
+{
+	ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("column \"%s\" of resource \"%s\" cannot be written", row->columns[column].name,
+				   row->options->resource),
+			errdetail("It is a parameter of requests, and no place in the document."));
+}
