@@ -9,7 +9,9 @@
 
 #include "async.h"
 #include "compat.h"
+#include "direct.h"
 #include "explain.h"
+#include "explain_write.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "import.h"
@@ -19,6 +21,7 @@
 #include "plan.h"
 #include "progress.h"
 #include "scan.h"
+#include "truncate.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "writable.h"
@@ -76,8 +79,15 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->EndForeignModify = modify_end;
 	routine->BeginForeignInsert = modify_begin_insert;
 	routine->EndForeignInsert = modify_end;
+	routine->PlanDirectModify = direct_plan;
+	routine->BeginDirectModify = direct_begin;
+	routine->IterateDirectModify = direct_iterate;
+	routine->EndDirectModify = direct_end;
+	routine->ExecForeignTruncate = truncate_tables;
 
 	routine->ExplainForeignScan = explain_scan;
+	routine->ExplainForeignModify = explain_modify;
+	routine->ExplainDirectModify = explain_direct;
 	routine->ImportForeignSchema = import_schema;
 	PG_RETURN_POINTER(routine);
 }

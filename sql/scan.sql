@@ -240,14 +240,6 @@ BEGIN
 END
 $$;
 
---
--- Foreign tables are for reading
---
-INSERT INTO crm.cars (make) VALUES ('SEAT');
-UPDATE crm.cars SET make = 'SEAT';
-DELETE FROM crm.cars;
-\echo :LAST_ERROR_SQLSTATE
-
 SET client_min_messages = warning;
 DROP EXTENSION walcu_fdw CASCADE;
 DROP SCHEMA crm;

@@ -187,17 +187,22 @@ ledger_text(const WalcuLedger *ledger)
 
 	initStringInfo(&text);
 	if (ledger->written == 0)
-		appendStringInfoString(&text, "No row had been written.");
+		appendStringInfoString(&text, "No row was written.");
 	else
 	{
-		appendStringInfo(&text, "Rows that were written and stay so: " INT64_FORMAT ": ", ledger->written);
+		appendStringInfo(&text,
+						 ledger->written == 1 ? "One row was written and stays so: "
+											  : INT64_FORMAT " rows were written and stay so: ",
+						 ledger->written);
 		append_list(&text, ledger->rows, ledger->written);
 	}
 	if (ledger->unknown > 0)
 	{
-		appendStringInfo(
-			&text, " Requests of which it is not known whether they were carried out: " INT64_FORMAT ": ",
-			ledger->unknown);
+		appendStringInfo(&text,
+						 ledger->unknown == 1 ? " It is not known whether one request was carried out: "
+											  : " It is not known whether " INT64_FORMAT
+												" requests were carried out: ",
+						 ledger->unknown);
 		append_list(&text, ledger->requests, ledger->unknown);
 	}
 	return text.data;

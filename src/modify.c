@@ -108,23 +108,28 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 {
 	WalcuModify *modify = target->ri_FdwState;
 	MemoryContext before;
+	TupleTableSlot **inserted;
 	WalcuWrite **writes;
-	int inserted = 0;
+	int rows = 0;
 
 	MemoryContextReset(modify->row_context);
 	before = MemoryContextSwitchTo(modify->row_context);
+	inserted = palloc(*count * sizeof(TupleTableSlot *)); /* slots is the executor's own */
 	writes = palloc(*count * sizeof(WalcuWrite *));
 	for (int i = 0; i < *count; i++)
+	{
+		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, target, slots[i], estate);
 		writes[i] = send_new(modify, slots[i]);
+	}
 	write_finish(modify->writer);
 	for (int i = 0; i < *count; i++)
 	{
 		if (confirm(modify, writes[i], slots[i]))
-			slots[inserted++] = slots[i];
+			inserted[rows++] = slots[i];
 	}
-	*count = inserted;
+	*count = rows;
 	MemoryContextSwitchTo(before);
-	return slots;
+	return inserted;
 }
 
 /* FdwRoutine.ExecForeignUpdate: NULL when the row is gone */
@@ -146,6 +151,9 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	before = MemoryContextSwitchTo(modify->row_context);
 	values = palloc(columns * sizeof(Datum));
 	nulls = palloc(columns * sizeof(bool));
+	/* what PostgreSQL checks of its own tables before, and of foreign ones never, or after */
+	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, target, slot, estate);
+	ExecWithCheckOptions(WCO_VIEW_CHECK, target, slot, estate);
 	read_old_row(modify, plan_slot, values, nulls);
 	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
 	change = row_change(row, values, nulls, slot);
