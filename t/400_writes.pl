@@ -1,0 +1,202 @@
+# Writes, seen from the service: which calls a statement makes, with which bodies, how many
+# at a time; and that the rows which the client is told of are those that were written.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use WalcuTest;
+
+my $sandbox = WalcuTest::Sandbox->start(scale => 40);
+my $node = start_node();
+setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { on_type_mismatch => 'null' });
+my $dbh = connect_db($node);
+$dbh->do('SET client_min_messages = error');
+
+# The calls a statement makes: its number of rows, then [method, path below the dealer, body].
+sub calls
+{
+    my ($sql, @values) = @_;
+    $sandbox->clear_log;
+    my $rows = $dbh->do($sql, undef, @values);
+    return (0 + $rows,
+        map { [ $_->{method}, $_->{path} =~ s{^/dealers/[^/]+}{}r, defined $_->{body} ? $_->{body} : () ] }
+          $sandbox->log);
+}
+
+sub fill
+{
+    $sandbox->delete('/_sandbox/documents/tasks');
+    $sandbox->post('/_sandbox/documents/tasks',
+        [ map { { _id => "t$_", description => "task $_", custom => { a => 1, b => { c => [ 1, 2 ] } } } } 1 .. $_[0] ]);
+}
+
+sub ids { return join ' ', sort map { $_->{_id} } $sandbox->dump('tasks') }
+
+# One change, one call
+fill(12);
+is_deeply([ calls(q{UPDATE crm.tasks SET description = 'x' WHERE _id = 't1'}) ],
+    [ 1, [ 'PATCH', '/tasks/t1', [ { op => 'add', path => '/description', value => 'x' } ] ] ],
+    'UPDATE by _id is one PATCH');
+is_deeply([ calls(q{UPDATE crm.tasks SET description = ? WHERE _id = ?}, 'y', 't1') ],
+    [ 1, [ 'PATCH', '/tasks/t1', [ { op => 'add', path => '/description', value => 'y' } ] ] ],
+    'so is one with parameters');
+is_deeply([ calls(q{DELETE FROM crm.tasks WHERE _id = 't12'}) ], [ 1, [ 'DELETE', '/tasks/t12' ] ],
+    'DELETE by _id is one DELETE');
+is_deeply([ calls(q{DELETE FROM crm.tasks WHERE _id = 't12'}) ], [ 0, [ 'DELETE', '/tasks/t12' ] ],
+    'a document that is gone is no row');
+is_deeply([ calls(q{DELETE FROM crm.tasks WHERE _id = NULL}) ], [0], 'NULL is nobody');
+my ($rows, @calls) = calls(q{DELETE FROM crm.tasks WHERE _id IN ('t2', 't3', 't4', 't5', 't6', 't7', 't8', 't9', 't10', 't11')});
+is($rows, 10, 'DELETE of ten documents');
+is(scalar @calls, 10, 'ten calls');
+is_deeply([ grep { $_->[0] ne 'DELETE' } @calls ], [], 'all of them DELETE');
+is(ids(), 't1', 'and they are gone');
+
+# What a change is
+fill(3);
+is_deeply([ calls(q{UPDATE crm.tasks SET custom = jsonb_set(custom - 'a', '{b,d}', '"new"') WHERE _id = 't1' AND description LIKE 'task%'}) ],
+    [ 1, [ 'GET', '/tasks/t1' ],
+        [ 'PATCH', '/tasks/t1', [ { op => 'remove', path => '/custom/a' }, { op => 'add', path => '/custom/b/d', value => 'new' } ] ] ],
+    'within jsonb, only what differs');
+($rows, @calls) = calls(q{UPDATE crm.tasks SET description = description, custom = custom || '{"a": 1.0}' WHERE description LIKE 'task%'});
+is($rows, 3, 'UPDATE that changes nothing counts its rows');
+is(scalar(grep { $_->[0] ne 'GET' } @calls), 1, 'and writes what one of them did not have');
+($rows, @calls) = calls(q{UPDATE crm.tasks SET description = description, custom = custom || '{"a": 1.0}' WHERE description LIKE 'task%'});
+is(scalar(grep { $_->[0] ne 'GET' } @calls), 0, 'then nothing at all');
+is_deeply([ (calls(q{UPDATE crm.tasks SET custom = custom || '{"x/y": 1, "z": 2}' WHERE _id = 't1' AND description LIKE 'task%'}))[2] ],
+    [ [ 'PATCH', '/tasks/t1',
+            [ { op => 'add', path => '/custom', value => { 'x/y' => 1, z => 2, a => 1, b => { c => [ 1, 2 ], d => 'new' } } } ] ] ],
+    'what cannot be addressed is set with the object around it');
+is_deeply([ (calls(q{UPDATE crm.tasks SET custom = jsonb_set(custom, '{b,c}', '[1, 2, 3]') WHERE _id = 't1' AND description LIKE 'task%'}))[2] ],
+    [ [ 'PATCH', '/tasks/t1', [ { op => 'add', path => '/custom/b/c', value => [ 1, 2, 3 ] } ] ] ],
+    'an array is set whole');
+is_deeply([ (calls(q{UPDATE crm.tasks SET description = NULL WHERE _id = 't1' AND description LIKE 'task%'}))[2] ],
+    [ [ 'PATCH', '/tasks/t1', [ { op => 'remove', path => '/description' } ] ] ], 'NULL removes');
+
+# New documents
+is_deeply([ calls(q{INSERT INTO crm.tasks (_id, description, client_id) VALUES ('n1', 'new', NULL)}) ],
+    [ 1, [ 'POST', '/tasks', { _id => 'n1', description => 'new' } ] ], 'INSERT is one POST of what is not NULL');
+is_deeply([ calls(q{INSERT INTO crm.tasks DEFAULT VALUES}) ], [ 1, [ 'POST', '/tasks', {} ] ], 'of nothing, if nothing is said');
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (ADD client_ids 'true')});
+($rows, @calls) = calls(q{INSERT INTO crm.tasks (description) SELECT 'made here' FROM generate_series(1, 50)});
+my %made = map { $_->[2]{_id} => 1 } @calls;
+is(scalar(keys %made), 50, 'with client_ids every document has an id of its own');
+is(scalar(grep { /^[0-9a-f]{24}$/ } keys %made), 50, 'an ObjectId');
+cmp_ok(abs(hex(substr((keys %made)[0], 0, 8)) - time), '<', 300, 'of now');
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (DROP client_ids)});
+
+# A service that makes ids of its own
+$sandbox->fault({ match => { method => 'POST' },
+    fault => { type => 'reply', body => '{"_id": "other"}', headers => { 'content-type' => 'application/json' } } });
+my $error = sql_error($dbh, q{INSERT INTO crm.tasks (_id) VALUES ('wanted')});
+is($error->{sqlstate}, 'HV000', 'another _id than the one given is an error');
+like($error->{message}, qr/gave document "wanted" of resource "tasks" the _id "other"/, 'that names both');
+like($error->{detail}, qr/One row was written and stays so: tasks\/other\./, 'and what was made');
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (ADD client_ids 'true')});
+$sandbox->clear_log;
+is(sql_error($dbh, q{INSERT INTO crm.tasks (description) VALUES ('once')})->{sqlstate}, 'HV000', 'also of an _id made here');
+is($sandbox->request_count, 1, 'and is not tried again');
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (DROP client_ids)});
+$sandbox->clear_faults;
+
+# Several at a time, four at most; the rows are those that were there
+fill(60);
+$sandbox->fault({ fault => { type => 'latency', ms => 50 } });
+for my $case (
+    [ 'INSERT', q{INSERT INTO crm.tasks (description) SELECT 'new' || n FROM generate_series(1, 60) n} ],
+    [ 'UPDATE', q{UPDATE crm.tasks SET description = description || '!' WHERE description LIKE 'task%'} ],
+    [ 'direct UPDATE', q{UPDATE crm.tasks SET description = 'task' WHERE _id = ANY (ARRAY(SELECT 't' || n FROM generate_series(1, 60) n))} ],
+    [ 'DELETE', q{DELETE FROM crm.tasks WHERE description LIKE 'new%'} ])
+{
+    my ($name, $sql) = @$case;
+    my $start = time;
+    ($rows, @calls) = calls($sql);
+    my $elapsed = time - $start;
+    is($rows, 60, "$name of 60 rows");
+    is(scalar(grep { $_->[0] ne 'GET' } @calls), 60, 'one call each');
+    cmp_ok($elapsed, '<', 0.75 * 60 * 0.05, 'several at a time');
+    cmp_ok($elapsed, '>', 60 / 4 * 0.05, 'but four at most');
+}
+$sandbox->clear_faults;
+
+# Documents that go while the statement runs are no rows of it
+fill(9);
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'mutate', delete => { tasks => [ 't3', 't5' ] } } });
+($rows) = calls(q{UPDATE crm.tasks SET description = description || '!' WHERE description LIKE 'task%'});
+is($rows, 7, 'UPDATE counts those that were there');
+$sandbox->clear_faults;
+fill(9);
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'mutate', delete => { tasks => [ 't3', 't5' ] } } });
+is(scalar @{ $dbh->selectall_arrayref(q{DELETE FROM crm.tasks WHERE description LIKE 'task%' RETURNING _id}) }, 7,
+    'DELETE returns those that were there');
+$sandbox->clear_faults;
+
+# A statement does not see what it writes itself
+fill(5);
+$dbh->do(q{ALTER SERVER crm OPTIONS (ADD fetch_size '2')});
+($rows) = calls(q{INSERT INTO crm.tasks (description) SELECT description FROM crm.tasks});
+is($rows, 5, 'INSERT ... SELECT from the same resource ends');
+$dbh->do(q{ALTER SERVER crm OPTIONS (ADD paging 'skip')});
+($rows) = calls(q{UPDATE crm.tasks SET description = 'none' WHERE description LIKE 'task%'});
+is($rows, 10, 'UPDATE over pages by skip misses no row');
+($rows) = calls(q{DELETE FROM crm.tasks WHERE description = 'none'});
+is($rows, 10, 'nor does DELETE');
+$dbh->do(q{ALTER SERVER crm OPTIONS (DROP paging, DROP fetch_size)});
+
+# Batches
+fill(0);
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (ADD batch_size '3')});
+($rows) = calls(q{INSERT INTO crm.tasks (_id) SELECT 'b' || n FROM generate_series(1, 8) n});
+is($rows, 8, 'a batch that is not full');
+($rows) = calls(q{INSERT INTO crm.tasks (_id) SELECT 'b' || n FROM generate_series(5, 12) n ON CONFLICT DO NOTHING});
+is($rows, 4, 'ON CONFLICT DO NOTHING counts what was new');
+is(ids(), 'b1 b10 b11 b12 b2 b3 b4 b5 b6 b7 b8 b9', 'and that is there');
+
+# What was written stays, and the message says what
+$error = sql_error($dbh, q{INSERT INTO crm.tasks (_id) SELECT 'c' || n FROM generate_series(1, 3) n UNION ALL SELECT 'b1'});
+is($error->{sqlstate}, '23505', 'a conflict in the second batch');
+like($error->{detail}, qr/^The request was POST \/tasks\. 3 rows were written and stay so: tasks\/c1, tasks\/c2, tasks\/c3\.$/, 'tells of the first');
+fill(200);
+$sandbox->fault({ match => { path => 't60$' }, fault => { type => 'status', status => 422, error => 'no' } });
+$error = sql_error($dbh, q{UPDATE crm.tasks SET description = upper(description)});
+is($error->{sqlstate}, '23514', 'a refusal among many');
+my $written = grep { ($_->{description} // '') =~ /^TASK/ } $sandbox->dump('tasks');
+like($error->{detail}, qr/ $written rows were written and stay so: (tasks\/t\d+, ){100}and @{[ $written - 100 ]} more\.$/, 'names a hundred rows, and counts the others');
+$sandbox->clear_faults;
+# also of an error of PostgreSQL's own
+fill(9);
+$error = sql_error($dbh, q{UPDATE crm.tasks SET description = 1 / (9 - substr(_id, 2)::int)});
+is($error->{sqlstate}, '22012', 'an error in the statement itself');
+like($error->{detail}, qr/^8 rows were written and stay so: /, 'tells what was written, too');
+my @messages = sql_messages_of_failure(q{COPY crm.tasks (_id, description, __v) FROM PROGRAM 'for i in 1 2 3 4; do printf "k$i\tx\t\\\\N\n"; done; printf "k5\tx\tno number\n"'});
+like("@messages", qr/what the failed statement had written stays written/, 'COPY that fails on its input warns');
+
+sub sql_messages_of_failure
+{
+    my ($sql) = @_;
+    my @warnings;
+    $dbh->do('SET client_min_messages = warning');
+    local $SIG{__WARN__} = sub { push @warnings, $_[0] };
+    local $dbh->{PrintWarn} = 1;
+    sql_error($dbh, $sql);
+    $dbh->do('SET client_min_messages = error');
+    return @warnings;
+}
+
+# A transaction that is rolled back: nothing is undone, and the manual says so
+fill(1);
+$dbh->begin_work;
+$dbh->do(q{UPDATE crm.tasks SET description = 'stays' WHERE _id = 't1'});
+$dbh->rollback;
+is(($sandbox->dump('tasks'))[0]{description}, 'stays', 'ROLLBACK does not undo');
+
+# PUT
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (ADD update_method 'put')});
+$sandbox->post('/_sandbox/documents/tasks', [ { _id => 't1', description => 'a', hidden => { x => 1 }, custom => { y => 2 } } ]);
+is_deeply([ (calls(q{UPDATE crm.tasks SET description = 'b' WHERE _id = 't1'}))[ 0, 2, 3 ] ],
+    [ 1, [ 'GET', '/tasks/t1' ], [ 'PUT', '/tasks/t1', { _id => 't1', description => 'b', hidden => { x => 1 }, custom => { y => 2 } } ] ],
+    'PUT sends what no column shows, too');
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (DROP update_method)});
+
+done_testing();

@@ -1,0 +1,209 @@
+# Random rows of every resource, written through SQL and read back; random changes of them, which
+# must leave the same documents behind as rows of a table of PostgreSQL's own, with patches no longer than
+# what changed.  Once as the service applies patches, once by the letter of RFC 6902, once
+# with objects flattened into columns.
+#
+# WALCU_FUZZ_UPDATES is the number of changes for each resource, WALCU_FUZZ_SEED makes others.
+
+use strict;
+use warnings;
+use utf8;
+
+use JSON::PP ();
+use Test::More;
+use WalcuTest;
+
+my $updates = $ENV{WALCU_FUZZ_UPDATES} // 12;
+my $seed = $ENV{WALCU_FUZZ_SEED} // 1;
+srand $seed;
+
+my $json = JSON::PP->new->canonical->allow_nonref;
+my $sandbox = WalcuTest::Sandbox->start(scale => 12, seed => $seed);
+my $node = start_node();
+my @keys = ('a', 'b', 'c', 'x/y', 'd.e', '~', '~1', '$ref', '', '0', '-', 'ñ', 'quo"te', 'back\\slash');
+my @texts = ('', 'plain', "quo\"te \\ back", "line\nbreak\ttab\x01", 'ñandú 😀', "\x{2028}", '2025-08-08T10:11:12.345Z', 'null', '1');
+my ($patches, $operations) = (0, 0);
+
+for my $run (
+    [ 'crm', 'mongoose', {} ],
+    [ 'strict', 'rfc6902', {} ],
+    [ 'flat', 'mongoose', { flatten => 2 } ])
+{
+    my ($name, $patch, $import) = @$run;
+    setup_crm($node, $sandbox, name => $name, server => { on_type_mismatch => 'null' }, import => $import);
+    $sandbox->settings(patch => $patch);
+    my $dbh = connect_db($node);
+    $dbh->do('SET client_min_messages = error');
+    $dbh->do("CREATE SCHEMA mirror_$name");
+    for my $resource (@RESOURCES)
+    {
+        my @columns = writable_columns($dbh, $name, $resource);
+        round_trip($dbh, $name, $resource, @columns);
+        change_rows($dbh, $name, $resource, @columns);
+    }
+    $sandbox->reset;
+}
+note("$patches patches with $operations operations");
+
+done_testing();
+
+# [name, type] of the columns that may be written.
+sub writable_columns
+{
+    my ($dbh, $schema, $resource) = @_;
+    return @{ $dbh->selectall_arrayref(q{
+        SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+         WHERE attrelid = format('%I.%I', ?::text, ?::text)::regclass AND attnum > 0
+           AND NOT ('readonly=true' = ANY (coalesce(attfdwoptions, '{}')))
+         ORDER BY attnum}, undef, $schema, $resource) };
+}
+
+sub names { return join ', ', map { qq{"$_->[0]"} } @_ }
+
+# Rows that were read are written again, under other ids: first those that the CRM holds, some of which it
+# does not take, then what it has made of them.
+sub round_trip
+{
+    my ($dbh, $schema, $resource, @columns) = @_;
+    my $names = names(@columns);
+    my $mirror = "mirror_$schema.$resource";
+
+    $dbh->do("CREATE TABLE $mirror AS SELECT 'r' || row_number() OVER (ORDER BY _id) AS _id, $names FROM $schema.$resource");
+    for my $id (@{ $dbh->selectcol_arrayref("SELECT _id FROM $mirror") })
+    {
+        my $error = sql_error($dbh, "INSERT INTO $schema.$resource (_id, $names) SELECT * FROM $mirror WHERE _id = ?", $id);
+        is($error->{sqlstate}, '23514', "$schema.$resource: $error->{message}") if $error;
+    }
+    $dbh->do("DELETE FROM $mirror");
+    $dbh->do("INSERT INTO $mirror SELECT 's' || _id, $names FROM $schema.$resource WHERE _id ~ '^r'");
+    my $rows = $dbh->do("INSERT INTO $schema.$resource (_id, $names) SELECT * FROM $mirror");
+    cmp_ok($rows, '>', 0, "$schema.$resource: rows are written");
+    is(difference($dbh, $schema, $resource, @columns), '', "$schema.$resource: and read back equal");
+    return;
+}
+
+# What of the mirror is not in the CRM, and the other way round.
+sub difference
+{
+    my ($dbh, $schema, $resource, @columns) = @_;
+    my $mine = "SELECT _id, " . names(@columns) . " FROM mirror_$schema.$resource";
+    my $theirs = "SELECT _id, " . names(@columns) . " FROM $schema.$resource WHERE _id ~ '^sr'";
+    my $rows = $dbh->selectcol_arrayref("
+        SELECT 'here ' || to_jsonb(m) FROM ($mine EXCEPT $theirs) m
+        UNION ALL SELECT 'there ' || to_jsonb(t) FROM ($theirs EXCEPT $mine) t LIMIT 2");
+    return join "\n", @$rows;
+}
+
+sub change_rows
+{
+    my ($dbh, $schema, $resource, @columns) = @_;
+    my $mirror = "mirror_$schema.$resource";
+    my @ids = @{ $dbh->selectcol_arrayref("SELECT _id FROM $mirror ORDER BY _id") };
+    my @long;
+
+    for (1 .. $updates)
+    {
+        my $id = $ids[ rand @ids ];
+        my %chosen = map { $_->[0] => $_ } map { $columns[ rand @columns ] } 0 .. rand 3;
+        my @set = map { $chosen{$_} } sort keys %chosen;
+        my @values = map { new_value($dbh, $mirror, @$_) } @set;
+        my $set = join ', ', map { qq{"$_->[0]" = ?::$_->[1]} } @set;
+        my $direct = rand() < 0.3;
+        my $old = row_json($dbh, $mirror, $id, @set);
+
+        $sandbox->clear_log;
+        my $where = $direct ? '_id = ?' : '_id = ? AND dealer_id IS NOT NULL';
+        my $rows = $dbh->do("UPDATE $schema.$resource SET $set WHERE $where", undef, @values, $id);
+        die "$schema.$resource $id: $rows rows" unless $rows == 1;
+        $dbh->do("UPDATE $mirror SET $set WHERE _id = ?", undef, @values, $id);
+        my @sent = map { @{ $_->{body} } } $sandbox->log(method => 'PATCH');
+        my $leaves = different_leaves($old, row_json($dbh, $mirror, $id, @set));
+        push @long, "$id: " . scalar(@sent) . " operations for $leaves" if !$direct && @sent > $leaves;
+        push @long, "$id: unknown operation" if grep { $_->{op} !~ /^(add|remove)$/ } @sent;
+        $patches++;
+        $operations += @sent;
+    }
+    is_deeply(\@long, [], "$schema.$resource: patches are no longer than what changed");
+    is(difference($dbh, $schema, $resource, @columns), '', "$schema.$resource: changed documents are what PostgreSQL makes of them");
+    return;
+}
+
+# A value that the CRM takes for the column: another row's, NULL, or for free ones anything.
+sub new_value
+{
+    my ($dbh, $mirror, $column, $type) = @_;
+    return undef if rand() < 0.1;
+    return $json->encode(random_object(3)) if $type eq 'jsonb' && $column =~ /^custom$|_customs$/ && rand() < 0.3;
+    return edited($dbh, $mirror, $column) if $type eq 'jsonb' && $column =~ /^custom$|_customs$/ && rand() < 0.7;
+    return $texts[ rand @texts ] if $type eq 'text' && $column ne '_id' && rand() < 0.5;
+    return sprintf('%.*f', rand(4), rand(1e6) - 3e5) if $type eq 'numeric' && rand() < 0.5;
+    return ($dbh->selectrow_array(qq{SELECT "$column"::text FROM $mirror ORDER BY random() LIMIT 1}))[0];
+}
+
+# A free value with some of its members changed.
+sub edited
+{
+    my ($dbh, $mirror, $column) = @_;
+    my ($text) = $dbh->selectrow_array(qq{SELECT "$column"::text FROM $mirror WHERE jsonb_typeof("$column") = 'object' ORDER BY random() LIMIT 1});
+    my $value = $text ? $json->decode($text) : {};
+    edit($value);
+    return $json->encode($value);
+}
+
+sub edit
+{
+    my ($object) = @_;
+    for my $key (keys %$object)
+    {
+        my $chance = rand;
+        if ($chance < 0.2) { delete $object->{$key} }
+        elsif ($chance < 0.4) { $object->{$key} = random_value(2) }
+        elsif (ref $object->{$key} eq 'HASH') { edit($object->{$key}) }
+    }
+    $object->{ $keys[ rand @keys ] } = random_value(2) if rand() < 0.5;
+    return;
+}
+
+sub random_value
+{
+    my ($depth) = @_;
+    my $kind = int rand($depth > 0 ? 7 : 5);
+    return $texts[ rand @texts ] if $kind == 0;
+    return int(rand 2000) - 1000 if $kind == 1;
+    return int(rand 1e6) / 1000 if $kind == 2;
+    return rand() < 0.5 ? JSON::PP::true : JSON::PP::false if $kind == 3;
+    return undef if $kind == 4;
+    return [ map { random_value($depth - 1) } 1 .. rand 4 ] if $kind == 5;
+    return random_object($depth - 1);
+}
+
+sub random_object
+{
+    my ($depth) = @_;
+    return { map { $keys[ rand @keys ] => random_value($depth) } 1 .. rand 5 };
+}
+
+sub row_json
+{
+    my ($dbh, $table, $id, @columns) = @_;
+    my ($text) = $dbh->selectrow_array('SELECT to_jsonb(t) FROM (SELECT ' . names(@columns) . " FROM $table WHERE _id = ?) t", undef, $id);
+    return $json->decode($text);
+}
+
+# How many members differ; an array is one.
+sub different_leaves
+{
+    my ($old, $new) = @_;
+    my %old = leaves($old);
+    my %new = leaves($new);
+    my %all = (%old, %new);
+    return scalar grep { ($old{$_} // 'none') ne ($new{$_} // 'none') } keys %all;
+}
+
+sub leaves
+{
+    my ($value, $path) = @_;
+    $path //= '';
+    return ($path => $json->encode($value)) unless ref $value eq 'HASH' && %$value;
+    return map { leaves($value->{$_}, "$path\0$_") } keys %$value;
+}
