@@ -89,8 +89,8 @@ sub difference
     my $mine = "SELECT _id, " . names(@columns) . " FROM mirror_$schema.$resource";
     my $theirs = "SELECT _id, " . names(@columns) . " FROM $schema.$resource WHERE _id ~ '^sr'";
     my $rows = $dbh->selectcol_arrayref("
-        SELECT 'here ' || to_jsonb(m) FROM ($mine EXCEPT $theirs) m
-        UNION ALL SELECT 'there ' || to_jsonb(t) FROM ($theirs EXCEPT $mine) t LIMIT 2");
+        SELECT 'here ' || to_jsonb(m)::text FROM ($mine EXCEPT $theirs) m
+        UNION ALL SELECT 'there ' || to_jsonb(t)::text FROM ($theirs EXCEPT $mine) t LIMIT 2");
     return join "\n", @$rows;
 }
 
