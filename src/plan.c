@@ -26,6 +26,7 @@
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "writable.h"
 
 /* Documents of a resource nobody has counted. */
 #define DEFAULT_DOCUMENTS 1000
@@ -90,7 +91,7 @@ static Expr *equal_value(const WalcuRelation *relation, Expr *clause,
 						 bool (*wanted)(const WalcuColumn *column));
 static bool is_id(const WalcuColumn *column);
 static bool is_search(const WalcuColumn *column);
-static List *needed_columns(RelOptInfo *rel, Oid relid);
+static List *needed_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 
 /* FdwRoutine.GetForeignRelSize */
 void
@@ -159,7 +160,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	return make_foreignscan(
 		tlist, extract_actual_clauses(clauses, false), rel->relid, values,
 		lappend(list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
-						   makeFloat(psprintf("%.0f", wanted)), needed_columns(rel, relid),
+						   makeFloat(psprintf("%.0f", wanted)), needed_columns(root, rel, relid),
 						   list_nth(path->fdw_private, PATH_ORDER)),
 				makeFloat(psprintf("%.0f", id ? 1 : documents))),
 		NIL, NIL, outer_plan);
@@ -482,7 +483,7 @@ is_search(const WalcuColumn *column)
 
 /* The columns that the query's output or any of its conditions uses. */
 static List *
-needed_columns(RelOptInfo *rel, Oid relid)
+needed_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	Bitmapset *used = NULL;
 	List *columns = NIL;
@@ -494,6 +495,7 @@ needed_columns(RelOptInfo *rel, Oid relid)
 		pull_varattnos((Node *) ((RestrictInfo *) lfirst(lc))->clause, rel->relid, &used);
 
 	relation = table_open(relid, NoLock);
+	used = writable_used_columns(root, rel->relid, relation, used);
 	for (AttrNumber number = 1; number <= RelationGetNumberOfAttributes(relation); number++)
 	{
 		bool whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);

@@ -12,6 +12,7 @@
 
 extern int writable_operations(Relation relation);
 extern void writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation);
+extern Bitmapset *writable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
 extern char *writable_id_name(TupleDesc descriptor, AttrNumber column);
 
 #endif /* WALCU_WRITABLE_H */

@@ -74,6 +74,19 @@ is_deeply([ (calls(q{UPDATE crm.tasks SET custom = jsonb_set(custom, '{b,c}', '[
 is_deeply([ (calls(q{UPDATE crm.tasks SET description = NULL WHERE _id = 't1' AND description LIKE 'task%'}))[2] ],
     [ [ 'PATCH', '/tasks/t1', [ { op => 'remove', path => '/description' } ] ] ], 'NULL removes');
 
+# What is read to be changed
+fill(3);
+calls(q{UPDATE crm.tasks SET custom = custom || '{"z": 9}' WHERE description LIKE 'task%'});
+is(($sandbox->log(method => 'GET'))[0]{query}{project}, 'description custom _id', 'no more than the change needs is read');
+calls(q{UPDATE crm.tasks SET custom = custom || '{"z": 8}' WHERE description LIKE 'task%' RETURNING *});
+like(($sandbox->log(method => 'GET'))[0]{query}{project}, qr/computed/, 'but for RETURNING the whole row is');
+is(scalar @{ $dbh->selectall_arrayref(q{UPDATE crm.tasks t SET description = (t).client_id || 'x', custom = to_jsonb(t) WHERE _id = 't1' AND description IS NOT NULL RETURNING 1}) }, 1, 'a whole row in an expression');
+$dbh->do(q{UPDATE crm.tasks t SET custom = to_jsonb(t) WHERE _id = 't2' AND description IS NOT NULL});
+is((grep { $_->{_id} eq 't2' } $sandbox->dump('tasks'))[0]{custom}{dealer_id}, undef, 'is what the CRM holds');
+fill(3);
+$dbh->do(q{UPDATE crm.tasks t SET (description, client_id) = (SELECT (t).custom->>'a', 'x' OFFSET 0) WHERE _id LIKE 't%'});
+is((grep { $_->{_id} eq 't2' } $sandbox->dump('tasks'))[0]{description}, '1', 'also in a subquery');
+
 # New documents
 is_deeply([ calls(q{INSERT INTO crm.tasks (_id, description, client_id) VALUES ('n1', 'new', NULL)}) ],
     [ 1, [ 'POST', '/tasks', { _id => 'n1', description => 'new' } ] ], 'INSERT is one POST of what is not NULL');
