@@ -53,7 +53,9 @@ direct_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 	if (scan == NULL || (plan->operation == CMD_DELETE && plan->returningLists != NIL))
 		return false;
 	options = plan_relation(find_base_rel(root, target))->options;
-	if (plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH)
+	/* what waits for the commit counts its rows before */
+	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
+		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
 		return false;
 	ids = ids_of_scan(root, scan, &is_list);
 	if (ids == NULL || (plan->operation == CMD_UPDATE && !set_values(root, target, &columns, &values)))

@@ -36,6 +36,8 @@ explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int
 		default:
 			show_request(options, "DELETE", "{_id}", es);
 	}
+	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
+		ExplainPropertyText("Sent", "at commit", es);
 	if (es->analyze && modify)
 		ExplainPropertyInteger("Requests", NULL, write_count_requests(modify->writer), es);
 }

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "objectid.h"
 #include "scan.h"
@@ -29,6 +30,7 @@ typedef struct SeenKey
 } SeenKey;
 
 static WalcuModify *begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
+static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static void stand_around(ModifyTableState *node, WalcuModify *modify);
 static bool needs_spool(ModifyTableState *node, const WalcuModify *modify);
@@ -40,9 +42,10 @@ static void finish(ModifyTableState *node);
 pg_noreturn static void tell(ModifyTableState *node);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
 static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
-static WalcuWrite *change_request(WalcuModify *modify, const char *id, const WalcuRowChange *change,
-								  bool *missing);
+static char *changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing);
+static bool send(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot);
 static bool confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
+static bool is_gone(WalcuModify *modify, const char *id);
 static bool is_repeated(WalcuModify *modify, const char *id);
 
 /* FdwRoutine.BeginForeignModify */
@@ -124,7 +127,8 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 	write_finish(modify->writer);
 	for (int i = 0; i < *count; i++)
 	{
-		if (confirm(modify, writes[i], slots[i]))
+		/* what waits for the commit counts now */
+		if (writes[i] == NULL || confirm(modify, writes[i], slots[i]))
 			inserted[rows++] = slots[i];
 	}
 	*count = rows;
@@ -139,8 +143,9 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	WalcuModify *modify = target->ri_FdwState;
 	WalcuRow *row = modify->row;
 	int columns = row->descriptor->natts;
+	bool whole = row->options->update_method == WALCU_UPDATE_PUT;
+	WalcuQueued queued = {.method = whole ? "PUT" : "PATCH"};
 	WalcuRowChange *change;
-	WalcuWrite *write;
 	MemoryContext before;
 	Datum *values;
 	bool *nulls;
@@ -157,19 +162,11 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	read_old_row(modify, plan_slot, values, nulls);
 	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
 	change = row_change(row, values, nulls, slot);
-	if (is_repeated(modify, id))
+	queued.id = id;
+	if (is_gone(modify, id))
 		missing = true;
-	else if (change->any && (write = change_request(modify, id, change, &missing)) != NULL)
-	{
-		write->needs_reply = modify->needs_reply;
-		write->detached = !modify->waits;
-		write_send(write);
-		if (modify->waits)
-		{
-			write_wait(write);
-			missing = !confirm(modify, write, slot);
-		}
-	}
+	else if (change->any && (queued.body = changed_body(modify, id, change, &missing)) != NULL)
+		missing = !send(modify, &queued, slot);
 	MemoryContextSwitchTo(before);
 	return missing ? NULL : slot;
 }
@@ -179,30 +176,19 @@ TupleTableSlot *
 modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	WalcuModify *modify = target->ri_FdwState;
+	WalcuQueued queued = {.method = "DELETE"};
 	MemoryContext before;
-	WalcuWrite *write;
 	Datum value;
 	bool is_null;
 	char *id;
-	bool missing = false;
+	bool missing;
 
 	MemoryContextReset(modify->row_context);
 	before = MemoryContextSwitchTo(modify->row_context);
 	value = ExecGetJunkAttribute(plan_slot, modify->id_junk, &is_null);
 	id = row_id(modify->row, value, is_null);
-	if (is_repeated(modify, id))
-		missing = true;
-	else
-	{
-		write = write_create(modify->writer, "DELETE", id);
-		write->detached = !modify->waits;
-		write_send(write);
-		if (modify->waits)
-		{
-			write_wait(write);
-			missing = !confirm(modify, write, NULL);
-		}
-	}
+	queued.id = id;
+	missing = is_gone(modify, id) || !send(modify, &queued, slot);
 	if (!missing && AttributeNumberIsValid(modify->whole_row_junk))
 	{
 		int columns = modify->row->descriptor->natts;
@@ -237,7 +223,8 @@ begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
 	WalcuModify *modify = palloc0(sizeof(WalcuModify));
 	WalcuOptions *options = option_for_table(RelationGetRelid(target->ri_RelationDesc));
-	char *credential = option_credential_header(compat_modify_userid(target, estate), options->serverid);
+	Oid userid = compat_modify_userid(target, estate);
+	char *credential = option_credential_header(userid, options->serverid);
 
 	modify->operation = operation;
 	modify->row = row_prepare(options, target->ri_RelationDesc);
@@ -249,11 +236,26 @@ begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	modify->waits =
 		modify->needs_reply || (plan && plan->returningLists != NIL) || has_triggers_after(target, operation);
 	modify->skips_conflicts = plan && plan->onConflictAction == ONCONFLICT_NOTHING;
+	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
+	{
+		check_returning(options, plan);
+		modify->queue = queue_table(RelationGetRelid(target->ri_RelationDesc), userid);
+	}
 	modify->ledger = ledger_open(estate);
 	modify->writer = write_open(estate->es_query_cxt, options, credential, modify->ledger);
 	target->ri_FdwState = modify;
 	MemoryContextSwitchTo(before);
 	return modify;
+}
+
+/* Before the commit there is nothing of the service's to return. */
+static void
+check_returning(const WalcuOptions *options, const ModifyTable *plan)
+{
+	if (plan && plan->returningLists != NIL && !options->client_ids)
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("RETURNING of resource \"%s\" needs the option client_ids", options->resource),
+				errdetail("With write_mode 'commit' the service has not seen a row when it is returned."));
 }
 
 /* Triggers that are to see what has become of a row. */
@@ -406,7 +408,7 @@ tell(ModifyTableState *node)
 	ReThrowError(error);
 }
 
-/* Send a new row. */
+/* Send a new row; NULL when it waits in the queue. */
 static WalcuWrite *
 send_new(WalcuModify *modify, TupleTableSlot *slot)
 {
@@ -426,6 +428,15 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	if (id == NULL && row->options->client_ids)
 		id = made_id = objectid_create();
 	document = row_new_document(row, slot, made_id);
+	if (modify->queue)
+	{
+		WalcuQueued queued = {"POST", id, document, made_id != NULL, modify->skips_conflicts};
+
+		queue_add(modify->queue, &queued);
+		if (made_id)
+			row_set_id(row, slot, made_id);
+		return NULL;
+	}
 	write = write_create(modify->writer, "POST", id);
 	write->made_here = made_id != NULL;
 	write->conflict_is_none = modify->skips_conflicts;
@@ -454,33 +465,55 @@ read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values
 	heap_deform_tuple(&tuple, modify->row->descriptor, values, nulls);
 }
 
-/* The request that changes a document; NULL when there is nothing to do, or it is gone. */
-static WalcuWrite *
-change_request(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
+/* The body that changes a document; NULL when there is nothing to do, or it is gone. */
+static char *
+changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
 {
-	bool whole = modify->row->options->update_method == WALCU_UPDATE_PUT;
+	const WalcuQueued *waiting = modify->queue ? queue_last(modify->queue, id) : NULL;
 	char *body = NULL;
+	WalcuWrite *read;
+
+	if (modify->row->options->update_method == WALCU_UPDATE_PATCH)
+		return row_patch(modify->row, change);
+	if (waiting && strcmp(waiting->method, "PUT") == 0)
+	{
+		char *utf8 = pg_server_to_any(waiting->body, strlen(waiting->body), PG_UTF8);
+		WalcuDocument document = {.data = utf8, .length = strlen(utf8), .id = id};
+
+		return row_replaced_document(modify->row, change, &document);
+	}
+	/* what no column shows must not get lost, nor what others wrote meanwhile */
+	read = write_create(modify->writer, "GET", id);
+	write_send(read);
+	write_wait(read);
+	*missing = read->outcome == WALCU_WRITE_MISSING;
+	if (!*missing)
+		body = row_replaced_document(modify->row, change, &read->document);
+	write_release(read);
+	return body;
+}
+
+/* Send a change, or put it into the queue; false when the document is known to be gone. */
+static bool
+send(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot)
+{
 	WalcuWrite *write;
 
-	if (whole)
+	if (modify->queue)
 	{
-		/* what no column shows must not get lost, nor what others wrote meanwhile */
-		WalcuWrite *read = write_create(modify->writer, "GET", id);
-
-		write_send(read);
-		write_wait(read);
-		*missing = read->outcome == WALCU_WRITE_MISSING;
-		if (!*missing)
-			body = row_replaced_document(modify->row, change, &read->document);
-		write_release(read);
+		queue_add(modify->queue, change);
+		return true;
 	}
-	else
-		body = row_patch(modify->row, change);
-	if (body == NULL)
-		return NULL;
-	write = write_create(modify->writer, whole ? "PUT" : "PATCH", id);
-	write_set_body(write, body);
-	return write;
+	write = write_create(modify->writer, change->method, change->id);
+	if (change->body)
+		write_set_body(write, change->body);
+	write->needs_reply = modify->needs_reply;
+	write->detached = !modify->waits;
+	write_send(write);
+	if (!modify->waits)
+		return true;
+	write_wait(write);
+	return confirm(modify, write, slot);
 }
 
 /* Was the row written?  Then put what the service answers into the slot, if that is wanted. */
@@ -493,6 +526,15 @@ confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 		row_store(modify->row, &write->document, slot);
 	write_release(write);
 	return written;
+}
+
+/* Has the statement written the document already, or the transaction deleted it? */
+static bool
+is_gone(WalcuModify *modify, const char *id)
+{
+	const WalcuQueued *waiting = modify->queue ? queue_last(modify->queue, id) : NULL;
+
+	return is_repeated(modify, id) || (waiting && strcmp(waiting->method, "DELETE") == 0);
 }
 
 /* A join may bring a document several times; as in a table of PostgreSQL, the first one counts. */

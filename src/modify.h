@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/execnodes.h"
+#include "queue.h"
 #include "row.h"
 #include "spool.h"
 #include "utils/hsearch.h"
@@ -20,6 +21,7 @@ typedef struct WalcuModify
 	WalcuRow *row;
 	WalcuWriter *writer;
 	WalcuLedger *ledger;
+	WalcuQueueTable *queue;    /* where writes wait for the commit; or NULL */
 	MemoryContext row_context; /* what the current row points to */
 	bool needs_reply;          /* the rows that the service answers with are wanted */
 	bool waits;                /* each row must be confirmed before the next */

@@ -73,6 +73,7 @@ static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
 static const char *const precision_choices[] = {"round", "error", NULL};
 static const char *const update_choices[] = {"patch", "put", NULL};
+static const char *const write_choices[] = {"immediate", "commit", NULL};
 static const char *const source_choices[] = {"live", "bundled", NULL};
 
 /* clang-format off */
@@ -103,6 +104,7 @@ static const OptionRow rows[] = {
 	{"batch_size", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(batch_size), NULL, NULL, 1, 1000},
 	{"client_ids", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(client_ids)},
 	{"update_method", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(update_method), NULL, update_choices},
+	{"write_mode", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(write_mode), NULL, write_choices},
 	{"timestamp_precision", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(timestamp_precision), NULL, precision_choices},
 	{"paging", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(paging), NULL, paging_choices},
 	{"sort_format", ON_SERVER, KIND_CHOICE, FIELD(sort_format), NULL, format_choices},
@@ -171,6 +173,7 @@ static const struct
 	{InvalidOid, ON_IMPORT, "IMPORT FOREIGN SCHEMA"},
 };
 
+static WalcuOptions *read_table(Oid relid);
 static int object_of_catalog(Oid catalog);
 static void read_list(List *list, int object, void *options);
 static const OptionRow *find_row(const char *name, int object);
@@ -221,15 +224,24 @@ option_for_server(Oid serverid)
 	return options;
 }
 
-/* The options of a foreign table, over those of its server. */
-WalcuOptions *
-option_for_table(Oid relid)
+/* Those of a foreign table, over those of its server. */
+static WalcuOptions *
+read_table(Oid relid)
 {
 	ForeignTable *table = GetForeignTable(relid);
 	WalcuOptions *options = option_for_server(table->serverid);
 
 	options->resource = get_rel_name(relid);
 	read_list(table->options, ON_TABLE, options);
+	return options;
+}
+
+/* The options of a foreign table.  Error: HV00J when it has no dealer. */
+WalcuOptions *
+option_for_table(Oid relid)
+{
+	WalcuOptions *options = read_table(relid);
+
 	options->pushdown &= option_enable_pushdown;
 	if (options->dealer_id == NULL)
 		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
@@ -239,6 +251,13 @@ option_for_table(Oid relid)
 	/* the name of a table was not checked when it was given */
 	option_check_segment("resource", options->resource);
 	return options;
+}
+
+/* May a foreign table be written, whatever else it lacks? */
+bool
+option_table_is_updatable(Oid relid)
+{
+	return read_table(relid)->updatable;
 }
 
 /* What a column stands for; its own name, when nothing is said. */

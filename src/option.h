@@ -58,6 +58,13 @@ typedef enum WalcuUpdateMethod
 	WALCU_UPDATE_PUT    /* the whole document is */
 } WalcuUpdateMethod;
 
+/* When writes are sent. */
+typedef enum WalcuWriteMode
+{
+	WALCU_WRITE_IMMEDIATE, /* at once */
+	WALCU_WRITE_AT_COMMIT
+} WalcuWriteMode;
+
 /*
  * The options in force for a server, or for a table of it: what the table
  * says, else what the server says, else the default.  Allocated in the caller's
@@ -90,6 +97,7 @@ typedef struct WalcuOptions
 	int batch_size;  /* rows of an INSERT that are sent together, 1 to 1000 */
 	bool client_ids; /* the _id of a new document is made here */
 	WalcuUpdateMethod update_method;
+	WalcuWriteMode write_mode;
 	WalcuPrecision timestamp_precision;
 	WalcuPaging paging;
 	WalcuFetchMode fetch_mode;
@@ -135,6 +143,7 @@ extern bool option_enable_pushdown;
 
 extern WalcuOptions *option_for_server(Oid serverid);
 extern WalcuOptions *option_for_table(Oid relid);
+extern bool option_table_is_updatable(Oid relid);
 extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
 extern WalcuImportOptions option_for_import(List *list);
 extern char *option_credential_header(Oid userid, Oid serverid);

@@ -274,6 +274,28 @@ row_store(WalcuRow *row, const WalcuDocument *document, TupleTableSlot *slot)
 	ExecForceStoreHeapTuple(tuple, slot, false);
 }
 
+/* Give a new row in a slot its _id.  Its values are in the current memory context. */
+void
+row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
+{
+	int count = row->descriptor->natts;
+	Datum *values = palloc(count * sizeof(Datum));
+	bool *nulls = palloc(count * sizeof(bool));
+	Form_pg_attribute attribute = TupleDescAttr(row->descriptor, Max(row->id, 0));
+	Oid input;
+	Oid ioparam;
+
+	if (row->id < 0)
+		return;
+	slot_getallattrs(slot);
+	memcpy(values, slot->tts_values, count * sizeof(Datum));
+	memcpy(nulls, slot->tts_isnull, count * sizeof(bool));
+	getTypeInputInfo(attribute->atttypid, &input, &ioparam);
+	values[row->id] = OidInputFunctionCall(input, unconstify(char *, id), ioparam, attribute->atttypmod);
+	nulls[row->id] = false;
+	ExecForceStoreHeapTuple(heap_form_tuple(row->descriptor, values, nulls), slot, false);
+}
+
 /* Tell, at the end of a statement, what was not written as it was given. */
 void
 row_note_rounded(const WalcuRow *row)

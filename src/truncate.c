@@ -10,6 +10,7 @@
 #include "truncate.h"
 
 #include "miscadmin.h"
+#include "queue.h"
 #include "source.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -58,11 +59,22 @@ delete_all(Relation relation, const void *statement)
 	List *ids = all_ids(options, credential);
 	WalcuLedger *ledger = ledger_open(statement);
 	WalcuWriter *writer = write_open(context, options, credential, ledger);
+	WalcuQueueTable *waits = NULL;
 	ListCell *lc;
 
+	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
+		waits = queue_table(RelationGetRelid(relation), GetUserId());
 	foreach(lc, ids)
 	{
-		WalcuWrite *write = write_create(writer, "DELETE", lfirst(lc));
+		WalcuQueued queued = {.method = "DELETE", .id = lfirst(lc)};
+		WalcuWrite *write;
+
+		if (waits)
+		{
+			queue_add(waits, &queued);
+			continue;
+		}
+		write = write_create(writer, "DELETE", lfirst(lc));
 
 		write->detached = true;
 		write_send(write);

@@ -16,11 +16,11 @@
 #include "option.h"
 #include "row.h"
 
-/* FdwRoutine.IsForeignRelUpdatable */
+/* FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask of every table, also of one that lacks options. */
 int
 writable_operations(Relation relation)
 {
-	if (!option_for_table(RelationGetRelid(relation))->updatable)
+	if (!option_table_is_updatable(RelationGetRelid(relation)))
 		return 0;
 	return (1 << CMD_INSERT) | (1 << CMD_UPDATE) | (1 << CMD_DELETE);
 }

@@ -64,6 +64,16 @@ write_open(MemoryContext parent, const WalcuOptions *options, const char *creden
 	return writer;
 }
 
+/* Can a document be written?  Error: HV000 for an id that cannot stand in a path. */
+void
+write_check_id(const WalcuOptions *options, const char *id)
+{
+	if (!request_id_fits_path(id))
+		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, options->resource),
+				errdetail("Its _id cannot stand in the path of a URL."));
+}
+
 /*
  * A request for the document with this id, or (POST) for a new one, for which it may be NULL.
  * Error: HV000 for an id that cannot stand in a path.
@@ -77,10 +87,8 @@ write_create(WalcuWriter *writer, const char *method, const char *id)
 
 	bool is_new = strcmp(method, "POST") == 0;
 
-	if (!is_new && !request_id_fits_path(id))
-		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, writer->options->resource),
-				errdetail("Its _id cannot stand in the path of a URL."));
+	if (!is_new)
+		write_check_id(writer->options, id);
 	write->writer = writer;
 	write->context = context;
 	write->id = id ? pstrdup(id) : NULL;
@@ -115,7 +123,19 @@ write_send(WalcuWrite *write)
 		make_progress(writer);
 	if (writer->failure)
 		raise_failure(writer);
-	start(write, write->request);
+	PG_TRY();
+	{
+		start(write, write->request);
+	}
+	PG_CATCH();
+	{
+		/* such as max_requests */
+		MemoryContextSwitchTo(writer->context);
+		writer->failure = CopyErrorData();
+		FlushErrorState();
+		raise_failure(writer);
+	}
+	PG_END_TRY();
 	before = MemoryContextSwitchTo(writer->context);
 	writer->under_way = lappend(writer->under_way, write);
 	MemoryContextSwitchTo(before);

@@ -51,6 +51,7 @@ typedef struct WalcuWrite
 
 extern WalcuWriter *write_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
 							   WalcuLedger *ledger);
+extern void write_check_id(const WalcuOptions *options, const char *id);
 extern WalcuWrite *write_create(WalcuWriter *writer, const char *method, const char *id);
 extern void write_set_body(WalcuWrite *write, const char *text);
 extern void write_send(WalcuWrite *write);

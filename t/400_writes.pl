@@ -182,6 +182,13 @@ fill(9);
 $error = sql_error($dbh, q{UPDATE crm.tasks SET description = 1 / (9 - substr(_id, 2)::int)});
 is($error->{sqlstate}, '22012', 'an error in the statement itself');
 like($error->{detail}, qr/^8 rows were written and stay so: /, 'tells what was written, too');
+# and of a limit
+$dbh->do(q{ALTER SERVER crm OPTIONS (ADD max_requests '5')});
+fill(9);
+$error = sql_error($dbh, q{DELETE FROM crm.tasks WHERE _id = ANY (ARRAY(SELECT 't' || n FROM generate_series(1, 9) n))});
+is($error->{sqlstate}, '53400', 'more requests than max_requests');
+like($error->{detail}, qr/^5 rows were written and stay so: tasks\/t1, /, 'tells what was written before');
+$dbh->do(q{ALTER SERVER crm OPTIONS (DROP max_requests)});
 my @messages = sql_messages_of_failure(q{COPY crm.tasks (_id, description, __v) FROM PROGRAM 'for i in 1 2 3 4; do printf "k$i\tx\t\\\\N\n"; done; printf "k5\tx\tno number\n"'});
 like("@messages", qr/what the failed statement had written stays written/, 'COPY that fails on its input warns');
 
@@ -211,5 +218,11 @@ is_deeply([ (calls(q{UPDATE crm.tasks SET description = 'b' WHERE _id = 't1'}))[
     [ 1, [ 'GET', '/tasks/t1' ], [ 'PUT', '/tasks/t1', { _id => 't1', description => 'b', hidden => { x => 1 }, custom => { y => 2 } } ] ],
     'PUT sends what no column shows, too');
 $dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (DROP update_method)});
+
+# The catalogs' views ask of every table, also of one that cannot be used
+$dbh->do(q{CREATE SERVER bare FOREIGN DATA WRAPPER walcu_fdw});
+$dbh->do(q{CREATE FOREIGN TABLE bare (_id text) SERVER bare});
+is(($dbh->selectrow_array(q{SELECT is_insertable_into FROM information_schema.tables WHERE table_name = 'bare'}))[0], 'YES',
+    'a table without a dealer');
 
 done_testing();
