@@ -87,6 +87,13 @@ ALTER SERVER crm OPTIONS (ADD paging 'keys');
 ALTER SERVER crm OPTIONS (SET sort_format 'Mongoose');
 ALTER SERVER crm OPTIONS (SET on_type_mismatch 'ignore');
 ALTER SERVER crm OPTIONS (SET updatable 'perhaps');
+ALTER SERVER crm OPTIONS (ADD truncatable 'everything');
+ALTER SERVER crm OPTIONS (ADD batch_size '0');
+ALTER SERVER crm OPTIONS (ADD batch_size '1001');
+ALTER SERVER crm OPTIONS (ADD client_ids 'some');
+ALTER SERVER crm OPTIONS (ADD update_method 'post');
+ALTER SERVER crm OPTIONS (ADD write_mode 'later');
+ALTER SERVER crm OPTIONS (ADD timestamp_precision 'us');
 ALTER SERVER crm OPTIONS (SET pushdown 'conditions');
 ALTER SERVER crm OPTIONS (SET pushdown 'off');
 

@@ -43,7 +43,7 @@ pg_noreturn static void tell(ModifyTableState *node);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
 static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
 static char *changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing);
-static bool send(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot);
+static bool send_change(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot);
 static bool confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
 static bool is_gone(WalcuModify *modify, const char *id);
 static bool is_repeated(WalcuModify *modify, const char *id);
@@ -166,7 +166,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	if (is_gone(modify, id))
 		missing = true;
 	else if (change->any && (queued.body = changed_body(modify, id, change, &missing)) != NULL)
-		missing = !send(modify, &queued, slot);
+		missing = !send_change(modify, &queued, slot);
 	MemoryContextSwitchTo(before);
 	return missing ? NULL : slot;
 }
@@ -188,7 +188,7 @@ modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	value = ExecGetJunkAttribute(plan_slot, modify->id_junk, &is_null);
 	id = row_id(modify->row, value, is_null);
 	queued.id = id;
-	missing = is_gone(modify, id) || !send(modify, &queued, slot);
+	missing = is_gone(modify, id) || !send_change(modify, &queued, slot);
 	if (!missing && AttributeNumberIsValid(modify->whole_row_junk))
 	{
 		int columns = modify->row->descriptor->natts;
@@ -495,7 +495,7 @@ changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, 
 
 /* Send a change, or put it into the queue; false when the document is known to be gone. */
 static bool
-send(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot)
+send_change(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot)
 {
 	WalcuWrite *write;
 

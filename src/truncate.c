@@ -100,7 +100,7 @@ all_ids(const WalcuOptions *options, const char *credential)
 	WalcuDocument document;
 	List *ids = NIL;
 
-	while (source_next(source, &document))
+	while (source_next(source, &document, true))
 		ids = lappend(ids, pstrdup(document.id));
 	source_close(source);
 	return ids;

@@ -12,6 +12,7 @@
 #include "convert.h"
 #include "mb/pg_wchar.h"
 #include "reply.h"
+#include "retry.h"
 #include "split.h"
 #include "utils/memutils.h"
 #include "write.h"
@@ -32,7 +33,7 @@ struct WalcuWriter
 };
 
 static int requests_at_once(const WalcuOptions *options);
-static void start(WalcuWrite *write, WalcuRequest *request);
+static void start(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
 static void make_progress(WalcuWriter *writer);
 static void advance(WalcuWrite *write, bool wait);
 static void take_in(WalcuWrite *write, bool wait);
@@ -125,7 +126,7 @@ write_send(WalcuWrite *write)
 		raise_failure(writer);
 	PG_TRY();
 	{
-		start(write, write->request);
+		start(write, write->request, NULL);
 	}
 	PG_CATCH();
 	{
@@ -207,12 +208,12 @@ write_release(WalcuWrite *write)
 static int
 requests_at_once(const WalcuOptions *options)
 {
-	return 4;
+	return options->max_connections;
 }
 
-/* Send the write's request, or one that looks what became of it. */
+/* Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL. */
 static void
-start(WalcuWrite *write, WalcuRequest *request)
+start(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	WalcuWriter *writer = write->writer;
 	MemoryContext before = MemoryContextSwitchTo(write->context);
@@ -221,8 +222,8 @@ start(WalcuWrite *write, WalcuRequest *request)
 		transport_release(write->transfer);
 	write->transfer = NULL;
 	write->body = makeStringInfo();
-	write->transfer = transport_start(write->context, writer->options, writer->credential, request);
-	write->attempts += (request == write->request);
+	write->transfer = transport_start(write->context, writer->options, writer->credential, request, attempt);
+	write->attempts += (request == write->request && attempt == NULL);
 	writer->requests++;
 	MemoryContextSwitchTo(before);
 }
@@ -281,6 +282,13 @@ take_in(WalcuWrite *write, bool wait)
 	bool is_conflict;
 
 	transport_advance(transfer, wait);
+	if (retry_is_possible(transfer, false))
+	{
+		WalcuAttempt attempt = retry_attempt(transfer);
+
+		start(write, write->look_up ? write->look_up : write->request, &attempt);
+		return;
+	}
 	is_missing = transfer->status == 404 && (!write->is_new || write->look_up);
 	is_conflict = transfer->status == 409 && (write->conflict_is_none || write->doubt);
 	if (!is_missing && !is_conflict)
@@ -301,8 +309,7 @@ collect(WalcuWrite *write)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
 					   options->resource, options->max_document_size),
-				errdetail("The request was %s.", transfer->request->label.data),
-				errhint("The option max_document_size sets this limit."));
+				transport_errdetail(transfer), errhint("The option max_document_size sets this limit."));
 	appendBinaryStringInfo(write->body, transfer->data, (int) transfer->length);
 	transport_consume(transfer, transfer->length);
 }
@@ -340,7 +347,7 @@ send_again(WalcuWrite *write)
 		return;
 	}
 	write->look_up = NULL;
-	start(write, write->request);
+	start(write, write->request, NULL);
 }
 
 static void
@@ -369,7 +376,7 @@ look_up(WalcuWrite *write, ErrorData *error)
 	request_add_segment(write->look_up, write->writer->options->resource);
 	request_add_segment(write->look_up, write->id);
 	MemoryContextSwitchTo(before);
-	start(write, write->look_up);
+	start(write, write->look_up, NULL);
 }
 
 static void
