@@ -241,7 +241,7 @@ send_all(ForeignScanState *node)
 	}
 	write_finish(direct->writer);
 	if (!returns)
-		count_rows(node, list_length(ids) - write_take_missing(direct->writer));
+		count_rows(node, list_length(ids) - write_take_unwritten(direct->writer));
 	MemoryContextSwitchTo(before);
 }
 

@@ -79,7 +79,8 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("cannot route rows into foreign table \"%s\", which is updated itself",
 					   RelationGetRelationName(target->ri_RelationDesc)));
-	begin(node, target, CMD_INSERT);
+	/* nobody counts again what COPY has counted, nor stands around what was routed */
+	begin(node, target, CMD_INSERT)->waits = true;
 }
 
 /* FdwRoutine.GetForeignModifyBatchSize */
@@ -124,10 +125,11 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, target, slots[i], estate);
 		writes[i] = send_new(modify, slots[i]);
 	}
-	write_finish(modify->writer);
+	if (modify->waits)
+		write_finish(modify->writer);
 	for (int i = 0; i < *count; i++)
 	{
-		/* what waits for the commit counts now */
+		/* what is under way, or waits for the commit, counts now */
 		if (writes[i] == NULL || confirm(modify, writes[i], slots[i]))
 			inserted[rows++] = slots[i];
 	}
@@ -368,7 +370,7 @@ execute(PlanState *state)
 	return slot;
 }
 
-/* See all rows confirmed.  Those that were not there have been counted. */
+/* See all rows confirmed.  Those that were not written have been counted. */
 static void
 finish(ModifyTableState *node)
 {
@@ -380,7 +382,7 @@ finish(ModifyTableState *node)
 			continue;
 		write_finish(modify->writer);
 		if (node->canSetTag)
-			node->ps.state->es_processed -= write_take_missing(modify->writer);
+			node->ps.state->es_processed -= write_take_unwritten(modify->writer);
 	}
 }
 
@@ -408,7 +410,7 @@ tell(ModifyTableState *node)
 	ReThrowError(error);
 }
 
-/* Send a new row; NULL when it waits in the queue. */
+/* Send a new row; NULL when nobody is to wait for it. */
 static WalcuWrite *
 send_new(WalcuModify *modify, TupleTableSlot *slot)
 {
@@ -441,9 +443,10 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	write->made_here = made_id != NULL;
 	write->conflict_is_none = modify->skips_conflicts;
 	write->needs_reply = modify->needs_reply;
+	write->detached = !modify->waits;
 	write_set_body(write, document);
 	write_send(write);
-	return write;
+	return modify->waits ? write : NULL;
 }
 
 /* The row as it was read. */

@@ -294,7 +294,7 @@ send_all(void)
 	const QueueEntry *previous = NULL;
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
 	WalcuLedger *ledger;
-	int64 missing = 0;
+	int64 unwritten = 0;
 	ListCell *lc;
 
 	if (queue->entries == NIL)
@@ -319,12 +319,15 @@ send_all(void)
 	}
 	finish_all();
 	foreach(lc, queue->tables)
-		missing += write_take_missing(((WalcuQueueTable *) lfirst(lc))->writer);
-	if (missing > 0)
-		ereport(WARNING, errcode(ERRCODE_NO_DATA_FOUND),
-				errmsg_plural(INT64_FORMAT " row that was to be changed or deleted was gone at commit",
-							  INT64_FORMAT " rows that were to be changed or deleted were gone at commit",
-							  (unsigned long) missing, missing));
+		unwritten += write_take_unwritten(((WalcuQueueTable *) lfirst(lc))->writer);
+	if (unwritten > 0)
+		ereport(
+			WARNING, errcode(ERRCODE_WARNING),
+			errmsg_plural(INT64_FORMAT " row was not written at commit",
+						  INT64_FORMAT " rows were not written at commit", (unsigned long) unwritten,
+						  unwritten),
+			errdetail("Documents to be changed or deleted were gone, or those to be made without conflict "
+					  "were there already."));
 	MemoryContextSwitchTo(before);
 }
 

@@ -28,7 +28,7 @@ struct WalcuWriter
 	MemoryContext context;
 	List *under_way;    /* of WalcuWrite, oldest first */
 	ErrorData *failure; /* the first one, to be raised when nothing is under way */
-	int64 missing;
+	int64 unwritten;    /* see write_take_unwritten */
 	int64 requests;
 };
 
@@ -182,14 +182,17 @@ write_settle(WalcuWriter *writer, bool wait)
 	}
 }
 
-/* How many documents were not there that nobody waited for; each is told once. */
+/*
+ * How many documents that nobody waited for were not written, as they were gone, or there already.  Each is
+ * told of once.
+ */
 int64
-write_take_missing(WalcuWriter *writer)
+write_take_unwritten(WalcuWriter *writer)
 {
-	int64 missing = writer->missing;
+	int64 unwritten = writer->unwritten;
 
-	writer->missing = 0;
-	return missing;
+	writer->unwritten = 0;
+	return unwritten;
 }
 
 int64
@@ -386,7 +389,7 @@ settle(WalcuWrite *write, WalcuOutcome outcome)
 
 	write->outcome = outcome;
 	writer->under_way = list_delete_ptr(writer->under_way, write);
-	writer->missing += (outcome == WALCU_WRITE_MISSING && write->detached);
+	writer->unwritten += (outcome != WALCU_WRITE_DONE && write->detached);
 	if (outcome == WALCU_WRITE_DONE && !write->reads)
 		ledger_note_written(writer->ledger, writer->options->resource,
 							write->id ? write->id : write->document.id);

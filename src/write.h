@@ -58,7 +58,7 @@ extern void write_send(WalcuWrite *write);
 extern void write_wait(WalcuWrite *write);
 extern void write_finish(WalcuWriter *writer);
 extern void write_settle(WalcuWriter *writer, bool wait);
-extern int64 write_take_missing(WalcuWriter *writer);
+extern int64 write_take_unwritten(WalcuWriter *writer);
 extern int64 write_count_requests(const WalcuWriter *writer);
 extern void write_release(WalcuWrite *write);
 
