@@ -98,15 +98,16 @@ sub change_rows
 {
     my ($dbh, $schema, $resource, @columns) = @_;
     my $mirror = "mirror_$schema.$resource";
+    my @free = grep { is_free(@$_) } @columns;
     my @ids = @{ $dbh->selectcol_arrayref("SELECT _id FROM $mirror ORDER BY _id") };
     my @long;
 
     for (1 .. $updates)
     {
         my $id = $ids[ rand @ids ];
-        my %chosen = map { $_->[0] => $_ } map { $columns[ rand @columns ] } 0 .. rand 3;
+        my %chosen = map { $_->[0] => $_ } map { @free && rand() < 0.4 ? $free[ rand @free ] : $columns[ rand @columns ] } 0 .. rand 3;
         my @set = map { $chosen{$_} } sort keys %chosen;
-        my @values = map { new_value($dbh, $mirror, @$_) } @set;
+        my @values = map { new_value($dbh, $mirror, $id, @$_) } @set;
         my $set = join ', ', map { qq{"$_->[0]" = ?::$_->[1]} } @set;
         my $direct = rand() < 0.3;
         my $old = row_json($dbh, $mirror, $id, @set);
@@ -128,24 +129,27 @@ sub change_rows
     return;
 }
 
+# Does the CRM take anything there?
+sub is_free { return $_[1] eq 'jsonb' && $_[0] =~ /^custom$|_customs$/ }
+
 # A value that the CRM takes for the column: another row's, NULL, or for free ones anything.
 sub new_value
 {
-    my ($dbh, $mirror, $column, $type) = @_;
+    my ($dbh, $mirror, $id, $column, $type) = @_;
     return undef if rand() < 0.1;
-    return $json->encode(random_object(3)) if $type eq 'jsonb' && $column =~ /^custom$|_customs$/ && rand() < 0.3;
-    return edited($dbh, $mirror, $column) if $type eq 'jsonb' && $column =~ /^custom$|_customs$/ && rand() < 0.7;
+    return $json->encode(random_object(3)) if is_free($column, $type) && rand() < 0.3;
+    return edited($dbh, $mirror, $column, $id) if is_free($column, $type) && rand() < 0.8;
     return $texts[ rand @texts ] if $type eq 'text' && $column ne '_id' && rand() < 0.5;
     return sprintf('%.*f', rand(4), rand(1e6) - 3e5) if $type eq 'numeric' && rand() < 0.5;
     return ($dbh->selectrow_array(qq{SELECT "$column"::text FROM $mirror ORDER BY random() LIMIT 1}))[0];
 }
 
-# A free value with some of its members changed.
+# The row's own value with some of its members changed.
 sub edited
 {
-    my ($dbh, $mirror, $column) = @_;
-    my ($text) = $dbh->selectrow_array(qq{SELECT "$column"::text FROM $mirror WHERE jsonb_typeof("$column") = 'object' ORDER BY random() LIMIT 1});
-    my $value = $text ? $json->decode($text) : {};
+    my ($dbh, $mirror, $column, $id) = @_;
+    my ($text) = $dbh->selectrow_array(qq{SELECT "$column"::text FROM $mirror WHERE jsonb_typeof("$column") = 'object' AND _id = ?}, undef, $id);
+    my $value = $text ? $json->decode($text) : random_object(3);
     edit($value);
     return $json->encode($value);
 }
