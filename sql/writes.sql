@@ -241,9 +241,9 @@ CREATE TABLE dealers (dealer_id text, _id text, description text) PARTITION BY L
 CREATE FOREIGN TABLE dealers_here PARTITION OF dealers FOR VALUES IN ('5f2b1c9e8d3a4b0012345678') SERVER crm OPTIONS (resource 'tasks');
 CREATE TABLE dealers_local PARTITION OF dealers FOR VALUES IN ('local');
 INSERT INTO dealers VALUES ('5f2b1c9e8d3a4b0012345678', 'r1', 'routed'), ('local', 'r2', 'stays') RETURNING dealer_id, _id;
-UPDATE dealers SET description = description || ' again' WHERE _id IN ('r1', 'r2') RETURNING _id, description;
+WITH changed AS (UPDATE dealers SET description = description || ' again' WHERE _id IN ('r1', 'r2') RETURNING _id, description) SELECT * FROM changed ORDER BY _id;
 UPDATE dealers SET dealer_id = 'local' WHERE _id = 'r1';
-DELETE FROM dealers WHERE _id IN ('r1', 'r2') RETURNING _id;
+WITH deleted AS (DELETE FROM dealers WHERE _id IN ('r1', 'r2') RETURNING _id) SELECT * FROM deleted ORDER BY _id;
 EXPLAIN (COSTS OFF, VERBOSE OFF) SELECT 1 FROM crm.tasks WHERE _id = 'w1' FOR UPDATE;
 
 DELETE FROM crm.tasks WHERE _id ~ '^(w|l|m)\d$';

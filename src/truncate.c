@@ -100,8 +100,13 @@ all_ids(const WalcuOptions *options, const char *credential)
 	WalcuDocument document;
 	List *ids = NIL;
 
-	while (source_next(source, &document, true))
-		ids = lappend(ids, pstrdup(document.id));
+	while (!source_has_ended(source))
+	{
+		if (source_next(source, &document))
+			ids = lappend(ids, pstrdup(document.id));
+		else
+			source_wait(source, -1);
+	}
 	source_close(source);
 	return ids;
 }
