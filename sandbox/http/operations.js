@@ -14,7 +14,7 @@ import { jsonReply, listReply, makeReply } from './reply.js';
 export const describe = () => makeReply(200, { 'Content-Type': 'application/json; charset=utf-8' }, descriptionText);
 
 export function notFound(_sandbox, { req }) {
-  throw new HttpError(404, `There is no ${req.method} ${req.path}`);
+  throw new HttpError(404, `There is no ${req.method} ${req.originalUrl.split('?', 1)[0]}`);
 }
 
 /** The collection that a call is about, or 404. */

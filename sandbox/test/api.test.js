@@ -142,7 +142,8 @@ for (const [method, path, message] of NOT_FOUND) {
 test('404: what is neither the service nor the sandbox', async () => {
   const headers = { Authorization: `Bearer ${TOKEN}` };
   assertRefused(await crm.request('GET', `${crm.endpoint}/`, { headers }), 404);
-  assertRefused(await crm.request('GET', `${crm.resultsEndpoint}/dealers/${DEALER}/cars`, { headers }), 404);
+  assertRefused(await crm.request('PUT', `${crm.endpoint}/a/b%20?q=1`, { headers }), 404, /^There is no PUT \/a\/b%20$/);
+  assertRefused(await crm.request('GET', `${crm.resultsEndpoint}/dealers/${DEALER}/cars`, { headers }), 404, /^There is no GET \/dealers/);
 });
 
 test('403: another dealer', async () => {
