@@ -27,11 +27,12 @@ const MAX_SESSION_MEMORY = 1000;
 export async function startListeners(sandbox, { host = '127.0.0.1', port = 0, resultsPort = 0, tls = null, extra = [] } = {}) {
   const api = { host, routes: API_ROUTES };
   const results = { host, routes: RESULTS_ROUTES };
+  const everything = [...API_ROUTES, ...RESULTS_ROUTES];
   const plans = [
     { ...api, name: 'api', port, results: 'results', control: controlRouter(sandbox) },
     { ...results, name: 'results', port: resultsPort },
     ...(tls ? [{ ...api, name: 'api_tls', tls, results: 'results_tls' }, { ...results, name: 'results_tls', tls }] : []),
-    ...extra.map(({ isSecure, ...plan }) => ({ ...plan, tls: isSecure && tls, routes: [...API_ROUTES, ...RESULTS_ROUTES], isOpen: true })),
+    ...extra.map(({ isSecure, ...plan }) => ({ ...plan, tls: isSecure && tls, routes: everything, isOpen: true })),
   ];
   const listeners = new Map();
   for (const plan of plans) listeners.set(plan.name, await start(sandbox, plan));

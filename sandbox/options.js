@@ -99,8 +99,10 @@ function extraListeners(texts, defaultHost, tls) {
   const listeners = texts.map((given) => {
     const [, name, scheme, host = defaultHost, port = '0'] = EXTRA_LISTENER.exec(given) ?? [];
     if (!name || OWN_LISTENERS.includes(name)) throw new Error(`--extra-listener ${EXTRA_LISTENER_HINT}, not ${given}`);
-    if (scheme === 'https' && !tls) throw new Error(`--extra-listener ${given} needs --tls-cert and --tls-key`);
-    return { name, host: host.replace(/^\[(.*)\]$/, '$1'), port: integer('--extra-listener', port, 0, MAX_PORT), isSecure: scheme === 'https' };
+    const isSecure = scheme === 'https';
+    if (isSecure && !tls) throw new Error(`--extra-listener ${given} needs --tls-cert and --tls-key`);
+    const address = { host: host.replace(/^\[(.*)\]$/, '$1'), port: integer('--extra-listener', port, 0, MAX_PORT) };
+    return { name, ...address, isSecure };
   });
   const twice = listeners.find(({ name }, index) => listeners.findIndex((other) => other.name === name) < index);
   if (twice) throw new Error(`--extra-listener ${twice.name} is given twice`);

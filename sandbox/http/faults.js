@@ -63,7 +63,7 @@ export const FAULTS = {
   },
   redirect: {
     fields: { location: text, status: optional(status) },
-    instead: (fault, { req }) => makeReply(fault.status ?? 302, { Location: fault.location.replace('{url}', () => req.originalUrl) }, ''),
+    instead: redirectReply,
   },
   reply: {
     fields: {
@@ -151,6 +151,11 @@ function statusReply(fault) {
   const { retry_after: wait, retry_after_form: form } = fault;
   if (wait === undefined) return answer;
   return withHeader(answer, 'Retry-After', typeof wait === 'number' ? retryAfter(wait * 1000, form) : wait);
+}
+
+function redirectReply(fault, { req }) {
+  const Location = fault.location.replace('{url}', () => req.originalUrl);
+  return makeReply(fault.status ?? 302, { Location }, '');
 }
 
 function cannedReply(fault) {
