@@ -34,6 +34,8 @@ struct WalcuConnection
 	uint32 server_hash;    /* by which PostgreSQL tells of a change of the server */
 	bool outdated;         /* the server, or somebody's credentials, were changed or dropped */
 	double waited;         /* milliseconds that the backend has waited for replies */
+	double wait_began;     /* when somebody else began to wait for it, by multi_now; 0 for not */
+	double wait_limit;     /* for so many milliseconds at most */
 	TimestampTz statement; /* start of the statement that requests counts */
 	int requests;
 };
@@ -47,6 +49,7 @@ static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
 static void on_transaction_end(XactEvent event, void *arg);
 static void close_outdated(void);
+static void end_wait(WalcuConnection *connection);
 static bool is_idle(WalcuConnection *connection);
 static bool disconnect(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
@@ -136,6 +139,7 @@ connection_drive(WalcuConnection *connection, double limit)
 	double due;
 
 	CHECK_FOR_INTERRUPTS();
+	end_wait(connection);
 	begin_due(connection);
 	due = connection_due(connection);
 	if (due > 0)
@@ -145,6 +149,26 @@ connection_drive(WalcuConnection *connection, double limit)
 	}
 	connection->waited += multi_drive(connection->multi, limit, wait_event(connection));
 	begin_due(connection);
+}
+
+/*
+ * Somebody else begins to wait for the connection's sockets, for limit milliseconds at most.  The wait ends
+ * with the next connection_drive, or the next wait.
+ */
+void
+connection_begin_wait(WalcuConnection *connection, double limit)
+{
+	end_wait(connection);
+	connection->wait_began = multi_now();
+	connection->wait_limit = limit;
+}
+
+static void
+end_wait(WalcuConnection *connection)
+{
+	if (connection->wait_began != 0)
+		connection->waited += Min(multi_now() - connection->wait_began, connection->wait_limit);
+	connection->wait_began = 0;
 }
 
 /* A clock, in milliseconds, that runs while the backend waits for this server. */

@@ -17,6 +17,7 @@ extern void connection_count_request(WalcuConnection *connection, const WalcuOpt
 extern void connection_queue(WalcuConnection *connection, WalcuHandle *handle);
 extern void connection_remove(WalcuConnection *connection, WalcuHandle *handle);
 extern void connection_drive(WalcuConnection *connection, double limit);
+extern void connection_begin_wait(WalcuConnection *connection, double limit);
 extern double connection_waited(const WalcuConnection *connection);
 extern double connection_due(WalcuConnection *connection);
 extern const struct pollfd *connection_sockets(const WalcuConnection *connection, int *count);

@@ -181,11 +181,17 @@ transport_due(const WalcuTransfer *shared)
 	return (due == 0 || (end != 0 && end < due)) ? end : due;
 }
 
-/* The sockets that curl waits for, of all transfers to its server. */
+/*
+ * Somebody else begins to wait, for limit milliseconds at most: the sockets that curl waits for, of all transfers to
+ * the server.
+ */
 const struct pollfd *
-transport_sockets(const WalcuTransfer *shared, int *count)
+transport_begin_wait(WalcuTransfer *shared, double limit, int *count)
 {
-	return connection_sockets(((const Transfer *) shared)->connection, count);
+	WalcuConnection *connection = ((Transfer *) shared)->connection;
+
+	connection_begin_wait(connection, limit);
+	return connection_sockets(connection, count);
 }
 
 /* The errdetail of what is raised about a request: which it was, and how often it was tried. */

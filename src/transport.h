@@ -77,7 +77,7 @@ extern void transport_advance(WalcuTransfer *transfer, bool wait);
 extern void transport_look(WalcuTransfer *transfer, bool wait);
 extern void transport_drive(WalcuTransfer *transfer, double limit);
 extern double transport_due(const WalcuTransfer *transfer);
-extern const struct pollfd *transport_sockets(const WalcuTransfer *transfer, int *count);
+extern const struct pollfd *transport_begin_wait(WalcuTransfer *transfer, double limit, int *count);
 extern int transport_errdetail(const WalcuTransfer *transfer);
 extern void transport_consume(WalcuTransfer *transfer, size_t bytes);
 extern void transport_release(WalcuTransfer *transfer);

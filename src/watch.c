@@ -57,12 +57,12 @@ watch_create(MemoryContext context)
  * already.
  */
 void
-watch_set(WalcuWatch *watch, const WalcuTransfer *transfer, bool at_once)
+watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
 {
-	int count;
-	const struct pollfd *sockets = transport_sockets(transfer, &count);
 	double due = transport_due(transfer);
 	double wait = (due == 0) ? LONGEST_WAIT : Min(Max(due - multi_now(), 0), LONGEST_WAIT);
+	int count;
+	const struct pollfd *sockets = transport_begin_wait(transfer, wait, &count);
 	struct itimerspec when = {.it_value.tv_nsec = at_once ? 1 : (long) Max(ceil(wait * 1000 * 1000), 1)};
 
 	close_descriptors(watch);
@@ -118,7 +118,7 @@ watch_create(MemoryContext context)
 }
 
 void
-watch_set(WalcuWatch *watch, const WalcuTransfer *transfer, bool at_once)
+watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
 {
 }
 

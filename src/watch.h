@@ -13,7 +13,7 @@ typedef struct WalcuWatch WalcuWatch;
 
 extern bool watch_is_possible(void);
 extern WalcuWatch *watch_create(MemoryContext context);
-extern void watch_set(WalcuWatch *watch, const WalcuTransfer *transfer, bool at_once);
+extern void watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once);
 extern int watch_descriptor(const WalcuWatch *watch);
 
 #endif /* WALCU_WATCH_H */

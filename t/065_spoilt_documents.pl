@@ -14,7 +14,7 @@ srand 65;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 3);
 my $node = start_node();
-setup_crm($node, $sandbox, limit_to => ['cars'], server => { paging => 'skip', on_type_mismatch => 'null' });
+setup_crm($node, $sandbox, limit_to => ['cars'], server => { paging => 'skip', on_type_mismatch => 'null', max_retries => 0 });
 my $dbh = connect_db($node);
 # Objects on the way to a column are read by other code than values that nobody wants.  The search
 # tells the tries apart.
