@@ -199,7 +199,8 @@ sub columns_of
     my ($table) = @_;
     return $dbh->selectall_arrayref(<<'SQL', { Slice => {} }, $table);
         SELECT attname AS name, format_type(atttypid, atttypmod) AS type,
-               coalesce((SELECT option_value FROM pg_options_to_table(attfdwoptions)), attname) AS path
+               coalesce((SELECT option_value FROM pg_options_to_table(attfdwoptions)
+                         WHERE option_name <> 'readonly'), attname) AS path
           FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attname COLLATE "C"
 SQL
 }

@@ -19,8 +19,11 @@ setup_crm($node, $sandbox, server => { fetch_size => 10, request_timeout => '3s'
 my $dbh = connect_db($node);
 my $other = connect_db($node);
 my $pid = $dbh->{pg_pid};
-my ($id) = map { $_->{_id} } $sandbox->dump('cars');
+my @ids = map { $_->{_id} } $sandbox->dump('cars');
+my $id = $ids[0];
 $dbh->do("CREATE FOREIGN TABLE crm.wrong (_id text COLLATE \"C\", created_at numeric) SERVER crm OPTIONS (resource 'cars')");
+$dbh->do("CREATE SCHEMA late");
+$dbh->do("CREATE FOREIGN TABLE late.cars (_id text COLLATE \"C\", custom jsonb) SERVER crm OPTIONS (write_mode 'commit')");
 $dbh->do("SET client_min_messages = error");
 
 my $scan = 'SELECT _id, computed FROM crm.cars';
@@ -41,6 +44,21 @@ my @kinds = (
     { name => 'an error of the query in the middle of a page', sql => 'SELECT 1 / (row_number() OVER () - 15) FROM crm.cars', ends => '22012' },
     { name => 'an error in a subtransaction', sql => "DO 'BEGIN PERFORM created_at FROM crm.wrong; EXCEPTION WHEN others THEN NULL; END'" },
     { name => 'an option that is not valid', sql => "ALTER SERVER crm OPTIONS (SET endpoint 'https://a b')", ends => '22023' },
+    { name => 'an INSERT', sql => "INSERT INTO crm.cars (_id) SELECT '$id' FROM generate_series(1, 5) ON CONFLICT DO NOTHING" },
+    { name => 'an INSERT that is refused', sql => "INSERT INTO crm.cars (_id) SELECT '$id' FROM generate_series(1, 5)", ends => '23505' },
+    { name => 'an UPDATE', sql => "UPDATE crm.cars SET custom = jsonb_build_object('n', random()) WHERE _id < '$ids[20]'" },
+    { name => 'an UPDATE by id', sql => "UPDATE crm.cars SET custom = '{}' WHERE _id IN ('$id', 'none') RETURNING _id" },
+    { name => 'an UPDATE that is refused', sql => "UPDATE crm.cars SET custom = jsonb_build_object('n', random()) WHERE _id < '$ids[20]'",
+        ends => '23514', request => 'patch', fault => { type => 'status', status => 422 } },
+    { name => 'an UPDATE that loses its connection', sql => "UPDATE crm.cars SET custom = jsonb_build_object('n', random()) WHERE _id < '$ids[20]'",
+        ends => '08007', request => 'patch', fault => { type => 'close', when => 'before' } },
+    { name => 'a DELETE that is cancelled', sql => "SET statement_timeout = '15ms'; DELETE FROM crm.cars WHERE _id IN ('$id', '$ids[1]')",
+        ends => '57014', request => 'delete', fault => { type => 'hang' } },
+    { name => 'an UPDATE with an error of the query', sql => "UPDATE crm.cars SET custom = to_jsonb(1 / (length(_id) - 24)) WHERE _id < '$ids[20]'",
+        ends => '22012' },
+    { name => 'a write that waits for the commit', sql => "UPDATE late.cars SET custom = jsonb_build_object('n', random()) WHERE _id < '$ids[5]'" },
+    { name => 'a write that is rolled back to a savepoint',
+        sql => "DO \$\$ BEGIN DELETE FROM late.cars WHERE _id < '$ids[5]'; RAISE 'no'; EXCEPTION WHEN OTHERS THEN NULL; END \$\$" },
     { name => 'an error status', sql => $scan, ends => '08006', fault => { type => 'status', status => 500, error => 'x' x 2000 } },
     { name => 'a truncated reply', sql => $scan, ends => '08P01', fault => { type => 'truncate' } },
     { name => 'a reply that is not JSON', sql => $scan, ends => '08P01', fault => { type => 'invalid_json' } },
