@@ -144,7 +144,8 @@ connection_drive(WalcuConnection *connection, double limit)
 	due = connection_due(connection);
 	if (due > 0)
 	{
-		due = Max(due - multi_now(), 0);
+		due -= multi_now(); /* Max would look at the clock twice, and below 0 is without limit */
+		due = Max(due, 0);
 		limit = (limit < 0) ? due : Min(limit, due);
 	}
 	connection->waited += multi_drive(connection->multi, limit, wait_event(connection));
