@@ -80,7 +80,8 @@ EXPLAIN (COSTS OFF) UPDATE crm.notes SET content = content || 'x' WHERE _id = 'w
 EXPLAIN (COSTS OFF) DELETE FROM crm.tasks WHERE _id = 'w1' AND description = 'x';
 EXPLAIN (COSTS OFF) DELETE FROM crm.tasks WHERE _id = 'w1';
 PREPARE rename (text, text) AS UPDATE crm.tasks SET description = $2 WHERE _id = $1;
-EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) EXECUTE rename('w1', 'prepared');
+EXPLAIN (COSTS OFF) EXECUTE rename('w1', 'prepared');
+EXECUTE rename('w1', 'prepared');
 EXECUTE rename(NULL, 'x');
 SELECT description FROM crm.tasks WHERE _id = 'w1';
 

@@ -219,6 +219,36 @@ is_deeply([ (calls(q{UPDATE crm.tasks SET description = 'b' WHERE _id = 't1'}))[
     'PUT sends what no column shows, too');
 $dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (DROP update_method)});
 
+# What EXPLAIN ANALYZE counts
+fill(3);
+like(explained(q{UPDATE crm.tasks SET description = 'x' WHERE _id IN ('t1', 't2')}), qr/Foreign Update on tasks .*Request: PATCH \/tasks\/\{_id\}.*Ids: .*Requests: 2/, 'direct UPDATE');
+like(explained(q{UPDATE crm.tasks SET description = description || 'x'}), qr/Request: PATCH \/tasks\/\{_id\} *Requests: 3 /, 'UPDATE');
+like(explained(q{INSERT INTO crm.tasks (description) VALUES ('x'), ('y')}), qr/Request: POST \/tasks *Batch Size: 3 *Requests: 2 /, 'INSERT');
+
+sub explained { return join ' ', @{ $dbh->selectcol_arrayref("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) $_[0]") } }
+
+# Who may write, and as whom
+$dbh->do('CREATE ROLE clerk LOGIN');
+$dbh->do('GRANT USAGE ON SCHEMA crm TO clerk');
+my $clerk = connect_db($node, user => 'clerk');
+is(sql_error($clerk, q{DELETE FROM crm.tasks WHERE _id = 't1'})->{sqlstate}, '42501', 'without the privilege');
+$dbh->do('GRANT SELECT, INSERT, UPDATE, DELETE ON crm.tasks TO clerk');
+is(sql_error($clerk, q{DELETE FROM crm.tasks WHERE _id = 't1'})->{sqlstate}, '42704', 'without a user mapping');
+$dbh->do(q{CREATE USER MAPPING FOR clerk SERVER crm OPTIONS (token 'of-the-clerk')});
+for my $sql (
+    q{DELETE FROM crm.tasks WHERE _id = 't1'},
+    q{UPDATE crm.tasks SET description = description || 'x' WHERE _id = 't1'},
+    q{INSERT INTO crm.tasks (description) VALUES ('x')})
+{
+    my $refused = sql_error($clerk, $sql);
+    is($refused->{sqlstate}, '28000', 'with credentials that are not good');
+    unlike(join(' ', map { $_ // '' } values %$refused), qr/of-the-clerk/, 'which are not shown');
+}
+$dbh->do(q{CREATE VIEW crm.shared AS SELECT _id, description FROM crm.tasks});
+$dbh->do('GRANT ALL ON crm.shared TO clerk');
+is($clerk->do(q{UPDATE crm.shared SET description = 'by the clerk' WHERE _id = 't1'}), 1, "a view's owner lends his");
+is($clerk->do(q{INSERT INTO crm.shared VALUES ('v1', 'by the clerk')}), 1, 'for new rows, too');
+
 # The catalogs' views ask of every table, also of one that cannot be used
 $dbh->do(q{CREATE SERVER bare FOREIGN DATA WRAPPER walcu_fdw});
 $dbh->do(q{CREATE FOREIGN TABLE bare (_id text) SERVER bare});

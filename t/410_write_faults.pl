@@ -29,6 +29,16 @@ my @statements = (
     [ 'DELETE', 'DELETE', "DELETE FROM crm.tasks WHERE description LIKE 'open%'" ],
     [ 'DELETE direct', 'DELETE', 'DELETE FROM crm.tasks WHERE _id IN (' . join(',', map { "'t$_'" } 1 .. $rows) . ')' ],
 );
+# What each fault is in SQL, where it is an error
+my %sqlstates = (
+    'closed before it is handled' => '08007', 'closed within the reply' => '08007', 'never answered' => '08007',
+    'handled, answered too late' => '08007', 'cancelled' => '57014', 'status 400' => '22023', 'status 401' => '28000',
+    'status 403' => '42501', 'status 404' => 'HV00R', 'status 409' => '23505', 'status 422' => '23514', 'status 500' => '08006',
+    'status 502' => '08006', 'status 503' => '08006', 'status 429' => '53400', 'cut reply' => '08P01', 'HTML' => '08P01',
+    'redirect' => '08P01',
+    # the write after it may take the connection that is being closed, and is in doubt
+    'closed after the reply' => '08007',
+);
 my @faults = (
     [ 'none' ],
     [ 'closed before it is handled', { type => 'close', when => 'before' } ],
@@ -108,6 +118,8 @@ sub check
       $error ? sprintf('%d told, %d unknown', scalar @written, scalar @unknown) : "$count counted";
     if ($error)
     {
+        my ($fault_name) = $name =~ /^[^,]*, (.*)$/;
+        is($error->{sqlstate}, $sqlstates{$fault_name}, "$name: SQLSTATE");
         is_deeply([ grep { !$done{$_} && $_ ne '(of unknown _id)' } @written ], [], "$name: what is told was done");
         my @untold = grep { !$told{$_} } @done;
         if ($method eq 'POST')
