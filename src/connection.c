@@ -167,8 +167,10 @@ connection_begin_wait(WalcuConnection *connection, double limit)
 static void
 end_wait(WalcuConnection *connection)
 {
+	double waited = multi_now() - connection->wait_began;
+
 	if (connection->wait_began != 0)
-		connection->waited += Min(multi_now() - connection->wait_began, connection->wait_limit);
+		connection->waited += Min(waited, connection->wait_limit);
 	connection->wait_began = 0;
 }
 

@@ -60,7 +60,8 @@ void
 watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
 {
 	double due = transport_due(transfer);
-	double wait = (due == 0) ? LONGEST_WAIT : Min(Max(due - multi_now(), 0), LONGEST_WAIT);
+	double left = due - multi_now();
+	double wait = (due == 0) ? LONGEST_WAIT : Min(Max(left, 0), LONGEST_WAIT);
 	int count;
 	const struct pollfd *sockets = transport_begin_wait(transfer, wait, &count);
 	struct itimerspec when = {.it_value.tv_nsec = at_once ? 1 : (long) Max(ceil(wait * 1000 * 1000), 1)};
