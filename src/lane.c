@@ -33,10 +33,12 @@ static void ask_again(WalcuLane *lane);
 static bool go_to_next_page(WalcuLane *lane);
 static bool more_follows(const WalcuLane *lane);
 static bool is_repeated(WalcuLane *lane);
+pg_noreturn static void raise_changed(const WalcuLane *lane);
 static bool is_beyond(const WalcuLane *lane, const char *id);
 static void note_keys(WalcuLane *lane, const WalcuDocument *document);
 static void check_found_documents(const WalcuLane *lane);
 static void check_order(const WalcuLane *lane);
+static void check_skip(const WalcuLane *lane);
 static const char *utf8(const char *id);
 static void drop_page(WalcuLane *lane, WalcuPage *page);
 static void count_bytes(WalcuLane *lane, WalcuPage *page);
@@ -123,6 +125,8 @@ lane_take(WalcuLane *lane, WalcuDocument *document)
 			return false;
 		if (query_is_keyed(lane->reading->query))
 			check_order(lane);
+		else
+			check_skip(lane);
 		if (page->queue_head == page->queue_length)
 			note_keys(lane, document);
 		if (lane->taken++ == 0)
@@ -317,7 +321,8 @@ ask_again(WalcuLane *lane)
 	int64 passed = lane->earlier + page_taken(broken);
 
 	lane->page = start_page(lane, lane->taken > 0 ? lane->id->data : NULL, passed, &attempt);
-	if (lane->job)
+	/* what is no page comes whole again */
+	if (lane->job || lane->reading->query->strategy == WALCU_BY_ID)
 		lane->repeated = lane->taken;
 	else
 		lane->earlier = passed;
@@ -365,8 +370,15 @@ is_repeated(WalcuLane *lane)
 		return false;
 	lane->repeated--;
 	if (lane->repeated == 0 && strcmp(lane->previous_id->data, lane->id->data) != 0)
-		reply_raise_malformed(lane->page->transfer, "it has not the documents that it had before it broke");
+		raise_changed(lane);
 	return true;
+}
+
+/* What was asked for again is not what it was. */
+static void
+raise_changed(const WalcuLane *lane)
+{
+	reply_raise_malformed(lane->page->transfer, "it has not the documents that it had before it broke");
 }
 
 /* What another lane took over is read there. */
@@ -405,6 +417,8 @@ check_found_documents(const WalcuLane *lane)
 {
 	int64 found = job_found_documents(lane->job);
 
+	if (lane->repeated > 0)
+		raise_changed(lane);
 	if (found >= 0 && lane->page->documents != found)
 		reply_raise_malformed(lane->page->transfer,
 							  psprintf("it has " INT64_FORMAT " documents, and the job found " INT64_FORMAT,
@@ -435,6 +449,21 @@ check_order(const WalcuLane *lane)
 				errdetail("Document \"%s\" came after \"%s\".", id, previous),
 				errhint("The service may ignore the sort or the filter: check the option sort_format, "
 						"or set the option paging to 'skip'."));
+}
+
+/* A service that ignores skip would send the same documents without end. */
+static void
+check_skip(const WalcuLane *lane)
+{
+	const char *id = lane->id->data;
+
+	if (lane->job || lane->reading->query->strategy == WALCU_BY_ID || lane->taken == 0 || id[0] == '\0' ||
+		strcmp(id, lane->first_id->data) != 0)
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_FDW_ERROR),
+		errmsg("document \"%s\" of resource \"%s\" came twice", id, lane->reading->query->options->resource),
+		errhint("The service may ignore the parameter skip: set the option paging to 'key'."));
 }
 
 /* The service compares ids by their bytes in UTF-8. */
