@@ -48,7 +48,11 @@ page_look(WalcuPage *page, bool wait)
 		return;
 	transport_look(transfer, wait);
 	if (transfer->status != 0 && transfer->status < 300)
+	{
+		/* before any document is taken, however fast the whole body has come */
+		reply_check_type(transfer, page->credential);
 		find_documents(page);
+	}
 	if (page->whole)
 		return;
 	if (retry_is_possible(transfer, page->malformed != NULL))

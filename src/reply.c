@@ -80,15 +80,24 @@ reply_check(const WalcuTransfer *transfer, const char *credential)
 		raise_redirect(transfer, credential);
 	if (transfer->status >= 400 && transfer->done)
 		raise_status(transfer, credential);
-	if (transfer->status < 300 && !transfer->request->is_download && transfer->content_type[0] != '\0' &&
-		strstr(transfer->content_type, "json") == NULL)
-		ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
-				errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
-					   transfer->options->server_name,
-					   printable(transfer->content_type, strlen(transfer->content_type),
-								 strlen(transfer->content_type) < sizeof(transfer->content_type) - 1,
-								 credential)),
-				transport_errdetail(transfer), errhint("Check the server option endpoint."));
+	if (transfer->status < 300)
+		reply_check_type(transfer, credential);
+}
+
+/* Does the head of a success promise JSON?  Raises an error when not. */
+void
+reply_check_type(const WalcuTransfer *transfer, const char *credential)
+{
+	const char *type = transfer->content_type;
+
+	if (transfer->request->is_download || type[0] == '\0' || strstr(type, "json") != NULL)
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+		errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
+			   transfer->options->server_name,
+			   printable(type, strlen(type), strlen(type) < sizeof(transfer->content_type) - 1, credential)),
+		transport_errdetail(transfer), errhint("Check the server option endpoint."));
 }
 
 /* A word of the service as it can stand in a message. */

@@ -11,6 +11,7 @@
 #include "transport.h"
 
 extern void reply_check(const WalcuTransfer *transfer, const char *credential);
+extern void reply_check_type(const WalcuTransfer *transfer, const char *credential);
 extern char *reply_printable(const char *text, const char *credential);
 pg_noreturn extern void reply_raise_malformed(const WalcuTransfer *transfer, const char *reason);
 
