@@ -30,6 +30,7 @@ struct WalcuConnection
 	dlist_head queue;      /* of WalcuHandle: not begun yet, the first to begin first */
 	dlist_head begun;      /* of WalcuHandle: added to multi, or failed to be */
 	int max_running;       /* max_connections */
+	double held_until;     /* nothing begins before, by multi_now: the service asked for a pause */
 	bool kept;             /* keep_connections */
 	uint32 server_hash;    /* by which PostgreSQL tells of a change of the server */
 	bool outdated;         /* the server, or somebody's credentials, were changed or dropped */
@@ -54,6 +55,7 @@ static bool is_idle(WalcuConnection *connection);
 static bool disconnect(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
 static void begin_due(WalcuConnection *connection);
+static double may_begin(const WalcuConnection *connection, const WalcuHandle *handle);
 static uint32 wait_event(WalcuConnection *connection);
 
 /* The connection to a server, made when there is none yet. */
@@ -112,6 +114,13 @@ connection_queue(WalcuConnection *connection, WalcuHandle *handle)
 	dlist_push_tail(&connection->queue, &handle->node);
 	handle->queued = true;
 	begin_due(connection);
+}
+
+/* Let nothing begin for so many milliseconds. */
+void
+connection_hold(WalcuConnection *connection, double milliseconds)
+{
+	connection->held_until = Max(connection->held_until, multi_now() + milliseconds);
 }
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
@@ -192,9 +201,9 @@ connection_due(WalcuConnection *connection)
 		return due;
 	dlist_foreach(iter, &connection->queue)
 	{
-		const WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+		double begin = may_begin(connection, dlist_container(WalcuHandle, node, iter.cur));
 
-		due = (due == 0) ? handle->not_before : Min(due, handle->not_before);
+		due = (due == 0) ? begin : Min(due, begin);
 	}
 	return due;
 }
@@ -325,7 +334,7 @@ begin_due(WalcuConnection *connection)
 
 		if (running >= connection->max_running)
 			return;
-		if (handle->not_before > now)
+		if (may_begin(connection, handle) > now)
 			continue;
 		dlist_delete(&handle->node);
 		dlist_push_tail(&connection->begun, &handle->node);
@@ -337,6 +346,13 @@ begin_due(WalcuConnection *connection)
 	}
 }
 
+/* When a handle may begin, by multi_now, if there is room. */
+static double
+may_begin(const WalcuConnection *connection, const WalcuHandle *handle)
+{
+	return Max(handle->not_before, connection->held_until);
+}
+
 /* What the backend is said to wait for. */
 static uint32
 wait_event(WalcuConnection *connection)
@@ -345,7 +361,9 @@ wait_event(WalcuConnection *connection)
 	static const char *const names[] = {"WalcuReply", "WalcuRateLimit", "WalcuRetry", "WalcuJob"};
 	WalcuPause reason = WALCU_PAUSE_NONE;
 
-	if (count_running(connection) == 0 && !dlist_is_empty(&connection->queue))
+	if (count_running(connection) == 0 && connection->held_until > multi_now())
+		reason = WALCU_PAUSE_RETRY;
+	else if (count_running(connection) == 0 && !dlist_is_empty(&connection->queue))
 		reason = dlist_container(WalcuHandle, node, dlist_head_node(&connection->queue))->reason;
 	return compat_wait_event(&events[reason], names[reason]);
 }

@@ -62,6 +62,7 @@ static bool header_value(const char *line, size_t length, const char *name, char
 static bool make_room(Transfer *transfer, size_t bytes);
 static void resume(Transfer *transfer, bool wait);
 static double time_left(const Transfer *transfer);
+static void hold_others(Transfer *transfer);
 static void fail(Transfer *transfer, WalcuFailureKind kind);
 static void finish(Transfer *transfer);
 
@@ -513,9 +514,22 @@ finish(Transfer *transfer)
 	transfer->shared.done = true;
 	if (transfer->shared.status / 100 == 2)
 		latency_note_request(transfer->shared.options, multi_now() - transfer->handle.began_at);
+	hold_others(transfer);
 	failure->code = transfer->handle.result;
 	if (failure->code != CURLE_OK && failure->kind == WALCU_FAILURE_NONE)
 		fail(transfer, failure->code == CURLE_OUT_OF_MEMORY ? WALCU_FAILURE_MEMORY : WALCU_FAILURE_CURL);
+}
+
+/* A pause that the service asks for, and that will be made, is one of every request. */
+static void
+hold_others(Transfer *transfer)
+{
+	const WalcuTransfer *shared = &transfer->shared;
+	double pause = shared->retry_after * 1000;
+
+	if ((shared->status == 429 || shared->status == 503) && pause <= shared->options->max_retry_wait &&
+		shared->attempt.failed < shared->options->max_retries)
+		connection_hold(transfer->connection, pause);
 }
 
 static void
