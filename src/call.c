@@ -34,7 +34,7 @@ call_perform(const WalcuOptions *options, const char *credential, const WalcuReq
 	WalcuTransfer *transfer = transport_start(CurrentMemoryContext, options, credential, request, NULL);
 	StringInfo body = makeStringInfo();
 
-	while (!transfer->done)
+	for (;;)
 	{
 		transport_advance(transfer, true);
 		if (retry_is_possible(transfer, false))
@@ -49,6 +49,8 @@ call_perform(const WalcuOptions *options, const char *credential, const WalcuReq
 		reply_check(transfer, credential);
 		if (transfer->status < 300)
 			take_body(transfer, body);
+		if (transfer->done)
+			break;
 	}
 	transport_release(transfer);
 	return body;
