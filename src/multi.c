@@ -225,7 +225,8 @@ wait_for_event(WalcuMulti *multi, double limit, uint32 wait_event)
 	WaitEvent event;
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	if (IsUnderPostmaster)
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	for (int i = 0; i < multi->nsockets; i++)
 	{
 		uint32 events = ((multi->sockets[i].events & POLLIN) ? WL_SOCKET_READABLE : 0) |

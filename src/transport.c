@@ -453,7 +453,7 @@ static bool
 make_room(Transfer *transfer, size_t bytes)
 {
 	WalcuTransfer *shared = &transfer->shared;
-	size_t needed = shared->length + bytes;
+	size_t needed = shared->length + bytes + 1; /* decode writes an end behind the last value */
 
 	if (transfer->consumed + needed <= transfer->capacity)
 		return true;
