@@ -14,6 +14,7 @@ CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
   connect_timeout '5',
   request_timeout '2min',
   max_requests '5000',
+  max_requests_per_second '2.5',
   max_document_size '16MB',
   allow_http 'false',
   ca_file '/etc/ssl/certs/ca-certificates.crt',
@@ -63,6 +64,9 @@ ALTER SERVER crm OPTIONS (SET fetch_size '7.5');
 ALTER SERVER crm OPTIONS (SET fetch_size 'many');
 ALTER SERVER crm OPTIONS (SET fetch_size '');
 ALTER SERVER crm OPTIONS (SET max_requests '-1');
+ALTER SERVER crm OPTIONS (SET max_requests_per_second '-1');
+ALTER SERVER crm OPTIONS (SET max_requests_per_second '0.0001');
+ALTER SERVER crm OPTIONS (SET max_requests_per_second '10/s');
 ALTER SERVER crm OPTIONS (SET max_url_length '999');
 ALTER SERVER crm OPTIONS (SET max_url_length '1000001');
 ALTER SERVER crm OPTIONS (SET max_url_length '8kB');
@@ -71,6 +75,8 @@ ALTER SERVER crm OPTIONS (SET fdw_startup_cost 'NaN');
 ALTER SERVER crm OPTIONS (SET fetch_size '1');
 ALTER SERVER crm OPTIONS (SET fetch_size '1000');
 ALTER SERVER crm OPTIONS (SET max_requests '0', SET fdw_tuple_cost '0');
+ALTER SERVER crm OPTIONS (SET max_requests_per_second '0.5');
+ALTER SERVER crm OPTIONS (SET max_requests_per_second '0');
 ALTER SERVER crm OPTIONS (SET max_url_length '1000');
 ALTER SERVER crm OPTIONS (SET max_url_length '1000000');
 
@@ -184,6 +190,7 @@ ALTER FOREIGN TABLE stock OPTIONS (SET pushdown 'never');
 ALTER FOREIGN TABLE stock OPTIONS (SET max_url_length '0');
 ALTER FOREIGN TABLE stock OPTIONS (ADD resorce 'cars');
 ALTER FOREIGN TABLE stock OPTIONS (ADD endpoint 'https://api.crm.walcu.com');
+ALTER FOREIGN TABLE stock OPTIONS (ADD max_requests_per_second '1');
 ALTER FOREIGN TABLE stock OPTIONS (ADD token 'do-not-show');
 
 --

@@ -43,6 +43,7 @@ typedef enum OptionKind
 	KIND_BOOLEAN,
 	KIND_INTEGER,
 	KIND_COST,
+	KIND_RATE,
 	KIND_DURATION,
 	KIND_SIZE,
 	KIND_LARGE_SIZE,
@@ -85,6 +86,7 @@ static const OptionRow rows[] = {
 	{"connect_timeout", ON_SERVER, KIND_DURATION, FIELD(connect_timeout)},
 	{"request_timeout", ON_SERVER, KIND_DURATION, FIELD(request_timeout)},
 	{"max_requests", ON_SERVER, KIND_INTEGER, FIELD(max_requests), NULL, NULL, 0, PG_INT32_MAX},
+	{"max_requests_per_second", ON_SERVER, KIND_RATE, FIELD(max_requests_per_second)},
 	{"max_connections", ON_SERVER, KIND_INTEGER, FIELD(max_connections), NULL, NULL, 1, 64},
 	{"max_retries", ON_SERVER, KIND_INTEGER, FIELD(max_retries), NULL, NULL, 0, 20},
 	{"max_retry_wait", ON_SERVER, KIND_DURATION, FIELD(max_retry_wait)},
@@ -400,6 +402,9 @@ read_value(const OptionRow *row, const char *text, void *options)
 			break;
 		case KIND_COST:
 			*(double *) field = option_value_cost(row->name, text);
+			break;
+		case KIND_RATE:
+			*(double *) field = option_value_rate(row->name, text);
 			break;
 		case KIND_DURATION:
 			*(int *) field = option_value_duration(row->name, text);

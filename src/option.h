@@ -110,6 +110,7 @@ typedef struct WalcuOptions
 	int max_url_length; /* bytes */
 	double fdw_startup_cost;
 	double fdw_tuple_cost;
+	double max_requests_per_second; /* 0 is no limit */
 } WalcuOptions;
 
 /* Where IMPORT FOREIGN SCHEMA reads the service's description. */

@@ -19,6 +19,10 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+/* Events a second: from one in a quarter of an hour to what the clock can tell apart. */
+#define MIN_RATE 0.001
+#define MAX_RATE 1000000.0
+
 /* Milliseconds: from 1 ms to a day. */
 #define MAX_DURATION (24.0 * 60 * 60 * 1000)
 
@@ -68,6 +72,17 @@ option_value_cost(const char *name, const char *text)
 
 	if (!parse_real(text, &value, 0, NULL) || !(value >= 0) || isinf(value))
 		invalid_value(name, text, "Valid values are numbers that are not negative.");
+	return value;
+}
+
+/* How often a second something may happen; 0 is no limit. */
+double
+option_value_rate(const char *name, const char *text)
+{
+	double value;
+
+	if (!parse_real(text, &value, 0, NULL) || (value != 0 && !(value >= MIN_RATE && value <= MAX_RATE)))
+		invalid_value(name, text, "Valid values are numbers from 0.001 to 1000000, and 0 for no limit.");
 	return value;
 }
 

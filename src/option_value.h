@@ -12,6 +12,7 @@
 extern bool option_value_boolean(const char *name, const char *text);
 extern int option_value_integer(const char *name, const char *text, int min, int max);
 extern double option_value_cost(const char *name, const char *text);
+extern double option_value_rate(const char *name, const char *text);
 extern int option_value_duration(const char *name, const char *text);
 extern int64 option_value_size(const char *name, const char *text);
 extern int64 option_value_large_size(const char *name, const char *text);

@@ -95,6 +95,13 @@ my %cost = (
         '1e', 'e5', '1.2.3', '+-1', '0x', '1_0', '[1]', '"1"', 'null', 'true', '٣', '😀', $long,
     ],
     right => [ '0', '0.000001', '1e308', '100' ]);
+my %rate = (
+    wrong => [
+        '-1', '-0.5', '0.0009', '0.000999', '1e-300', '1000001', '1000000.1', '1e7', '1e400', '-inf', 'inf', 'NaN', '', ' ', "\t", 'x',
+        'ten', '0,5', '1/2', '1 0', '1_0', '.', '1.2.3', '+-1', '0x', '1e', 'e1', '10/s', '10/min', '10ms', '1s', '10 per second', '1kB',
+        '10%', '½', '٣', '１', '😀', '[1]', '"1"', 'null', 'true', 'none', 'unlimited', $long,
+    ],
+    right => [ '0', '0.0', '0.001', '0.5', '.5', '1', '2.5', ' 10 ', '1e2', '1000000' ]);
 my %duration = (
     wrong => [
         '0', '0ms', '-1', '-1ms', '0.0009', '0.9ms', '999us', '86401', '86400.001', '86400001ms', '1441min', '25h', '2d', '1e400',
@@ -184,6 +191,7 @@ my @options = (
     { name => 'connect_timeout', on => ['server'], %duration },
     { name => 'request_timeout', on => ['server'], %duration },
     { name => 'max_requests', on => ['server'], whole_numbers(0, 2147483647) },
+    { name => 'max_requests_per_second', on => ['server'], %rate },
     { name => 'max_document_size', on => [qw(server table)], %size },
     { name => 'allow_http', on => ['server'], %boolean },
     { name => 'ca_file', on => ['server'], %absolute_path },
