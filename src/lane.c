@@ -112,7 +112,7 @@ lane_take(WalcuLane *lane, WalcuDocument *document)
 			if (page->broken)
 				ask_again(lane);
 			else if (page->whole)
-				lane->ended = !go_to_next_page(lane);
+				lane->ended = is_beyond(lane, lane->id->data) || !go_to_next_page(lane);
 			return false;
 		}
 		count_bytes(lane, page);
@@ -120,13 +120,12 @@ lane_take(WalcuLane *lane, WalcuDocument *document)
 			continue;
 		lane->previous_id = lane->id;
 		lane->id = id;
-		lane->ended = is_beyond(lane, id->data);
-		if (lane->ended)
-			return false;
 		if (query_is_keyed(lane->reading->query))
 			check_order(lane);
 		else
 			check_skip(lane);
+		if (is_beyond(lane, id->data))
+			continue;
 		if (page->queue_head == page->queue_length)
 			note_keys(lane, document);
 		if (lane->taken++ == 0)
@@ -381,7 +380,7 @@ raise_changed(const WalcuLane *lane)
 	reply_raise_malformed(lane->page->transfer, "it has not the documents that it had before it broke");
 }
 
-/* What another lane took over is read there. */
+/* What another lane took over is read there; here it only has to be in order. */
 static bool
 is_beyond(const WalcuLane *lane, const char *id)
 {
@@ -431,7 +430,7 @@ check_order(const WalcuLane *lane)
 {
 	const WalcuQuery *query = lane->reading->query;
 	const char *id = lane->id->data;
-	bool is_first = lane->taken == 0;
+	bool is_first = lane->previous_id->len == 0;
 	const char *previous = is_first ? lane->from : lane->previous_id->data;
 
 	/* where the empty _id is asked for, it comes first */
