@@ -20,6 +20,7 @@
 #include "option.h"
 #include "plan.h"
 #include "progress.h"
+#include "rate.h"
 #include "scan.h"
 #include "truncate.h"
 #include "utils/builtins.h"
@@ -45,6 +46,7 @@ _PG_init(void)
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
 							NULL, NULL);
 	compat_reserve_settings("walcu_fdw");
+	rate_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

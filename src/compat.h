@@ -24,7 +24,10 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "parser/parsetree.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
 #include "utils/wait_event.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -45,6 +48,10 @@
 
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -122,6 +129,52 @@ compat_random(void)
 	return pg_prng_double(&pg_global_prng_state);
 #else
 	return (double) random() / ((double) MAX_RANDOM_VALUE + 1);
+#endif
+}
+
+typedef void (*CompatHook)(void);
+
+/*
+ * Have a preloaded library ask for the memory that compat_shared_memory will want.  17 does not
+ * need to be asked, 15 wants it in a hook, 14 at once.  Returns the hook to call in turn.
+ */
+static inline CompatHook
+compat_hook_shmem_request(CompatHook request)
+{
+#if PG_VERSION_NUM >= 170000
+	return NULL;
+#elif PG_VERSION_NUM >= 150000
+	CompatHook next = shmem_request_hook;
+
+	shmem_request_hook = request;
+	return next;
+#else
+	request();
+	return NULL;
+#endif
+}
+
+/*
+ * Memory that all backends share, which init fills in when nobody had it before; NULL where
+ * there is none.  17 gives it to whoever knows the name, before it is for preloaded libraries.
+ */
+static inline void *
+compat_shared_memory(const char *name, Size size, void (*init)(void *), bool preloaded)
+{
+	bool found;
+#if PG_VERSION_NUM >= 170000
+	return GetNamedDSMSegment(name, size, init, &found);
+#else
+	void *memory;
+
+	if (!preloaded)
+		return NULL;
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	memory = ShmemInitStruct(name, size, &found);
+	if (!found)
+		init(memory);
+	LWLockRelease(AddinShmemInitLock);
+	return memory;
 #endif
 }
 

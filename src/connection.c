@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
+#include "rate.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -55,6 +56,7 @@ static bool is_idle(WalcuConnection *connection);
 static bool disconnect(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
 static void begin_due(WalcuConnection *connection);
+static bool has_turn(WalcuHandle *handle, double now);
 static double may_begin(const WalcuConnection *connection, const WalcuHandle *handle);
 static uint32 wait_event(WalcuConnection *connection);
 
@@ -131,6 +133,8 @@ connection_remove(WalcuConnection *connection, WalcuHandle *handle)
 		return;
 	if (handle->added)
 		multi_remove(connection->multi, handle);
+	else if (handle->has_place)
+		rate_give_back(connection->serverid, handle->place);
 	dlist_delete(&handle->node);
 	handle->queued = false;
 	/* what a transaction's end could not close yet, as its portals go later */
@@ -334,7 +338,7 @@ begin_due(WalcuConnection *connection)
 
 		if (running >= connection->max_running)
 			return;
-		if (may_begin(connection, handle) > now)
+		if (may_begin(connection, handle) > now || !has_turn(handle, now))
 			continue;
 		dlist_delete(&handle->node);
 		dlist_push_tail(&connection->begun, &handle->node);
@@ -344,6 +348,23 @@ begin_due(WalcuConnection *connection)
 		handle->result = CURLE_OUT_OF_MEMORY; /* holds if it is done already */
 		running++;
 	}
+}
+
+/* Its time has come: does max_requests_per_second let it begin, too? */
+static bool
+has_turn(WalcuHandle *handle, double now)
+{
+	double wait;
+
+	if (handle->has_place)
+		return true;
+	wait = rate_reserve(handle->options, &handle->place);
+	handle->has_place = true;
+	if (wait <= 0)
+		return true;
+	handle->not_before = now + wait;
+	handle->reason = WALCU_PAUSE_RATE;
+	return false;
 }
 
 /* When a handle may begin, by multi_now, if there is room. */

@@ -11,6 +11,7 @@
 #include <poll.h>
 
 #include "lib/ilist.h"
+#include "option.h"
 
 /* Why a request is not sent at once. */
 typedef enum WalcuPause
@@ -30,7 +31,10 @@ typedef struct WalcuHandle
 	bool added;      /* to a multi handle */
 	bool paused;     /* its reader has enough unread */
 	bool done;
-	CURLcode result;   /* valid once done */
+	CURLcode result; /* valid once done */
+	const WalcuOptions *options;
+	bool has_place; /* in the rate of requests to its server */
+	int64 place;
 	double not_before; /* when it may be added, by multi_now */
 	WalcuPause reason; /* of not_before */
 	double began_at;   /* when it was added, by multi_now */

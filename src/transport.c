@@ -95,6 +95,7 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 	stats->requests[stats_method(request->method)]++;
 	stats->retries += transfer->shared.attempt.failed > 0;
 	transfer->allowance = WINDOW_SIZE;
+	transfer->handle.options = options;
 	transfer->handle.not_before = multi_now() + transfer->shared.attempt.delay;
 	transfer->handle.reason = transfer->shared.attempt.reason;
 	transfer->on_reset.func = on_context_reset;
