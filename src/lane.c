@@ -450,13 +450,13 @@ check_order(const WalcuLane *lane)
 						"or set the option paging to 'skip'."));
 }
 
-/* A service that ignores skip would send the same documents without end. */
+/* A service that ignores skip would begin each page alike, without end. */
 static void
 check_skip(const WalcuLane *lane)
 {
 	const char *id = lane->id->data;
 
-	if (lane->job || lane->reading->query->strategy == WALCU_BY_ID || lane->taken == 0 || id[0] == '\0' ||
+	if (lane->job || lane->earlier == 0 || page_taken(lane->page) != 1 || id[0] == '\0' ||
 		strcmp(id, lane->first_id->data) != 0)
 		return;
 	ereport(
