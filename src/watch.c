@@ -63,7 +63,8 @@ watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
 	double left = due - multi_now();
 	double wait = (due == 0) ? LONGEST_WAIT : Min(Max(left, 0), LONGEST_WAIT);
 	int count;
-	const struct pollfd *sockets = transport_begin_wait(transfer, wait, &count);
+	/* what is left of a timeout may be lost in rounding: then only the clock brings its end */
+	const struct pollfd *sockets = transport_begin_wait(transfer, Max(wait, 1), &count);
 	struct itimerspec when = {.it_value.tv_nsec = at_once ? 1 : (long) Max(ceil(wait * 1000 * 1000), 1)};
 
 	close_descriptors(watch);
