@@ -12,8 +12,9 @@ package WalcuTest::Sandbox;
 #     is($sandbox->request_count(kind => 'get'), 1);
 #     my @documents = $sandbox->dump('cars');
 #
-# With `tls` it speaks HTTP/2 as well, with a certificate of its own that nobody knows,
-# and with `extra_listener` there are hosts that a client should not ask:
+# With `tls` it speaks HTTP/2 as well, with a certificate of its own that nobody knows (for
+# other names, too, if they are listed there), and with `extra_listener` there are hosts that
+# a client should not ask:
 #
 #     my $sandbox = WalcuTest::Sandbox->start(tls => 1, extra_listener => ['evil=127.0.0.2']);
 #     $sandbox->tls_endpoint;                               # https://127.0.0.1:PORT
@@ -44,7 +45,8 @@ my %running;
 sub start
 {
     my ($class, %options) = @_;
-    my $certificate = delete $options{tls} ? make_certificate() : undef;
+    my $names = delete $options{tls};
+    my $certificate = $names ? make_certificate(ref $names ? @$names : ()) : undef;
     @options{qw(tls_cert tls_key)} = @$certificate{qw(cert key)} if $certificate;
     my $counts = delete $options{count} // {};
     $options{count} = [ map { "$_=$counts->{$_}" } sort keys %$counts ];
@@ -64,14 +66,15 @@ sub start
     return $self;
 }
 
-# A certificate for 127.0.0.1 and localhost, signed by itself: {cert, key}, names of
-# files that are there as long as what is returned.
+# A certificate for 127.0.0.1, localhost and other names, signed by itself: {cert, key}, names
+# of files that are there as long as what is returned.
 sub make_certificate
 {
+    my @names = map { "DNS:$_" } 'localhost', @_;
     my $directory = File::Temp->newdir;
     my %files = (cert => "$directory/cert.pem", key => "$directory/key.pem");
     my $command = 'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'
-      . " -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout $files{key} -out $files{cert}";
+      . ' -addext subjectAltName=' . join(',', @names, 'IP:127.0.0.1') . " -keyout $files{key} -out $files{cert}";
     my $log = `$command 2>&1`;
     die "could not make a certificate: $log" if $?;
     return { %files, directory => $directory };
