@@ -82,7 +82,10 @@ scan_iterate(ForeignScanState *node)
 		return slot;
 	for (;;)
 	{
-		if (source_next(scan->source, &document))
+		bool found = source_next(scan->source, &document);
+
+		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
+		if (found)
 		{
 			if (store_row(scan, &document, slot))
 				return slot;
@@ -97,7 +100,6 @@ scan_iterate(ForeignScanState *node)
 			return slot;
 		else
 			source_wait(scan->source, LONGEST_WAIT);
-		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
 	}
 }
 
