@@ -190,9 +190,12 @@ transport_due(const WalcuTransfer *shared)
 const struct pollfd *
 transport_begin_wait(WalcuTransfer *shared, double limit, int *count)
 {
-	WalcuConnection *connection = ((Transfer *) shared)->connection;
+	Transfer *transfer = (Transfer *) shared;
+	WalcuConnection *connection = transfer->connection;
+	double before = connection_waited(connection);
 
 	connection_begin_wait(connection, limit);
+	transfer->stats->waited += connection_waited(connection) - before;
 	return connection_sockets(connection, count);
 }
 
