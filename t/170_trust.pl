@@ -51,6 +51,12 @@ for my $url (
     trusts("results at <$url>", $outcome, [qw(api)], hosts => $results, results_url => $url);
     trusts("a job at <$url>", '08P01', [qw(api)], hosts => $results, job_url => $url);
 }
+# What curl reads as the right place leads there, and nowhere else
+for my $url ("http://\@$results/x", "http:///$results/x")
+{
+    scan(hosts => $results, results_url => $url);
+    is_deeply([ strangers() ], [], "results at <$url> are asked of no stranger");
+}
 trusts('a job where results may be', '08P01', [qw(api)], hosts => $results, job_url => "http://$results/x");
 trusts("<$_> leads there, whatever it looks like", 'right', [qw(api results)], hosts => $results, results_url => $_)
   for "http://\@$results/x", "http:///$results/x", "HTTP://0x7f.1:$results_port/x";
