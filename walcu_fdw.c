@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "analyze.h"
 #include "async.h"
 #include "compat.h"
 #include "direct.h"
@@ -90,6 +91,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ExplainForeignScan = explain_scan;
 	routine->ExplainForeignModify = explain_modify;
 	routine->ExplainDirectModify = explain_direct;
+	routine->AnalyzeForeignTable = analyze_table;
 	routine->ImportForeignSchema = import_schema;
 	PG_RETURN_POINTER(routine);
 }

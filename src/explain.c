@@ -42,7 +42,13 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText("Id", expression_shown(node, es, scan->plan.id), es);
 	show_local_conditions(node, es);
 	if (es->costs)
+	{
 		ExplainPropertyFloat("Estimated Requests", NULL, scan->plan.requests, 0, es);
+		if (scan->plan.assumed > 0)
+			ExplainPropertyText(
+				"Assumed Documents",
+				psprintf("%.0f, as they were never counted (see ANALYZE)", scan->plan.assumed), es);
+	}
 	if (es->analyze)
 		show_tally(&scan->tally, es);
 }

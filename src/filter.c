@@ -16,6 +16,7 @@
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "render.h"
 
 static WalcuFilter *translate(const WalcuRelation *relation, Expr *expression, bool outcome,
@@ -277,9 +278,39 @@ clause_of_condition(const WalcuOptions *options, WalcuCondition *condition, Expr
 		return &clause_everything;
 	if (use == WALCU_FILTER_SHOWN && filter_needs_execution(condition->value))
 		return clause_test(condition->operand->path, "$eq", "?");
-	if (condition->state)
+	/* one that filter_foretell knows has no state */
+	if (condition->state == NULL && condition->value && IsA(condition->value, Const))
+	{
+		value = ((Const *) condition->value)->constvalue;
+		is_null = ((Const *) condition->value)->constisnull;
+	}
+	else if (condition->state)
 		value = ExecEvalExprSwitchContext(condition->state, context, &is_null);
 	return render_clause(options, condition, value, is_null);
+}
+
+/*
+ * Put what the planner expects the values to be in their place, for an estimate only; false when it cannot
+ * know one of them.
+ */
+bool
+filter_foretell(PlannerInfo *root, WalcuFilter *filter)
+{
+	ListCell *lc;
+
+	if (filter->kind == WALCU_FILTER_CONDITION && filter->condition->value)
+	{
+		Node *value = estimate_expression_value(root, (Node *) filter->condition->value);
+
+		filter->condition->value = (Expr *) value;
+		return IsA(value, Const);
+	}
+	foreach(lc, filter->parts)
+	{
+		if (!filter_foretell(root, lfirst(lc)))
+			return false;
+	}
+	return true;
 }
 
 /* Is a value known to an execution only, because the executor sets a parameter of it? */

@@ -10,6 +10,7 @@
 #include "clause.h"
 #include "condition.h"
 #include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
 
 typedef enum WalcuFilterKind
 {
@@ -46,6 +47,7 @@ extern List *filter_conditions(const WalcuRelation *relation, List *expressions)
 extern void filter_prepare(List *filtered, PlanState *parent);
 extern List *filter_clauses(const WalcuOptions *options, List *filtered, ExprContext *context,
 							WalcuFilterUse use);
+extern bool filter_foretell(PlannerInfo *root, WalcuFilter *filter);
 extern bool filter_needs_execution(Expr *value);
 extern bool filter_rejects_null(List *filtered, AttrNumber column);
 extern bool filter_is_complete(List *filtered);

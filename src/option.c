@@ -71,6 +71,7 @@ typedef struct OptionRow
 static const char *const fetch_choices[] = {"auto", "pages", "parallel", "job", NULL};
 static const char *const paging_choices[] = {"key", "skip", NULL};
 static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
+static const char *const sampling_choices[] = {"off", "auto", "random", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
 static const char *const precision_choices[] = {"round", "error", NULL};
 static const char *const update_choices[] = {"patch", "put", NULL};
@@ -114,6 +115,8 @@ static const OptionRow rows[] = {
 	{"on_type_mismatch", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(on_type_mismatch), NULL, mismatch_choices},
 	{"pushdown", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(pushdown)},
 	{"max_url_length", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_url_length), NULL, NULL, 1000, 1000000},
+	{"use_remote_estimate", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(use_remote_estimate)},
+	{"analyze_sampling", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(analyze_sampling), NULL, sampling_choices},
 	{"fdw_startup_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_startup_cost)},
 	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_tuple_cost)},
 	{"token", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
@@ -152,6 +155,7 @@ static const WalcuOptions defaults = {
 	.batch_size = 20,
 	.pushdown = true,
 	.max_url_length = 8000,		/* what servers and proxies commonly take */
+	.analyze_sampling = WALCU_SAMPLING_AUTO,
 	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */
 	.fdw_tuple_cost = 0.2,
 };

@@ -37,6 +37,14 @@ typedef enum WalcuFetchMode
 	WALCU_FETCH_JOB       /* a background job of the service */
 } WalcuFetchMode;
 
+/* What ANALYZE makes its sample of. */
+typedef enum WalcuSampling
+{
+	WALCU_SAMPLING_OFF,   /* all documents */
+	WALCU_SAMPLING_AUTO,  /* pages at random places, not many of them */
+	WALCU_SAMPLING_RANDOM /* pages at random places, as many as the statistics target asks for */
+} WalcuSampling;
+
 /* What a value of the wrong JSON type becomes. */
 typedef enum WalcuMismatch
 {
@@ -108,6 +116,8 @@ typedef struct WalcuOptions
 	WalcuMismatch on_type_mismatch;
 	bool pushdown;      /* conditions and orders may go into requests; as walcu_fdw.enable_pushdown says */
 	int max_url_length; /* bytes */
+	bool use_remote_estimate; /* the planner asks the service how many documents match */
+	WalcuSampling analyze_sampling;
 	double fdw_startup_cost;
 	double fdw_tuple_cost;
 	double max_requests_per_second; /* 0 is no limit */

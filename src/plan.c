@@ -24,19 +24,17 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "size.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "writable.h"
-
-/* Documents of a resource nobody has counted. */
-#define DEFAULT_DOCUMENTS 1000
 
 /* What planning keeps in RelOptInfo.fdw_private. */
 typedef struct PlannedRelation
 {
 	WalcuRelation relation;
 	bool by_id;
-	double documents; /* expected to be sent */
+	WalcuSize size;
 } PlannedRelation;
 
 /* Where a value stands among a plan's flags, and so whether it is in fdw_exprs, in this order. */
@@ -49,7 +47,8 @@ typedef enum PlanFlag
 	FLAG_PUSHDOWN,
 	FLAG_ALL_ROWS,
 	FLAG_SKIPS,
-	FLAG_STRATEGY
+	FLAG_STRATEGY,
+	FLAG_ASSUMED
 } PlanFlag;
 
 /* What a path keeps in fdw_private; the last is there only where the service passes over the offset. */
@@ -69,15 +68,13 @@ typedef struct JoinColumn
 	List *tried;
 } JoinColumn;
 
-static List *clauses_of(List *restrictions);
-static double pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-							   List *restrictions);
 static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
 						  Relids required_outer, List *keys);
 static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 							  List *pathkeys, Relids required_outer, List *keys, WalcuStrategy strategy,
 							  double requests);
 static double requests_of_job(const WalcuOptions *options);
+static WalcuStrategy paging_strategy(const WalcuOptions *options);
 static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
 static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
@@ -99,20 +96,25 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	PlannedRelation *planned = palloc0(sizeof(PlannedRelation));
 	WalcuRelation *relation = &planned->relation;
+	WalcuOptions *options = option_for_table(relid);
+	Expr *search;
 
 	relation->varno = rel->relid;
 	relation->relid = relid;
-	relation->options = option_for_table(relid);
+	relation->options = options;
 	rel->fdw_private = planned;
 
-	if (rel->tuples <= 0)
-		rel->tuples = DEFAULT_DOCUMENTS;
-	set_baserel_size_estimates(root, rel);
-	planned->by_id = relation->options->pushdown && find_value(relation, rel->baserestrictinfo, is_id) &&
-					 find_value(relation, rel->baserestrictinfo, is_search) == NULL;
+	search = find_value(relation, rel->baserestrictinfo, is_search);
+	planned->by_id =
+		relation->options->pushdown && search == NULL && find_value(relation, rel->baserestrictinfo, is_id);
+	/* there is nothing to ask about one document */
+	options->use_remote_estimate &= !planned->by_id;
+	planned->size = size_of_scan(root, rel, relation, search);
 	if (planned->by_id)
+	{
 		rel->rows = 1;
-	planned->documents = planned->by_id ? 1 : pushed_documents(root, rel, relation, rel->baserestrictinfo);
+		planned->size = (WalcuSize){.documents = 1};
+	}
 }
 
 /* FdwRoutine.GetForeignPaths */
@@ -121,7 +123,7 @@ plan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	PlannedRelation *planned = rel->fdw_private;
 
-	add_scan_path(root, rel, rel->rows, planned->documents, NIL, rel->lateral_relids, NIL);
+	add_scan_path(root, rel, rel->rows, planned->size.documents, NIL, rel->lateral_relids, NIL);
 	if (planned->by_id)
 		return;
 	add_ordered_path(root, rel, root->query_pathkeys);
@@ -157,6 +159,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	flags = lappend_int(flags, root->tuple_fraction <= 0);
 	flags = lappend_int(flags, list_length(path->fdw_private) > PATH_SKIPS);
 	flags = lappend_int(flags, id ? WALCU_BY_ID : intVal(list_nth(path->fdw_private, PATH_STRATEGY)));
+	flags = lappend_int(flags, planned->size.assumed);
 	return make_foreignscan(
 		tlist, extract_actual_clauses(clauses, false), rel->relid, values,
 		lappend(list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
@@ -176,6 +179,7 @@ plan_of_scan(const ForeignScan *scan)
 		.pushdown = list_nth_int(flags, FLAG_PUSHDOWN) != 0,
 		.all_rows = list_nth_int(flags, FLAG_ALL_ROWS) != 0,
 		.skips = list_nth_int(flags, FLAG_SKIPS) != 0,
+		.assumed = list_nth_int(flags, FLAG_ASSUMED),
 		.requests = floatVal(lsecond(scan->fdw_private)),
 		.wanted = floatVal(lthird(scan->fdw_private)),
 		.columns = lfourth(scan->fdw_private),
@@ -224,32 +228,6 @@ plan_skipping_path(const ForeignPath *path)
 	return skipping;
 }
 
-static List *
-clauses_of(List *restrictions)
-{
-	List *clauses = NIL;
-	ListCell *lc;
-
-	foreach(lc, restrictions)
-		clauses = lappend(clauses, ((RestrictInfo *) lfirst(lc))->clause);
-	return clauses;
-}
-
-/* How many documents the service is expected to send for what is pushed of the conditions. */
-static double
-pushed_documents(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
-{
-	List *filtered = filter_conditions(relation, clauses_of(restrictions));
-	List *pushed = NIL;
-
-	for (int i = 0; i < list_length(filtered); i++)
-	{
-		if (((WalcuFiltered *) list_nth(filtered, i))->filter)
-			pushed = lappend(pushed, list_nth(restrictions, i));
-	}
-	return clamp_row_est(rel->tuples * clauselist_selectivity(root, pushed, rel->relid, JOIN_INNER, NULL));
-}
-
 /* Paths for the ways in which documents can be read. */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents, List *pathkeys,
@@ -257,7 +235,6 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 {
 	const WalcuOptions *options = ((PlannedRelation *) rel->fdw_private)->relation.options;
 	WalcuFetchMode mode = (root->tuple_fraction <= 0) ? options->fetch_mode : WALCU_FETCH_PAGES;
-	bool divisible = keys == NIL && options->paging == WALCU_PAGING_KEY && options->max_connections > 1;
 	double pages = Max(ceil(documents / options->fetch_size), 1);
 
 	/*
@@ -267,8 +244,9 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 	if (root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
 		pages++;
 	if (mode != WALCU_FETCH_JOB)
-		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys,
-						  (divisible && mode != WALCU_FETCH_PAGES) ? WALCU_BY_RANGES : WALCU_BY_PAGES, pages);
+		add_strategy_path(
+			root, rel, rows, documents, pathkeys, required_outer, keys,
+			(keys == NIL && mode != WALCU_FETCH_PAGES) ? paging_strategy(options) : WALCU_BY_PAGES, pages);
 	if (mode == WALCU_FETCH_JOB ||
 		(mode == WALCU_FETCH_AUTO && documents > options->job_threshold && required_outer == NULL))
 		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys, WALCU_BY_JOB,
@@ -295,6 +273,26 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double docume
 					   order_serialize(keys), makeInteger(strategy))));
 }
 
+/* The cheapest way to read so many documents, all of them and in any order. */
+WalcuStrategy
+plan_strategy(const WalcuOptions *options, double documents)
+{
+	bool is_long = documents > options->job_threshold &&
+				   ceil(documents / options->fetch_size) > requests_of_job(options);
+
+	if (options->fetch_mode == WALCU_FETCH_JOB || (options->fetch_mode == WALCU_FETCH_AUTO && is_long))
+		return WALCU_BY_JOB;
+	return options->fetch_mode == WALCU_FETCH_PAGES ? WALCU_BY_PAGES : paging_strategy(options);
+}
+
+/* Pages in any order. */
+static WalcuStrategy
+paging_strategy(const WalcuOptions *options)
+{
+	return (options->paging == WALCU_PAGING_KEY && options->max_connections > 1) ? WALCU_BY_RANGES
+																				 : WALCU_BY_PAGES;
+}
+
 /*
  * What a background job costs, in requests: the time it takes, with one for its start and one for its
  * results.
@@ -315,7 +313,7 @@ add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys)
 	List *keys = order_of_pathkeys(root, rel, &planned->relation, pathkeys);
 
 	if (keys != NIL)
-		add_scan_path(root, rel, rel->rows, planned->documents,
+		add_scan_path(root, rel, rel->rows, planned->size.documents,
 					  list_truncate(list_copy(pathkeys), list_length(keys)), rel->lateral_relids, keys);
 }
 
@@ -358,7 +356,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 		bool by_id = find_value(&planned->relation, info->ppi_clauses, is_id) != NULL;
 
 		add_scan_path(root, rel, info->ppi_rows,
-					  by_id ? 1 : pushed_documents(root, rel, &planned->relation, restrictions), NIL,
+					  by_id ? 1 : size_of_pushed(root, rel, &planned->relation, restrictions), NIL,
 					  lfirst(lc), NIL);
 	}
 }

@@ -21,6 +21,7 @@ typedef struct WalcuPlan
 	double wanted;    /* see WalcuQuery; what limit and offset do not say */
 	double requests;  /* expected */
 	double documents; /* expected to be sent */
+	double assumed;   /* documents of the resource, which nobody has counted; 0 when somebody has */
 	List *columns;    /* of int: attribute numbers the query needs */
 	List *order;      /* as order_serialize makes it */
 	Expr *id;         /* the _id asked for, or NULL */
@@ -36,6 +37,7 @@ extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, For
 extern const WalcuRelation *plan_relation(const RelOptInfo *rel);
 extern bool plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path);
 extern ForeignPath *plan_skipping_path(const ForeignPath *path);
+extern WalcuStrategy plan_strategy(const WalcuOptions *options, double documents);
 extern WalcuPlan plan_of_scan(const ForeignScan *scan);
 
 #endif /* WALCU_PLAN_H */

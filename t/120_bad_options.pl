@@ -201,6 +201,8 @@ my @options = (
     { name => 'sort_format', on => ['server'], choices(qw(mongoose comma json)) },
     { name => 'project_format', on => ['server'], choices(qw(mongoose comma json)) },
     { name => 'on_type_mismatch', on => [qw(server table)], choices(qw(error null)) },
+    { name => 'use_remote_estimate', on => [qw(server table)], %boolean },
+    { name => 'analyze_sampling', on => [qw(server table)], choices(qw(off auto random)) },
     { name => 'fdw_startup_cost', on => [qw(server table)], %cost },
     { name => 'fdw_tuple_cost', on => [qw(server table)], %cost },
     { name => 'token', on => ['mapping'], %token },

@@ -1,0 +1,271 @@
+/*
+ * analyze.c
+ *	  ANALYZE of a foreign table: how many documents there are, and a sample of them.
+ *
+ * Documents are counted (count.c), and the sample is made of whole pages: in the order of _id, every n-th page,
+ * where the first one is taken at random.  So every document has the same chance, whenever it was made, none
+ * is taken twice, and the sample extends over all of the time in which documents were made.  Pages at random places of the range of _id would be cheaper for the service, but
+ * prefer documents that were made when there were few.
+ *
+ * A value that does not fit its column is NULL here, whatever the table's options say: one of
+ * them is no reason to have no statistics.
+ */
+#include "postgres.h"
+
+#include "analyze.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "compat.h"
+#include "decode.h"
+#include "estimate.h"
+#include "plan.h"
+#include "probe.h"
+#include "project.h"
+#include "source.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* Pages that analyze_sampling 'auto' takes at most. */
+#define AUTO_PAGES 30
+
+/* Milliseconds that are waited at once. */
+#define LONGEST_WAIT 1000
+
+/* What becomes of the documents that were read. */
+typedef struct Sample
+{
+	Relation relation;
+	WalcuQuery query;
+	WalcuTally tally;
+	WalcuDecoder *decoder;
+	MemoryContext row_context; /* what the current document's values point to */
+	HeapTuple *rows;
+	int wanted; /* rows at most */
+	int taken;  /* rows so far */
+	int64 seen; /* documents so far */
+} Sample;
+
+static WalcuQuery query_of_table(Relation relation);
+static WalcuCount count_table(const WalcuQuery *query, Relation relation);
+static int sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *total,
+					   double *dead);
+static int64 pages_to_read(const WalcuOptions *options, const WalcuCount *count, int wanted);
+static void prepare_columns(Sample *sample);
+static void read_all(Sample *sample, double documents);
+static void read_pages(Sample *sample, const WalcuCount *count, int64 pages);
+static void take_page(Sample *sample, WalcuProbe *probe);
+static void consider(Sample *sample, const WalcuDocument *document);
+static HeapTuple make_row(Sample *sample, const WalcuDocument *document);
+
+/* FdwRoutine.AnalyzeForeignTable; pages are those of the service. */
+bool
+analyze_table(Relation relation, AcquireSampleRowsFunc *sampler, BlockNumber *pages)
+{
+	WalcuQuery query = query_of_table(relation);
+	WalcuTally tally = {0};
+	WalcuCount count = count_documents(&query, &tally, Max(relation->rd_rel->reltuples, 0), 0);
+
+	estimate_note(&query, &count);
+	*pages = (BlockNumber) Max(ceil(count.documents / query.options->fetch_size), 1);
+	*sampler = sample_rows;
+	return true;
+}
+
+/* All of a table, with its owner's credentials, as ANALYZE runs for the owner. */
+static WalcuQuery
+query_of_table(Relation relation)
+{
+	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+
+	options->on_type_mismatch = WALCU_MISMATCH_NULL;
+	return (WalcuQuery){
+		.options = options,
+		.credential = option_credential_header(relation->rd_rel->relowner, options->serverid),
+		.strategy = WALCU_BY_PAGES,
+		.project = list_make1("_id"),
+		.all_rows = true,
+	};
+}
+
+/* analyze_table has just counted, unless many tables were sampled since. */
+static WalcuCount
+count_table(const WalcuQuery *query, Relation relation)
+{
+	WalcuTally tally = {0};
+	WalcuCount count;
+
+	if (!estimate_lookup(query, &count))
+		count = count_documents(query, &tally, Max(relation->rd_rel->reltuples, 0), 0);
+	return count;
+}
+
+/* AcquireSampleRowsFunc: the number of rows that it has put into rows. */
+static int
+sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *total, double *dead)
+{
+	Sample sample = {.relation = relation, .query = query_of_table(relation), .rows = rows, .wanted = wanted};
+	const WalcuOptions *options = sample.query.options;
+	WalcuCount count = count_table(&sample.query, relation);
+	int64 pages = pages_to_read(options, &count, wanted);
+
+	sample.row_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
+	prepare_columns(&sample);
+	if (pages * count.page_size >= count.documents)
+	{
+		read_all(&sample, count.documents);
+		count.documents = sample.seen;
+	}
+	else
+		read_pages(&sample, &count, pages);
+	*total = count.documents;
+	*dead = 0;
+	ereport(level, errmsg("\"%s\": resource \"%s\" has %.0f documents; " INT64_FORMAT
+						  " of them were read in " INT64_FORMAT " requests, %d rows are in the sample",
+						  RelationGetRelationName(relation), options->resource, count.documents, sample.seen,
+						  sample.tally.requests, sample.taken));
+	if (decode_mismatches(sample.decoder) > 0)
+		ereport(level, errmsg("\"%s\": took " INT64_FORMAT " values that do not fit their columns for NULL",
+							  RelationGetRelationName(relation), decode_mismatches(sample.decoder)));
+	MemoryContextDelete(sample.row_context);
+	return sample.taken;
+}
+
+/* How many pages make up the sample. */
+static int64
+pages_to_read(const WalcuOptions *options, const WalcuCount *count, int wanted)
+{
+	int64 pages = (wanted + count->page_size - 1) / count->page_size;
+
+	switch (options->analyze_sampling)
+	{
+		case WALCU_SAMPLING_OFF:
+			pages = (int64) ceil(count->documents / count->page_size);
+			break;
+		case WALCU_SAMPLING_AUTO:
+			pages = Min(pages, AUTO_PAGES);
+			break;
+		case WALCU_SAMPLING_RANDOM:
+			break;
+	}
+	return pages;
+}
+
+/* The whole row is decoded, as the caller does not say which columns it wants. */
+static void
+prepare_columns(Sample *sample)
+{
+	TupleDesc descriptor = RelationGetDescr(sample->relation);
+	List *paths = NIL;
+
+	sample->decoder = decode_prepare(sample->query.options, descriptor);
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		WalcuColumn *column;
+
+		if (TupleDescAttr(descriptor, i)->attisdropped)
+			continue;
+		column = option_for_column(RelationGetRelid(sample->relation), i + 1);
+		if (column->parameter)
+			continue;
+		decode_want(sample->decoder, i, column->path);
+		paths = lappend(paths, column->path);
+	}
+	sample->query.project = project_fields(paths);
+}
+
+/* Consider every document, read as a scan of the table would. */
+static void
+read_all(Sample *sample, double documents)
+{
+	WalcuSource *source;
+	WalcuDocument document;
+
+	sample->query.strategy = plan_strategy(sample->query.options, documents);
+	source = source_open(&sample->query, &sample->tally);
+	for (;;)
+	{
+		if (source_next(source, &document))
+			consider(sample, &document);
+		else if (source_has_ended(source))
+			break;
+		else
+			source_wait(source, LONGEST_WAIT);
+	}
+	source_close(source);
+}
+
+/* Consider the documents of so many pages, several of which are under way at once. */
+static void
+read_pages(Sample *sample, const WalcuCount *count, int64 pages)
+{
+	double distance = ceil(count->documents / count->page_size) / pages;
+	double first = compat_random() * distance;
+	List *probes = NIL;
+	int64 asked = 0;
+
+	while (asked < pages || probes != NIL)
+	{
+		WalcuProbe *probe;
+
+		while (asked < pages && list_length(probes) < sample->query.options->max_connections)
+		{
+			int64 page = (int64) (first + asked++ * distance);
+
+			probes = lappend(probes, probe_start(&sample->query, &sample->tally, page * count->page_size));
+		}
+		probe = linitial(probes);
+		probes = list_delete_first(probes);
+		probe_wait(probe);
+		take_page(sample, probe);
+		probe_release(probe);
+	}
+}
+
+static void
+take_page(Sample *sample, WalcuProbe *probe)
+{
+	StringInfo id = makeStringInfo();
+	WalcuDocument document;
+
+	while (page_take(probe->page, &document, id))
+		consider(sample, &document);
+}
+
+/* Of all documents considered, every one is in the sample with the same chance (Vitter's algorithm R). */
+static void
+consider(Sample *sample, const WalcuDocument *document)
+{
+	int64 place = sample->seen++;
+
+	if (sample->taken < sample->wanted)
+		sample->rows[sample->taken++] = make_row(sample, document);
+	else
+	{
+		place = (int64) (compat_random() * (place + 1));
+		if (place >= sample->wanted)
+			return;
+		heap_freetuple(sample->rows[place]);
+		sample->rows[place] = make_row(sample, document);
+	}
+}
+
+static HeapTuple
+make_row(Sample *sample, const WalcuDocument *document)
+{
+	TupleDesc descriptor = RelationGetDescr(sample->relation);
+	MemoryContext before = MemoryContextSwitchTo(sample->row_context);
+	Datum *values;
+	bool *nulls;
+	HeapTuple row;
+
+	MemoryContextReset(sample->row_context);
+	values = palloc0(descriptor->natts * sizeof(Datum));
+	nulls = palloc(descriptor->natts * sizeof(bool));
+	memset(nulls, true, descriptor->natts * sizeof(bool));
+	decode_document(sample->decoder, document, values, nulls);
+	MemoryContextSwitchTo(before);
+	row = heap_form_tuple(descriptor, values, nulls);
+	return row;
+}

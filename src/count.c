@@ -1,0 +1,180 @@
+/*
+ * count.c
+ *	  How many documents match a query, without reading them.
+ *
+ * The API tells that of nothing but a background job, for which the service collects every document.  But a
+ * page at an offset tells whether so many are there, and the last page how many exactly.  So the end is
+ * searched for: in growing steps until there is nothing, and then by halves; or, when it
+ * is known where the end was, from there.  A million documents take about twenty small requests.
+ *
+ * ANALYZE, count(*) and the planner's estimates ask here.  The number is that of the moment in which the service
+ * made the last page; when documents come and go meanwhile, the search follows them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "count.h"
+
+#include "probe.h"
+#include "reply.h"
+
+/* Steps grow by this factor. */
+#define GROWTH 8
+
+/* No resource has so many documents: the service takes no notice of the offset. */
+#define TOO_MANY INT64CONST(1000000000000)
+
+/* What is known so far of the place where the documents end. */
+typedef struct Search
+{
+	WalcuQuery query; /* without a part of the filter, when the service does not take it */
+	WalcuTally *tally;
+	int64 least;     /* so many documents are there */
+	int64 most;      /* and no more than these; -1 while that is not known */
+	int64 step;      /* the next one, in search of what is not known */
+	int64 expected;  /* where the end may be, if that has not been tried; or -1 */
+	int64 page_size; /* documents in the largest page */
+	bool ended;      /* there are exactly least */
+	char *first_id;  /* of the first document of all; or NULL */
+} Search;
+
+static int64 next_position(Search *search);
+static void look_at(Search *search, int64 position);
+static void check_skipped(Search *search, WalcuPage *page, int64 position);
+static void note_page(Search *search, const WalcuPage *page, int64 position);
+
+/*
+ * Count what matches the clauses and the search text of a query.  expected is where to look first, 0 for nowhere.  A
+ * tolerance above 0 is how far from the truth the number may be, as a part of it.  When the
+ * service does not take the filter, that is left to the query's fallback.
+ */
+WalcuCount
+count_documents(const WalcuQuery *query, WalcuTally *tally, double expected, double tolerance)
+{
+	Search search = {.query = *query, .tally = tally, .most = -1, .expected = -1};
+
+	look_at(&search, 0);
+	search.expected = (expected > 0 && expected < TOO_MANY) ? (int64) expected : -1;
+	search.step = GROWTH * search.page_size;
+	while (!search.ended && !(search.most >= 0 && search.most - search.least <= 2 * tolerance * search.least))
+		look_at(&search, next_position(&search));
+	return (WalcuCount){
+		.documents = search.ended ? search.least : rint((search.least + search.most) / 2.0),
+		.page_size = Max(search.page_size, 1),
+	};
+}
+
+/*
+ * About how many requests it takes to count so many documents; known tells that a count of them is at
+ * hand that may not be far off.
+ */
+double
+count_requests(const WalcuOptions *options, double documents, bool known)
+{
+	double pages = ceil(documents / options->fetch_size);
+	double reached = 1;
+	int steps = 0;
+
+	if (pages <= 1)
+		return 1;
+	if (known)
+		return 4;
+	for (double step = GROWTH; reached < pages; step *= GROWTH)
+	{
+		reached += step;
+		steps++;
+	}
+	/* a step's width is found in as many halves as its factors have */
+	return 1 + steps + steps * log2(GROWTH);
+}
+
+/* Where to look next. */
+static int64
+next_position(Search *search)
+{
+	int64 left = search->most - search->least;
+	int64 pages = (left + search->page_size - 1) / search->page_size;
+	int64 position;
+
+	if (search->expected >= search->least)
+	{
+		/* in the middle of the page, so that a few more or fewer do not matter */
+		position = Max(search->expected - search->page_size / 2, search->least);
+		search->expected = -1;
+	}
+	else if (search->most < 0)
+	{
+		position = search->least + search->step;
+		search->step *= GROWTH;
+	}
+	else if (left > search->step)
+	{
+		position = search->most - search->step;
+		search->step *= GROWTH;
+	}
+	else
+		position = search->least + (pages - 1) / 2 * search->page_size;
+	return position;
+}
+
+static void
+look_at(Search *search, int64 position)
+{
+	WalcuProbe *probe = probe_start(&search->query, search->tally, position);
+
+	if (!probe_wait(probe))
+	{
+		search->query.clauses = search->query.fallback;
+		search->tally->rejected++;
+		probe_release(probe);
+		probe = probe_start(&search->query, search->tally, position);
+		probe_wait(probe);
+	}
+	check_skipped(search, probe->page, position);
+	note_page(search, probe->page, position);
+	probe_release(probe);
+}
+
+/* A service that ignores the offset would have no end of documents, or the first page's. */
+static void
+check_skipped(Search *search, WalcuPage *page, int64 position)
+{
+	StringInfo id = makeStringInfo();
+	WalcuDocument document;
+	bool found = page_take(page, &document, id);
+
+	if (found && position == 0)
+		search->first_id = id->data;
+	if (found && position > TOO_MANY)
+		reply_raise_malformed(page->transfer, "no resource has so many documents");
+	if (found && position > 0 && id->len > 0 && search->first_id && strcmp(id->data, search->first_id) == 0)
+		reply_raise_malformed(page->transfer, "it begins as it does without \"skip\"");
+}
+
+static void
+note_page(Search *search, const WalcuPage *page, int64 position)
+{
+	WalcuHasMore has_more = page->transfer->has_more;
+	int64 end = position + page->documents;
+	bool is_short = page->documents < search->page_size;
+
+	search->page_size = Max(search->page_size, page->documents);
+	if (page->documents == 0 && has_more == WALCU_MORE_YES)
+		reply_raise_malformed(page->transfer, "it has no documents, and says that more follow");
+	if (page->documents == 0)
+	{
+		search->most = position;
+		search->ended = position <= search->least;
+		return;
+	}
+	search->least = end;
+	if (has_more == WALCU_MORE_NO)
+		search->ended = true;
+	/* documents have been added where there was an end */
+	else if (search->most >= 0 && (has_more == WALCU_MORE_YES ? search->most <= end : search->most < end))
+		search->most = -1;
+	/* without the header, a page that is not full may be the last */
+	else if (has_more == WALCU_MORE_UNKNOWN && is_short)
+		search->expected = end;
+}

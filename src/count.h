@@ -1,0 +1,22 @@
+/*
+ * count.h
+ *	  How many documents match a query.
+ */
+#ifndef WALCU_COUNT_H
+#define WALCU_COUNT_H
+
+#include "postgres.h"
+
+#include "query.h"
+
+typedef struct WalcuCount
+{
+	double documents;
+	int64 page_size; /* that the service's pages have at most */
+} WalcuCount;
+
+extern WalcuCount count_documents(const WalcuQuery *query, WalcuTally *tally, double expected,
+								  double tolerance);
+extern double count_requests(const WalcuOptions *options, double documents, bool known);
+
+#endif /* WALCU_COUNT_H */

@@ -1,0 +1,16 @@
+/*
+ * estimate.h
+ *	  How many documents match, as the service was asked lately.
+ */
+#ifndef WALCU_ESTIMATE_H
+#define WALCU_ESTIMATE_H
+
+#include "postgres.h"
+
+#include "count.h"
+
+extern double estimate_documents(const WalcuQuery *query, double expected);
+extern bool estimate_lookup(const WalcuQuery *query, WalcuCount *count);
+extern void estimate_note(const WalcuQuery *query, const WalcuCount *count);
+
+#endif /* WALCU_ESTIMATE_H */
