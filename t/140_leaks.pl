@@ -1,5 +1,6 @@
 # Nothing is left behind by thousands of queries, errors and cancels in one backend:
-# no descriptor, no memory context, and no memory that libcurl or jansson hold.
+# no descriptor, no memory context, and no memory that libcurl or jansson hold.  `make soak`
+# repeats them more often.
 
 use strict;
 use warnings;
@@ -9,7 +10,7 @@ use Time::HiRes qw(sleep);
 use WalcuTest;
 
 my $warm_up = 40;
-my $repeats = 200;
+my $repeats = $ENV{SOAK_REPEATS} // 200;
 my $allowed_memory = 64 * 1024;    # a request's list of headers alone has 300 bytes each time
 my $kept_open = 8;                  # connections for the next request, files of catalogs
 
