@@ -122,7 +122,19 @@ connection_queue(WalcuConnection *connection, WalcuHandle *handle)
 void
 connection_hold(WalcuConnection *connection, double milliseconds)
 {
-	connection->held_until = Max(connection->held_until, multi_now() + milliseconds);
+	double until = multi_now() + milliseconds;
+	dlist_iter iter;
+
+	connection->held_until = Max(connection->held_until, until);
+	/* places in the rate would all be past then; they are given back as they can be, the last one first */
+	dlist_reverse_foreach(iter, &connection->queue)
+	{
+		WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+
+		if (handle->has_place)
+			rate_give_back(connection->serverid, handle->place);
+		handle->has_place = false;
+	}
 }
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
