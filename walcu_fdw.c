@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "aggregate.h"
 #include "analyze.h"
 #include "async.h"
 #include "compat.h"
@@ -46,6 +47,7 @@ _PG_init(void)
 							"Time from one message about a long scan to the next.", "0 sends none.",
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
 							NULL, NULL);
+	aggregate_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_init();
 }

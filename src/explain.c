@@ -15,7 +15,6 @@
 #include "utils/ruleutils.h"
 
 static void show_local_conditions(ForeignScanState *node, ExplainState *es);
-static void show_tally(const WalcuTally *tally, ExplainState *es);
 static char *expression_shown(ForeignScanState *node, ExplainState *es, Expr *expression);
 static char *constant_text(Expr *expression);
 
@@ -50,7 +49,7 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 				psprintf("%.0f, as they were never counted (see ANALYZE)", scan->plan.assumed), es);
 	}
 	if (es->analyze)
-		show_tally(&scan->tally, es);
+		explain_tally(&scan->tally, es);
 }
 
 /* The conditions that PostgreSQL alone checks, each with the reason. */
@@ -71,8 +70,9 @@ show_local_conditions(ForeignScanState *node, ExplainState *es)
 	}
 }
 
-static void
-show_tally(const WalcuTally *tally, ExplainState *es)
+/* What it took. */
+void
+explain_tally(const WalcuTally *tally, ExplainState *es)
 {
 	ExplainPropertyInteger("Requests", NULL, tally->requests, es);
 	ExplainPropertyInteger("Documents", NULL, tally->documents, es);

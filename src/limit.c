@@ -11,6 +11,7 @@
 
 #include "limit.h"
 
+#include "aggregate.h"
 #include "compat.h"
 #include "foreign/fdwapi.h"
 #include "optimizer/cost.h"
@@ -22,7 +23,10 @@ static ForeignPath *scan_of_path(Path *path);
 static bool can_skip(PlannerInfo *root, const ForeignPath *path);
 static void pass_over(Path *path, int64 count);
 
-/* FdwRoutine.GetForeignUpperPaths: the limit over a scan that the service begins later. */
+/*
+ * FdwRoutine.GetForeignUpperPaths: the limit over a scan that the service begins later.  Aggregates are for
+ * aggregate.c.
+ */
 void
 limit_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output,
 				  void *extra)
@@ -30,6 +34,8 @@ limit_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
 	const Query *query = root->parse;
 	ListCell *lc;
 
+	if (stage == UPPERREL_GROUP_AGG)
+		aggregate_upper_paths(root, input, output);
 	if (stage != UPPERREL_FINAL || query->commandType != CMD_SELECT || query->rowMarks != NIL ||
 		query->limitOffset == NULL || query->limitCount == NULL)
 		return;

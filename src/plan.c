@@ -204,6 +204,13 @@ plan_relation(const RelOptInfo *rel)
 	return &((PlannedRelation *) rel->fdw_private)->relation;
 }
 
+/* The documents that a table is only assumed to have; 0 when they were counted. */
+double
+plan_assumed(const RelOptInfo *rel)
+{
+	return ((PlannedRelation *) rel->fdw_private)->size.assumed;
+}
+
 /* Does the query's LIMIT, or that of EXISTS, end the scan when it has brought so many rows? */
 bool
 plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path)

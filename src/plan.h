@@ -35,6 +35,7 @@ extern void plan_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 							  List *clauses, Plan *outer_plan);
 extern const WalcuRelation *plan_relation(const RelOptInfo *rel);
+extern double plan_assumed(const RelOptInfo *rel);
 extern bool plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path);
 extern ForeignPath *plan_skipping_path(const ForeignPath *path);
 extern WalcuStrategy plan_strategy(const WalcuOptions *options, double documents);

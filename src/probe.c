@@ -10,6 +10,7 @@
 #include "probe.h"
 
 #include "retry.h"
+#include "stats.h"
 #include "utils/memutils.h"
 
 static void ask(WalcuProbe *probe, const WalcuAttempt *attempt);
@@ -50,6 +51,7 @@ probe_wait(WalcuProbe *probe)
 	}
 	probe->tally->bytes += probe->page->transfer->received;
 	probe->tally->documents += probe->page->documents;
+	stats_of(probe->query->options)->documents += probe->page->documents;
 	return probe->page->whole;
 }
 
