@@ -349,7 +349,9 @@ divide_range(WalcuSource *source)
 	char *middle;
 	ListCell *lc;
 
-	if (source->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&source->query))
+	/* before a page is whole, nobody knows whether there is another */
+	if (source->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&source->query) ||
+		source->reading.page_size == 0)
 		return false;
 	foreach(lc, source->lanes)
 	{

@@ -31,6 +31,17 @@ for my $most (1, 2, 4, 8)
     $sandbox->clear_faults;
 }
 
+# A page that comes slowly is not taken for many
+$sandbox->fault({ match => { kind => 'list' }, fault => { type => 'slow', bytes => 500, ms => 5 } });
+$dbh->do("ALTER SERVER crm OPTIONS (SET fetch_size '50')");
+$sandbox->delete('/_sandbox/documents/notes');
+$sandbox->post('/_sandbox/documents/notes', [ map { { _id => sprintf '%08x0102030405000001', 0x5a000000 + $_ * 100000 } } 1 .. 40 ]);
+$sandbox->clear_log;
+is($dbh->selectrow_array('SELECT count(_id) FROM crm.notes'), 40, 'one page, slowly');
+is($sandbox->request_count(kind => 'list'), 1, 'is one request');
+$sandbox->reset;
+$dbh->do("ALTER SERVER crm OPTIONS (SET fetch_size '10')");
+
 # Documents come and go meanwhile: those that were there all the time come once
 for my $seed (1 .. 5)
 {
