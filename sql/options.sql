@@ -15,6 +15,16 @@ CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
   request_timeout '2min',
   max_requests '5000',
   max_requests_per_second '2.5',
+  max_connections '4',
+  max_retries '4',
+  max_retry_wait '30s',
+  max_reply_size '1GB',
+  max_document_depth '100',
+  keep_connections 'true',
+  async_capable 'true',
+  fetch_mode 'auto',
+  job_threshold '20000',
+  job_timeout '10min',
   max_document_size '16MB',
   allow_http 'false',
   ca_file '/etc/ssl/certs/ca-certificates.crt',
@@ -67,6 +77,11 @@ ALTER SERVER crm OPTIONS (SET max_requests '-1');
 ALTER SERVER crm OPTIONS (SET max_requests_per_second '-1');
 ALTER SERVER crm OPTIONS (SET max_requests_per_second '0.0001');
 ALTER SERVER crm OPTIONS (SET max_requests_per_second '10/s');
+ALTER SERVER crm OPTIONS (SET max_connections '0');
+ALTER SERVER crm OPTIONS (SET max_connections '65');
+ALTER SERVER crm OPTIONS (SET max_retries '21');
+ALTER SERVER crm OPTIONS (SET max_document_depth '0');
+ALTER SERVER crm OPTIONS (SET job_threshold '-1');
 ALTER SERVER crm OPTIONS (SET max_url_length '999');
 ALTER SERVER crm OPTIONS (SET max_url_length '1000001');
 ALTER SERVER crm OPTIONS (SET max_url_length '8kB');
@@ -86,6 +101,11 @@ ALTER SERVER crm OPTIONS (SET connect_timeout '1h30');
 ALTER SERVER crm OPTIONS (SET request_timeout '25h');
 ALTER SERVER crm OPTIONS (SET max_document_size '16mb');
 ALTER SERVER crm OPTIONS (SET max_document_size '1GB');
+ALTER SERVER crm OPTIONS (SET max_retry_wait '2d');
+ALTER SERVER crm OPTIONS (SET job_timeout '10 minutes');
+ALTER SERVER crm OPTIONS (SET max_reply_size '1kb');
+ALTER SERVER crm OPTIONS (SET max_reply_size '1025TB');
+ALTER SERVER crm OPTIONS (SET max_reply_size '16GB', SET max_retry_wait '0.5', SET job_timeout '1h');
 ALTER SERVER crm OPTIONS (SET connect_timeout '1ms', SET request_timeout '1d', SET max_document_size '512MB');
 
 -- Words are one of a few
@@ -93,6 +113,9 @@ ALTER SERVER crm OPTIONS (ADD paging 'keys');
 ALTER SERVER crm OPTIONS (SET sort_format 'Mongoose');
 ALTER SERVER crm OPTIONS (SET on_type_mismatch 'ignore');
 ALTER SERVER crm OPTIONS (SET updatable 'perhaps');
+ALTER SERVER crm OPTIONS (SET keep_connections 'sometimes');
+ALTER SERVER crm OPTIONS (SET async_capable 'auto');
+ALTER SERVER crm OPTIONS (SET fetch_mode 'jobs');
 ALTER SERVER crm OPTIONS (ADD truncatable 'everything');
 ALTER SERVER crm OPTIONS (ADD batch_size '0');
 ALTER SERVER crm OPTIONS (ADD batch_size '1001');
@@ -172,6 +195,12 @@ CREATE FOREIGN TABLE stock (_id text COLLATE "C" NOT NULL)
     resource 'cars',
     dealer_id '5f2b1c9e8d3a4b0087654321',
     fetch_size '20',
+    max_reply_size '100MB',
+    max_document_depth '20',
+    async_capable 'false',
+    fetch_mode 'job',
+    job_threshold '0',
+    job_timeout '1min',
     max_document_size '1MB',
     updatable 'false',
     paging 'skip',
@@ -191,6 +220,10 @@ ALTER FOREIGN TABLE stock OPTIONS (SET max_url_length '0');
 ALTER FOREIGN TABLE stock OPTIONS (ADD resorce 'cars');
 ALTER FOREIGN TABLE stock OPTIONS (ADD endpoint 'https://api.crm.walcu.com');
 ALTER FOREIGN TABLE stock OPTIONS (ADD max_requests_per_second '1');
+ALTER FOREIGN TABLE stock OPTIONS (SET fetch_mode 'all');
+ALTER FOREIGN TABLE stock OPTIONS (ADD max_connections '2');
+ALTER FOREIGN TABLE stock OPTIONS (ADD max_retries '2');
+ALTER FOREIGN TABLE stock OPTIONS (ADD keep_connections 'false');
 ALTER FOREIGN TABLE stock OPTIONS (ADD token 'do-not-show');
 
 --

@@ -116,6 +116,12 @@ my %size = (
         '😀', $long,
     ],
     right => [ '1024', '1kB', '1024B', '512MB', '0.5GB', '536870912' ]);
+my %large_size = (
+    wrong => [
+        '1023', '1023B', '0.99kB', '0', '-1', '-1GB', '1125899906842625', '1025TB', '1024.5TB', '1PB', '1e400', 'NaN', 'inf', '', ' ',
+        'x', '1KB', '1gb', '16G', '16 GiB', '16 giga', '1ms', '1,5GB', '1 000 000', 'unlimited', 'null', '١GB', '😀', $long,
+    ],
+    right => [ '1024', '1kB', '513MB', '1GB', '0.5TB', '1024TB', '1125899906842624' ]);
 my %endpoint = (
     wrong => [
         '', ' ', 'x', 'crm.walcu.com', '//crm.walcu.com', 'https', 'https:', 'https:/', 'https://', 'https:///', 'https:///crm',
@@ -192,6 +198,16 @@ my @options = (
     { name => 'request_timeout', on => ['server'], %duration },
     { name => 'max_requests', on => ['server'], whole_numbers(0, 2147483647) },
     { name => 'max_requests_per_second', on => ['server'], %rate },
+    { name => 'max_connections', on => ['server'], whole_numbers(1, 64) },
+    { name => 'max_retries', on => ['server'], whole_numbers(0, 20) },
+    { name => 'max_retry_wait', on => ['server'], %duration },
+    { name => 'max_reply_size', on => [qw(server table)], %large_size },
+    { name => 'max_document_depth', on => [qw(server table)], whole_numbers(1, 10000) },
+    { name => 'keep_connections', on => ['server'], %boolean },
+    { name => 'async_capable', on => [qw(server table)], %boolean },
+    { name => 'fetch_mode', on => [qw(server table)], choices(qw(auto pages parallel job)) },
+    { name => 'job_threshold', on => [qw(server table)], whole_numbers(0, 2147483647) },
+    { name => 'job_timeout', on => [qw(server table)], %duration },
     { name => 'max_document_size', on => [qw(server table)], %size },
     { name => 'allow_http', on => ['server'], %boolean },
     { name => 'ca_file', on => ['server'], %absolute_path },
