@@ -36,10 +36,11 @@ async_configure_wait(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 	AppendState *append = (AppendState *) request->requestor;
+	bool at_once = source_look(scan->source);
 
 	if (scan->watch == NULL)
 		scan->watch = watch_create(scan->context);
-	watch_set(scan->watch, source_transfer(scan->source), source_has_news(scan->source));
+	watch_set(scan->watch, source_transfer(scan->source), at_once);
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, watch_descriptor(scan->watch), NULL, request);
 }
 
@@ -47,6 +48,9 @@ async_configure_wait(AsyncRequest *request)
 void
 async_notify(AsyncRequest *request)
 {
+	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
+
+	source_wait(scan->source, 0);
 	answer(request);
 }
 
@@ -56,11 +60,8 @@ answer(AsyncRequest *request)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	WalcuScan *scan = node->fdw_state;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
 
-	if (scan->source)
-		source_wait(scan->source, 0);
-	slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
 	if (!TupIsNull(slot))
 		ExecAsyncRequestDone(request, slot);
 	else if (scan->ended)

@@ -111,12 +111,16 @@ source_wait(WalcuSource *source, double limit)
 		transport_drive(source_transfer(source), limit);
 }
 
-/* Has something happened that source_next has not seen yet? */
+/*
+ * Take in what others' waiting has brought, as somebody else is about to wait; is there something for
+ * source_next?
+ */
 bool
-source_has_news(const WalcuSource *source)
+source_look(WalcuSource *source)
 {
 	ListCell *lc;
 
+	look_at_lanes(source, true);
 	foreach(lc, source->lanes)
 	{
 		if (lane_has_news(lfirst(lc)))

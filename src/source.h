@@ -16,7 +16,7 @@ typedef struct WalcuSource WalcuSource;
 extern WalcuSource *source_open(const WalcuQuery *query, WalcuTally *tally);
 extern bool source_next(WalcuSource *source, WalcuDocument *document);
 extern void source_wait(WalcuSource *source, double limit);
-extern bool source_has_news(const WalcuSource *source);
+extern bool source_look(WalcuSource *source);
 extern bool source_has_ended(const WalcuSource *source);
 extern WalcuStreamPart source_part(const WalcuSource *source);
 extern WalcuTransfer *source_transfer(const WalcuSource *source);
