@@ -177,6 +177,24 @@ for (
     }
 }
 
+# A filter that the service does not take
+my $rejectable = "$all WHERE computed->>'dealers_rank' = '5' OR make > 'P'";
+my $right = rows($rejectable);
+for my $name (qw(north south))
+{
+    fault($name, { type => 'status', status => 400 }, times => 1);
+    clear_logs();
+    is_deeply(rows($rejectable), $right, "a filter that $name does not take");
+    is(($sandbox{$name}->log)[1]{query}{q}, undef, 'is dropped');
+    clear_faults();
+}
+
+# A document that is longer than what is read ahead
+my $long = 'x' x (3 * 1024 * 1024);
+$sandbox{south}->post('/_sandbox/documents/tasks', [ { _id => '5f2b1c9e8d3a4b0012345678', description => $long } ]);
+is_deeply(rows('SELECT max(length(description)) FROM (SELECT description FROM north.tasks UNION ALL
+    SELECT description FROM south.tasks) t'), [ length $long ], 'a long document');
+
 # A background job beside pages
 $dbh->do("ALTER FOREIGN TABLE cars_south OPTIONS (ADD fetch_mode 'job')");
 clear_logs();
