@@ -310,10 +310,10 @@ sub interval
 }
 
 # How many requests were under way at once, at most.  The log has milliseconds: one that begins as another
-# ends may seem to begin before.
+# ends may seem to begin before.  The sandbox goes on with what the client has left.
 sub most_at_once
 {
-    my @intervals = map { interval($_) } @_;
+    my @intervals = map { interval($_) } grep { !$_->{aborted} } @_;
     return max(map { my $moment = $_->[0] + 0.005; scalar grep { $_->[0] <= $moment && $moment < $_->[1] } @intervals } @intervals);
 }
 
