@@ -46,6 +46,7 @@ struct WalcuConnection
 static HTAB *connections = NULL;
 
 static void connections_create(void);
+static bool disconnect_or_warn(WalcuConnection *connection);
 static WalcuConnection *find_connection(const char *server_name);
 static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
@@ -450,11 +451,7 @@ walcu_fdw_disconnect(PG_FUNCTION_ARGS)
 
 	if (connection == NULL || connection->multi == NULL)
 		PG_RETURN_BOOL(false);
-	if (disconnect(connection))
-		PG_RETURN_BOOL(true);
-	ereport(WARNING,
-			errmsg("cannot close the connection to server \"%s\" because it is in use", server_name));
-	PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(disconnect_or_warn(connection));
 }
 
 PG_FUNCTION_INFO_V1(walcu_fdw_disconnect_all);
@@ -472,14 +469,24 @@ walcu_fdw_disconnect_all(PG_FUNCTION_ARGS)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (connection->multi == NULL)
-			continue;
-		if (disconnect(connection))
-			any = true;
-		else
-			ereport(WARNING, errmsg("cannot close the connection to a server because it is in use"));
+		if (connection->multi)
+			any |= disconnect_or_warn(connection);
 	}
 	PG_RETURN_BOOL(any);
+}
+
+static bool
+disconnect_or_warn(WalcuConnection *connection)
+{
+	ForeignServer *server;
+
+	if (disconnect(connection))
+		return true;
+	server = GetForeignServerExtended(connection->serverid, FSV_MISSING_OK);
+	ereport(WARNING, server ? errmsg("cannot close the connection to server \"%s\" because it is in use",
+									 server->servername)
+							: errmsg("cannot close the connection to a dropped server because it is in use"));
+	return false;
 }
 
 /* NULL when there was never one; errors when there is no such server. */
