@@ -57,6 +57,7 @@ failure_raise(const WalcuTransfer *transfer)
 		case WALCU_FAILURE_TIMEOUT:
 			raise_timeout(transfer);
 		case WALCU_FAILURE_HEAD_SIZE:
+		case WALCU_FAILURE_LINE_SIZE:
 		case WALCU_FAILURE_REPLY_SIZE:
 			raise_size(transfer);
 		case WALCU_FAILURE_CURL:
@@ -131,6 +132,9 @@ raise_size(const WalcuTransfer *transfer)
 			transfer->failure.kind == WALCU_FAILURE_HEAD_SIZE
 				? errmsg("the head of a reply of server \"%s\" is longer than %d bytes", options->server_name,
 						 TRANSPORT_MAX_HEAD_SIZE)
+			: transfer->failure.kind == WALCU_FAILURE_LINE_SIZE
+				? errmsg("a line in the head of a reply of server \"%s\" is longer than %d bytes",
+						 options->server_name, CURL_MAX_HTTP_HEADER)
 				: errmsg("a reply of server \"%s\" is longer than " INT64_FORMAT " bytes",
 						 options->server_name, options->max_reply_size),
 			transport_errdetail(transfer),

@@ -29,6 +29,11 @@
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
 #define LONGEST_IDLE 2L
 
+/* What libcurl says of a line in the head that is too long for it. */
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY
+#endif
+
 typedef struct Transfer
 {
 	WalcuTransfer shared; /* must be first */
@@ -63,6 +68,7 @@ static bool make_room(Transfer *transfer, size_t bytes);
 static void resume(Transfer *transfer, bool wait);
 static double time_left(const Transfer *transfer);
 static void hold_others(Transfer *transfer);
+static WalcuFailureKind kind_of_failure(const Transfer *transfer);
 static void fail(Transfer *transfer, WalcuFailureKind kind);
 static void finish(Transfer *transfer);
 
@@ -520,8 +526,21 @@ finish(Transfer *transfer)
 		latency_note_request(transfer->shared.options, multi_now() - transfer->handle.began_at);
 	hold_others(transfer);
 	failure->code = transfer->handle.result;
-	if (failure->code != CURLE_OK && failure->kind == WALCU_FAILURE_NONE)
-		fail(transfer, failure->code == CURLE_OUT_OF_MEMORY ? WALCU_FAILURE_MEMORY : WALCU_FAILURE_CURL);
+	if (failure->code != CURLE_OK)
+		fail(transfer, kind_of_failure(transfer));
+}
+
+static WalcuFailureKind
+kind_of_failure(const Transfer *transfer)
+{
+	CURLcode code = transfer->handle.result;
+
+	/* noted by a callback */
+	if (transfer->shared.failure.kind != WALCU_FAILURE_NONE)
+		return transfer->shared.failure.kind;
+	if (code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
+		return WALCU_FAILURE_LINE_SIZE;
+	return code == CURLE_OUT_OF_MEMORY ? WALCU_FAILURE_MEMORY : WALCU_FAILURE_CURL;
 }
 
 /* A pause that the service asks for, and that will be made, is one of every request. */

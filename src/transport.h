@@ -38,6 +38,7 @@ typedef enum WalcuFailureKind
 	WALCU_FAILURE_TIMEOUT,
 	WALCU_FAILURE_MEMORY,
 	WALCU_FAILURE_HEAD_SIZE,
+	WALCU_FAILURE_LINE_SIZE, /* of a line in the head */
 	WALCU_FAILURE_REPLY_SIZE
 } WalcuFailureKind;
 
