@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "import.h"
+#include "join.h"
 #include "limit.h"
 #include "modify.h"
 #include "option.h"
@@ -43,6 +44,9 @@ _PG_init(void)
 							 "Lets conditions and orders become part of requests to the service.",
 							 "Off, every one is left to PostgreSQL alone, in plans made from now on.",
 							 &option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("walcu_fdw.enable_batched_join",
+							 "Lets a foreign table be joined by asking for the other side's keys in batches.",
+							 NULL, &join_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("walcu_fdw.progress_interval",
 							"Time from one message about a long scan to the next.", "0 sends none.",
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
@@ -50,6 +54,7 @@ _PG_init(void)
 	aggregate_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_init();
+	join_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

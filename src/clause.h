@@ -19,6 +19,7 @@ typedef struct WalcuClause
 	const char *operator; /* such as $gte */
 	const char *text;     /* JSON: the operand, or the whole filter */
 	List *literals;       /* of $in: the JSON texts, when a document has one of them at most */
+	int most;             /* of these, in one request; 0 for as many as fit */
 } WalcuClause;
 
 /* What every document meets, and what none does. */

@@ -307,6 +307,22 @@ compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost st
 #endif
 }
 
+/* 15 lets a custom path say that it computes expressions; before, each has to. */
+#if PG_VERSION_NUM >= 150000
+#define COMPAT_CUSTOMPATH_PROJECTS CUSTOMPATH_SUPPORT_PROJECTION
+#else
+#define COMPAT_CUSTOMPATH_PROJECTS 0
+#endif
+
+/* 18 counts the disabled nodes of a path, which one above them has, too. */
+static inline void
+compat_inherit_disabled(Path *path, const Path *below)
+{
+#if PG_VERSION_NUM >= 180000
+	path->disabled_nodes = below->disabled_nodes;
+#endif
+}
+
 /* 18 made the input of base64 bytes. */
 static inline char *
 compat_base64(const char *bytes, int length)

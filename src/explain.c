@@ -9,11 +9,18 @@
 
 #include "explain.h"
 
+#include "catalog/pg_type.h"
 #include "compat.h"
+#include "join_exec.h"
+#include "join_plan.h"
+#include "nodes/makefuncs.h"
 #include "scan.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 
+static const char *join_type_name(JoinType type);
+static void show_expression(CustomScanState *node, List *ancestors, ExplainState *es, const char *label,
+							Expr *expression);
 static void show_local_conditions(ForeignScanState *node, ExplainState *es);
 static char *expression_shown(ForeignScanState *node, ExplainState *es, Expr *expression);
 static char *constant_text(Expr *expression);
@@ -27,7 +34,8 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 
 	if (scan->query.id == NULL)
 		scan->query.id = constant_text(scan->plan.id);
-	if (scan->tally.requests == 0)
+	/* the keys of a batched join are many, and others each time */
+	if (scan->tally.requests == 0 || scan->keyed)
 		scan_set_filter(node, WALCU_FILTER_SHOWN);
 	query = scan->query;
 	/* what only an execution knows is shown as an expression */
@@ -50,6 +58,56 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	}
 	if (es->analyze)
 		explain_tally(&scan->tally, es);
+}
+
+/* CustomExecMethods.ExplainCustomScan; the scan of the inner side tells of requests and documents. */
+void
+explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	WalcuJoin *join = (WalcuJoin *) node;
+	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	List *quals = join_plan_quals(scan);
+
+	ExplainPropertyText("Join Type", join_type_name(join->plan.type), es);
+	show_expression(node, ancestors, es, "Key",
+					make_opclause(join->plan.operator, BOOLOID, false, join_plan_outer_key(scan),
+								  join_plan_inner_key(scan), InvalidOid, join->plan.collation));
+	if (quals != NIL)
+		show_expression(node, ancestors, es, "Join Filter", make_ands_explicit(quals));
+	if (es->costs)
+	{
+		ExplainPropertyFloat("Estimated Keys", NULL, join->plan.keys, 0, es);
+		ExplainPropertyFloat("Keys per Request", NULL, join->plan.keys_a_request, 0, es);
+	}
+	if (es->analyze)
+	{
+		ExplainPropertyInteger("Keys", NULL, join->keys, es);
+		ExplainPropertyInteger("Batches", NULL, join->batches, es);
+	}
+}
+
+static const char *
+join_type_name(JoinType type)
+{
+	switch (type)
+	{
+		case JOIN_LEFT:
+			return "Left";
+		case JOIN_SEMI:
+			return "Semi";
+		case JOIN_ANTI:
+			return "Anti";
+		default:
+			return "Inner";
+	}
+}
+
+static void
+show_expression(CustomScanState *node, List *ancestors, ExplainState *es, const char *label, Expr *expression)
+{
+	List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
+
+	ExplainPropertyText(label, deparse_expression((Node *) expression, context, true, false), es);
 }
 
 /* The conditions that PostgreSQL alone checks, each with the reason. */

@@ -1,6 +1,6 @@
 /*
  * explain.h
- *	  What EXPLAIN shows of a foreign scan.
+ *	  What EXPLAIN shows of a foreign scan and of a batched key join.
  */
 #ifndef WALCU_EXPLAIN_H
 #define WALCU_EXPLAIN_H
@@ -13,5 +13,6 @@
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
 extern void explain_tally(const WalcuTally *tally, ExplainState *es);
+extern void explain_join(CustomScanState *node, List *ancestors, ExplainState *es);
 
 #endif /* WALCU_EXPLAIN_H */

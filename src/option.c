@@ -117,6 +117,7 @@ static const OptionRow rows[] = {
 	{"max_url_length", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_url_length), NULL, NULL, 1000, 1000000},
 	{"use_remote_estimate", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(use_remote_estimate)},
 	{"analyze_sampling", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(analyze_sampling), NULL, sampling_choices},
+	{"join_batch_size", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(join_batch_size), NULL, NULL, 1, 100000},
 	{"fdw_startup_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_startup_cost)},
 	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_tuple_cost)},
 	{"token", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
@@ -156,6 +157,7 @@ static const WalcuOptions defaults = {
 	.pushdown = true,
 	.max_url_length = 8000,		/* what servers and proxies commonly take */
 	.analyze_sampling = WALCU_SAMPLING_AUTO,
+	.join_batch_size = 1000,
 	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */
 	.fdw_tuple_cost = 0.2,
 };

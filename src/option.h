@@ -118,6 +118,7 @@ typedef struct WalcuOptions
 	int max_url_length; /* bytes */
 	bool use_remote_estimate; /* the planner asks the service how many documents match */
 	WalcuSampling analyze_sampling;
+	int join_batch_size; /* keys, 1 to 100000 */
 	double fdw_startup_cost;
 	double fdw_tuple_cost;
 	double max_requests_per_second; /* 0 is no limit */

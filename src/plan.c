@@ -22,6 +22,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paramassign.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "size.h"
@@ -44,6 +45,7 @@ typedef enum PlanFlag
 	FLAG_SEARCH,
 	FLAG_LIMIT,
 	FLAG_OFFSET,
+	FLAG_KEY,
 	FLAG_PUSHDOWN,
 	FLAG_ALL_ROWS,
 	FLAG_SKIPS,
@@ -51,14 +53,15 @@ typedef enum PlanFlag
 	FLAG_ASSUMED
 } PlanFlag;
 
-/* What a path keeps in fdw_private; the last is there only where the service passes over the offset. */
+/* What a path keeps in fdw_private. */
 typedef enum PathMember
 {
 	PATH_REQUESTS,  /* expected */
 	PATH_DOCUMENTS, /* expected */
 	PATH_ORDER,     /* as order_serialize makes it */
 	PATH_STRATEGY,
-	PATH_SKIPS
+	PATH_SKIPS,   /* does the service pass over the offset? */
+	PATH_KEYED_BY /* see WalcuPlan; the parameter has no number yet */
 } PathMember;
 
 /* The join clause that a parameterized path is looked for. */
@@ -73,6 +76,9 @@ static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, doubl
 static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 							  List *pathkeys, Relids required_outer, List *keys, WalcuStrategy strategy,
 							  double requests);
+static List *path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
+						  ScalarArrayOpExpr *keyed_by);
+static ScalarArrayOpExpr *with_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by);
 static double requests_of_job(const WalcuOptions *options);
 static WalcuStrategy paging_strategy(const WalcuOptions *options);
 static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
@@ -141,8 +147,10 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	bool limited = plan_has_limit(root, rel, &path->path);
 	Expr *search = find_value(relation, clauses, is_search);
 	Expr *id = (relation->options->pushdown && search == NULL) ? find_value(relation, clauses, is_id) : NULL;
+	ScalarArrayOpExpr *keyed_by = list_nth(path->fdw_private, PATH_KEYED_BY);
 	Expr *exprs[] = {id, search, limited ? (Expr *) root->parse->limitCount : NULL,
-					 limited ? (Expr *) root->parse->limitOffset : NULL};
+					 limited ? (Expr *) root->parse->limitOffset : NULL,
+					 keyed_by ? (Expr *) linitial(keyed_by->args) : NULL};
 	double wanted = (limited && root->parse->limitCount == NULL) ? Max(root->tuple_fraction, 0) : 0;
 	double requests = floatVal(list_nth(path->fdw_private, PATH_REQUESTS));
 	double documents = floatVal(list_nth(path->fdw_private, PATH_DOCUMENTS));
@@ -156,16 +164,17 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 			values = lappend(values, exprs[i]);
 	}
 	flags = lappend_int(flags, relation->options->pushdown);
-	flags = lappend_int(flags, root->tuple_fraction <= 0);
-	flags = lappend_int(flags, list_length(path->fdw_private) > PATH_SKIPS);
+	flags = lappend_int(flags, root->tuple_fraction <= 0 || keyed_by);
+	flags = lappend_int(flags, intVal(list_nth(path->fdw_private, PATH_SKIPS)));
 	flags = lappend_int(flags, id ? WALCU_BY_ID : intVal(list_nth(path->fdw_private, PATH_STRATEGY)));
 	flags = lappend_int(flags, planned->size.assumed);
 	return make_foreignscan(
 		tlist, extract_actual_clauses(clauses, false), rel->relid, values,
-		lappend(list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
-						   makeFloat(psprintf("%.0f", wanted)), needed_columns(root, rel, relid),
-						   list_nth(path->fdw_private, PATH_ORDER)),
-				makeFloat(psprintf("%.0f", id ? 1 : documents))),
+		list_concat(list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
+							   makeFloat(psprintf("%.0f", wanted)), needed_columns(root, rel, relid),
+							   list_nth(path->fdw_private, PATH_ORDER)),
+					list_make2(makeFloat(psprintf("%.0f", id ? 1 : documents)),
+							   keyed_by ? with_parameter(root, keyed_by) : NULL)),
 		NIL, NIL, outer_plan);
 }
 
@@ -186,13 +195,19 @@ plan_of_scan(const ForeignScan *scan)
 		.order = list_nth(scan->fdw_private, 4),
 		.documents = floatVal(list_nth(scan->fdw_private, 5)),
 	};
-	Expr **values[] = {&plan.id, &plan.search, &plan.limit, &plan.offset};
+	Expr **values[] = {&plan.id, &plan.search, &plan.limit, &plan.offset, &plan.key};
 	int next = 0;
 
 	for (int i = 0; i < lengthof(values); i++)
 	{
 		if (list_nth_int(flags, i))
 			*values[i] = list_nth(scan->fdw_exprs, next++);
+	}
+	/* as the plan has the key now; the parameter is the join's own, and no concern of the planner's */
+	if (plan.key)
+	{
+		plan.keyed_by = copyObject(list_nth(scan->fdw_private, 6));
+		linitial(plan.keyed_by->args) = plan.key;
 	}
 	return plan;
 }
@@ -231,8 +246,44 @@ plan_skipping_path(const ForeignPath *path)
 	ForeignPath *skipping = palloc(sizeof(ForeignPath));
 
 	*skipping = *path;
-	skipping->fdw_private = lappend(list_copy(path->fdw_private), makeInteger(true));
+	skipping->fdw_private = list_copy(path->fdw_private);
+	lfirst(list_nth_cell(skipping->fdw_private, PATH_SKIPS)) = makeInteger(true);
 	return skipping;
+}
+
+/* Documents that the service is expected to send for the conditions of a table alone. */
+double
+plan_documents(const RelOptInfo *rel)
+{
+	return ((PlannedRelation *) rel->fdw_private)->size.documents;
+}
+
+/* A path for the documents that one key or another leads to, which a batched join (join.c) sets. */
+ForeignPath *
+plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double documents,
+				ScalarArrayOpExpr *keyed_by)
+{
+	const WalcuOptions *options = plan_relation(rel)->options;
+
+	return compat_foreignscan_path(
+		root, rel, documents, rel->baserestrictcost.startup + options->fdw_startup_cost,
+		rel->baserestrictcost.startup + requests * options->fdw_startup_cost +
+			documents * plan_document_cost(rel),
+		NIL, NULL, path_members(requests, documents, NIL, paging_strategy(options), keyed_by));
+}
+
+/* Do the conditions of a table alone ask for one document by its _id? */
+bool
+plan_is_by_id(const RelOptInfo *rel)
+{
+	return ((PlannedRelation *) rel->fdw_private)->by_id;
+}
+
+/* What it costs to read a document that has arrived. */
+Cost
+plan_document_cost(const RelOptInfo *rel)
+{
+	return plan_relation(rel)->options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
 }
 
 /* Paths for the ways in which documents can be read. */
@@ -265,19 +316,38 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double docume
 				  Relids required_outer, List *keys, WalcuStrategy strategy, double requests)
 {
 	const WalcuOptions *options = ((PlannedRelation *) rel->fdw_private)->relation.options;
-	Cost per_document = options->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
 	/* a job has nothing to show before its end */
 	Cost startup =
 		rel->baserestrictcost.startup + (strategy == WALCU_BY_JOB ? requests : 1) * options->fdw_startup_cost;
 
-	add_path(
-		rel,
-		(Path *) compat_foreignscan_path(
-			root, rel, rows, startup,
-			rel->baserestrictcost.startup + requests * options->fdw_startup_cost + documents * per_document,
-			pathkeys, required_outer,
-			list_make4(makeFloat(psprintf("%.0f", requests)), makeFloat(psprintf("%.0f", documents)),
-					   order_serialize(keys), makeInteger(strategy))));
+	add_path(rel, (Path *) compat_foreignscan_path(
+					  root, rel, rows, startup,
+					  rel->baserestrictcost.startup + requests * options->fdw_startup_cost +
+						  documents * plan_document_cost(rel),
+					  pathkeys, required_outer, path_members(requests, documents, keys, strategy, NULL)));
+}
+
+/* In the order of PathMember. */
+static List *
+path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
+			 ScalarArrayOpExpr *keyed_by)
+{
+	List *members = list_make5(makeFloat(psprintf("%.0f", requests)), makeFloat(psprintf("%.0f", documents)),
+							   order_serialize(keys), makeInteger(strategy), makeInteger(false));
+
+	return lappend(members, keyed_by);
+}
+
+/* The condition with a parameter that is the plan's alone. */
+static ScalarArrayOpExpr *
+with_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by)
+{
+	ScalarArrayOpExpr *condition = copyObject(keyed_by);
+	const Param *keys = lsecond(keyed_by->args);
+
+	lsecond(condition->args) =
+		generate_new_exec_param(root, keys->paramtype, keys->paramtypmod, keys->paramcollid);
+	return condition;
 }
 
 /* The cheapest way to read so many documents, all of them and in any order. */

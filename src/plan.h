@@ -28,6 +28,8 @@ typedef struct WalcuPlan
 	Expr *search;     /* the service's search text, or NULL */
 	Expr *limit;      /* of the query, when it is that of the scan, too; or NULL */
 	Expr *offset;
+	Expr *key;                   /* the place that keys equal, or NULL */
+	ScalarArrayOpExpr *keyed_by; /* key = ANY (keys), where a batched join sets the parameter keys */
 } WalcuPlan;
 
 extern void plan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
@@ -39,6 +41,11 @@ extern double plan_assumed(const RelOptInfo *rel);
 extern bool plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path);
 extern ForeignPath *plan_skipping_path(const ForeignPath *path);
 extern WalcuStrategy plan_strategy(const WalcuOptions *options, double documents);
+extern bool plan_is_by_id(const RelOptInfo *rel);
+extern double plan_documents(const RelOptInfo *rel);
+extern Cost plan_document_cost(const RelOptInfo *rel);
+extern ForeignPath *plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double documents,
+									ScalarArrayOpExpr *keyed_by);
 extern WalcuPlan plan_of_scan(const ForeignScan *scan);
 
 #endif /* WALCU_PLAN_H */

@@ -31,6 +31,13 @@ query_streams(const WalcuQuery *query, List *clauses)
 	return stream_plan(query->options, clauses, query->keys, room_for_filter(query));
 }
 
+/* Is one of the query's clauses, which has no order, part of what is asked? */
+bool
+query_keeps(const WalcuQuery *query, const WalcuClause *clause)
+{
+	return stream_keeps(query->clauses, clause, room_for_filter(query));
+}
+
 /* The request that a scan begins with. */
 WalcuRequest *
 query_first_request(const WalcuQuery *query)

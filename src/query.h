@@ -53,6 +53,7 @@ typedef struct WalcuTally
 
 extern bool query_is_keyed(const WalcuQuery *query);
 extern List *query_streams(const WalcuQuery *query, List *clauses);
+extern bool query_keeps(const WalcuQuery *query, const WalcuClause *clause);
 extern WalcuRequest *query_first_request(const WalcuQuery *query);
 extern WalcuRequest *query_document(const WalcuQuery *query);
 extern WalcuRequest *query_page(const WalcuQuery *query, const WalcuStream *stream, List *position,

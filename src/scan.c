@@ -23,6 +23,8 @@ static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
 static void prepare_columns(WalcuScan *scan, Relation relation);
 static bool open_source(ForeignScanState *node);
+static bool matches_nothing(List *clauses);
+static List *clauses_now(ForeignScanState *node, WalcuFilterUse use);
 static double wanted_rows(ForeignScanState *node, WalcuFilterUse use);
 static int64 row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use);
 static char *text_value(ForeignScanState *node, ExprState *expression);
@@ -54,6 +56,9 @@ scan_begin(ForeignScanState *node, int eflags)
 	forgive_search(scan);
 	note_never_null(scan);
 	filter_prepare(scan->filtered, (PlanState *) node);
+	if (scan->plan.keyed_by)
+		scan->keyed = filter_conditions(&relation_of_scan, list_make1(scan->plan.keyed_by));
+	filter_prepare(scan->keyed, (PlanState *) node);
 	scan->limit = ExecInitExpr(scan->plan.limit, (PlanState *) node);
 	scan->offset = ExecInitExpr(scan->plan.offset, (PlanState *) node);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -206,7 +211,7 @@ open_source(ForeignScanState *node)
 		return false;
 	}
 	scan_set_filter(node, WALCU_FILTER_WHOLE);
-	if (scan->query.clauses && linitial(scan->query.clauses) == &clause_nothing)
+	if (matches_nothing(scan->query.clauses))
 	{
 		scan->ended = true;
 		return false;
@@ -224,18 +229,69 @@ scan_set_filter(ForeignScanState *node, WalcuFilterUse use)
 {
 	WalcuScan *scan = node->fdw_state;
 	WalcuQuery *query = &scan->query;
-	ExprContext *context = node->ss.ps.ps_ExprContext;
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
-	query->clauses = filter_clauses(query->options, scan->filtered, context, use);
-	query->fallback = (use == WALCU_FILTER_SHOWN)
-						  ? query->clauses
-						  : filter_clauses(query->options, scan->filtered, context, WALCU_FILTER_TRUSTED);
+	query->clauses = clauses_now(node, use);
+	query->fallback = (use == WALCU_FILTER_SHOWN) ? query->clauses : clauses_now(node, WALCU_FILTER_TRUSTED);
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->plan.strategy;
 	query->skip = scan->plan.skips ? row_count(node, scan->offset, use) : 0;
 	query->wanted = filter_is_complete(scan->filtered) ? wanted_rows(node, use) : 0;
 	MemoryContextSwitchTo(before);
+}
+
+static bool
+matches_nothing(List *clauses)
+{
+	return clauses != NIL && linitial(clauses) == &clause_nothing;
+}
+
+/* The clauses of the conditions and, in a batched join's scan, of the keys, which come last. */
+static List *
+clauses_now(ForeignScanState *node, WalcuFilterUse use)
+{
+	WalcuScan *scan = node->fdw_state;
+	const WalcuOptions *options = scan->query.options;
+	List *clauses = filter_clauses(options, scan->filtered, node->ss.ps.ps_ExprContext, use);
+	List *keys = filter_clauses(options, scan->keyed, node->ss.ps.ps_ExprContext, use);
+
+	if (matches_nothing(clauses) || matches_nothing(keys))
+		return list_make1(&clause_nothing);
+	if (use == WALCU_FILTER_WHOLE)
+		scan->key_clause = keys ? linitial(keys) : NULL;
+	if (keys)
+		((WalcuClause *) linitial(keys))->most = scan->keys_a_request;
+	return list_concat(clauses, keys);
+}
+
+/*
+ * For a batched join: the keys, an array, that documents are asked for with when the scan begins again, and how many
+ * of them at once at most.  The scan must have been told to (scan_rescan).
+ */
+WalcuKeysUse
+scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request)
+{
+	WalcuScan *scan = node->fdw_state;
+	const Param *parameter = lsecond(scan->plan.keyed_by->args);
+	ParamExecData *value = &node->ss.ps.state->es_param_exec_vals[parameter->paramid];
+	MemoryContext before;
+	WalcuKeysUse use = WALCU_KEYS_ASKED;
+
+	value->execPlan = NULL;
+	value->value = keys;
+	value->isnull = false;
+	scan->keys_a_request = keys_a_request;
+	MemoryContextReset(scan->value_context);
+	scan_set_filter(node, WALCU_FILTER_WHOLE);
+	before = MemoryContextSwitchTo(scan->value_context);
+	if (matches_nothing(scan->query.clauses))
+		use = WALCU_KEYS_ASKED;
+	else if (scan->key_clause == NULL)
+		use = WALCU_KEYS_UNKNOWN;
+	else if (!query_keeps(&scan->query, scan->key_clause))
+		use = WALCU_KEYS_TOO_LONG;
+	MemoryContextSwitchTo(before);
+	return use;
 }
 
 /* How many rows the query needs of the scan; 0 when it does not say. */

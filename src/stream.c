@@ -18,6 +18,7 @@ static List *split_nulls(List *clauses, List *keys, WalcuClause *nulls);
 static List *with_value(List *keys);
 static WalcuClause *neither(WalcuClause *clause);
 static List *fit(const WalcuStream *stream, size_t room);
+static int list_to_split(const WalcuStream *stream, size_t room);
 static int longest(List *clauses, bool splittable, List *keys);
 static bool can_be_split(const WalcuClause *clause, List *keys);
 static List *split_list(const WalcuStream *stream, int position, size_t room);
@@ -101,14 +102,53 @@ neither(WalcuClause *clause)
 static List *
 fit(const WalcuStream *stream, size_t room)
 {
-	int position;
+	int position = list_to_split(stream, room);
 
+	if (position >= 0)
+		return split_list(stream, position, room);
 	if (stream->clauses == NIL || filter_length(stream->clauses) <= room)
 		return list_make1(unconstify(WalcuStream *, stream));
-	position = longest(stream->clauses, true, stream->keys);
-	if (position >= 0 && filter_length(replaced(stream->clauses, position, NULL)) < room / 2)
-		return split_list(stream, position, room);
 	return fit(with_clause(stream, longest(stream->clauses, false, stream->keys), NULL), room);
+}
+
+/*
+ * Is a clause among those that documents are asked for with, as a whole or in parts, where there
+ * is no order?
+ */
+bool
+stream_keeps(List *clauses, const WalcuClause *clause, size_t room)
+{
+	ListCell *lc;
+
+	foreach(lc, ((WalcuStream *) linitial(fit(make_stream(clauses, NIL, WALCU_PART_ALL), room)))->clauses)
+	{
+		const WalcuClause *kept = lfirst(lc);
+
+		if (kept == clause || (clause->literals && kept->path && strcmp(kept->path, clause->path) == 0 &&
+							   strcmp(kept->operator, clause->operator) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* The position of a list that has too many values for one request; -1 when there is none. */
+static int
+list_to_split(const WalcuStream *stream, size_t room)
+{
+	bool too_long = stream->clauses && filter_length(stream->clauses) > room;
+	int position = too_long ? longest(stream->clauses, true, stream->keys) : -1;
+
+	for (int i = 0; i < list_length(stream->clauses) && !too_long; i++)
+	{
+		const WalcuClause *clause = list_nth(stream->clauses, i);
+
+		if (clause->most > 0 && list_length(clause->literals) > clause->most &&
+			can_be_split(clause, stream->keys))
+			position = i;
+	}
+	if (position >= 0 && filter_length(replaced(stream->clauses, position, NULL)) < room / 2)
+		return position;
+	return -1;
 }
 
 /* The position of the longest clause; -1 when there is none. */
@@ -168,7 +208,8 @@ split_list(const WalcuStream *stream, int position, size_t room)
 		char *literal = list_nth(list->literals, i);
 		size_t literal_length = request_encoded_length(literal) + request_encoded_length(",");
 
-		if (literals != NIL && length + literal_length > room)
+		if (literals != NIL &&
+			(length + literal_length > room || (list->most > 0 && list_length(literals) >= list->most)))
 		{
 			streams = lappend(streams, part_of_list(stream, position, literals));
 			literals = NIL;

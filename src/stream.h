@@ -27,5 +27,6 @@ typedef struct WalcuStream
 } WalcuStream;
 
 extern List *stream_plan(const WalcuOptions *options, List *clauses, List *keys, size_t room);
+extern bool stream_keeps(List *clauses, const WalcuClause *clause, size_t room);
 
 #endif /* WALCU_STREAM_H */

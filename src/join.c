@@ -1,0 +1,322 @@
+/*
+ * join.c
+ *	  Which joins can be batched key joins, and what they cost.
+ *
+ * The planner asks for each pair of relations whose inner one may be a foreign table of ours.  Where
+ * one of the join's equalities can become a filter, there is a path that reads the outer side
+ * in batches, asks the service for the documents that have one of a batch's keys, and joins
+ * them as a hash join does.  As everywhere, costs are counted in requests.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "join.h"
+
+#include "compat.h"
+#include "filter.h"
+#include "foreign/fdwapi.h"
+#include "join_plan.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "plan.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+
+/* Of a URL's length, what is not left for keys; and what a key takes beside its text. */
+#define URL_OVERHEAD 500
+#define KEY_OVERHEAD 9
+
+/* The equality that drives a join, and what is expected of it. */
+typedef struct JoinKey
+{
+	RestrictInfo *restriction;
+	Expr *outer;
+	Expr *inner;
+	ScalarArrayOpExpr *keyed_by; /* see WalcuPlan */
+	WalcuJoinPlan plan;
+	double documents;
+	double first_requests; /* of the first batch */
+} JoinKey;
+
+bool join_enabled = true;
+
+static set_join_pathlist_hook_type previous_hook;
+
+static const CustomPathMethods path_methods = {JOIN_NAME, join_plan_create};
+
+static void add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+					  JoinType type, JoinPathExtraData *extra);
+static bool is_possible(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+						JoinType type, JoinPathExtraData *extra);
+static bool is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
+static JoinKey *choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+						   JoinType type, List *restrictions);
+static JoinKey *key_of_clause(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+							  RestrictInfo *restriction);
+static ScalarArrayOpExpr *make_condition(const JoinKey *key);
+static void estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static void estimate_requests(const WalcuOptions *options, JoinKey *key);
+static void add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer,
+						  const JoinKey *key, List *restrictions);
+static void set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel,
+					  const JoinKey *key, List *restrictions);
+
+/* Called when the library is loaded. */
+void
+join_init(void)
+{
+	join_plan_init();
+	previous_hook = set_join_pathlist_hook;
+	set_join_pathlist_hook = add_paths;
+}
+
+/* set_join_pathlist_hook */
+static void
+add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+		  JoinPathExtraData *extra)
+{
+	bool unique = (type == JOIN_UNIQUE_OUTER);
+	JoinKey *key;
+	ListCell *lc;
+
+	if (previous_hook)
+		previous_hook(root, joinrel, outerrel, innerrel, type, extra);
+	if (!is_possible(root, joinrel, outerrel, innerrel, type, extra))
+		return;
+	type = unique ? JOIN_INNER : type;
+	key = choose_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
+	if (key == NULL)
+		return;
+	key->plan.type = type;
+	key->plan.single_match = (type == JOIN_SEMI) || extra->inner_unique;
+	if (unique)
+	{
+		Path *path =
+			(Path *) create_unique_path(root, outerrel, outerrel->cheapest_total_path, extra->sjinfo);
+
+		if (path && path->param_info == NULL)
+			add_join_path(root, joinrel, innerrel, path, key, extra->restrictlist);
+		return;
+	}
+	foreach(lc, outerrel->pathlist)
+	{
+		Path *path = lfirst(lc);
+
+		if (path->param_info == NULL)
+			add_join_path(root, joinrel, innerrel, path, key, extra->restrictlist);
+	}
+}
+
+/*
+ * Is it a join of ours, of a kind that can be had?  A row that is locked or changed may have to be joined
+ * again with its newest version, which would mean more requests in the midst of others.
+ */
+static bool
+is_possible(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+			JoinPathExtraData *extra)
+{
+	CmdType command = root->parse->commandType;
+	ListCell *lc;
+
+	if (!join_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
+		innerrel->fdwroutine->GetForeignPaths != plan_paths)
+		return false;
+	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
+		type != JOIN_UNIQUE_OUTER)
+		return false;
+	if (root->parse->rowMarks != NIL || (command != CMD_SELECT && command != CMD_INSERT))
+		return false;
+	if (!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(innerrel->lateral_relids) ||
+		plan_is_by_id(innerrel))
+		return false;
+	foreach(lc, list_concat_copy(extra->restrictlist, innerrel->baserestrictinfo))
+	{
+		if (((RestrictInfo *) lfirst(lc))->pseudoconstant)
+			return false;
+	}
+	foreach(lc, joinrel->reltarget->exprs)
+	{
+		if (!is_placed(lfirst(lc), outerrel, innerrel))
+			return false;
+	}
+	return true;
+}
+
+/* Is it no expression that is to be computed in the join? */
+static bool
+is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
+{
+	return join_plan_same(node, outerrel->reltarget->exprs) != NULL ||
+		   join_plan_same(node, innerrel->reltarget->exprs) != NULL;
+}
+
+/* The equality that brings the fewest documents; NULL when none can be a filter. */
+static JoinKey *
+choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+		   List *restrictions)
+{
+	JoinKey *best = NULL;
+	ListCell *lc;
+
+	foreach(lc, restrictions)
+	{
+		JoinKey *key = key_of_clause(joinrel, outerrel, innerrel, type, lfirst(lc));
+
+		if (key == NULL)
+			continue;
+		estimate(root, outerrel, innerrel, key);
+		if (best == NULL || key->documents < best->documents)
+			best = key;
+	}
+	return best;
+}
+
+static JoinKey *
+key_of_clause(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+			  RestrictInfo *restriction)
+{
+	OpExpr *equality = (OpExpr *) restriction->clause;
+	JoinKey *key;
+	bool outer_is_left = bms_is_subset(restriction->left_relids, outerrel->relids) &&
+						 bms_is_subset(restriction->right_relids, innerrel->relids);
+	bool outer_is_right = bms_is_subset(restriction->right_relids, outerrel->relids) &&
+						  bms_is_subset(restriction->left_relids, innerrel->relids);
+	WalcuFiltered *filtered;
+
+	if (!restriction->can_join || !OidIsValid(restriction->hashjoinoperator) ||
+		(!outer_is_left && !outer_is_right) ||
+		(IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
+		!restriction_is_securely_promotable(restriction, innerrel))
+		return NULL;
+	key = palloc0(sizeof(JoinKey));
+	key->restriction = restriction;
+	key->outer = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
+	key->inner = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
+	key->plan.operator= outer_is_left ? equality->opno : get_commutator(equality->opno);
+	key->plan.collation = equality->inputcollid;
+	if (!OidIsValid(key->plan.operator) || !op_strict(key->plan.operator) ||
+		(key->keyed_by = make_condition(key)) == NULL)
+		return NULL;
+	filtered = linitial(filter_conditions(plan_relation(innerrel), list_make1(key->keyed_by)));
+	if (filtered->filter == NULL)
+		return NULL;
+	key->plan.by_id = strcmp(filtered->filter->condition->operand->path, "_id") == 0;
+	return key;
+}
+
+/* inner key = ANY (keys), where the parameter of the keys has no number yet. */
+static ScalarArrayOpExpr *
+make_condition(const JoinKey *key)
+{
+	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
+	Param *keys = makeNode(Param);
+
+	keys->paramkind = PARAM_EXEC;
+	keys->paramid = -1;
+	keys->paramtype = get_array_type(exprType((Node *) key->outer));
+	keys->paramtypmod = -1;
+	keys->paramcollid = exprCollation((Node *) key->outer);
+	keys->location = -1;
+	condition->opno = get_commutator(key->plan.operator);
+	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
+		return NULL;
+	condition->opfuncid = get_opcode(condition->opno);
+	condition->useOr = true;
+	condition->inputcollid = key->plan.collation;
+	condition->args = list_make2(key->inner, keys);
+	condition->location = -1;
+	return condition;
+}
+
+static void
+estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+{
+	double inner_keys = key->plan.by_id
+							? innerrel->tuples
+							: estimate_num_groups(root, list_make1(key->inner), innerrel->tuples, NULL, NULL);
+
+	key->plan.keys = estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
+	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
+	estimate_requests(plan_relation(innerrel)->options, key);
+}
+
+/* How many requests do the keys take, in batches that grow? */
+static void
+estimate_requests(const WalcuOptions *options, JoinKey *key)
+{
+	WalcuJoinPlan *plan = &key->plan;
+	double per_key = key->documents / plan->keys;
+	double length = get_typavgwidth(exprType((Node *) key->outer), -1) + KEY_OVERHEAD;
+	double fit = Max(floor((options->max_url_length - URL_OVERHEAD) / length), 1);
+	double batch = Min(JOIN_FIRST_BATCH, options->join_batch_size);
+	double left = plan->keys;
+
+	plan->keys_a_request = (per_key > 1) ? fit : Min(fit, Max(floor(options->fetch_size / per_key), 1));
+	plan->requests = 0;
+	while (left > 0)
+	{
+		double keys = Min(batch, left);
+		double requests = Max(ceil(keys / plan->keys_a_request), ceil(keys * per_key / options->fetch_size));
+		double batches = 1;
+
+		if (plan->requests == 0)
+			key->first_requests = requests;
+		if (batch >= options->join_batch_size)
+			batches = Max(floor(left / batch), 1);
+		plan->requests += requests * batches;
+		left -= keys * batches;
+		batch = Min(batch * 2, options->join_batch_size);
+	}
+}
+
+static void
+add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer, const JoinKey *key,
+			  List *restrictions)
+{
+	CustomPath *path = makeNode(CustomPath);
+	List *others = list_delete_ptr(list_copy(restrictions), key->restriction);
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = joinrel;
+	path->path.pathtarget = joinrel->reltarget;
+	path->path.rows = joinrel->rows;
+	path->path.pathkeys = build_join_pathkeys(root, joinrel, key->plan.type, outer->pathkeys);
+	path->flags = COMPAT_CUSTOMPATH_PROJECTS;
+	path->methods = &path_methods;
+	path->custom_paths =
+		list_make2(outer, plan_keyed_path(root, innerrel, key->plan.requests, key->documents, key->keyed_by));
+	path->custom_private =
+		list_make3(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner), others);
+	compat_inherit_disabled(&path->path, outer);
+	set_costs(root, path, outer, innerrel, key, others);
+	add_path(joinrel, &path->path);
+}
+
+/* The first row costs the first batch; what follows comes batch by batch. */
+static void
+set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel, const JoinKey *key,
+		  List *restrictions)
+{
+	const WalcuOptions *options = plan_relation(innerrel)->options;
+	double first = Min(JOIN_FIRST_BATCH / key->plan.keys, 1);
+	Cost outer_run = outer->total_cost - outer->startup_cost;
+	Cost documents = key->documents * plan_document_cost(innerrel);
+	double candidates = Max(outer->rows * key->documents / key->plan.keys, outer->rows);
+	QualCost quals;
+
+	cost_qual_eval(&quals, restrictions, root);
+	path->path.startup_cost = outer->startup_cost + innerrel->baserestrictcost.startup + quals.startup +
+							  outer_run * first + key->first_requests * options->fdw_startup_cost +
+							  documents * first;
+	path->path.total_cost = path->path.startup_cost + outer_run * (1 - first) +
+							(key->plan.requests - key->first_requests) * options->fdw_startup_cost +
+							documents * (1 - first) + outer->rows * (cpu_operator_cost + cpu_tuple_cost) +
+							candidates * (cpu_operator_cost + quals.per_tuple) +
+							path->path.rows * cpu_tuple_cost;
+}

@@ -1,0 +1,34 @@
+/*
+ * join.h
+ *	  The batched key join: a foreign table asked for what equals keys of the other side.
+ */
+#ifndef WALCU_JOIN_H
+#define WALCU_JOIN_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+
+/* Keys of the first batch; each further one has twice as many as the one before. */
+#define JOIN_FIRST_BATCH 50
+
+/* What a CustomScan node carries for its join, beside expressions. */
+typedef struct WalcuJoinPlan
+{
+	JoinType type;         /* inner, left, semi or anti */
+	bool single_match;     /* an outer row has one match at most, or needs no other */
+	bool by_id;            /* the inner key is _id: no two documents have the same */
+	Oid operator;          /* outer key = inner key */
+	Oid collation;         /* of the comparison */
+	double keys;           /* expected, distinct */
+	double keys_a_request; /* expected */
+	double requests;       /* expected */
+} WalcuJoinPlan;
+
+/* The setting walcu_fdw.enable_batched_join. */
+extern bool join_enabled;
+
+extern void join_init(void);
+
+#endif /* WALCU_JOIN_H */

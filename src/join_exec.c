@@ -1,0 +1,421 @@
+/*
+ * join_exec.c
+ *	  A batched key join at work.
+ *
+ * The executor takes row by row, in the order of the outer side.  Rows of that side are gathered in batches;
+ * those of their keys that are new are asked for together (scan.c sends what they become),
+ * and the rows that come are kept by key (join_table.c), also for later batches while they fit
+ * into work_mem.  Batches begin small, so that whoever wants few rows pays for few.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "join_exec.h"
+
+#include "compat.h"
+#include "executor/executor.h"
+#include "explain.h"
+#include "join_plan.h"
+#include "nodes/nodeFuncs.h"
+#include "scan.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+/* Outer rows of a batch for each key that it may have, while batches grow. */
+#define ROWS_A_KEY 20
+
+#define OUTER_PLAN(join) ((PlanState *) linitial((join)->node.custom_ps))
+#define INNER_PLAN(join) ((ForeignScanState *) lsecond((join)->node.custom_ps))
+#define INNER_SCAN(join) ((WalcuScan *) INNER_PLAN(join)->fdw_state)
+
+/* Of work_mem, what the outer rows of a batch may take, and what the table may have when one begins. */
+#define BATCH_MEMORY (work_mem * UINT64CONST(512))
+
+static void begin(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *next(CustomScanState *node);
+static void end(CustomScanState *node);
+static void again(CustomScanState *node);
+static bool begin_row(WalcuJoin *join);
+static bool next_match(WalcuJoin *join);
+static void gather(WalcuJoin *join);
+static bool is_full(const WalcuJoin *join);
+static bool take_outer_row(WalcuJoin *join);
+static void keep_outer_row(WalcuJoin *join, TupleTableSlot *slot, WalcuJoinKey *key, bool is_new);
+static void ask(WalcuJoin *join);
+static void adapt(WalcuJoin *join);
+static Datum array_of_keys(const WalcuJoin *join, int from, int count);
+static int keys_a_request(const WalcuJoin *join);
+static void read_documents(WalcuJoin *join);
+static void place(WalcuJoin *join, TupleTableSlot *row, bool inner);
+static const WalcuOptions *inner_options(const WalcuJoin *join);
+
+static const CustomExecMethods methods = {
+	.CustomName = JOIN_NAME,
+	.BeginCustomScan = begin,
+	.ExecCustomScan = next,
+	.EndCustomScan = end,
+	.ReScanCustomScan = again,
+	.ExplainCustomScan = explain_join,
+};
+
+/* CustomScanMethods.CreateCustomScanState */
+Node *
+join_exec_create(CustomScan *scan)
+{
+	WalcuJoin *join = (WalcuJoin *) newNode(sizeof(WalcuJoin), T_CustomScanState);
+
+	join->node.methods = &methods;
+	join->plan = join_plan_of_scan(scan);
+	return (Node *) join;
+}
+
+/* CustomExecMethods.BeginCustomScan */
+static void
+begin(CustomScanState *node, EState *estate, int eflags)
+{
+	WalcuJoin *join = (WalcuJoin *) node;
+	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	ListCell *lc;
+
+	foreach(lc, scan->custom_plans)
+		node->custom_ps = lappend(node->custom_ps, ExecInitNode(lfirst(lc), estate, eflags));
+	join->outer_key = ExecInitExpr(join_plan_outer_key(scan), &node->ss.ps);
+	join->inner_key = ExecInitExpr(join_plan_inner_key(scan), &node->ss.ps);
+	join->quals = ExecInitQual(join_plan_quals(scan), &node->ss.ps);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	join->outer_slot =
+		ExecInitExtraTupleSlot(estate, ExecGetResultType(OUTER_PLAN(join)), &TTSOpsMinimalTuple);
+	join->inner_slot =
+		ExecInitExtraTupleSlot(estate, ExecGetResultType(&INNER_PLAN(join)->ss.ps), &TTSOpsMinimalTuple);
+	join->table = join_table_create(join->plan.operator, join->plan.collation);
+	join->batch_context =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu join batch", ALLOCSET_DEFAULT_SIZES);
+	join->batch_size = Min(JOIN_FIRST_BATCH, inner_options(join)->join_batch_size);
+	join->scan_size = PG_INT32_MAX;
+}
+
+/* CustomExecMethods.ExecCustomScan */
+static TupleTableSlot *
+next(CustomScanState *node)
+{
+	WalcuJoin *join = (WalcuJoin *) node;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+
+	context->ecxt_scantuple = node->ss.ss_ScanTupleSlot;
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ResetExprContext(context);
+		if (join->current == NULL && !begin_row(join))
+			return ExecClearTuple(node->ss.ps.ps_ResultTupleSlot);
+		if (!next_match(join))
+			continue;
+		if (!ExecQual(node->ss.ps.qual, context))
+		{
+			InstrCountFiltered1(node, 1);
+			continue;
+		}
+		return node->ss.ps.ps_ProjInfo ? ExecProject(node->ss.ps.ps_ProjInfo) : context->ecxt_scantuple;
+	}
+}
+
+/* CustomExecMethods.EndCustomScan */
+static void
+end(CustomScanState *node)
+{
+	ListCell *lc;
+
+	foreach(lc, node->custom_ps)
+		ExecEndNode(lfirst(lc));
+}
+
+/* CustomExecMethods.ReScanCustomScan: what came stays good, unless it was asked for with values that are others now. */
+static void
+again(CustomScanState *node)
+{
+	WalcuJoin *join = (WalcuJoin *) node;
+	PlanState *outer = OUTER_PLAN(join);
+	PlanState *inner = &INNER_PLAN(join)->ss.ps;
+
+	if (node->ss.ps.chgParam)
+	{
+		UpdateChangedParamSet(outer, node->ss.ps.chgParam);
+		UpdateChangedParamSet(inner, node->ss.ps.chgParam);
+	}
+	if (outer->chgParam == NULL)
+		ExecReScan(outer);
+	if (inner->chgParam)
+		join_table_reset(join->table);
+	join->row_count = join->next_row = 0;
+	join->current = NULL;
+	join->outer_ended = false;
+	if (!join->reads_all)
+		join->batch_size = Min(join->batch_size, JOIN_FIRST_BATCH);
+}
+
+/* Go to the next outer row, of another batch if need be; false when there is none. */
+static bool
+begin_row(WalcuJoin *join)
+{
+	while (join->next_row >= join->row_count)
+	{
+		if (join->outer_ended)
+			return false;
+		gather(join);
+	}
+	join->current = &join->rows[join->next_row++];
+	join->candidate = join->current->key ? join->current->key->first : NULL;
+	join->matched = false;
+	ExecStoreMinimalTuple(join->current->tuple, join->outer_slot, false);
+	place(join, join->outer_slot, false);
+	return true;
+}
+
+/*
+ * Put the next row of the join, of the current outer row, into the scan slot; false when there is no
+ * more, or what there is was no match.
+ */
+static bool
+next_match(WalcuJoin *join)
+{
+	JoinType type = join->plan.type;
+
+	if (join->candidate == NULL)
+	{
+		bool unmatched = !join->matched && (type == JOIN_LEFT || type == JOIN_ANTI);
+
+		join->current = NULL;
+		if (unmatched)
+			place(join, NULL, true);
+		return unmatched;
+	}
+	ExecStoreMinimalTuple(join->candidate->tuple, join->inner_slot, false);
+	place(join, join->inner_slot, true);
+	join->candidate = join->candidate->next;
+	if (!ExecQual(join->quals, join->node.ss.ps.ps_ExprContext))
+		return false;
+	join->matched = true;
+	if (join->plan.single_match || type == JOIN_ANTI)
+		join->candidate = NULL;
+	return type != JOIN_ANTI;
+}
+
+/* Read the next batch of outer rows, and the documents of their keys. */
+static void
+gather(WalcuJoin *join)
+{
+	if (join_table_size(join->table) > BATCH_MEMORY)
+		join_table_reset(join->table);
+	MemoryContextReset(join->batch_context);
+	join->rows = NULL;
+	join->row_count = join->row_room = join->next_row = 0;
+	join->new_keys = NIL;
+	while (!is_full(join) && take_outer_row(join))
+		;
+	if (join->new_keys != NIL)
+	{
+		ask(join);
+		adapt(join);
+	}
+}
+
+/* Does the batch have as many keys, or rows, as it may? */
+static bool
+is_full(const WalcuJoin *join)
+{
+	bool growing = join->batch_size < inner_options(join)->join_batch_size;
+
+	return list_length(join->new_keys) >= join->batch_size ||
+		   (growing && join->row_count >= join->batch_size * ROWS_A_KEY) ||
+		   MemoryContextMemAllocated(join->batch_context, false) > BATCH_MEMORY;
+}
+
+/* False at the end of the outer side. */
+static bool
+take_outer_row(WalcuJoin *join)
+{
+	TupleTableSlot *slot = ExecProcNode(OUTER_PLAN(join));
+	ExprContext *context = join->node.ss.ps.ps_ExprContext;
+	WalcuJoinKey *key = NULL;
+	bool is_null;
+	bool is_new = false;
+	Datum value;
+
+	join->outer_ended = TupIsNull(slot);
+	if (join->outer_ended)
+		return false;
+	ResetExprContext(context);
+	place(join, slot, false);
+	value = ExecEvalExprSwitchContext(join->outer_key, context, &is_null);
+	if (!is_null)
+		key = join_table_enter(join->table, value, &is_new);
+	else if (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI)
+		return true;
+	keep_outer_row(join, slot, key, is_new);
+	return true;
+}
+
+static void
+keep_outer_row(WalcuJoin *join, TupleTableSlot *slot, WalcuJoinKey *key, bool is_new)
+{
+	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
+
+	if (join->rows == NULL)
+	{
+		join->row_room = JOIN_FIRST_BATCH;
+		join->rows = palloc(join->row_room * sizeof(WalcuOuterRow));
+	}
+	else if (join->row_count == join->row_room)
+	{
+		join->row_room *= 2;
+		join->rows = repalloc_huge(join->rows, join->row_room * sizeof(WalcuOuterRow));
+	}
+	join->rows[join->row_count].tuple = ExecCopySlotMinimalTuple(slot);
+	join->rows[join->row_count++].key = key;
+	if (is_new)
+		join->new_keys = lappend(join->new_keys, key);
+	MemoryContextSwitchTo(before);
+}
+
+/* Ask for the documents of the new keys, in as few scans as can be. */
+static void
+ask(WalcuJoin *join)
+{
+	int total = list_length(join->new_keys);
+	int count;
+
+	join->batches++;
+	join->keys += total;
+	for (int from = 0; from < total; from += count)
+	{
+		int64 rejected = INNER_SCAN(join)->tally.rejected;
+		WalcuKeysUse use;
+
+		ExecReScan(&INNER_PLAN(join)->ss.ps);
+		do
+		{
+			count = Min(total - from, join->scan_size);
+			use = scan_set_keys(INNER_PLAN(join), array_of_keys(join, from, count), keys_a_request(join));
+			if (use == WALCU_KEYS_TOO_LONG)
+				join->scan_size = Max(count / 2, 1);
+		} while (use == WALCU_KEYS_TOO_LONG && count > 1);
+		join->scans++;
+		for (int i = from; i < from + count; i++)
+			((WalcuJoinKey *) list_nth(join->new_keys, i))->scan = join->scans;
+		read_documents(join);
+		if (use != WALCU_KEYS_ASKED || INNER_SCAN(join)->tally.rejected > rejected)
+			join->reads_all = true;
+	}
+}
+
+/* What is learned from a batch for the next one. */
+static void
+adapt(WalcuJoin *join)
+{
+	/* when each batch reads the whole table, there had better be few */
+	if (join->reads_all)
+		join->batch_size = join->scan_size = PG_INT32_MAX;
+	else if (join_table_size(join->table) > 2 * BATCH_MEMORY)
+	{
+		join->outgrown = true;
+		join->batch_size = Max(join->batch_size / 2, 1);
+	}
+	else if (!join->outgrown)
+		join->batch_size = Min(join->batch_size * 2, inner_options(join)->join_batch_size);
+}
+
+static Datum
+array_of_keys(const WalcuJoin *join, int from, int count)
+{
+	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
+	Oid type = exprType((Node *) join->outer_key->expr);
+	Datum *values = palloc(count * sizeof(Datum));
+	int16 length;
+	bool by_value;
+	char align;
+	ArrayType *array;
+
+	for (int i = 0; i < count; i++)
+		values[i] = ((WalcuJoinKey *) list_nth(join->new_keys, from + i))->value;
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	array = construct_array(values, count, type, length, by_value, align);
+	MemoryContextSwitchTo(before);
+	return PointerGetDatum(array);
+}
+
+/*
+ * How many keys to ask for in a request, so that the documents of each fill one reply: then all requests can be under
+ * way at once.  Where a key has several documents, there are as many requests as may be under way.
+ */
+static int
+keys_a_request(const WalcuJoin *join)
+{
+	const WalcuOptions *options = inner_options(join);
+	int keys = list_length(join->new_keys);
+	double per_key = 1;
+
+	if (join->keys > keys)
+		per_key = join->documents / (double) (join->keys - keys);
+	if (join->plan.by_id)
+		per_key = Min(per_key, 1);
+	if (per_key > 1)
+		return (int) Max(ceil(options->fetch_size / per_key), ceil(keys / (double) options->max_connections));
+	/* a fifth for chance */
+	return per_key > 0.8 ? options->fetch_size
+						 : (int) Min(options->fetch_size * 0.8 / Max(per_key, 1e-3), 1e6);
+}
+
+/* Keep the rows that have one of the keys that were asked for. */
+static void
+read_documents(WalcuJoin *join)
+{
+	PlanState *inner = &INNER_PLAN(join)->ss.ps;
+	ExprContext *context = join->node.ss.ps.ps_ExprContext;
+	int64 before = INNER_SCAN(join)->tally.documents;
+	TupleTableSlot *slot;
+
+	while (!TupIsNull(slot = ExecProcNode(inner)))
+	{
+		WalcuJoinKey *key;
+		bool is_null;
+		Datum value;
+
+		ResetExprContext(context);
+		place(join, slot, true);
+		value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
+		key = is_null ? NULL : join_table_find(join->table, value);
+		/* what another scan asked for, comes with that */
+		if (key && key->scan == join->scans)
+			join_table_add(join->table, key, slot);
+	}
+	join->documents += INNER_SCAN(join)->tally.documents - before;
+}
+
+/* Put a row of one side, or NULLs, into the scan slot; an outer one is without an inner one at first. */
+static void
+place(WalcuJoin *join, TupleTableSlot *row, bool inner)
+{
+	TupleTableSlot *slot = join->node.ss.ss_ScanTupleSlot;
+	int start = inner ? ExecGetResultType(OUTER_PLAN(join))->natts : 0;
+	int count = row ? row->tts_tupleDescriptor->natts : 0;
+
+	ExecClearTuple(slot);
+	if (row)
+	{
+		slot_getallattrs(row);
+		memcpy(slot->tts_values + start, row->tts_values, count * sizeof(Datum));
+		memcpy(slot->tts_isnull + start, row->tts_isnull, count * sizeof(bool));
+	}
+	memset(slot->tts_isnull + start + count, true,
+		   (slot->tts_tupleDescriptor->natts - start - count) * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+}
+
+static const WalcuOptions *
+inner_options(const WalcuJoin *join)
+{
+	return INNER_SCAN(join)->query.options;
+}

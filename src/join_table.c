@@ -1,0 +1,170 @@
+/*
+ * join_table.c
+ *	  The keys of a batched key join that were asked for, and the rows that came.
+ *
+ * join_exec.c enters the outer side's keys and finds those of inner rows among them.  Keys are
+ * the same when PostgreSQL's own operators say so, as in a hash join.
+ */
+#include "postgres.h"
+
+#include "join_table.h"
+
+#include "fmgr.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+/* How values are hashed, and compared with those of the table. */
+typedef struct Comparison
+{
+	FmgrInfo hash;
+	FmgrInfo equal;
+} Comparison;
+
+typedef struct KeyEntry
+{
+	Datum value;
+	WalcuJoinKey *key;
+	uint32 hash;
+	char status;
+} KeyEntry;
+
+struct keys_hash;
+
+struct WalcuJoinTable
+{
+	MemoryContext context; /* holds keys and rows */
+	struct keys_hash *keys;
+	Oid collation;
+	int16 length; /* of the type of outer keys */
+	bool by_value;
+	Comparison outer;
+	Comparison inner;
+	Comparison *current; /* that of the value which is looked up */
+};
+
+static uint32 hash_value(WalcuJoinTable *table, Datum value);
+static bool are_equal(WalcuJoinTable *table, Datum entered, Datum value);
+
+#define SH_PREFIX            keys
+#define SH_ELEMENT_TYPE      KeyEntry
+#define SH_KEY_TYPE          Datum
+#define SH_KEY               value
+#define SH_HASH_KEY(tb, key) hash_value((tb)->private_data, key)
+#define SH_EQUAL(tb, a, b)   are_equal((tb)->private_data, a, b)
+#define SH_SCOPE             static inline
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, entry) ((entry)->hash)
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static void make_keys(WalcuJoinTable *table);
+
+/* A table, in the current memory context, for an equality of an outer and an inner value. */
+WalcuJoinTable *
+join_table_create(Oid operator, Oid collation)
+{
+	WalcuJoinTable *table = palloc0(sizeof(WalcuJoinTable));
+	Oid outer_equal;
+	Oid inner_equal;
+	RegProcedure outer_hash;
+	RegProcedure inner_hash;
+	Oid outer_type;
+	Oid inner_type;
+
+	if (!get_op_hash_functions(operator, & outer_hash, &inner_hash) ||
+		!get_compatible_hash_operators(operator, & outer_equal, &inner_equal))
+		elog(ERROR, "operator %u cannot be hashed", operator);
+	op_input_types(operator, & outer_type, &inner_type);
+	get_typlenbyval(outer_type, &table->length, &table->by_value);
+	fmgr_info(outer_hash, &table->outer.hash);
+	fmgr_info(get_opcode(outer_equal), &table->outer.equal);
+	fmgr_info(inner_hash, &table->inner.hash);
+	fmgr_info(get_opcode(operator), &table->inner.equal);
+	table->collation = collation;
+	table->context = AllocSetContextCreate(CurrentMemoryContext, "walcu join keys", ALLOCSET_DEFAULT_SIZES);
+	make_keys(table);
+	return table;
+}
+
+/* The key of an outer value, new or not. */
+WalcuJoinKey *
+join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new)
+{
+	MemoryContext before;
+	KeyEntry *entry;
+	bool found;
+
+	table->current = &table->outer;
+	entry = keys_insert(table->keys, value, &found);
+	*is_new = !found;
+	if (found)
+		return entry->key;
+	before = MemoryContextSwitchTo(table->context);
+	entry->key = palloc0(sizeof(WalcuJoinKey));
+	entry->key->value = entry->value = datumCopy(value, table->by_value, table->length);
+	MemoryContextSwitchTo(before);
+	return entry->key;
+}
+
+/* The key that an inner value equals, or NULL. */
+WalcuJoinKey *
+join_table_find(WalcuJoinTable *table, Datum value)
+{
+	KeyEntry *entry;
+
+	table->current = &table->inner;
+	entry = keys_lookup(table->keys, value);
+	return entry ? entry->key : NULL;
+}
+
+/* Add a copy of an inner row to its key. */
+void
+join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot)
+{
+	MemoryContext before = MemoryContextSwitchTo(table->context);
+	WalcuJoinRow *row = palloc(sizeof(WalcuJoinRow));
+
+	row->next = NULL;
+	row->tuple = ExecCopySlotMinimalTuple(slot);
+	MemoryContextSwitchTo(before);
+	if (key->last)
+		key->last->next = row;
+	else
+		key->first = row;
+	key->last = row;
+}
+
+/* In bytes. */
+Size
+join_table_size(const WalcuJoinTable *table)
+{
+	return MemoryContextMemAllocated(table->context, true);
+}
+
+/* Forget all. */
+void
+join_table_reset(WalcuJoinTable *table)
+{
+	MemoryContextReset(table->context);
+	make_keys(table);
+}
+
+static void
+make_keys(WalcuJoinTable *table)
+{
+	table->keys = keys_create(table->context, 64, table);
+}
+
+static uint32
+hash_value(WalcuJoinTable *table, Datum value)
+{
+	return DatumGetUInt32(FunctionCall1Coll(&table->current->hash, table->collation, value));
+}
+
+static bool
+are_equal(WalcuJoinTable *table, Datum entered, Datum value)
+{
+	return DatumGetBool(FunctionCall2Coll(&table->current->equal, table->collation, entered, value));
+}

@@ -1,0 +1,37 @@
+/*
+ * join_table.h
+ *	  The keys of a batched key join that were asked for, and the rows that came.
+ */
+#ifndef WALCU_JOIN_TABLE_H
+#define WALCU_JOIN_TABLE_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "executor/tuptable.h"
+
+typedef struct WalcuJoinRow
+{
+	struct WalcuJoinRow *next;
+	MinimalTuple tuple;
+} WalcuJoinRow;
+
+/* A distinct key, and the inner rows that have it. */
+typedef struct WalcuJoinKey
+{
+	Datum value;
+	uint64 scan; /* the number of the scan that asked for it */
+	WalcuJoinRow *first;
+	WalcuJoinRow *last;
+} WalcuJoinKey;
+
+typedef struct WalcuJoinTable WalcuJoinTable;
+
+extern WalcuJoinTable *join_table_create(Oid operator, Oid collation);
+extern WalcuJoinKey *join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new);
+extern WalcuJoinKey *join_table_find(WalcuJoinTable *table, Datum value);
+extern void join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot);
+extern Size join_table_size(const WalcuJoinTable *table);
+extern void join_table_reset(WalcuJoinTable *table);
+
+#endif /* WALCU_JOIN_TABLE_H */
