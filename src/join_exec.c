@@ -375,14 +375,16 @@ read_documents(WalcuJoin *join)
 	PlanState *inner = &INNER_PLAN(join)->ss.ps;
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
 	int64 before = INNER_SCAN(join)->tally.documents;
-	TupleTableSlot *slot;
 
-	while (!TupIsNull(slot = ExecProcNode(inner)))
+	for (;;)
 	{
+		TupleTableSlot *slot = ExecProcNode(inner);
 		WalcuJoinKey *key;
 		bool is_null;
 		Datum value;
 
+		if (TupIsNull(slot))
+			break;
 		ResetExprContext(context);
 		place(join, slot, true);
 		value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
