@@ -36,6 +36,7 @@ CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
   on_type_mismatch 'error',
   pushdown 'on',
   max_url_length '8000',
+  join_batch_size '1000',
   fdw_startup_cost '100',
   fdw_tuple_cost '0.2'
 );
@@ -85,6 +86,8 @@ ALTER SERVER crm OPTIONS (SET job_threshold '-1');
 ALTER SERVER crm OPTIONS (SET max_url_length '999');
 ALTER SERVER crm OPTIONS (SET max_url_length '1000001');
 ALTER SERVER crm OPTIONS (SET max_url_length '8kB');
+ALTER SERVER crm OPTIONS (SET join_batch_size '0');
+ALTER SERVER crm OPTIONS (SET join_batch_size '100001');
 ALTER SERVER crm OPTIONS (SET fdw_tuple_cost '-0.1');
 ALTER SERVER crm OPTIONS (SET fdw_startup_cost 'NaN');
 ALTER SERVER crm OPTIONS (SET fetch_size '1');
@@ -207,6 +210,7 @@ CREATE FOREIGN TABLE stock (_id text COLLATE "C" NOT NULL)
     on_type_mismatch 'null',
     pushdown 'off',
     max_url_length '4000',
+    join_batch_size '200',
     fdw_startup_cost '50',
     fdw_tuple_cost '0.1'
   );

@@ -175,12 +175,14 @@ SELECT * FROM cost_of($$SELECT _id FROM crm.cars WHERE make = (SELECT max(make) 
 SELECT * FROM cost_of($$SELECT _id FROM crm.cars WHERE make = ANY (ARRAY(SELECT make FROM wanted))$$);
 -- A nested loop asks for what the outer rows say
 SET enable_memoize = off;
+SET walcu_fdw.enable_batched_join = off;
 SELECT request_of($$SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015$$);
 SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015 ORDER BY 2;
 SELECT * FROM cost_of($$SELECT c._id FROM wanted w JOIN crm.cars c ON c.make = w.make$$);
 SELECT w.car_id, c.make FROM wanted w LEFT JOIN crm.cars c ON c._id = w.car_id ORDER BY 1;
 SELECT * FROM cost_of($$SELECT w.car_id, c.make FROM wanted w LEFT JOIN crm.cars c ON c._id = w.car_id$$);
 RESET enable_memoize;
+RESET walcu_fdw.enable_batched_join;
 
 --
 -- ORDER BY

@@ -109,6 +109,7 @@ SELECT depth, count(*) FROM chain GROUP BY 1 ORDER BY 1;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_material = off;
+SET walcu_fdw.enable_batched_join = off;
 EXPLAIN (COSTS OFF)
 SELECT c._id, p.price FROM prices p JOIN crm.cars c ON c._id = p.car_id;
 SELECT c._id, p.price FROM prices p JOIN crm.cars c ON c._id = p.car_id ORDER BY 1;
@@ -116,6 +117,7 @@ SELECT count(*) FROM crm.cars a JOIN crm.cars b ON a.model < b.model;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
+RESET walcu_fdw.enable_batched_join;
 
 --
 -- Cursors

@@ -164,12 +164,12 @@ is_deeply((requests("SELECT _id FROM crm.cars WHERE make = ANY (ARRAY(SELECT v F
     { make => { '$in' => [ 'BMW', 'SEAT' ] } }, 'and so is an array of one');
 $dbh->do("CREATE TABLE wanted AS SELECT * FROM (VALUES ('SEAT'), ('BMW')) l(make)");
 $dbh->do('ANALYZE wanted');
-$dbh->do("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off");
+$dbh->do("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET walcu_fdw.enable_batched_join = off");
 my $plan = plan_of('SELECT c._id FROM wanted w JOIN crm.cars c ON c.make = w.make');
 like($plan, qr/Request: GET \S*q=\{"make":\?\}/, 'a nested loop asks for what the outer row says');
 is_deeply([ sort map { $_->{query}{q}{make} // 'none' } grep { !ref $_->{query}{q}{make} && !$_->{query}{q}{_id} }
         requests('SELECT c._id FROM wanted w JOIN crm.cars c ON c.make = w.make') ], [ 'BMW', 'SEAT' ], 'once for each');
-$dbh->do("RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_material");
+$dbh->do("RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_material; RESET walcu_fdw.enable_batched_join");
 
 # Limits
 is((requests('SELECT make FROM crm.cars LIMIT 1', 1))[0]{query}{limit}, 1, 'LIMIT 1 asks for one');
