@@ -1,0 +1,171 @@
+# What batched joins ask of the service: how much, for which keys, and when nothing.
+
+use strict;
+use warnings;
+
+use Test::More;
+use WalcuTest;
+
+use constant { ROWS => 10_000, KEYS => 4000 };
+
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { clients => 100_000, saleleads => 2000 });
+my $node = start_node();
+setup_crm($node, $sandbox, server => { on_type_mismatch => 'null', fetch_mode => 'parallel' }, limit_to => [qw(clients saleleads)]);
+my $dbh = connect_db($node);
+make_tables();
+my $join = 'SELECT l.id, c.created_at FROM l JOIN crm.clients c ON c._id = l.client_id';
+
+# Ten thousand rows with four thousand keys: a reply has 50 documents at most
+my @requests = requests($join, ROWS);
+is(documents(), KEYS, 'each document is sent once');
+is(scalar @requests, KEYS / 50, 'in as many replies as they fill');
+cmp_ok(scalar(most_at_once(@requests)), '>', 1, 'several of them at once');
+cmp_ok(scalar(most_at_once(@requests)), '<=', 4, 'and no more than max_connections');
+is(scalar(grep { length($_->{raw_path}) > 8000 } @requests), 0, 'none has a longer URL than it may have');
+is_deeply([ map { $_->{query}{project} } @requests ], [ ('created_at _id') x @requests ], 'for the fields that are needed');
+
+# A service that sends a thousand at once
+$sandbox->put('/_sandbox/settings', { page_cap => 1000 });
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '1000')");
+@requests = requests($join, ROWS);
+cmp_ok(scalar @requests, '<=', 30, 'at most 30 requests where a reply has a thousand documents');
+is(documents(), KEYS, 'and each document once');
+$dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size)");
+$sandbox->put('/_sandbox/settings', { page_cap => 50 });
+
+# A limit
+for (
+    [ 'LIMIT 10',                      "$join LIMIT 10",                                        10 ],
+    [ 'ORDER BY of the outer side',    "$join ORDER BY l.id LIMIT 10",                          10 ],
+    [ 'LIMIT 10 of a left join',       'SELECT l.id, c._id FROM l LEFT JOIN crm.clients c ON c._id = l.client_id ORDER BY l.id LIMIT 10', 10 ],
+    [ 'EXISTS',                        "SELECT EXISTS ($join)",                                 1 ],
+  )
+{
+    my ($name, $sql, $rows) = @$_;
+    is(scalar(requests($sql, $rows)), 1, "$name costs one request");
+}
+$dbh->begin_work;
+$dbh->do("DECLARE rows CURSOR FOR $join");
+$sandbox->clear_log;
+$dbh->selectall_arrayref('FETCH 20 FROM rows');
+is($sandbox->request_count, 1, 'a cursor asks for what is fetched');
+$dbh->selectall_arrayref('FETCH 400 FROM rows');
+cmp_ok($sandbox->request_count, '>', 1, 'and goes on with more');
+$dbh->rollback;
+
+# Nothing to ask for
+is(scalar(requests('SELECT l.id, c._id FROM l LEFT JOIN crm.clients c ON c._id = NULLIF(l.client_id, l.client_id)', ROWS)),
+    0, 'NULL keys cost nothing');
+is(scalar(requests("$join WHERE l.id < 0", 0)), 0, 'no rows cost nothing');
+is(scalar(requests('SELECT l.id FROM l WHERE id <= 30 AND NOT EXISTS (SELECT FROM crm.clients c WHERE c._id = l.client_id)', 0)),
+    1, 'thirty rows of an anti join are one request');
+
+# Rows of the same keys, again and again
+is(scalar(requests('SELECT a.id, (SELECT count(c._id) FROM l JOIN crm.clients c ON c._id = l.client_id WHERE l.id BETWEEN a.id - 5 AND a.id) FROM l a WHERE a.id <= 40', 40)),
+    40, 'keys that came before are not asked for again in a subquery');
+is(documents(), 40, 'and their documents come once');
+
+# Conditions of the foreign side go along, and those of several keys
+@requests = requests("SELECT l.id, s._id FROM l JOIN crm.saleleads s ON s.client_id = l.client_id WHERE s.created_at > '2021-01-01' AND l.id <= 40");
+is_deeply([ map { join ' ', sort keys %{ $_->{query}{q} } } @requests ], ['client_id created_at'], 'conditions go along');
+is(ref $requests[0]{query}{q}{client_id}{'$in'}, 'ARRAY', 'with a list of keys');
+
+# Several documents of a key: no more requests than their pages and the URLs need
+$dbh->do('CREATE TABLE owners AS SELECT DISTINCT client_id FROM crm.saleleads WHERE client_id IS NOT NULL');
+$dbh->do('ANALYZE owners');
+my ($owners) = $dbh->selectrow_array('SELECT count(*) FROM owners');
+@requests = requests('SELECT s._id FROM owners o JOIN crm.saleleads s ON s.client_id = o.client_id');
+my $sent = documents();
+cmp_ok(scalar @requests, '<=', $sent / 50 * 1.5 + 10, "$owners keys with $sent documents take few requests (" . @requests . ')');
+
+# A service that refuses the filter of a place that nobody knows is asked for all, once
+{
+    $dbh->do("CREATE FOREIGN TABLE odd (_id text COLLATE \"C\", code text OPTIONS (path 'custom.code') COLLATE \"C\") SERVER crm OPTIONS (resource 'saleleads')");
+    $dbh->do("UPDATE pg_class SET reltuples = 100000 WHERE relname = 'odd'");
+    $sandbox->fault({ match => { kind => 'list', query => { q => 'custom' } }, fault => { type => 'status', status => 400, error => 'Cast to x failed' } });
+    my $sql = 'SELECT l.id, o._id FROM l LEFT JOIN odd o ON o.code = l.client_id';
+    @requests = requests($sql, ROWS);
+    $sandbox->clear_faults;
+    my @firsts = grep { !$_->{query}{q} } @requests;
+    cmp_ok(scalar @firsts, '>=', 1, 'a filter that is refused is left out');
+    cmp_ok(scalar @firsts, '<=', 3, 'and not tried with a few keys at a time');
+}
+
+# Little memory: smaller batches, the same rows
+$dbh->do("SET work_mem = '64kB'");
+is_deeply(sorted($join), sorted_with('off', $join), 'with little memory the rows are the same');
+$dbh->do('RESET work_mem');
+
+# A fault in the midst of a batch, and cancelling
+$sandbox->fault({ match => { kind => 'list' }, skip => 5, times => 1, fault => { type => 'status', status => 401 } });
+is(sql_error($dbh, $join)->{sqlstate}, '28000', 'an error of the service ends the join');
+$sandbox->clear_faults;
+requests($join, ROWS);
+$sandbox->fault({ match => { kind => 'list' }, skip => 5, fault => { type => 'hang' } });
+$dbh->do("SET statement_timeout = '1s'");
+is(sql_error($dbh, $join)->{sqlstate}, '57014', 'a join is cancelled while it waits');
+$dbh->do('RESET statement_timeout');
+$sandbox->clear_faults;
+requests($join, ROWS);
+
+done_testing();
+
+sub requests
+{
+    my ($sql, $rows) = @_;
+    $sandbox->clear_log;
+    my $result = $dbh->selectall_arrayref($sql);
+    is(scalar @$result, $rows, "rows of $sql") if defined $rows;
+    return $sandbox->log;
+}
+
+# Documents that were sent since the log was emptied
+sub documents
+{
+    my $sum = 0;
+    $sum += $_->{documents} // 0 for $sandbox->log;
+    return $sum;
+}
+
+sub most_at_once
+{
+    my @entries = @_;
+    my $most = 0;
+    for my $entry (@entries)
+    {
+        my $count = grep { $_->{began} <= $entry->{began} && $entry->{began} < $_->{ended} } @entries;
+        $most = $count if $count > $most;
+    }
+    return $most;
+}
+
+sub sorted
+{
+    my ($sql) = @_;
+    return [ sort map { join '|', map { $_ // 'NULL' } @$_ } @{ $dbh->selectall_arrayref($sql) } ];
+}
+
+sub sorted_with
+{
+    my ($setting, $sql) = @_;
+    $dbh->do("SET walcu_fdw.enable_batched_join = $setting");
+    my $rows = sorted($sql =~ s/crm\.clients/ids/r);
+    $dbh->do('RESET walcu_fdw.enable_batched_join');
+    return $rows;
+}
+
+# A copy of the clients' ids, and rows whose keys are among the first ones
+sub make_tables
+{
+    $sandbox->put('/_sandbox/settings', { page_cap => 1000 });
+    $dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '1000')");
+    $dbh->do('CREATE TABLE ids AS SELECT _id, created_at, row_number() OVER (ORDER BY md5(_id)) AS n FROM crm.clients');
+    $dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size)");
+    $sandbox->put('/_sandbox/settings', { page_cap => 50 });
+    $dbh->do('CREATE TABLE l AS SELECT id, _id AS client_id FROM generate_series(1, ' . ROWS . ') id JOIN ids ON n = 1 + id * 7 % ' . KEYS . ' ORDER BY id');
+    $dbh->do('CREATE INDEX ON l (id)');
+    $dbh->do('ANALYZE l');
+    $dbh->do("UPDATE pg_class SET reltuples = 100000 WHERE oid = 'crm.clients'::regclass");
+    $dbh->do("UPDATE pg_class SET reltuples = 2000 WHERE oid = 'crm.saleleads'::regclass");
+    return;
+}
