@@ -60,7 +60,7 @@ EXPLAIN (COSTS OFF) SELECT visit FROM visits v WHERE EXISTS (SELECT FROM crm.sal
 SELECT visit FROM visits v WHERE EXISTS (SELECT FROM crm.saleleads s WHERE s.client_id = v.client_id) ORDER BY 1;
 EXPLAIN (COSTS OFF) SELECT visit FROM visits v WHERE NOT EXISTS (SELECT FROM crm.saleleads s WHERE s.client_id = v.client_id);
 SELECT visit FROM visits v WHERE NOT EXISTS (SELECT FROM crm.saleleads s WHERE s.client_id = v.client_id) ORDER BY 1;
-EXPLAIN (COSTS OFF) SELECT _id FROM crm.clients WHERE _id IN (SELECT client_id FROM visits);
+SELECT is_batched('SELECT _id FROM crm.clients WHERE _id IN (SELECT client_id FROM visits)');
 SELECT _id FROM crm.clients WHERE _id IN (SELECT client_id FROM visits) ORDER BY 1;
 
 --
