@@ -145,7 +145,7 @@ analyze('cars');
 like(plan_of('SELECT * FROM wanted JOIN crm.cars USING (_id)'), qr/Join.*Estimated Requests: 1\n/s, 'thirty documents are read at once');
 $sandbox->reset(counts => { cars => 5000 });
 analyze('cars');
-like(plan_of('SELECT * FROM wanted JOIN crm.cars USING (_id)'), qr/Nested Loop/, 'of 5,000 those that are wanted');
+like(plan_of('SELECT * FROM wanted JOIN crm.cars USING (_id)'), qr/Batched Key Join/, 'of 5,000 those that are wanted');
 
 done_testing();
 
