@@ -15,6 +15,9 @@ $dbh->do('ANALYZE crm.clients');
 $dbh->do(q{CREATE TABLE calls AS SELECT g, ids[1 + g % 10] AS client_id FROM generate_series(1, 1000) g,
     (SELECT array_agg(_id) AS ids FROM (SELECT _id FROM crm.clients LIMIT 10) c) d});
 
+# What a batched join would ask for at once
+$dbh->do('SET walcu_fdw.enable_batched_join = off');
+
 # Without statistics of the outer table, PostgreSQL does not know how often values repeat
 my $sql = 'SELECT count(c._id) FROM calls l LEFT JOIN crm.clients c ON c._id = l.client_id';
 unlike(plan_of($sql), qr/Memoize/, 'an outer table that was not analyzed is read once with the clients');
