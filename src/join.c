@@ -17,6 +17,7 @@
 #include "filter.h"
 #include "foreign/fdwapi.h"
 #include "join_plan.h"
+#include "latency.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -25,12 +26,16 @@
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 #include "plan.h"
+#include "range.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 
-/* Of a URL's length, what is not left for keys; and what a key takes beside its text. */
+/* Of a URL's length, what is not left for keys; and what a key takes beside its text: its quotes and a comma. */
 #define URL_OVERHEAD 500
-#define KEY_OVERHEAD 9
+#define KEY_OVERHEAD 7
+
+/* Of memory, what a row of the inner side takes beside its columns. */
+#define ROW_OVERHEAD 64
 
 /* The equality that drives a join, and what is expected of it. */
 typedef struct JoinKey
@@ -42,6 +47,7 @@ typedef struct JoinKey
 	WalcuJoinPlan plan;
 	double documents;
 	double first_requests; /* of the first batch */
+	bool by_job;           /* background jobs are expected */
 } JoinKey;
 
 bool join_enabled = true;
@@ -61,6 +67,8 @@ static JoinKey *key_of_clause(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptI
 							  RestrictInfo *restriction);
 static ScalarArrayOpExpr *make_condition(const JoinKey *key);
 static void estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
+static int first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
 static void estimate_requests(const WalcuOptions *options, JoinKey *key);
 static void add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer,
 						  const JoinKey *key, List *restrictions);
@@ -243,20 +251,49 @@ estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey 
 
 	key->plan.keys = estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
 	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
+	key->plan.by_job = may_be_jobs(root, innerrel, key);
+	key->plan.first_batch = first_batch(root, innerrel, key);
 	estimate_requests(plan_relation(innerrel)->options, key);
 }
 
-/* How many requests do the keys take, in batches that grow? */
+/* As for a scan (plan.c): a job is for many documents, all of which are wanted. */
+static bool
+may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
+{
+	const WalcuOptions *options = plan_relation(innerrel)->options;
+
+	return root->tuple_fraction <= 0 &&
+		   (options->fetch_mode == WALCU_FETCH_JOB ||
+			(options->fetch_mode == WALCU_FETCH_AUTO && key->documents > options->job_threshold));
+}
+
+/*
+ * Keys of the first batch: as many as the documents of fit into half of work_mem, or few when not all rows are
+ * wanted.
+ */
+static int
+first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
+{
+	int most = plan_relation(innerrel)->options->join_batch_size;
+	double width = innerrel->reltarget->width + ROW_OVERHEAD;
+	double fit = work_mem * 512.0 / (width * key->documents / key->plan.keys + ROW_OVERHEAD);
+
+	return (int) Max(Min(most, root->tuple_fraction > 0 ? JOIN_FIRST_BATCH : fit), 1);
+}
+
+/* How many requests do the keys take, in batches that grow, and is it jobs that they are for? */
 static void
 estimate_requests(const WalcuOptions *options, JoinKey *key)
 {
 	WalcuJoinPlan *plan = &key->plan;
 	double per_key = key->documents / plan->keys;
-	double length = get_typavgwidth(exprType((Node *) key->outer), -1) + KEY_OVERHEAD;
+	double length =
+		(plan->by_id ? RANGE_ID_LENGTH : get_typavgwidth(exprType((Node *) key->outer), -1)) + KEY_OVERHEAD;
 	double fit = Max(floor((options->max_url_length - URL_OVERHEAD) / length), 1);
-	double batch = Min(JOIN_FIRST_BATCH, options->join_batch_size);
+	double batch = plan->first_batch;
 	double left = plan->keys;
 
+	plan->keys_a_url = (int) fit;
 	plan->keys_a_request = (per_key > 1) ? fit : Min(fit, Max(floor(options->fetch_size / per_key), 1));
 	plan->requests = 0;
 	while (left > 0)
@@ -265,6 +302,11 @@ estimate_requests(const WalcuOptions *options, JoinKey *key)
 		double requests = Max(ceil(keys / plan->keys_a_request), ceil(keys * per_key / options->fetch_size));
 		double batches = 1;
 
+		if (join_prefers_jobs(options, plan, keys, requests))
+		{
+			requests = ceil(keys / fit) * latency_job_requests(options);
+			key->by_job = true;
+		}
 		if (plan->requests == 0)
 			key->first_requests = requests;
 		if (batch >= options->join_batch_size)
@@ -273,6 +315,14 @@ estimate_requests(const WalcuOptions *options, JoinKey *key)
 		left -= keys * batches;
 		batch = Min(batch * 2, options->join_batch_size);
 	}
+}
+
+/* Are background jobs the better way to the documents of so many keys than so many pages? */
+bool
+join_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys, double pages)
+{
+	return plan->by_job && (options->fetch_mode == WALCU_FETCH_JOB ||
+							ceil(keys / plan->keys_a_url) * latency_job_requests(options) < pages);
 }
 
 static void
@@ -289,8 +339,8 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
 	path->path.pathkeys = build_join_pathkeys(root, joinrel, key->plan.type, outer->pathkeys);
 	path->flags = COMPAT_CUSTOMPATH_PROJECTS;
 	path->methods = &path_methods;
-	path->custom_paths =
-		list_make2(outer, plan_keyed_path(root, innerrel, key->plan.requests, key->documents, key->keyed_by));
+	path->custom_paths = list_make2(outer, plan_keyed_path(root, innerrel, key->plan.requests, key->documents,
+														   key->by_job, key->keyed_by));
 	path->custom_private =
 		list_make3(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner), others);
 	compat_inherit_disabled(&path->path, outer);
@@ -304,7 +354,7 @@ set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *in
 		  List *restrictions)
 {
 	const WalcuOptions *options = plan_relation(innerrel)->options;
-	double first = Min(JOIN_FIRST_BATCH / key->plan.keys, 1);
+	double first = Min(key->plan.first_batch / key->plan.keys, 1);
 	Cost outer_run = outer->total_cost - outer->startup_cost;
 	Cost documents = key->documents * plan_document_cost(innerrel);
 	double candidates = Max(outer->rows * key->documents / key->plan.keys, outer->rows);

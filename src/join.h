@@ -9,8 +9,9 @@
 
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
+#include "option.h"
 
-/* Keys of the first batch; each further one has twice as many as the one before. */
+/* Keys of the first batch, where few rows may be wanted; each further one has twice as many as the one before. */
 #define JOIN_FIRST_BATCH 50
 
 /* What a CustomScan node carries for its join, beside expressions. */
@@ -19,6 +20,9 @@ typedef struct WalcuJoinPlan
 	JoinType type;         /* inner, left, semi or anti */
 	bool single_match;     /* an outer row has one match at most, or needs no other */
 	bool by_id;            /* the inner key is _id: no two documents have the same */
+	bool by_job;           /* background jobs may find the documents of many keys */
+	int first_batch;       /* keys of the first batch */
+	int keys_a_url;        /* expected to fit, at least 1 */
 	Oid operator;          /* outer key = inner key */
 	Oid collation;         /* of the comparison */
 	double keys;           /* expected, distinct */
@@ -30,5 +34,7 @@ typedef struct WalcuJoinPlan
 extern bool join_enabled;
 
 extern void join_init(void);
+extern bool join_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys,
+							  double pages);
 
 #endif /* WALCU_JOIN_H */

@@ -47,6 +47,7 @@ static void ask(WalcuJoin *join);
 static void adapt(WalcuJoin *join);
 static Datum array_of_keys(const WalcuJoin *join, int from, int count);
 static int keys_a_request(const WalcuJoin *join);
+static double documents_a_key(const WalcuJoin *join);
 static void read_documents(WalcuJoin *join);
 static void place(WalcuJoin *join, TupleTableSlot *row, bool inner);
 static const WalcuOptions *inner_options(const WalcuJoin *join);
@@ -93,7 +94,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	join->table = join_table_create(join->plan.operator, join->plan.collation);
 	join->batch_context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu join batch", ALLOCSET_DEFAULT_SIZES);
-	join->batch_size = Min(JOIN_FIRST_BATCH, inner_options(join)->join_batch_size);
+	join->batch_size = join->plan.first_batch;
 	join->scan_size = PG_INT32_MAX;
 }
 
@@ -153,7 +154,7 @@ again(CustomScanState *node)
 	join->current = NULL;
 	join->outer_ended = false;
 	if (!join->reads_all)
-		join->batch_size = Min(join->batch_size, JOIN_FIRST_BATCH);
+		join->batch_size = Min(join->batch_size, join->plan.first_batch);
 }
 
 /* Go to the next outer row, of another batch if need be; false when there is none. */
@@ -285,6 +286,7 @@ static void
 ask(WalcuJoin *join)
 {
 	int total = list_length(join->new_keys);
+	int most = keys_a_request(join);
 	int count;
 
 	join->batches++;
@@ -298,7 +300,7 @@ ask(WalcuJoin *join)
 		do
 		{
 			count = Min(total - from, join->scan_size);
-			use = scan_set_keys(INNER_PLAN(join), array_of_keys(join, from, count), keys_a_request(join));
+			use = scan_set_keys(INNER_PLAN(join), array_of_keys(join, from, count), most, most == 0);
 			if (use == WALCU_KEYS_TOO_LONG)
 				join->scan_size = Max(count / 2, 1);
 		} while (use == WALCU_KEYS_TOO_LONG && count > 1);
@@ -348,24 +350,37 @@ array_of_keys(const WalcuJoin *join, int from, int count)
 
 /*
  * How many keys to ask for in a request, so that the documents of each fill one reply: then all requests can be under
- * way at once.  Where a key has several documents, there are as many requests as may be under way.
+ * way at once.  Where a key has several documents, there are as many requests as may be under way.  0 for
+ * background jobs, which bring any number.
  */
 static int
 keys_a_request(const WalcuJoin *join)
 {
 	const WalcuOptions *options = inner_options(join);
 	int keys = list_length(join->new_keys);
-	double per_key = 1;
+	double per_key = documents_a_key(join);
+	double most;
 
-	if (join->keys > keys)
-		per_key = join->documents / (double) (join->keys - keys);
-	if (join->plan.by_id)
-		per_key = Min(per_key, 1);
 	if (per_key > 1)
-		return (int) Max(ceil(options->fetch_size / per_key), ceil(keys / (double) options->max_connections));
-	/* a fifth for chance */
-	return per_key > 0.8 ? options->fetch_size
-						 : (int) Min(options->fetch_size * 0.8 / Max(per_key, 1e-3), 1e6);
+		most = Max(ceil(options->fetch_size / per_key), ceil(keys / (double) options->max_connections));
+	else if (per_key > 0.8)
+		most = options->fetch_size;
+	else /* a fifth for chance */
+		most = Min(options->fetch_size * 0.8 / Max(per_key, 1e-3), 1e6);
+	if (join_prefers_jobs(options, &join->plan, keys,
+						  Max(ceil(keys / most), ceil(keys * per_key / options->fetch_size))))
+		return 0;
+	return (int) most;
+}
+
+/* By the batches so far. */
+static double
+documents_a_key(const WalcuJoin *join)
+{
+	int64 keys = join->keys - list_length(join->new_keys);
+	double per_key = keys > 0 ? join->documents / (double) keys : 1;
+
+	return join->plan.by_id ? Min(per_key, 1) : per_key;
 }
 
 /* Keep the rows that have one of the keys that were asked for. */

@@ -86,8 +86,10 @@ join_plan_same(const Node *node, List *expressions)
 List *
 join_plan_serialize(const WalcuJoinPlan *plan)
 {
-	return list_make3(list_make3_int(plan->type, plan->single_match, plan->by_id),
-					  list_make2_oid(plan->operator, plan->collation),
+	List *numbers =
+		list_make5_int(plan->type, plan->single_match, plan->by_id, plan->by_job, plan->first_batch);
+
+	return list_make3(lappend_int(numbers, plan->keys_a_url), list_make2_oid(plan->operator, plan->collation),
 					  list_make3(makeFloat(psprintf("%.0f", plan->keys)),
 								 makeFloat(psprintf("%.0f", plan->keys_a_request)),
 								 makeFloat(psprintf("%.0f", plan->requests))));
@@ -96,13 +98,16 @@ join_plan_serialize(const WalcuJoinPlan *plan)
 WalcuJoinPlan
 join_plan_of_scan(const CustomScan *scan)
 {
-	List *flags = linitial(scan->custom_private);
+	List *integers = linitial(scan->custom_private);
 	List *oids = lsecond(scan->custom_private);
 	List *numbers = lthird(scan->custom_private);
 	WalcuJoinPlan plan = {
-		.type = linitial_int(flags),
-		.single_match = lsecond_int(flags) != 0,
-		.by_id = lthird_int(flags) != 0,
+		.type = linitial_int(integers),
+		.single_match = lsecond_int(integers) != 0,
+		.by_id = lthird_int(integers) != 0,
+		.by_job = list_nth_int(integers, 3) != 0,
+		.first_batch = list_nth_int(integers, 4),
+		.keys_a_url = list_nth_int(integers, 5),
 		.operator= linitial_oid(oids),
 		.collation = lsecond_oid(oids),
 		.keys = floatVal(linitial(numbers)),

@@ -2,10 +2,12 @@
  * latency.c
  *	  How long requests and background jobs of a server take, as far as this backend has seen.
  *
- * transport.c and job.c note what they measured; the planner (plan.c) weighs a job against pages with
- * it.  The latest measurements count most.
+ * transport.c and job.c note what they measured; the planner (plan.c, join.c) and batched joins weigh a
+ * job against pages with it.  The latest measurements count most.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "latency.h"
 
@@ -35,6 +37,18 @@ WalcuLatency
 latency_of(const WalcuOptions *options)
 {
 	return entry_of(options)->latency;
+}
+
+/*
+ * What a background job costs, in requests: the time it takes, with one for its start and one for its
+ * results.
+ */
+double
+latency_job_requests(const WalcuOptions *options)
+{
+	WalcuLatency latency = latency_of(options);
+
+	return 2 + ceil(latency.job / latency.request);
 }
 
 void

@@ -17,6 +17,7 @@ typedef struct WalcuLatency
 } WalcuLatency;
 
 extern WalcuLatency latency_of(const WalcuOptions *options);
+extern double latency_job_requests(const WalcuOptions *options);
 extern void latency_note_request(const WalcuOptions *options, double milliseconds);
 extern void latency_note_job(const WalcuOptions *options, double milliseconds);
 

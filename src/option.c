@@ -157,7 +157,7 @@ static const WalcuOptions defaults = {
 	.pushdown = true,
 	.max_url_length = 8000,		/* what servers and proxies commonly take */
 	.analyze_sampling = WALCU_SAMPLING_AUTO,
-	.join_batch_size = 1000,
+	.join_batch_size = 5000,
 	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */
 	.fdw_tuple_cost = 0.2,
 };

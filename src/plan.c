@@ -79,8 +79,6 @@ static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, d
 static List *path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
 						  ScalarArrayOpExpr *keyed_by);
 static ScalarArrayOpExpr *with_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by);
-static double requests_of_job(const WalcuOptions *options);
-static WalcuStrategy paging_strategy(const WalcuOptions *options);
 static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
 static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
@@ -260,7 +258,7 @@ plan_documents(const RelOptInfo *rel)
 
 /* A path for the documents that one key or another leads to, which a batched join (join.c) sets. */
 ForeignPath *
-plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double documents,
+plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double documents, bool by_job,
 				ScalarArrayOpExpr *keyed_by)
 {
 	const WalcuOptions *options = plan_relation(rel)->options;
@@ -269,7 +267,9 @@ plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double docu
 		root, rel, documents, rel->baserestrictcost.startup + options->fdw_startup_cost,
 		rel->baserestrictcost.startup + requests * options->fdw_startup_cost +
 			documents * plan_document_cost(rel),
-		NIL, NULL, path_members(requests, documents, NIL, paging_strategy(options), keyed_by));
+		NIL, NULL,
+		path_members(requests, documents, NIL, by_job ? WALCU_BY_JOB : plan_paging_strategy(options),
+					 keyed_by));
 }
 
 /* Do the conditions of a table alone ask for one document by its _id? */
@@ -302,13 +302,14 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 	if (root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
 		pages++;
 	if (mode != WALCU_FETCH_JOB)
-		add_strategy_path(
-			root, rel, rows, documents, pathkeys, required_outer, keys,
-			(keys == NIL && mode != WALCU_FETCH_PAGES) ? paging_strategy(options) : WALCU_BY_PAGES, pages);
+		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys,
+						  (keys == NIL && mode != WALCU_FETCH_PAGES) ? plan_paging_strategy(options)
+																	 : WALCU_BY_PAGES,
+						  pages);
 	if (mode == WALCU_FETCH_JOB ||
 		(mode == WALCU_FETCH_AUTO && documents > options->job_threshold && required_outer == NULL))
 		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys, WALCU_BY_JOB,
-						  requests_of_job(options));
+						  latency_job_requests(options));
 }
 
 static void
@@ -355,31 +356,21 @@ WalcuStrategy
 plan_strategy(const WalcuOptions *options, double documents)
 {
 	bool is_long = documents > options->job_threshold &&
-				   ceil(documents / options->fetch_size) > requests_of_job(options);
+				   ceil(documents / options->fetch_size) > latency_job_requests(options);
 
 	if (options->fetch_mode == WALCU_FETCH_JOB || (options->fetch_mode == WALCU_FETCH_AUTO && is_long))
 		return WALCU_BY_JOB;
-	return options->fetch_mode == WALCU_FETCH_PAGES ? WALCU_BY_PAGES : paging_strategy(options);
+	return plan_paging_strategy(options);
 }
 
 /* Pages in any order. */
-static WalcuStrategy
-paging_strategy(const WalcuOptions *options)
+WalcuStrategy
+plan_paging_strategy(const WalcuOptions *options)
 {
-	return (options->paging == WALCU_PAGING_KEY && options->max_connections > 1) ? WALCU_BY_RANGES
-																				 : WALCU_BY_PAGES;
-}
-
-/*
- * What a background job costs, in requests: the time it takes, with one for its start and one for its
- * results.
- */
-static double
-requests_of_job(const WalcuOptions *options)
-{
-	WalcuLatency latency = latency_of(options);
-
-	return 2 + ceil(latency.job / latency.request);
+	return (options->fetch_mode != WALCU_FETCH_PAGES && options->paging == WALCU_PAGING_KEY &&
+			options->max_connections > 1)
+			   ? WALCU_BY_RANGES
+			   : WALCU_BY_PAGES;
 }
 
 /* A path in as much of an order as the service can give. */

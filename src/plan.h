@@ -41,11 +41,12 @@ extern double plan_assumed(const RelOptInfo *rel);
 extern bool plan_has_limit(PlannerInfo *root, const RelOptInfo *rel, const Path *path);
 extern ForeignPath *plan_skipping_path(const ForeignPath *path);
 extern WalcuStrategy plan_strategy(const WalcuOptions *options, double documents);
+extern WalcuStrategy plan_paging_strategy(const WalcuOptions *options);
 extern bool plan_is_by_id(const RelOptInfo *rel);
 extern double plan_documents(const RelOptInfo *rel);
 extern Cost plan_document_cost(const RelOptInfo *rel);
 extern ForeignPath *plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double documents,
-									ScalarArrayOpExpr *keyed_by);
+									bool by_job, ScalarArrayOpExpr *keyed_by);
 extern WalcuPlan plan_of_scan(const ForeignScan *scan);
 
 #endif /* WALCU_PLAN_H */

@@ -13,7 +13,10 @@
 #include "mb/pg_wchar.h"
 #include "utils/json.h"
 
-static void append_encoded(StringInfo url, const char *text);
+/* RFC 3986 lets a query have them as they are, which leaves room for more keys of a list. */
+#define PLAIN_IN_VALUES ",:"
+
+static void append_encoded(StringInfo url, const char *text, const char *plain);
 static bool is_unreserved(unsigned char c);
 
 /*
@@ -29,7 +32,7 @@ request_create(const WalcuOptions *options, const char *method)
 	initStringInfo(&request->url);
 	initStringInfo(&request->label);
 	appendStringInfo(&request->url, "%s/dealers/", options->endpoint);
-	append_encoded(&request->url, options->dealer_id);
+	append_encoded(&request->url, options->dealer_id, "");
 	appendStringInfo(&request->label, "%s ", method);
 	return request;
 }
@@ -68,7 +71,7 @@ void
 request_add_segment(WalcuRequest *request, const char *segment)
 {
 	appendStringInfoChar(&request->url, '/');
-	append_encoded(&request->url, segment);
+	append_encoded(&request->url, segment, "");
 	appendStringInfo(&request->label, "/%s", segment);
 }
 
@@ -79,9 +82,9 @@ request_add_parameter(WalcuRequest *request, const char *name, const char *value
 	char separator = request->has_query ? '&' : '?';
 
 	appendStringInfoChar(&request->url, separator);
-	append_encoded(&request->url, name);
+	append_encoded(&request->url, name, "");
 	appendStringInfoChar(&request->url, '=');
-	append_encoded(&request->url, value);
+	append_encoded(&request->url, value, PLAIN_IN_VALUES);
 	appendStringInfo(&request->label, "%c%s=%s", separator, name, value);
 	request->has_query = true;
 }
@@ -148,27 +151,27 @@ request_sort(WalcuListFormat format, List *fields, List *descending)
 	return list.data;
 }
 
-/* The bytes that a text takes up in a URL. */
+/* The bytes that a parameter's value takes up in a URL. */
 size_t
 request_encoded_length(const char *text)
 {
 	StringInfoData encoded;
 
 	initStringInfo(&encoded);
-	append_encoded(&encoded, text);
+	append_encoded(&encoded, text, PLAIN_IN_VALUES);
 	pfree(encoded.data);
 	return encoded.len;
 }
 
-/* URLs carry UTF-8, whatever the database's encoding is. */
+/* URLs carry UTF-8, whatever the database's encoding is.  Of other characters, plain ones stay as they are. */
 static void
-append_encoded(StringInfo url, const char *text)
+append_encoded(StringInfo url, const char *text, const char *plain)
 {
 	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
 
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
 	{
-		if (is_unreserved(*c))
+		if (is_unreserved(*c) || strchr(plain, *c) != NULL)
 			appendStringInfoChar(url, *c);
 		else
 			appendStringInfo(url, "%%%02X", *c);

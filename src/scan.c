@@ -45,6 +45,7 @@ scan_begin(ForeignScanState *node, int eflags)
 
 	scan->plan = plan_of_scan((ForeignScan *) node->ss.ps.plan);
 	options->pushdown = scan->plan.pushdown;
+	scan->strategy = scan->plan.strategy;
 	scan->context = CurrentMemoryContext;
 	scan->query.options = options;
 	scan->query.all_rows = scan->plan.all_rows;
@@ -234,7 +235,7 @@ scan_set_filter(ForeignScanState *node, WalcuFilterUse use)
 	query->clauses = clauses_now(node, use);
 	query->fallback = (use == WALCU_FILTER_SHOWN) ? query->clauses : clauses_now(node, WALCU_FILTER_TRUSTED);
 	/* an id that cannot stand in a path is in the filter, as every condition is */
-	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->plan.strategy;
+	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->strategy;
 	query->skip = scan->plan.skips ? row_count(node, scan->offset, use) : 0;
 	query->wanted = filter_is_complete(scan->filtered) ? wanted_rows(node, use) : 0;
 	MemoryContextSwitchTo(before);
@@ -265,11 +266,11 @@ clauses_now(ForeignScanState *node, WalcuFilterUse use)
 }
 
 /*
- * For a batched join: the keys, an array, that documents are asked for with when the scan begins again, and how many
- * of them at once at most.  The scan must have been told to (scan_rescan).
+ * For a batched join: the keys, an array, that documents are asked for with when the scan begins again, how many
+ * of them at once at most, and whether by a background job.  The scan must have been told to (scan_rescan).
  */
 WalcuKeysUse
-scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request)
+scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job)
 {
 	WalcuScan *scan = node->fdw_state;
 	const Param *parameter = lsecond(scan->plan.keyed_by->args);
@@ -281,6 +282,7 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request)
 	value->value = keys;
 	value->isnull = false;
 	scan->keys_a_request = keys_a_request;
+	scan->strategy = by_job ? WALCU_BY_JOB : plan_paging_strategy(scan->query.options);
 	MemoryContextReset(scan->value_context);
 	scan_set_filter(node, WALCU_FILTER_WHOLE);
 	before = MemoryContextSwitchTo(scan->value_context);

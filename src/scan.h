@@ -29,6 +29,7 @@ typedef struct WalcuScan
 	List *filtered;                /* of WalcuFiltered: the conditions */
 	List *keyed;                   /* the same of what a batched join asks for; NIL in any other scan */
 	int keys_a_request;            /* at most; 0 for as many as fit */
+	WalcuStrategy strategy;        /* the plan's, or what a batched join chose */
 	const WalcuClause *key_clause; /* what they became; NULL for nothing that the service can check */
 	WalcuOrderCheck *order_check;  /* NULL when no order was promised */
 	List *search_columns;          /* of int: columns (from 0) that show the search text */
@@ -54,6 +55,6 @@ extern TupleTableSlot *scan_iterate(ForeignScanState *node);
 extern void scan_rescan(ForeignScanState *node);
 extern void scan_end(ForeignScanState *node);
 extern void scan_set_filter(ForeignScanState *node, WalcuFilterUse use);
-extern WalcuKeysUse scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request);
+extern WalcuKeysUse scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job);
 
 #endif /* WALCU_SCAN_H */

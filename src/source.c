@@ -53,7 +53,8 @@ static bool take(WalcuSource *source, WalcuDocument *document);
 static void look_at_lanes(WalcuSource *source, bool wait);
 static bool any_ended(const WalcuSource *source);
 static void fall_back(WalcuSource *source);
-static void read_pages(WalcuSource *source, WalcuLane *lane);
+static const char *obstacle(const WalcuSource *source);
+static void read_pages(WalcuSource *source);
 static void close_lanes(WalcuSource *source);
 static void close_lane(WalcuSource *source, WalcuLane *lane);
 static void open_lanes(WalcuSource *source);
@@ -250,8 +251,8 @@ look_at_lanes(WalcuSource *source, bool wait)
 	first = source->lanes ? linitial(source->lanes) : NULL;
 	if (first && lane_is_rejected(first))
 		fall_back(source);
-	else if (first && lane_obstacle(first))
-		read_pages(source, first);
+	else if (source->query.strategy == WALCU_BY_JOB && obstacle(source))
+		read_pages(source);
 	else if (first && lane_is_answered(first))
 		source->reading.may_be_rejected = false;
 	foreach(lc, source->lanes)
@@ -280,14 +281,41 @@ fall_back(WalcuSource *source)
 	MemoryContextSwitchTo(before);
 }
 
-/* There are no results of a job to be had: read the stream's pages instead. */
-static void
-read_pages(WalcuSource *source, WalcuLane *lane)
+/* Why there are no results of a job to be had; NULL while there may be. */
+static const char *
+obstacle(const WalcuSource *source)
 {
-	strlcpy(source->reading.tally->no_job, lane_obstacle(lane), sizeof(source->reading.tally->no_job));
+	ListCell *lc;
+
+	foreach(lc, source->lanes)
+	{
+		const char *obstacle = lane_obstacle(lfirst(lc));
+
+		if (obstacle)
+			return obstacle;
+	}
+	return NULL;
+}
+
+/*
+ * There are no results of a job to be had: read pages instead, of all streams that have not ended.  Of one of
+ * several some documents may have been taken, but those are parts of a list (is_repeated).
+ */
+static void
+read_pages(WalcuSource *source)
+{
+	MemoryContext before = MemoryContextSwitchTo(source->context);
+	List *streams = NIL;
+	ListCell *lc;
+
+	strlcpy(source->reading.tally->no_job, obstacle(source), sizeof(source->reading.tally->no_job));
+	foreach(lc, source->lanes)
+		streams = lappend(streams, ((WalcuLane *) lfirst(lc))->stream);
+	source->streams = list_concat(streams, list_copy_tail(source->streams, source->next_stream));
+	source->next_stream = 0;
 	close_lanes(source);
 	source->query.strategy = source->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
-	source->next_stream--;
+	MemoryContextSwitchTo(before);
 }
 
 static void
@@ -337,7 +365,7 @@ width(const WalcuSource *source)
 
 	if (source->reading.may_be_rejected)
 		return 1;
-	if (query->strategy == WALCU_BY_RANGES)
+	if (query->strategy == WALCU_BY_RANGES || (query->strategy == WALCU_BY_JOB && query->keys == NIL))
 		return query->options->max_connections;
 	/* the first page of what comes next is under way while the end of what comes before is read */
 	return (query->strategy == WALCU_BY_PAGES && query->keys != NIL && query->all_rows) ? 2 : 1;

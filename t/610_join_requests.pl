@@ -10,7 +10,9 @@ use constant { ROWS => 10_000, KEYS => 4000 };
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { clients => 100_000, saleleads => 2000 });
 my $node = start_node();
-setup_crm($node, $sandbox, server => { on_type_mismatch => 'null', fetch_mode => 'parallel' }, limit_to => [qw(clients saleleads)]);
+setup_crm($node, $sandbox,
+    server => { on_type_mismatch => 'null', fetch_mode => 'parallel', results_hosts => $sandbox->results_endpoint =~ s{^http://}{}r },
+    limit_to => [qw(clients saleleads)]);
 my $dbh = connect_db($node);
 make_tables();
 my $join = 'SELECT l.id, c.created_at FROM l JOIN crm.clients c ON c._id = l.client_id';
@@ -32,6 +34,31 @@ cmp_ok(scalar @requests, '<=', 30, 'at most 30 requests where a reply has a thou
 is(documents(), KEYS, 'and each document once');
 $dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size)");
 $sandbox->put('/_sandbox/settings', { page_cap => 50 });
+
+# Background jobs, which bring what is found for all keys of a URL: where pages are no more than these, there are none
+{
+    $sandbox->put('/_sandbox/settings', { job_polls => 0 });
+    $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'job', ADD max_url_length '15000')");
+    @requests = requests($join, ROWS);
+    is_deeply(kinds(@requests), { all => 9, job => 9, results => 9 }, 'at most 30 requests with jobs, whose results are not paged');
+    is(documents(), KEYS, 'and each document once');
+    cmp_ok(scalar(most_at_once(grep { $_->{kind} eq 'results' } @requests)), '<=', 4, 'several jobs at once, but no more than max_connections');
+    is(scalar(grep { length($_->{raw_path}) > 15_000 } @requests), 0, 'no URL is longer than it may be');
+    # now that it is known how fast pages come here, one job for all is expected to be done sooner
+    $dbh->do('SET enable_hashjoin = off; SET enable_mergejoin = off');
+    $sandbox->fault({ match => { kind => 'all' }, skip => 3, fault => { type => 'status', status => 500 } });
+    $dbh->do("ALTER SERVER crm OPTIONS (ADD max_retries '0')");
+    @requests = requests($join, ROWS);
+    cmp_ok(scalar(grep { $_->{kind} eq 'list' } @requests), '>', 10, 'jobs that come to nothing leave pages');
+    is(documents(), KEYS, 'with each document once');
+    $dbh->do('RESET enable_hashjoin; RESET enable_mergejoin');
+    $sandbox->clear_faults;
+    $sandbox->put('/_sandbox/settings', { job_polls => 2 });
+    $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'auto', DROP max_retries, SET max_url_length '8000')");
+    my $fresh = connect_db($node);
+    unlike(join("\n", map { $_->[0] } @{ $fresh->selectall_arrayref("EXPLAIN $join") }), qr/Inner.*background job/s, 'jobs are not for what pages bring sooner');
+    $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'parallel', DROP max_url_length)");
+}
 
 # A limit
 for (
@@ -117,6 +144,14 @@ sub requests
     my $result = $dbh->selectall_arrayref($sql);
     is(scalar @$result, $rows, "rows of $sql") if defined $rows;
     return $sandbox->log;
+}
+
+# How many there are of each kind
+sub kinds
+{
+    my %kinds;
+    $kinds{ $_->{kind} }++ for @_;
+    return \%kinds;
 }
 
 # Documents that were sent since the log was emptied
