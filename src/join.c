@@ -58,8 +58,8 @@ static const CustomPathMethods path_methods = {JOIN_NAME, join_plan_create};
 
 static void add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 					  JoinType type, JoinPathExtraData *extra);
-static bool is_possible(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
-						JoinType type, JoinPathExtraData *extra);
+static bool is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+						JoinPathExtraData *extra);
 static bool is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
 static JoinKey *choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 						   JoinType type, List *restrictions);
@@ -95,7 +95,7 @@ add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptIn
 
 	if (previous_hook)
 		previous_hook(root, joinrel, outerrel, innerrel, type, extra);
-	if (!is_possible(root, joinrel, outerrel, innerrel, type, extra))
+	if (!is_possible(joinrel, outerrel, innerrel, type, extra))
 		return;
 	type = unique ? JOIN_INNER : type;
 	key = choose_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
@@ -121,15 +121,11 @@ add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptIn
 	}
 }
 
-/*
- * Is it a join of ours, of a kind that can be had?  A row that is locked or changed may have to be joined
- * again with its newest version, which would mean more requests in the midst of others.
- */
+/* Is it a join of ours, of a kind that can be had? */
 static bool
-is_possible(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
 			JoinPathExtraData *extra)
 {
-	CmdType command = root->parse->commandType;
 	ListCell *lc;
 
 	if (!join_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
@@ -137,8 +133,6 @@ is_possible(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOpt
 		return false;
 	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
 		type != JOIN_UNIQUE_OUTER)
-		return false;
-	if (root->parse->rowMarks != NIL || (command != CMD_SELECT && command != CMD_INSERT))
 		return false;
 	if (!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(innerrel->lateral_relids) ||
 		plan_is_by_id(innerrel))
@@ -156,10 +150,15 @@ is_possible(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOpt
 	return true;
 }
 
-/* Is it no expression that is to be computed in the join? */
+/*
+ * Is it no expression that is to be computed in the join?  Nor what identifies rows of an inherited table that
+ * is changed, which a custom scan cannot have in its row.
+ */
 static bool
 is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
 {
+	if (IsA(node, Var) && ((const Var *) node)->varno == ROWID_VAR)
+		return false;
 	return join_plan_same(node, outerrel->reltarget->exprs) != NULL ||
 		   join_plan_same(node, innerrel->reltarget->exprs) != NULL;
 }
