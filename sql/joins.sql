@@ -109,12 +109,18 @@ SELECT v.visit, (SELECT string_agg(c._id, ',' ORDER BY c._id) FROM visits w JOIN
                   WHERE w.visit <= v.visit) AS seen
   FROM visits v ORDER BY 1;
 
---
--- Where it cannot be had
---
+-- An array of keys
+EXPLAIN (COSTS OFF) SELECT ids, _id FROM (VALUES ('{client-03,client-99,client-03}'::text[]), ('{}'), (NULL), ('{client-04,NULL,client-03}')) v (ids)
+  LEFT JOIN crm.clients ON _id = ANY (ids);
+SELECT ids, _id FROM (VALUES ('{client-03,client-99,client-03}'::text[]), ('{}'), (NULL), ('{client-04,NULL,client-03}')) v (ids)
+  LEFT JOIN crm.clients ON _id = ANY (ids);
 -- Rows that are locked or changed
 SELECT is_batched('SELECT visit FROM visits JOIN crm.clients ON _id = client_id FOR UPDATE OF visits');
 UPDATE visits SET code = code + 1 FROM crm.clients WHERE _id = client_id AND visit < 3 RETURNING visit, code, created_by;
+
+--
+-- Where it cannot be had
+--
 -- What the service does not compare
 SELECT is_batched('SELECT visit FROM visits JOIN crm.clients ON length(_id) = code');
 -- Where it is switched off

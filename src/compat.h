@@ -32,6 +32,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/resowner.h"
+#include "utils/selfuncs.h"
 
 #if PG_VERSION_NUM < 140000
 #error "walcu_fdw needs PostgreSQL 14 or newer"
@@ -320,6 +321,17 @@ compat_inherit_disabled(Path *path, const Path *below)
 {
 #if PG_VERSION_NUM >= 180000
 	path->disabled_nodes = below->disabled_nodes;
+#endif
+}
+
+/* 17 looks at statistics to guess how many elements an array has. */
+static inline double
+compat_array_length(PlannerInfo *root, Node *array)
+{
+#if PG_VERSION_NUM >= 170000
+	return estimate_array_length(root, array);
+#else
+	return estimate_array_length(array);
 #endif
 }
 

@@ -9,7 +9,6 @@
 
 #include "explain.h"
 
-#include "catalog/pg_type.h"
 #include "compat.h"
 #include "join_exec.h"
 #include "join_plan.h"
@@ -69,9 +68,7 @@ explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
 	List *quals = join_plan_quals(scan);
 
 	ExplainPropertyText("Join Type", join_type_name(join->plan.type), es);
-	show_expression(node, ancestors, es, "Key",
-					make_opclause(join->plan.operator, BOOLOID, false, join_plan_outer_key(scan),
-								  join_plan_inner_key(scan), InvalidOid, join->plan.collation));
+	show_expression(node, ancestors, es, "Key", join_plan_condition(scan));
 	if (quals != NIL)
 		show_expression(node, ancestors, es, "Join Filter", make_ands_explicit(quals));
 	if (es->costs)

@@ -63,8 +63,11 @@ static bool is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *i
 static bool is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
 static JoinKey *choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 						   JoinType type, List *restrictions);
-static JoinKey *key_of_clause(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-							  RestrictInfo *restriction);
+static JoinKey *key_of_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+							  RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
+static bool find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static double keys_of(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
 static ScalarArrayOpExpr *make_condition(const JoinKey *key);
 static void estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
@@ -173,7 +176,7 @@ choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptI
 
 	foreach(lc, restrictions)
 	{
-		JoinKey *key = key_of_clause(joinrel, outerrel, innerrel, type, lfirst(lc));
+		JoinKey *key = key_of_clause(root, joinrel, outerrel, innerrel, type, lfirst(lc));
 
 		if (key == NULL)
 			continue;
@@ -185,29 +188,17 @@ choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptI
 }
 
 static JoinKey *
-key_of_clause(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-			  RestrictInfo *restriction)
+key_of_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+			  JoinType type, RestrictInfo *restriction)
 {
-	OpExpr *equality = (OpExpr *) restriction->clause;
-	JoinKey *key;
-	bool outer_is_left = bms_is_subset(restriction->left_relids, outerrel->relids) &&
-						 bms_is_subset(restriction->right_relids, innerrel->relids);
-	bool outer_is_right = bms_is_subset(restriction->right_relids, outerrel->relids) &&
-						  bms_is_subset(restriction->left_relids, innerrel->relids);
+	JoinKey *key = palloc0(sizeof(JoinKey));
 	WalcuFiltered *filtered;
 
-	if (!restriction->can_join || !OidIsValid(restriction->hashjoinoperator) ||
-		(!outer_is_left && !outer_is_right) ||
-		(IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
-		!restriction_is_securely_promotable(restriction, innerrel))
-		return NULL;
-	key = palloc0(sizeof(JoinKey));
 	key->restriction = restriction;
-	key->outer = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
-	key->inner = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
-	key->plan.operator= outer_is_left ? equality->opno : get_commutator(equality->opno);
-	key->plan.collation = equality->inputcollid;
-	if (!OidIsValid(key->plan.operator) || !op_strict(key->plan.operator) ||
+	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
+		!restriction_is_securely_promotable(restriction, innerrel) ||
+		!(find_sides(outerrel, innerrel, key) || find_array_sides(root, outerrel, innerrel, key)) ||
+		!OidIsValid(key->plan.operator) || !op_strict(key->plan.operator) ||
 		(key->keyed_by = make_condition(key)) == NULL)
 		return NULL;
 	filtered = linitial(filter_conditions(plan_relation(innerrel), list_make1(key->keyed_by)));
@@ -215,6 +206,50 @@ key_of_clause(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, J
 		return NULL;
 	key->plan.by_id = strcmp(filtered->filter->condition->operand->path, "_id") == 0;
 	return key;
+}
+
+/* The sides of an equality of both relations that can be hashed; false for any other clause. */
+static bool
+find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+{
+	const RestrictInfo *restriction = key->restriction;
+	OpExpr *equality = (OpExpr *) restriction->clause;
+	bool outer_is_left = bms_is_subset(restriction->left_relids, outerrel->relids) &&
+						 bms_is_subset(restriction->right_relids, innerrel->relids);
+	bool outer_is_right = bms_is_subset(restriction->right_relids, outerrel->relids) &&
+						  bms_is_subset(restriction->left_relids, innerrel->relids);
+
+	if (!restriction->can_join || !OidIsValid(restriction->hashjoinoperator) ||
+		(!outer_is_left && !outer_is_right))
+		return false;
+	key->outer = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
+	key->inner = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
+	key->plan.operator= outer_is_left ? equality->opno : get_commutator(equality->opno);
+	key->plan.collation = equality->inputcollid;
+	return true;
+}
+
+/* The same of an inner value that equals any element of an outer array. */
+static bool
+find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+{
+	ScalarArrayOpExpr *equality = (ScalarArrayOpExpr *) key->restriction->clause;
+	Relids outer_relids;
+
+	if (!IsA(equality, ScalarArrayOpExpr) || !equality->useOr ||
+		contain_volatile_functions((Node *) equality) ||
+		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
+		return false;
+	key->inner = linitial(equality->args);
+	key->outer = lsecond(equality->args);
+	outer_relids = pull_varnos(root, (Node *) key->outer);
+	if (bms_is_empty(outer_relids) || !bms_is_subset(outer_relids, outerrel->relids) ||
+		!bms_equal(pull_varnos(root, (Node *) key->inner), innerrel->relids))
+		return false;
+	key->plan.of_array = true;
+	key->plan.operator= get_commutator(equality->opno);
+	key->plan.collation = equality->inputcollid;
+	return true;
 }
 
 /* inner key = ANY (keys), where the parameter of the keys has no number yet. */
@@ -226,7 +261,9 @@ make_condition(const JoinKey *key)
 
 	keys->paramkind = PARAM_EXEC;
 	keys->paramid = -1;
-	keys->paramtype = get_array_type(exprType((Node *) key->outer));
+	keys->paramtype = exprType((Node *) key->outer);
+	if (!key->plan.of_array)
+		keys->paramtype = get_array_type(keys->paramtype);
 	keys->paramtypmod = -1;
 	keys->paramcollid = exprCollation((Node *) key->outer);
 	keys->location = -1;
@@ -248,11 +285,20 @@ estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey 
 							? innerrel->tuples
 							: estimate_num_groups(root, list_make1(key->inner), innerrel->tuples, NULL, NULL);
 
-	key->plan.keys = estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
+	key->plan.keys = keys_of(root, outerrel, key);
 	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
 	key->plan.by_job = may_be_jobs(root, innerrel, key);
 	key->plan.first_batch = first_batch(root, innerrel, key);
 	estimate_requests(plan_relation(innerrel)->options, key);
+}
+
+/* Distinct keys of the outer side; of arrays nothing is known but that they have some elements. */
+static double
+keys_of(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
+{
+	if (key->plan.of_array)
+		return outerrel->rows * compat_array_length(root, (Node *) key->outer);
+	return estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
 }
 
 /* As for a scan (plan.c): a job is for many documents, all of which are wanted. */

@@ -23,6 +23,7 @@ typedef struct WalcuJoinPlan
 	bool by_job;           /* background jobs may find the documents of many keys */
 	int first_batch;       /* keys of the first batch */
 	int keys_a_url;        /* expected to fit, at least 1 */
+	bool of_array;         /* the outer key is an array, whose elements are keys */
 	Oid operator;          /* outer key = inner key */
 	Oid collation;         /* of the comparison */
 	double keys;           /* expected, distinct */

@@ -42,7 +42,9 @@ static bool next_match(WalcuJoin *join);
 static void gather(WalcuJoin *join);
 static bool is_full(const WalcuJoin *join);
 static bool take_outer_row(WalcuJoin *join);
-static void keep_outer_row(WalcuJoin *join, TupleTableSlot *slot, WalcuJoinKey *key, bool is_new);
+static void keep_outer_row(WalcuJoin *join, TupleTableSlot *slot);
+static void add_elements(WalcuJoin *join, Datum value);
+static void add_key(WalcuJoin *join, Datum value);
 static void ask(WalcuJoin *join);
 static void adapt(WalcuJoin *join);
 static Datum array_of_keys(const WalcuJoin *join, int from, int count);
@@ -87,6 +89,10 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	join->quals = ExecInitQual(join_plan_quals(scan), &node->ss.ps);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
+	join->key_type = exprType((Node *) join_plan_outer_key(scan));
+	if (join->plan.of_array)
+		join->key_type = get_base_element_type(join->key_type);
+	get_typlenbyvalalign(join->key_type, &join->key_length, &join->key_by_value, &join->key_align);
 	join->outer_slot =
 		ExecInitExtraTupleSlot(estate, ExecGetResultType(OUTER_PLAN(join)), &TTSOpsMinimalTuple);
 	join->inner_slot =
@@ -169,6 +175,7 @@ begin_row(WalcuJoin *join)
 	}
 	join->current = &join->rows[join->next_row++];
 	join->candidate = join->current->key ? join->current->key->first : NULL;
+	join->next_key = 0;
 	join->matched = false;
 	ExecStoreMinimalTuple(join->current->tuple, join->outer_slot, false);
 	place(join, join->outer_slot, false);
@@ -184,6 +191,8 @@ next_match(WalcuJoin *join)
 {
 	JoinType type = join->plan.type;
 
+	while (join->candidate == NULL && join->next_key < list_length(join->current->more))
+		join->candidate = ((WalcuJoinKey *) list_nth(join->current->more, join->next_key++))->first;
 	if (join->candidate == NULL)
 	{
 		bool unmatched = !join->matched && (type == JOIN_LEFT || type == JOIN_ANTI);
@@ -200,7 +209,10 @@ next_match(WalcuJoin *join)
 		return false;
 	join->matched = true;
 	if (join->plan.single_match || type == JOIN_ANTI)
+	{
 		join->candidate = NULL;
+		join->next_key = list_length(join->current->more);
+	}
 	return type != JOIN_ANTI;
 }
 
@@ -240,9 +252,7 @@ take_outer_row(WalcuJoin *join)
 {
 	TupleTableSlot *slot = ExecProcNode(OUTER_PLAN(join));
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
-	WalcuJoinKey *key = NULL;
 	bool is_null;
-	bool is_new = false;
 	Datum value;
 
 	join->outer_ended = TupIsNull(slot);
@@ -251,18 +261,21 @@ take_outer_row(WalcuJoin *join)
 	ResetExprContext(context);
 	place(join, slot, false);
 	value = ExecEvalExprSwitchContext(join->outer_key, context, &is_null);
-	if (!is_null)
-		key = join_table_enter(join->table, value, &is_new);
-	else if (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI)
+	if (is_null && (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI))
 		return true;
-	keep_outer_row(join, slot, key, is_new);
+	keep_outer_row(join, slot);
+	if (!is_null && join->plan.of_array)
+		add_elements(join, value);
+	else if (!is_null)
+		add_key(join, value);
 	return true;
 }
 
 static void
-keep_outer_row(WalcuJoin *join, TupleTableSlot *slot, WalcuJoinKey *key, bool is_new)
+keep_outer_row(WalcuJoin *join, TupleTableSlot *slot)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
+	WalcuOuterRow *row;
 
 	if (join->rows == NULL)
 	{
@@ -274,10 +287,50 @@ keep_outer_row(WalcuJoin *join, TupleTableSlot *slot, WalcuJoinKey *key, bool is
 		join->row_room *= 2;
 		join->rows = repalloc_huge(join->rows, join->row_room * sizeof(WalcuOuterRow));
 	}
-	join->rows[join->row_count].tuple = ExecCopySlotMinimalTuple(slot);
-	join->rows[join->row_count++].key = key;
+	row = &join->rows[join->row_count++];
+	row->tuple = ExecCopySlotMinimalTuple(slot);
+	row->key = NULL;
+	row->more = NIL;
+	join->row_number++;
+	MemoryContextSwitchTo(before);
+}
+
+/* Add the elements of an array to the last outer row. */
+static void
+add_elements(WalcuJoin *join, Datum value)
+{
+	MemoryContext before = MemoryContextSwitchTo(join->node.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
+	ArrayType *array = DatumGetArrayTypeP(value);
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), join->key_length, join->key_by_value, join->key_align,
+					  &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (!nulls[i])
+			add_key(join, elements[i]);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/* Add a key to the last outer row, once. */
+static void
+add_key(WalcuJoin *join, Datum value)
+{
+	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
+	WalcuOuterRow *row = &join->rows[join->row_count - 1];
+	bool is_new;
+	WalcuJoinKey *key = join_table_enter(join->table, value, &is_new);
+
 	if (is_new)
 		join->new_keys = lappend(join->new_keys, key);
+	if (row->key == NULL)
+		row->key = key;
+	else if (key->row != join->row_number)
+		row->more = lappend(row->more, key);
+	key->row = join->row_number;
 	MemoryContextSwitchTo(before);
 }
 
@@ -333,17 +386,13 @@ static Datum
 array_of_keys(const WalcuJoin *join, int from, int count)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
-	Oid type = exprType((Node *) join->outer_key->expr);
 	Datum *values = palloc(count * sizeof(Datum));
-	int16 length;
-	bool by_value;
-	char align;
 	ArrayType *array;
 
 	for (int i = 0; i < count; i++)
 		values[i] = ((WalcuJoinKey *) list_nth(join->new_keys, from + i))->value;
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	array = construct_array(values, count, type, length, by_value, align);
+	array =
+		construct_array(values, count, join->key_type, join->key_length, join->key_by_value, join->key_align);
 	MemoryContextSwitchTo(before);
 	return PointerGetDatum(array);
 }

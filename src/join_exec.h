@@ -15,7 +15,8 @@
 typedef struct WalcuOuterRow
 {
 	MinimalTuple tuple;
-	WalcuJoinKey *key; /* NULL when it is NULL */
+	WalcuJoinKey *key; /* NULL when it is NULL, or an array without elements */
+	List *more;        /* of WalcuJoinKey: of the other elements of an array */
 } WalcuOuterRow;
 
 typedef struct WalcuJoin
@@ -23,6 +24,10 @@ typedef struct WalcuJoin
 	CustomScanState node;
 	WalcuJoinPlan plan;
 	ExprState *outer_key;
+	Oid key_type; /* of the outer keys */
+	int16 key_length;
+	bool key_by_value;
+	char key_align;
 	ExprState *inner_key;
 	ExprState *quals;
 	TupleTableSlot *outer_slot; /* shows a stored row of each side */
@@ -32,9 +37,11 @@ typedef struct WalcuJoin
 	WalcuOuterRow *rows;
 	int row_count;
 	int row_room;
+	uint64 row_number;      /* of the last one, from the beginning */
 	int next_row;           /* the first that is not looked at yet */
 	WalcuOuterRow *current; /* whose matches are looked for; or NULL */
 	WalcuJoinRow *candidate;
+	int next_key; /* of the current row's more, whose rows are candidates then */
 	bool matched;
 	bool outer_ended;
 	List *new_keys; /* of WalcuJoinKey: those of the batch that are to be asked for */

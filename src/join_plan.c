@@ -10,10 +10,12 @@
 
 #include "join_plan.h"
 
+#include "catalog/pg_type.h"
 #include "join_exec.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
 
 static List *row_of_plans(const RelOptInfo *rel, List *plans);
 static Node *in_terms_of_row(Node *node, void *row);
@@ -89,7 +91,8 @@ join_plan_serialize(const WalcuJoinPlan *plan)
 	List *numbers =
 		list_make5_int(plan->type, plan->single_match, plan->by_id, plan->by_job, plan->first_batch);
 
-	return list_make3(lappend_int(numbers, plan->keys_a_url), list_make2_oid(plan->operator, plan->collation),
+	numbers = lappend_int(lappend_int(numbers, plan->keys_a_url), plan->of_array);
+	return list_make3(numbers, list_make2_oid(plan->operator, plan->collation),
 					  list_make3(makeFloat(psprintf("%.0f", plan->keys)),
 								 makeFloat(psprintf("%.0f", plan->keys_a_request)),
 								 makeFloat(psprintf("%.0f", plan->requests))));
@@ -108,6 +111,7 @@ join_plan_of_scan(const CustomScan *scan)
 		.by_job = list_nth_int(integers, 3) != 0,
 		.first_batch = list_nth_int(integers, 4),
 		.keys_a_url = list_nth_int(integers, 5),
+		.of_array = list_nth_int(integers, 6) != 0,
 		.operator= linitial_oid(oids),
 		.collation = lsecond_oid(oids),
 		.keys = floatVal(linitial(numbers)),
@@ -116,6 +120,25 @@ join_plan_of_scan(const CustomScan *scan)
 	};
 
 	return plan;
+}
+
+/* What the keys of two rows that match meet, as EXPLAIN shows it. */
+Expr *
+join_plan_condition(const CustomScan *scan)
+{
+	WalcuJoinPlan plan = join_plan_of_scan(scan);
+	Expr *outer = join_plan_outer_key(scan);
+	Expr *inner = join_plan_inner_key(scan);
+	ScalarArrayOpExpr *condition;
+
+	if (!plan.of_array)
+		return make_opclause(plan.operator, BOOLOID, false, outer, inner, InvalidOid, plan.collation);
+	condition = makeNode(ScalarArrayOpExpr);
+	condition->opno = get_commutator(plan.operator);
+	condition->useOr = true;
+	condition->inputcollid = plan.collation;
+	condition->args = list_make2(inner, outer);
+	return (Expr *) condition;
 }
 
 Expr *

@@ -19,6 +19,7 @@ extern Plan *join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *pa
 extern Node *join_plan_same(const Node *node, List *expressions);
 extern List *join_plan_serialize(const WalcuJoinPlan *plan);
 extern WalcuJoinPlan join_plan_of_scan(const CustomScan *scan);
+extern Expr *join_plan_condition(const CustomScan *scan);
 extern Expr *join_plan_outer_key(const CustomScan *scan);
 extern Expr *join_plan_inner_key(const CustomScan *scan);
 extern List *join_plan_quals(const CustomScan *scan);

@@ -21,6 +21,7 @@ typedef struct WalcuJoinKey
 {
 	Datum value;
 	uint64 scan; /* the number of the scan that asked for it */
+	uint64 row;  /* the number of the last outer row that has it */
 	WalcuJoinRow *first;
 	WalcuJoinRow *last;
 } WalcuJoinKey;

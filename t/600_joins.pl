@@ -50,6 +50,13 @@ my @queries = (
     [ 'an expression of the local side', 'SELECT l.id, c._id FROM l JOIN crm.clients c ON c._id = lower(l.upper_id)' ],
     [ 'two keys', 'SELECT l.id, s._id FROM l JOIN crm.saleleads s ON s.client_id = l.client_id AND s.created_at = l.t2' ],
     [ 'two keys, left', 'SELECT l.id, s._id FROM l LEFT JOIN crm.saleleads s ON s.client_id = l.client_id AND s.type = l.word' ],
+    [ 'elements of an array', 'SELECT a.id, c._id FROM lists a JOIN crm.clients c ON c._id = ANY (a.client_ids)' ],
+    [ 'elements of an array, left', 'SELECT a.id, c._id FROM lists a LEFT JOIN crm.clients c ON c._id = ANY (a.client_ids) AND c.created_at > a.t' ],
+    [ 'elements of an array, semi', 'SELECT a.id FROM lists a WHERE EXISTS (SELECT FROM crm.saleleads s WHERE s.client_id = ANY (a.client_ids) AND s.created_at > a.t)' ],
+    [ 'elements of an array, anti', 'SELECT a.id FROM lists a WHERE NOT EXISTS (SELECT FROM crm.saleleads s WHERE s.client_id = ANY (a.client_ids))' ],
+    [ 'elements of an array of numbers', 'SELECT a.id, c._id FROM lists a JOIN crm.cars c ON c.model_year = ANY (a.numbers)' ],
+    [ 'an element and another key', 'SELECT a.id, s._id FROM lists a JOIN crm.saleleads s ON s.client_id = ANY (a.client_ids) AND s.client_id = a.client_ids[2]' ],
+    [ 'elements of an aggregate', 'SELECT a.n, c._id FROM (SELECT id % 7 AS n, array_agg(client_id) AS ids FROM l GROUP BY 1) a JOIN crm.clients c ON c._id = ANY (a.ids)' ],
     [ 'conditions on both sides', "SELECT l.id, c._id FROM l JOIN crm.clients c ON c._id = l.client_id WHERE l.id < 50 AND c.created_at > '2020-06-01' AND length(c._id) = 24" ],
     [ 'conditions that nothing meets', "SELECT l.id, c._id FROM l LEFT JOIN crm.clients c ON c._id = l.client_id AND c.dealer_id = (SELECT NULL::text)" ],
     [ 'an order and a limit', 'SELECT l.id, c.created_at FROM l JOIN crm.clients c ON c._id = l.client_id ORDER BY l.id LIMIT 10' ],
@@ -192,6 +199,14 @@ CREATE TABLE l AS
            'note ' || id AS note
     FROM generate_series(1, 240) id, (SELECT array_agg(_id ORDER BY _id) AS clients FROM copy.clients) x
 SQL
+    $dbh->do(<<'SQL');
+CREATE TABLE lists AS
+    SELECT a.id, a.t,
+           CASE WHEN a.id % 8 > 0 THEN (SELECT array_agg(b.client_id ORDER BY b.id) FROM l b WHERE b.id BETWEEN a.id AND a.id + a.id % 6) END AS client_ids,
+           ARRAY[a.n, a.i, a.n] AS numbers
+    FROM l a WHERE a.id < 100
+SQL
+    $dbh->do("INSERT INTO lists VALUES (1000, NULL, '{}', '{}')");
     $dbh->do('CREATE TABLE parts (id int, client_id text) PARTITION BY RANGE (id)');
     $dbh->do("CREATE TABLE parts$_ PARTITION OF parts FOR VALUES FROM (${_}00) TO (${_}99)") for 0, 1;
     $dbh->do('INSERT INTO parts SELECT id, client_id FROM l WHERE id < 199 AND id <> 99');

@@ -40,7 +40,9 @@ $sandbox->put('/_sandbox/settings', { page_cap => 50 });
     $sandbox->put('/_sandbox/settings', { job_polls => 0 });
     $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'job', ADD max_url_length '15000')");
     @requests = requests($join, ROWS);
-    is_deeply(kinds(@requests), { all => 9, job => 9, results => 9 }, 'at most 30 requests with jobs, whose results are not paged');
+    my %kinds = kinds(@requests);
+    is_deeply([ @kinds{qw(all results list)} ], [ 9, 9, undef ], 'with jobs, whose results are not paged, 27 requests');
+    cmp_ok($kinds{job}, '>=', 9, 'if each job is done when it is looked at first');
     is(documents(), KEYS, 'and each document once');
     cmp_ok(scalar(most_at_once(grep { $_->{kind} eq 'results' } @requests)), '<=', 4, 'several jobs at once, but no more than max_connections');
     is(scalar(grep { length($_->{raw_path}) > 15_000 } @requests), 0, 'no URL is longer than it may be');
@@ -151,7 +153,7 @@ sub kinds
 {
     my %kinds;
     $kinds{ $_->{kind} }++ for @_;
-    return \%kinds;
+    return %kinds;
 }
 
 # Documents that were sent since the log was emptied

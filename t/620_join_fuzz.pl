@@ -131,8 +131,8 @@ sub make_from
             $right = "($right " . pick('JOIN', 'LEFT JOIN') . " $other ON " . equality([ $right[0] ], [ $right[1] ]) . ')';
         }
         my $type = pick('JOIN', 'JOIN', 'LEFT JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN');
-        my $on = equality(\@left, \@right);
-        $on .= ' AND ' . equality(\@left, \@right) if chance(0.2);
+        my $on = equality(\@left, \@right, $type eq 'FULL JOIN');
+        $on .= ' AND ' . equality(\@left, \@right, $type eq 'FULL JOIN') if chance(0.2);
         $on .= ' AND ' . make_comparison(pick(@left, @right)) if chance(0.3) && $type ne 'FULL JOIN';
         $from = "$from $type $right ON $on";
         push @$relations, @right;
@@ -160,10 +160,11 @@ sub place
 
 sub equality
 {
-    my ($left, $right) = @_;
+    my ($left, $right, $plain) = @_;
     my $type = pick(qw(text text text text number instant));
     my @sides = (place(pick(@$left), $type), place(pick(@$right), $type));
     @sides = reverse @sides if chance(0.5);
+    return "$sides[0] = ANY (ARRAY[$sides[1], " . (chance(0.5) ? 'NULL' : $sides[1]) . '])' if !$plain && chance(0.1);
     return join ' = ', @sides;
 }
 
