@@ -9,7 +9,7 @@ use Test::More;
 use WalcuTest;
 use WalcuTest::Fuzz::Chance;
 
-use constant { QUERIES => $ENV{JOIN_QUERIES} // 300, SEED => $ENV{JOIN_SEED} // 1 };
+use constant { QUERIES => $ENV{JOIN_QUERIES} // 2000, SEED => $ENV{JOIN_SEED} // 1 };
 
 # Of the queries, those with a batched join in their plan
 use constant LEAST_BATCHED => 0.5;
@@ -49,7 +49,12 @@ my @SETTINGS = (
     { join_batch_size => 3, fetch_size => 2, max_connections => 2 },
     { join_batch_size => 40, max_url_length => 1000 },
     { paging => 'skip', fetch_size => 7 },
+    { fetch_size => 5, join_batch_size => 20, max_retries => 20, max_retry_wait => '1ms' },
 );
+
+# What goes wrong now and then, where that is tried again
+my %FAULT = (
+    max_retries => { match => { kind => 'list' }, probability => 0.2, fault => { type => 'status', status => 503 } });
 my @SWITCHES = qw(enable_hashjoin enable_mergejoin enable_nestloop);
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10,
@@ -66,10 +71,10 @@ my $in_force = -1;
 for my $number (@numbers)
 {
     my $settings = int($number / 50) % @SETTINGS;
-    set_options(%{ $SETTINGS[$settings] }) if $settings != $in_force;
+    set_up($SETTINGS[$settings]) if $settings != $in_force;
     $in_force = $settings;
     seed_chance(SEED, $number);
-    compare($number, make_query());
+    compare($number, make_query(), pick('once', 'once', 'once', 'cursor', 'prepared'));
 }
 note "$batched of " . @numbers . " batched, $too_long too long";
 is($different, 0, 'batched joins change no answer of ' . @numbers);
@@ -80,31 +85,59 @@ done_testing();
 # Run a query over the CRM, with batched joins wherever they can be, and over the copies.
 sub compare
 {
-    my ($number, $sql) = @_;
-    my $local = answer($sql =~ s/\bcrm\./copy./gr);
+    my ($number, $sql, $way) = @_;
+    my $local = answer($sql =~ s/\bcrm\./copy./gr, $way);
     return $too_long++ if $local =~ /57014/;
     $dbh->do("SET $_ = off") for @SWITCHES;
     my $memory = chance(0.2) ? '64kB' : '4MB';
     $dbh->do("SET work_mem = '$memory'");
     my $plan = join "\n", map { $_->[0] } @{ $dbh->selectall_arrayref("EXPLAIN $sql") };
     $batched++ if $plan =~ /Batched Key Join/;
-    my $foreign = answer($sql);
+    my $foreign = answer($sql, $way);
     $dbh->do("RESET $_") for @SWITCHES, 'work_mem';
     return if $foreign eq $local;
     $different++;
-    diag "query $number of seed @{[ SEED ]}:\n$sql\nbatched: $foreign\nlocal:   $local\n$plan" if $different <= 5;
+    diag "query $number of seed @{[ SEED ]}, $way:\n$sql\nbatched: $foreign\nlocal:   $local\n$plan" if $different <= 5;
     return;
 }
 
 sub answer
 {
-    my ($sql) = @_;
-    my $rows = eval { $dbh->selectall_arrayref($sql) };
-    return 'error ' . $dbh->state unless $rows;
-    return join ', ', map { $_ // 'NULL' } @{ $rows->[0] };
+    my ($sql, $way) = @_;
+    my $summary = "SELECT count(*), sum(hashtext((x)::text)::bigint) FROM ($sql) x";
+    my $answer = eval { $way eq 'cursor' ? by_cursor($sql) : $way eq 'prepared' ? prepared($summary) : row($summary) };
+    my $state = $dbh->state;
+    $dbh->rollback unless $dbh->{AutoCommit};
+    $dbh->do('RESET plan_cache_mode');
+    return $answer // "error $state";
 }
 
-# How many rows, and what is in them
+sub row
+{
+    my ($sql) = @_;
+    return join ', ', map { $_ // 'NULL' } $dbh->selectrow_array($sql);
+}
+
+# Few rows first, and then the others
+sub by_cursor
+{
+    my ($sql) = @_;
+    $dbh->begin_work;
+    $dbh->do("DECLARE rows CURSOR FOR SELECT (x)::text FROM ($sql) x");
+    my @rows = map { @{ $dbh->selectcol_arrayref("FETCH $_ FROM rows") } } 3, 'ALL';
+    return join ' ', sort @rows;
+}
+
+# With one plan, twice
+sub prepared
+{
+    my ($sql) = @_;
+    $dbh->do('DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan');
+    $dbh->do("PREPARE again AS $sql");
+    my @answers = map { row('EXECUTE again') } 1, 2;
+    return $answers[0] eq $answers[1] ? $answers[0] : "not the same: @answers";
+}
+
 sub make_query
 {
     my @relations;
@@ -113,7 +146,7 @@ sub make_query
     my @conditions = map { make_condition(\@relations) } 1 .. between(0, 2);
     my $where = @conditions ? ' WHERE ' . join(' AND ', @conditions) : '';
     my $values = chance(0.1) ? $row . ', ' . make_scalar(\@relations) : $row;
-    return "SELECT count(*), sum(hashtext((x)::text)::bigint) FROM (SELECT $values FROM $from$where) x";
+    return "SELECT $values FROM $from$where";
 }
 
 sub make_from
@@ -197,6 +230,15 @@ sub make_scalar
     return "(SELECT count(*) FROM l a LEFT JOIN $b->{table} b ON " . equality([$a], [$b]) . ' WHERE a.id < 9 AND ' . equality([$a], [ pick(@$relations) ]) . ')';
 }
 
+sub set_up
+{
+    my ($settings) = @_;
+    set_options(%$settings);
+    $sandbox->clear_faults;
+    $sandbox->fault($FAULT{$_}) for grep { $FAULT{$_} } keys %$settings;
+    return;
+}
+
 sub set_options
 {
     my %options = (on_type_mismatch => 'null', @_);
@@ -237,6 +279,7 @@ CREATE TABLE l AS
     FROM generate_series(1, 60) id, (SELECT array_agg(_id ORDER BY _id) AS clients FROM copy.clients) x
 SQL
     $dbh->do('ANALYZE');
-    $dbh->do("SET statement_timeout = '2s'");
+    # costs of switched-off joins would have each query compiled
+    $dbh->do("SET jit = off; SET statement_timeout = '2s'");
     return;
 }
