@@ -147,6 +147,14 @@ subtest 'a refresh that fails' => sub {
     is_same('notes');
 };
 
+subtest 'a write, and a refresh behind it' => sub {
+    $dbh->begin_work;
+    my %done = $copies->change('crm.notes', update => 3, insert => 3);
+    is(refreshed()->{notes}, 6, 'brings what was written');
+    $dbh->commit;
+    is_same('notes');
+};
+
 subtest 'one at a time' => sub {
     my $other = connect_db($node);
     $other->begin_work;
