@@ -26,6 +26,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "size.h"
+#include "used.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "writable.h"
@@ -92,7 +93,6 @@ static Expr *equal_value(const WalcuRelation *relation, Expr *clause,
 						 bool (*wanted)(const WalcuColumn *column));
 static bool is_id(const WalcuColumn *column);
 static bool is_search(const WalcuColumn *column);
-static List *needed_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 
 /* FdwRoutine.GetForeignRelSize */
 void
@@ -169,7 +169,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	return make_foreignscan(
 		tlist, extract_actual_clauses(clauses, false), rel->relid, values,
 		list_concat(list_make5(flags, makeFloat(psprintf("%.0f", id ? 1 : requests)),
-							   makeFloat(psprintf("%.0f", wanted)), needed_columns(root, rel, relid),
+							   makeFloat(psprintf("%.0f", wanted)), used_columns(root, rel, relid),
 							   list_nth(path->fdw_private, PATH_ORDER)),
 					list_make2(makeFloat(psprintf("%.0f", id ? 1 : documents)),
 							   keyed_by ? with_parameter(root, keyed_by) : NULL)),
@@ -545,32 +545,4 @@ static bool
 is_search(const WalcuColumn *column)
 {
 	return column->parameter != NULL && strcmp(column->parameter, "search") == 0;
-}
-
-/* The columns that the query's output or any of its conditions uses. */
-static List *
-needed_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
-{
-	Bitmapset *used = NULL;
-	List *columns = NIL;
-	Relation relation;
-	ListCell *lc;
-
-	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
-	foreach(lc, rel->baserestrictinfo)
-		pull_varattnos((Node *) ((RestrictInfo *) lfirst(lc))->clause, rel->relid, &used);
-
-	relation = table_open(relid, NoLock);
-	used = writable_used_columns(root, rel->relid, relation, used);
-	for (AttrNumber number = 1; number <= RelationGetNumberOfAttributes(relation); number++)
-	{
-		bool whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
-
-		if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attisdropped)
-			continue;
-		if (whole_row || bms_is_member(number - FirstLowInvalidHeapAttributeNumber, used))
-			columns = lappend_int(columns, number);
-	}
-	table_close(relation, NoLock);
-	return columns;
 }

@@ -36,6 +36,33 @@ for my $sql (@statements)
     forced(0);
 }
 
+# Whole rows are kept to be joined again, but of fields that nobody looks at there are none
+for (
+    [ 'UPDATE l SET note = c.created_by FROM crm.clients c WHERE c._id = l.client_id', 'created_by _id' ],
+    [ 'DELETE FROM l WHERE NOT EXISTS (SELECT FROM crm.clients c WHERE c._id = l.client_id AND c.updated_at > now())', 'updated_at _id' ],
+    [ 'SELECT l.id, c.created_at FROM l JOIN crm.clients c ON c._id = l.client_id ORDER BY c.updated_by FOR UPDATE OF l', 'updated_by created_at _id' ],
+    [ 'SELECT l.id, c::text FROM l JOIN crm.clients c ON c._id = l.client_id FOR UPDATE OF l', undef ],
+    [ 'SELECT l.id FROM l JOIN crm.clients c ON c._id = l.client_id ORDER BY c FOR UPDATE OF l', undef ],
+    [ 'DELETE FROM l USING crm.clients c WHERE c._id = l.client_id RETURNING c', undef ],
+    [ 'DELETE FROM l USING crm.clients c WHERE c._id = l.client_id AND length(c::text) > 5', undef ],
+    [ 'SELECT x FROM l JOIN crm.clients c ON c._id = l.client_id, LATERAL (SELECT c::text AS x OFFSET 0) x FOR UPDATE OF l', undef ],
+  )
+{
+    my ($sql, $fields) = @$_;
+    for my $join (1, 0)
+    {
+        forced($join);
+        $sandbox->clear_log;
+        $dbh->begin_work;
+        $dbh->do($sql);
+        $dbh->rollback;
+        my ($request) = $sandbox->log;
+        $fields //= $request->{query}{project} if ($request->{query}{project} // '') =~ /custom/;
+        is(sorted_words($request->{query}{project}), sorted_words($fields), "fields of $sql");
+    }
+}
+forced(0);
+
 # The parts of a partitioned table are changed as ever
 {
     my $sql = 'UPDATE parts l SET note = c.created_by FROM crm.clients c WHERE c._id = l.client_id';
@@ -130,6 +157,12 @@ sub forced
     my ($on) = @_;
     $dbh->do("SET $_ = " . ($on ? 'off' : 'on')) for qw(enable_hashjoin enable_mergejoin enable_nestloop);
     return;
+}
+
+sub sorted_words
+{
+    my ($words) = @_;
+    return join ' ', sort split / /, $words // 'everything';
 }
 
 sub plan_of
