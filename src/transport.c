@@ -15,9 +15,9 @@
 #include "transport.h"
 
 #include "connection.h"
+#include "handle.h"
 #include "latency.h"
 #include "stats.h"
-#include "url.h"
 #include "utils/memutils.h"
 
 /* The body's bytes a reader may leave unread before curl is told to pause. */
@@ -25,9 +25,6 @@
 
 /* What is kept of a reply that is not a success: enough for any message. */
 #define ERROR_BODY_SIZE (64 * 1024)
-
-/* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
-#define LONGEST_IDLE 2L
 
 /* What libcurl says of a line in the head that is too long for it. */
 #if LIBCURL_VERSION_NUM < 0x080600
@@ -56,7 +53,6 @@ typedef struct Transfer
 static const WalcuAttempt first_attempt;
 
 static bool configure(Transfer *transfer, const char *credential);
-static void configure_write(Transfer *transfer);
 static bool add_headers(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
 static void count_outcome(Transfer *transfer);
@@ -269,71 +265,18 @@ static bool
 configure(Transfer *transfer, const char *credential)
 {
 	CURL *easy = transfer->handle.easy;
-	const WalcuOptions *options = transfer->shared.options;
-	const WalcuRequest *request = transfer->shared.request;
 
-	if (curl_easy_setopt(easy, CURLOPT_URL, request->url.data) != CURLE_OK ||
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) != CURLE_OK ||
+	if (!handle_configure(easy, transfer->shared.options, transfer->shared.request) ||
 		!add_headers(transfer, credential))
 		return false;
-	if (options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)
-		return false;
-	/* what is for this machine would leave it for a proxy that the environment names */
-	if (url_is_loopback(request->url.data) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
-		return false;
-
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
-#endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* a cancelled name look-up must not be waited for */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-	if (!request_is_read(request))
-		configure_write(transfer);
-	/*
-	 * Rather one more stream of an HTTP/2 connection than another connection.  TLS tells early whether
-	 * that can be had; without it curl would wait for the first reply.
-	 */
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, pg_strncasecmp(request->url.data, "https:", 6) == 0 ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) options->connect_timeout);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	return true;
-}
-
-/*
- * On a connection used before, curl would repeat a request that got no reply: it cannot when it has the body only
- * once.  A connection that has been idle for long may be closing, and its request be lost; and what
- * has no body always gets a new one.
- */
-static void
-configure_write(Transfer *transfer)
-{
-	CURL *easy = transfer->handle.easy;
-	const WalcuRequest *request = transfer->shared.request;
-
-	if (request->body == NULL)
-	{
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-		return;
-	}
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, LONGEST_IDLE);
 }
 
 static bool

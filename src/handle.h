@@ -1,0 +1,17 @@
+/*
+ * handle.h
+ *	  How curl is told to send a request.
+ */
+#ifndef WALCU_HANDLE_H
+#define WALCU_HANDLE_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+
+#include "option.h"
+#include "request.h"
+
+extern bool handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
+
+#endif /* WALCU_HANDLE_H */
