@@ -119,6 +119,15 @@ connection_queue(WalcuConnection *connection, WalcuHandle *handle)
 	begin_due(connection);
 }
 
+/* Let a handle that has nothing to send keep the connection open until it is removed, as one that has ended does. */
+void
+connection_join(WalcuConnection *connection, WalcuHandle *handle)
+{
+	dlist_push_tail(&connection->begun, &handle->node);
+	handle->queued = true;
+	handle->done = true;
+}
+
 /* Let nothing begin for so many milliseconds. */
 void
 connection_hold(WalcuConnection *connection, double milliseconds)

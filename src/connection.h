@@ -15,6 +15,7 @@ typedef struct WalcuConnection WalcuConnection;
 extern WalcuConnection *connection_get(const WalcuOptions *options);
 extern void connection_count_request(WalcuConnection *connection, const WalcuOptions *options);
 extern void connection_queue(WalcuConnection *connection, WalcuHandle *handle);
+extern void connection_join(WalcuConnection *connection, WalcuHandle *handle);
 extern void connection_hold(WalcuConnection *connection, double milliseconds);
 extern void connection_remove(WalcuConnection *connection, WalcuHandle *handle);
 extern void connection_drive(WalcuConnection *connection, double limit);

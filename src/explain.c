@@ -34,7 +34,7 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	if (scan->query.id == NULL)
 		scan->query.id = constant_text(scan->plan.id);
 	/* the keys of a batched join are many, and others each time */
-	if (scan->tally.requests == 0 || scan->keyed)
+	if (scan->tally.requests + scan->tally.reused == 0 || scan->keyed)
 		scan_set_filter(node, WALCU_FILTER_SHOWN);
 	query = scan->query;
 	/* what only an execution knows is shown as an expression */
@@ -130,6 +130,8 @@ void
 explain_tally(const WalcuTally *tally, ExplainState *es)
 {
 	ExplainPropertyInteger("Requests", NULL, tally->requests, es);
+	if (tally->reused > 0)
+		ExplainPropertyInteger("Reused Replies", NULL, tally->reused, es);
 	ExplainPropertyInteger("Documents", NULL, tally->documents, es);
 	ExplainPropertyInteger("Bytes", NULL, tally->bytes, es);
 	if (tally->retries > 0)

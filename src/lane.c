@@ -25,13 +25,17 @@
 static WalcuLane *create_lane(WalcuReading *reading, WalcuStream *stream);
 static WalcuPage *start_page(WalcuLane *lane, const char *id, int64 passed, const WalcuAttempt *attempt);
 static int64 waiting(const WalcuLane *lane);
+static WalcuShare *share_of(const WalcuLane *lane);
 static const WalcuRequest *make_request(const WalcuLane *lane, const char *id, int64 passed);
-static List *position_clauses(const WalcuLane *lane, const char *id);
+static WalcuRequest *make_page_request(const WalcuLane *lane, const char *id, int64 passed,
+									   const char *before);
+static List *position_clauses(const WalcuLane *lane, const char *id, const char *before);
 static void start_next_page(WalcuLane *lane);
 static bool next_is_wanted(const WalcuLane *lane);
 static void ask_again(WalcuLane *lane);
 static bool go_to_next_page(WalcuLane *lane);
 static bool more_follows(const WalcuLane *lane);
+static bool is_short(const WalcuLane *lane);
 static bool is_repeated(WalcuLane *lane);
 pg_noreturn static void raise_changed(const WalcuLane *lane);
 static bool is_beyond(const WalcuLane *lane, const char *id);
@@ -49,7 +53,7 @@ lane_open(WalcuReading *reading, WalcuStream *stream, const char *from, const ch
 {
 	WalcuLane *lane = create_lane(reading, stream);
 
-	lane->from = from;
+	lane->start = lane->from = from;
 	lane->before = before;
 	lane->page = start_page(lane, NULL, 0, NULL);
 	return lane;
@@ -170,12 +174,15 @@ WalcuRest
 lane_rest(const WalcuLane *lane)
 {
 	WalcuPage *page = lane->page;
-	WalcuRest rest = {.position = lane->from, .end = lane->before ? lane->before : range_of_now()};
-	const char *start = lane->from ? lane->from : lane->first_id->data;
+	WalcuRest rest = {.position = lane->start, .end = lane->before ? lane->before : range_of_now()};
+	const char *start = lane->start ? lane->start : lane->first_id->data;
 	StringInfoData last;
 	WalcuDocument document;
 
 	if (lane->ended || !range_is_object_id(rest.end) || (page->whole && !more_follows(lane)))
+		return rest;
+	/* another lane would ask for other ranges than those that are held */
+	if (lane->next && lane->next->replayed)
 		return rest;
 	initStringInfo(&last);
 	if (page_last(page, &document, &last))
@@ -184,7 +191,7 @@ lane_rest(const WalcuLane *lane)
 		rest.position = lane->id->data;
 	if (rest.position == NULL || !range_is_object_id(rest.position) || strcmp(rest.position, rest.end) >= 0)
 		return rest;
-	if (rest.position == lane->from)
+	if (rest.position == lane->start)
 		rest.documents = lane->expected;
 	else if (range_is_object_id(start) && strcmp(start, rest.position) < 0)
 		rest.documents = (lane->earlier + page->documents) * range_width(rest.position, rest.end) /
@@ -229,30 +236,55 @@ start_page(WalcuLane *lane, const char *id, int64 passed, const WalcuAttempt *at
 	const WalcuQuery *query = reading->query;
 	MemoryContext context = AllocSetContextCreate(lane->context, "walcu page", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	WalcuPage *page =
-		page_start(context, query->options, query->credential, make_request(lane, id, passed), attempt);
+	WalcuPage *page = page_start(context, query->options, query->credential, make_request(lane, id, passed),
+								 attempt, share_of(lane));
 
 	MemoryContextSwitchTo(before);
 	page->missing_is_empty = (query->strategy == WALCU_BY_ID);
 	page->may_be_unavailable = lane->job && lane->taken == 0;
 	/* later, documents have been delivered that would come again */
 	page->may_be_rejected = reading->may_be_rejected && lane->job == NULL && id == NULL && lane->taken == 0;
-	reading->tally->requests++;
-	reading->tally->retries += attempt != NULL;
+	if (page->replayed)
+		reading->tally->reused++;
+	else
+	{
+		reading->tally->requests++;
+		reading->tally->retries += attempt != NULL;
+	}
 	return page;
+}
+
+/* Of the memo, if replies are to be had from there, or held; or NULL. */
+static WalcuShare *
+share_of(const WalcuLane *lane)
+{
+	return (lane->job || !memo_serves(&lane->reading->share)) ? NULL : &lane->reading->share;
 }
 
 static const WalcuRequest *
 make_request(const WalcuLane *lane, const char *id, int64 passed)
 {
 	const WalcuQuery *query = lane->reading->query;
-	bool by_position = query_is_keyed(query) && id != NULL;
+	WalcuRequest *request;
 
 	if (query->strategy == WALCU_BY_ID)
 		return query_document(query);
 	if (lane->job)
 		return job_results(lane->job);
-	return query_page(query, lane->stream, position_clauses(lane, by_position ? id : NULL),
+	request = make_page_request(lane, id, passed, lane->before);
+	request->before = lane->before;
+	if (lane->before && share_of(lane))
+		request->unbounded = make_page_request(lane, id, passed, NULL)->url.data;
+	return request;
+}
+
+static WalcuRequest *
+make_page_request(const WalcuLane *lane, const char *id, int64 passed, const char *before)
+{
+	const WalcuQuery *query = lane->reading->query;
+	bool by_position = query_is_keyed(query) && id != NULL;
+
+	return query_page(query, lane->stream, position_clauses(lane, by_position ? id : NULL, before),
 					  by_position ? 0 : query->skip + passed, lane->reading->delivered + waiting(lane));
 }
 
@@ -265,7 +297,7 @@ waiting(const WalcuLane *lane)
 
 /* What is true of the documents of the lane behind one. */
 static List *
-position_clauses(const WalcuLane *lane, const char *id)
+position_clauses(const WalcuLane *lane, const char *id, const char *before)
 {
 	/* a stream of documents without a value has no such key */
 	int missing = list_length(lane->reading->query->keys) - list_length(lane->stream->keys);
@@ -275,8 +307,8 @@ position_clauses(const WalcuLane *lane, const char *id)
 		clauses = list_make1(order_after(lane->stream->keys, list_copy_tail(lane->values, missing), id));
 	else if (lane->from)
 		clauses = list_make1(clause_test("_id", "$gte", clause_string(lane->from)));
-	if (lane->before)
-		clauses = lappend(clauses, clause_test("_id", "$lt", clause_string(lane->before)));
+	if (before)
+		clauses = lappend(clauses, clause_test("_id", "$lt", clause_string(before)));
 	return clauses;
 }
 
@@ -295,7 +327,12 @@ start_next_page(WalcuLane *lane)
 		id = last_id.data;
 		note_keys(lane, &last);
 	}
-	if (!is_beyond(lane, id))
+	if (is_short(lane))
+	{
+		lane->from = MemoryContextStrdup(lane->context, page->before);
+		lane->next = start_page(lane, NULL, 0, NULL);
+	}
+	else if (!is_beyond(lane, id))
 		lane->next = start_page(lane, id, lane->earlier + page->documents, NULL);
 	pfree(last_id.data);
 }
@@ -354,11 +391,23 @@ more_follows(const WalcuLane *lane)
 {
 	const WalcuTransfer *transfer = lane->page->transfer;
 
+	if (is_short(lane))
+		return true;
 	if (lane->reading->query->strategy == WALCU_BY_ID || lane->job || transfer->has_more == WALCU_MORE_NO)
 		return false;
 	if (lane->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
 		reply_raise_malformed(transfer, "it has no documents, and says that more follow");
 	return lane->page->documents > 0;
+}
+
+/* Is the current page the last one of a shorter range, that a lane had which asked for it before? */
+static bool
+is_short(const WalcuLane *lane)
+{
+	const WalcuPage *page = lane->page;
+
+	return page->before && (page->documents == 0 || page->transfer->has_more == WALCU_MORE_NO) &&
+		   (lane->before == NULL || strcmp(page->before, lane->before) < 0);
 }
 
 /* Was the document that was just found taken already, before a download broke? */

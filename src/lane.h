@@ -18,6 +18,7 @@ typedef struct WalcuReading
 	const WalcuQuery *query;
 	WalcuTally *tally;
 	WalcuDecoder *keys;   /* reads the keys of an order; NULL without one */
+	WalcuShare share;     /* of the statement's memo */
 	bool may_be_rejected; /* there is less to ask for, should the service not take the filter */
 	int64 delivered;      /* documents taken so far, of all lanes */
 	int64 page_size;      /* documents in the largest page so far */
@@ -28,7 +29,8 @@ typedef struct WalcuLane
 	MemoryContext context; /* holds the lane and its pages */
 	WalcuReading *reading;
 	WalcuStream *stream;
-	const char *from;   /* _id that it begins with, or NULL */
+	const char *start;  /* _id that it begins with, or NULL */
+	const char *from;   /* the same, or that of a range within it that pages without a position begin with */
 	const char *before; /* _id that it ends before, or NULL; source.c may lower it */
 	double expected;    /* documents of a range that nothing has come from yet */
 	WalcuJob *job;      /* whose results it reads, or NULL */

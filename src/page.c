@@ -17,6 +17,8 @@
 #include "retry.h"
 #include "utils/memutils.h"
 
+static bool replay(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);
+static void take_in(WalcuPage *page, bool wait);
 static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
 static void enqueue(WalcuPage *page, const WalcuSpan *span);
@@ -24,17 +26,25 @@ static void check_size(const WalcuPage *page, uint64 size);
 static void check_depth(const WalcuPage *page);
 static bool read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id);
 
-/* Ask for a page, which takes over the context; request may stand in it. */
+/*
+ * Ask for a page, which takes over the context; request may stand in it.  With a share of a memo, a reply that is held
+ * is had from there.
+ */
 WalcuPage *
 page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
-		   const WalcuRequest *request, const WalcuAttempt *attempt)
+		   const WalcuRequest *request, const WalcuAttempt *attempt, WalcuShare *share)
 {
 	WalcuPage *page = MemoryContextAllocZero(context, sizeof(WalcuPage));
 
 	page->context = context;
 	page->credential = credential;
+	page->share = share;
 	page->splitter.max_depth = options->max_document_depth;
-	page->transfer = transport_start(context, options, credential, request, attempt);
+	page->before = request->before;
+	if (share == NULL || !replay(page, options, request))
+		page->transfer = transport_start(context, options, credential, request, attempt);
+	if (share && !page->replayed)
+		transport_keep(page->transfer, memo_room(share));
 	return page;
 }
 
@@ -42,25 +52,11 @@ page_start(MemoryContext context, const WalcuOptions *options, const char *crede
 void
 page_look(WalcuPage *page, bool wait)
 {
-	WalcuTransfer *transfer = page->transfer;
-
 	if (page->whole || page->broken || page->rejected || page->unavailable)
 		return;
-	transport_look(transfer, wait);
-	if (transfer->status != 0 && transfer->status < 300)
-	{
-		/* before any document is taken, however fast the whole body has come */
-		reply_check_type(transfer, page->credential);
-		find_documents(page);
-	}
-	if (page->whole)
-		return;
-	if (retry_is_possible(transfer, page->malformed != NULL))
-		page->broken = true;
-	else if (page->malformed)
-		reply_raise_malformed(transfer, page->malformed);
-	else if (!is_tolerated(page))
-		reply_check(transfer, page->credential);
+	take_in(page, wait);
+	if (page->whole && page->share && !page->replayed)
+		memo_hold(page->share, page->transfer, page->credential);
 }
 
 /*
@@ -115,6 +111,42 @@ void
 page_release(WalcuPage *page)
 {
 	MemoryContextDelete(page->context);
+}
+
+static bool
+replay(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request)
+{
+	const char *before;
+	const WalcuReply *reply = memo_find(page->share, options, page->credential, request, &before);
+
+	if (reply == NULL)
+		return false;
+	page->before = before ? MemoryContextStrdup(page->context, before) : NULL;
+	page->transfer = transport_replay(page->context, options, request, reply);
+	page->replayed = true;
+	return true;
+}
+
+static void
+take_in(WalcuPage *page, bool wait)
+{
+	WalcuTransfer *transfer = page->transfer;
+
+	transport_look(transfer, wait);
+	if (transfer->status != 0 && transfer->status < 300)
+	{
+		/* before any document is taken, however fast the whole body has come */
+		reply_check_type(transfer, page->credential);
+		find_documents(page);
+	}
+	if (page->whole)
+		return;
+	if (retry_is_possible(transfer, page->malformed != NULL))
+		page->broken = true;
+	else if (page->malformed)
+		reply_raise_malformed(transfer, page->malformed);
+	else if (!is_tolerated(page))
+		reply_check(transfer, page->credential);
 }
 
 /* Is it, or will it be, an answer that the reader can do with? */

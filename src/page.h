@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "decode.h"
+#include "memo.h"
 #include "split.h"
 #include "transport.h"
 
@@ -16,6 +17,9 @@ typedef struct WalcuPage
 	MemoryContext context; /* holds the page, its request and its transfer */
 	WalcuTransfer *transfer;
 	const char *credential;
+	WalcuShare *share;       /* of the statement's memo, or NULL */
+	bool replayed;           /* the reply was held there */
+	const char *before;      /* _id that the documents asked for end before, or NULL */
 	bool missing_is_empty;   /* 404 means that there is no such document */
 	bool may_be_rejected;    /* 400 is not an error yet */
 	bool rejected;           /* it was answered 400 */
@@ -35,7 +39,7 @@ typedef struct WalcuPage
 } WalcuPage;
 
 extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
-							 const WalcuRequest *request, const WalcuAttempt *attempt);
+							 const WalcuRequest *request, const WalcuAttempt *attempt, WalcuShare *share);
 extern void page_look(WalcuPage *page, bool wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);

@@ -71,7 +71,7 @@ ask(WalcuProbe *probe, const WalcuAttempt *attempt)
 	MemoryContext before = MemoryContextSwitchTo(context);
 
 	probe->page = page_start(context, query->options, query->credential,
-							 query_page(query, &stream, NIL, probe->skip, 0), attempt);
+							 query_page(query, &stream, NIL, probe->skip, 0), attempt, NULL);
 	MemoryContextSwitchTo(before);
 	probe->page->may_be_rejected = strcmp(clause_filter(query->clauses), clause_filter(query->fallback)) != 0;
 	probe->tally->requests++;

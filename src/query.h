@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "memo.h"
 #include "option.h"
 #include "order.h"
 #include "request.h"
@@ -26,6 +27,7 @@ typedef struct WalcuQuery
 {
 	const WalcuOptions *options;
 	const char *credential; /* header line */
+	WalcuMemo *memo;        /* of replies that may be used again; NULL to ask for all of them */
 	WalcuStrategy strategy;
 	const char *id;     /* for WALCU_BY_ID, where it fits a path */
 	const char *search; /* the service's own query language, or NULL */
@@ -43,6 +45,7 @@ typedef struct WalcuTally
 {
 	int64 requests;
 	int64 retries; /* of these requests */
+	int64 reused;  /* replies that the statement held, in place of requests */
 	int64 documents;
 	int64 bytes;
 	int64 rejected; /* filters that the service did not take */

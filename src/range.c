@@ -10,9 +10,11 @@
 #include "postgres.h"
 
 #include <math.h>
-#include <time.h>
 
 #include "range.h"
+
+#include "access/xact.h"
+#include "utils/timestamp.h"
 
 #define ID_BYTES (RANGE_ID_LENGTH / 2)
 
@@ -26,11 +28,11 @@ range_is_object_id(const char *id)
 	return strspn(id, "0123456789abcdef") == RANGE_ID_LENGTH && id[RANGE_ID_LENGTH] == '\0';
 }
 
-/* About the ObjectId that a document made now would get. */
+/* About the ObjectId that a document made now would get: one for all scans of a statement, so that they ask alike. */
 char *
 range_of_now(void)
 {
-	return psprintf("%08x%016x", (uint32) time(NULL), 0);
+	return psprintf("%08x%016x", (uint32) timestamptz_to_time_t(GetCurrentStatementStartTimestamp()), 0);
 }
 
 /* How far apart two ids are, as a fraction of all ids. */

@@ -16,11 +16,13 @@
 typedef struct WalcuRequest
 {
 	const char *method;
-	const char *body;     /* JSON text, or NULL */
-	StringInfoData url;   /* what is sent, percent-encoded */
-	StringInfoData label; /* what people read: "GET /cars?limit=50" */
-	bool has_query;       /* a '?' stands in them already */
-	bool is_download;     /* of a job's results, whatever type the place says they have */
+	const char *body;      /* JSON text, or NULL */
+	StringInfoData url;    /* what is sent, percent-encoded */
+	StringInfoData label;  /* what people read: "GET /cars?limit=50" */
+	bool has_query;        /* a '?' stands in them already */
+	bool is_download;      /* of a job's results, whatever type the place says they have */
+	const char *before;    /* _id that the documents asked for end before, or NULL */
+	const char *unbounded; /* the URL without that, or NULL */
 } WalcuRequest;
 
 extern WalcuRequest *request_create(const WalcuOptions *options, const char *method);

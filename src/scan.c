@@ -19,6 +19,7 @@
 /* Milliseconds after which a wait is broken off, to tell of progress. */
 #define LONGEST_WAIT 1000
 
+static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
 static void prepare_columns(WalcuScan *scan, Relation relation);
@@ -66,6 +67,7 @@ scan_begin(ForeignScanState *node, int eflags)
 		return;
 
 	scan->order_check = order_check_create(RelationGetDescr(relation), scan->query.keys);
+	expect_repeats(node, eflags);
 	scan->query.credential = option_credential_header(compat_scan_userid(node), options->serverid);
 	scan->tuple_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
 	scan->id = ExecInitExpr(scan->plan.id, (PlanState *) node);
@@ -116,6 +118,7 @@ scan_rescan(ForeignScanState *node)
 	WalcuScan *scan = node->fdw_state;
 
 	close_source(scan);
+	memo_expect(scan->query.memo);
 	if (scan->order_check)
 		order_check_restart(scan->order_check);
 	scan->ended = false;
@@ -140,6 +143,17 @@ scan_end(ForeignScanState *node)
 					"read " INT64_FORMAT " values of resource \"%s\" that do not fit their columns as NULL",
 					(unsigned long) mismatches, mismatches, scan->query.options->resource),
 				errhint("Set the option on_type_mismatch to 'error' to see the first one."));
+}
+
+/* A scan that runs again, be it with other values, may need replies that it had, or that another one had. */
+static void
+expect_repeats(ForeignScanState *node, int eflags)
+{
+	WalcuScan *scan = node->fdw_state;
+
+	scan->query.memo = memo_of_statement(node->ss.ps.state);
+	if ((eflags & EXEC_FLAG_REWIND) || node->ss.ps.plan->allParam != NULL)
+		memo_expect(scan->query.memo);
 }
 
 /* The search has no filter because it is a parameter of its own. */
@@ -340,7 +354,7 @@ begin_progress(WalcuScan *scan)
 
 	if (scan->query.wanted > 0)
 		expected = Min(expected, scan->query.wanted);
-	if (scan->tally.requests == 0)
+	if (scan->tally.requests + scan->tally.reused == 0)
 		progress_begin(&scan->progress, scan->query.options, expected);
 	else
 		scan->progress.expected = 0;

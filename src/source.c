@@ -75,6 +75,7 @@ source_open(const WalcuQuery *query, WalcuTally *tally)
 	source->query = *query;
 	source->reading.query = &source->query;
 	source->reading.tally = tally;
+	source->reading.share.memo = query->memo;
 	source->reading.may_be_rejected = has_fallback(query);
 	source->context = context;
 	source->stats = stats_of(query->options);

@@ -43,6 +43,7 @@ typedef struct Transfer
 	char *buffer; /* malloc'ed: it grows inside a curl callback */
 	size_t capacity;
 	size_t consumed;  /* bytes at the start of buffer already read */
+	size_t keep;      /* bytes at the start of the body that stay in buffer when read */
 	size_t allowance; /* unread bytes that may stand in buffer */
 	size_t head_size; /* bytes of the reply's head so far */
 	size_t body_sent; /* bytes of the request's body that curl has */
@@ -55,6 +56,7 @@ static const WalcuAttempt first_attempt;
 static bool configure(Transfer *transfer, const char *credential);
 static bool add_headers(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
+static void on_replay_reset(void *arg);
 static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
@@ -116,6 +118,56 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 }
 
 /*
+ * A transfer that has ended, with a reply that came before.  Nothing is sent, and nothing counted.  The reply may go;
+ * options and request must live as long as parent.
+ */
+WalcuTransfer *
+transport_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRequest *request,
+				 const WalcuReply *reply)
+{
+	WalcuConnection *connection = connection_get(options);
+	MemoryContext context = AllocSetContextCreate(parent, "walcu transfer", ALLOCSET_SMALL_SIZES);
+	Transfer *transfer = MemoryContextAllocZero(context, sizeof(Transfer));
+	WalcuTransfer *shared = &transfer->shared;
+
+	shared->options = options;
+	shared->request = request;
+	shared->status = reply->status;
+	shared->has_more = reply->has_more;
+	shared->done = true;
+	shared->data = memcpy(MemoryContextAlloc(context, reply->length + 1), reply->body, reply->length);
+	shared->length = reply->length;
+	transfer->context = context;
+	transfer->connection = connection;
+	transfer->stats = stats_of(options);
+	transfer->on_reset.func = on_replay_reset;
+	transfer->on_reset.arg = transfer;
+	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
+	connection_join(connection, &transfer->handle);
+	return shared;
+}
+
+/* Let a body that has no more bytes stay as it is while it is consumed, for transport_reply. */
+void
+transport_keep(WalcuTransfer *shared, size_t bytes)
+{
+	((Transfer *) shared)->keep = bytes;
+}
+
+/* The reply of a transfer that has ended; false when some of it is missing, or was not kept. */
+bool
+transport_reply(const WalcuTransfer *shared, WalcuReply *reply)
+{
+	const Transfer *transfer = (const Transfer *) shared;
+
+	reply->status = shared->status;
+	reply->has_more = shared->has_more;
+	reply->body = transfer->buffer;
+	reply->length = transfer->consumed + shared->length;
+	return shared->done && shared->failure.kind == WALCU_FAILURE_NONE && reply->length == shared->received;
+}
+
+/*
  * Take in what has arrived; with wait, wait until something has.  Once it returns with done set,
  * the reply is whole, unless failure says why it is not: reply_check raises that.
  */
@@ -163,6 +215,9 @@ transport_drive(WalcuTransfer *shared, double limit)
 	Transfer *transfer = (Transfer *) shared;
 	double before = connection_waited(transfer->connection);
 
+	/* what came at once has only to be looked at */
+	if (shared->done)
+		limit = 0;
 	if (transfer->handle.added && limit != 0)
 	{
 		/* a little more, so that it has passed when looked at */
@@ -244,6 +299,14 @@ on_context_reset(void *arg)
 	}
 	curl_slist_free_all(transfer->headers);
 	free(transfer->buffer);
+}
+
+static void
+on_replay_reset(void *arg)
+{
+	Transfer *transfer = arg;
+
+	connection_remove(transfer->connection, &transfer->handle);
 }
 
 static void
@@ -401,7 +464,7 @@ header_value(const char *line, size_t length, const char *name, char *value, siz
 	return true;
 }
 
-/* Room for more bytes behind the unread ones, which may move to the buffer's start. */
+/* Room for more bytes behind the unread ones, which may move to the buffer's start unless all are kept. */
 static bool
 make_room(Transfer *transfer, size_t bytes)
 {
@@ -410,10 +473,13 @@ make_room(Transfer *transfer, size_t bytes)
 
 	if (transfer->consumed + needed <= transfer->capacity)
 		return true;
-	if (transfer->consumed > 0)
+	if (transfer->consumed + needed <= transfer->keep)
+		needed += transfer->consumed;
+	else if (transfer->consumed > 0)
 	{
 		memmove(transfer->buffer, shared->data, shared->length);
 		transfer->consumed = 0;
+		transfer->keep = 0;
 	}
 	if (needed > transfer->capacity)
 	{
@@ -425,7 +491,7 @@ make_room(Transfer *transfer, size_t bytes)
 		transfer->buffer = buffer;
 		transfer->capacity = capacity;
 	}
-	shared->data = transfer->buffer;
+	shared->data = transfer->buffer + transfer->consumed;
 	return true;
 }
 

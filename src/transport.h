@@ -71,9 +71,22 @@ typedef struct WalcuTransfer
 	uint64 received; /* bytes of the body so far */
 } WalcuTransfer;
 
+/* A reply that came whole, from its first byte. */
+typedef struct WalcuReply
+{
+	int status;
+	WalcuHasMore has_more;
+	const char *body;
+	size_t length;
+} WalcuReply;
+
 extern WalcuTransfer *transport_start(MemoryContext parent, const WalcuOptions *options,
 									  const char *credential, const WalcuRequest *request,
 									  const WalcuAttempt *attempt);
+extern WalcuTransfer *transport_replay(MemoryContext parent, const WalcuOptions *options,
+									   const WalcuRequest *request, const WalcuReply *reply);
+extern void transport_keep(WalcuTransfer *transfer, size_t bytes);
+extern bool transport_reply(const WalcuTransfer *transfer, WalcuReply *reply);
 extern void transport_advance(WalcuTransfer *transfer, bool wait);
 extern void transport_look(WalcuTransfer *transfer, bool wait);
 extern void transport_drive(WalcuTransfer *transfer, double limit);
