@@ -93,8 +93,13 @@ $dbh->do('SET search_path = crm');
 $dbh->do('CREATE ROLE clerk; GRANT USAGE ON SCHEMA crm TO clerk; GRANT SELECT ON crm.cars TO clerk');
 $dbh->do("CREATE USER MAPPING FOR clerk SERVER crm OPTIONS (token 'another')");
 $dbh->do('CREATE VIEW other.clerks_cars AS SELECT * FROM crm.cars; ALTER VIEW other.clerks_cars OWNER TO clerk');
-is(sql_error($dbh, 'SELECT (SELECT count(make) FROM cars), (SELECT count(make) FROM other.clerks_cars)')->{sqlstate}, '28000',
-    'what one user got is not for another one');
+my $error = sql_error($dbh, 'SELECT (SELECT count(make) FROM cars), (SELECT count(make) FROM other.clerks_cars)');
+is($error && $error->{sqlstate}, '28000', 'what one user got is not for another one');
+
+# Tables of one resource have limits of their own
+$dbh->do(q{CREATE FOREIGN TABLE other.small (_id text, make text) SERVER crm OPTIONS (resource 'cars', max_reply_size '1kB')});
+$error = sql_error($dbh, 'SELECT (SELECT count(make) FROM cars), (SELECT count(make) FROM other.small)');
+is($error && $error->{sqlstate}, '54000', 'what one table may read is not for another one');
 
 # Faults
 for my $fault ({ type => 'truncate' }, { type => 'invalid_json' }, { type => 'close', when => 'during' }, { type => 'status', status => 503 })
@@ -124,10 +129,18 @@ $dbh->do("SET work_mem = '64kB'");
 same_rows('with less work_mem than the replies need', $whole, []);
 my ($first, $second) = scans($whole);
 cmp_ok($second->{Requests}, '>', 0, 'not all of them are held');
+cmp_ok($second->{'Reused Replies'} // 0, '>', 0, 'but the first ones are, however many follow');
 my $held = q{SELECT (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'walcu replies' AND n > 0)
     FROM (SELECT count(*) + (SELECT count(*) FROM (SELECT %s FROM tasks OFFSET 0) t) AS n FROM (SELECT %s FROM tasks OFFSET 0) t OFFSET 0) c};
 cmp_ok($dbh->selectrow_array(sprintf $held, ('_id, computed') x 2), '<', 200 * 1024, 'and they take up no more memory than that');
 cmp_ok($dbh->selectrow_array(sprintf $held, ('_id, description') x 2), '>', 20 * 1024, 'but some');
+$dbh->do("SET $_ = off") for @plain;
+$sandbox->clear_log;
+cmp_ok($dbh->selectrow_array(q{SELECT (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'walcu replies' AND n > 0)
+    FROM (SELECT count(c.computed) AS n FROM local.clients i JOIN clients c USING (_id) OFFSET 0) c}), '<', 200 * 1024,
+    'nor do those of a loop');
+is($sandbox->request_count(kind => 'get'), 60, 'which asks for a document in each turn');
+$dbh->do("RESET $_") for @plain;
 $dbh->do('RESET work_mem');
 is($dbh->selectrow_array("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'walcu %' AND name <> 'walcu description'"), 0,
     'nothing is held behind the statement');
