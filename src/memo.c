@@ -4,8 +4,8 @@
  *
  * The two sides of a self join, or a nested loop whose outer rows repeat values, need the same
  * replies; and as SQL has it, they should see the same documents.  page.c looks here before it asks, and
- * leaves here what has come whole.  A memo begins with the first scan of an execution of a statement and goes
- * with its memory, so nothing is ever held for the next one.
+ * leaves here what has come whole.  A statement has a memo for each resource that it scans, which begins with the first
+ * scan of an execution and goes with its memory, so that nothing is ever held for the next one.
  *
  * What is held is bounded, and what was used longest ago goes first.  A scan that reads more than all there
  * is room for would replace each reply before it is needed again; so an execution of a scan has a share, and when that
@@ -23,7 +23,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* Bytes that a statement may hold, if work_mem allows as much. */
+/* Bytes that a memo may hold, if work_mem allows as much. */
 #define MOST_BYTES (4 * 1024 * 1024)
 
 /* A reply that takes up more than such a part of them is not small. */
@@ -48,16 +48,19 @@ struct WalcuMemo
 {
 	MemoryContext context;
 	MemoryContextCallback mark; /* by which it is found */
-	bool needed;                /* something may be asked for again */
+	Oid serverid;
+	const char *resource;
+	bool needed; /* something may be asked for again */
 	HTAB *entries;
 	dlist_head used; /* of MemoEntry: what was used last comes first */
 	size_t size;     /* of all of them */
 	size_t limit;
 };
 
-static WalcuMemo *create(MemoryContext statement);
+static WalcuMemo *create(MemoryContext statement, const WalcuOptions *options);
+static bool is_of_resource(const WalcuMemo *memo, const WalcuOptions *options);
 static void mark(void *arg);
-static MemoKey key_of(const WalcuOptions *options, const char *credential, const WalcuRequest *request);
+static MemoKey key_of(const char *credential, const WalcuRequest *request);
 static void drop_oldest(WalcuMemo *memo);
 
 /*
@@ -65,28 +68,28 @@ static void drop_oldest(WalcuMemo *memo);
  * PostgreSQL has no other place for what is the statement's own, and functions that it calls have statements of theirs.
  */
 WalcuMemo *
-memo_of_statement(EState *estate)
+memo_get(EState *estate, const WalcuOptions *options)
 {
 	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
 	WalcuMemo *memo;
 
-	while (callback && callback->func != mark)
+	while (callback && !(callback->func == mark && is_of_resource(callback->arg, options)))
 		callback = callback->next;
 	if (callback == NULL)
-		return create(estate->es_query_cxt);
+		return create(estate->es_query_cxt, options);
 	memo = callback->arg;
 	memo_expect(memo);
 	return memo;
 }
 
-/* Tell that requests may be repeated: before, as most statements have one scan and run it once, nothing is held. */
+/* Tell that requests may be repeated: nothing is held for what most statements have, one scan of a resource, run once. */
 void
 memo_expect(WalcuMemo *memo)
 {
 	memo->needed = true;
 }
 
-/* Is there a memo, and something in it, or to be put there? */
+/* Is something held, or to be held? */
 bool
 memo_serves(const WalcuShare *share)
 {
@@ -102,7 +105,7 @@ memo_find(WalcuShare *share, const WalcuOptions *options, const char *credential
 		  const char **before)
 {
 	WalcuMemo *memo = share->memo;
-	MemoKey key = key_of(options, credential, request);
+	MemoKey key = key_of(credential, request);
 	MemoEntry *entry = hash_search(memo->entries, &key, HASH_FIND, NULL);
 
 	/* another table of the server may allow for more than this one */
@@ -128,7 +131,7 @@ void
 memo_hold(WalcuShare *share, const WalcuTransfer *transfer, const char *credential)
 {
 	WalcuMemo *memo = share->memo;
-	MemoKey key = key_of(transfer->options, credential, transfer->request);
+	MemoKey key = key_of(credential, transfer->request);
 	size_t room = memo_room(share);
 	WalcuReply reply;
 	MemoEntry *entry;
@@ -152,13 +155,15 @@ memo_hold(WalcuShare *share, const WalcuTransfer *transfer, const char *credenti
 }
 
 static WalcuMemo *
-create(MemoryContext statement)
+create(MemoryContext statement, const WalcuOptions *options)
 {
 	MemoryContext context = AllocSetContextCreate(statement, "walcu replies", ALLOCSET_SMALL_SIZES);
 	WalcuMemo *memo = MemoryContextAllocZero(context, sizeof(WalcuMemo));
 	HASHCTL control = {.keysize = sizeof(MemoKey), .entrysize = sizeof(MemoEntry), .hcxt = context};
 
 	memo->context = context;
+	memo->serverid = options->serverid;
+	memo->resource = MemoryContextStrdup(context, options->resource);
 	memo->limit = Min(work_mem * (size_t) 1024, MOST_BYTES);
 	memo->entries = hash_create("walcu replies", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&memo->used);
@@ -168,6 +173,12 @@ create(MemoryContext statement)
 	return memo;
 }
 
+static bool
+is_of_resource(const WalcuMemo *memo, const WalcuOptions *options)
+{
+	return memo->serverid == options->serverid && strcmp(memo->resource, options->resource) == 0;
+}
+
 /* There is nothing to be done: what is held goes with its context. */
 static void
 mark(void *arg)
@@ -175,13 +186,13 @@ mark(void *arg)
 }
 
 static MemoKey
-key_of(const WalcuOptions *options, const char *credential, const WalcuRequest *request)
+key_of(const char *credential, const WalcuRequest *request)
 {
 	StringInfoData text;
 	MemoKey key;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%u\n%s\n%s", options->serverid, credential,
+	appendStringInfo(&text, "%s\n%s", credential,
 					 request->unbounded ? request->unbounded : request->url.data);
 	for (int i = 0; i < lengthof(key.halves); i++)
 		key.halves[i] = hash_bytes_extended((unsigned char *) text.data, text.len, i);

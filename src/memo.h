@@ -19,7 +19,7 @@ typedef struct WalcuShare
 	size_t used;     /* bytes of the replies that it had */
 } WalcuShare;
 
-extern WalcuMemo *memo_of_statement(EState *estate);
+extern WalcuMemo *memo_get(EState *estate, const WalcuOptions *options);
 extern void memo_expect(WalcuMemo *memo);
 extern bool memo_serves(const WalcuShare *share);
 extern const WalcuReply *memo_find(WalcuShare *share, const WalcuOptions *options, const char *credential,

@@ -151,7 +151,7 @@ expect_repeats(ForeignScanState *node, int eflags)
 {
 	WalcuScan *scan = node->fdw_state;
 
-	scan->query.memo = memo_of_statement(node->ss.ps.state);
+	scan->query.memo = memo_get(node->ss.ps.state, scan->query.options);
 	if ((eflags & EXEC_FLAG_REWIND) || node->ss.ps.plan->allParam != NULL)
 		memo_expect(scan->query.memo);
 }
