@@ -184,6 +184,27 @@ is_deeply($dbh->selectrow_arrayref(q{SELECT count(*), count(*) FILTER (WHERE clo
     'a connection is in use while documents are');
 $dbh->do("RESET $_") for @plain;
 
+# Statements at random, of a few scans that are alike or not, in small pages, ranges of any number, with faults
+my $seed = $ENV{SEED} // 1;
+srand $seed;
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '5', ADD fetch_mode 'pages', ADD max_connections '1', ADD paging 'key', ADD max_retries '9')");
+for my $n (1 .. 120)
+{
+    my @scans = map { random_scan() } 1 .. 2;
+    my $list = join ', ', map { "(SELECT array_agg(x ORDER BY x)::text FROM ($scans[rand 2]) s WHERE i > 0)" } 1 .. 2 + int rand 3;
+    my $sql = "SELECT i, $list FROM generate_series(1, " . pick(1, 3) . ') i';
+    my %options = (fetch_size => 1 + int rand 9, fetch_mode => pick(qw(pages parallel)), max_connections => pick(1, 2, 5), paging => pick(qw(key key skip)));
+    $dbh->do('ALTER SERVER crm OPTIONS (' . join(', ', map { "SET $_ '$options{$_}'" } sort keys %options) . ')');
+    $dbh->do('SET work_mem = ' . pick("'64kB'", "'4MB'"));
+    $sandbox->fault({ match => { kind => 'list' }, probability => 0.1, seed => $n, fault => pick({ type => 'truncate' },
+        { type => 'close', when => 'during' }, { type => 'status', status => 503 }) }) if rand() < 0.3;
+    my ($got, $expected) = map { rows($sql, $_, pick(@plain)) } qw(crm local);
+    $sandbox->clear_faults;
+    is_deeply($got, $expected, "seed $seed, statement $n") or diag(explain(\%options), "$sql\n");
+}
+$dbh->do('RESET work_mem');
+$dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size, DROP fetch_mode, DROP max_connections, DROP paging, DROP max_retries)");
+
 # Another execution asks anew, and sees what has changed
 $dbh->do('SET search_path = crm');
 my $id = $dbh->selectrow_array('SELECT min(_id) FROM cars');
@@ -233,6 +254,23 @@ sub asked
     $sandbox->clear_log;
     rows($sql, 'crm', @off);
     return $sandbox->request_count;
+}
+
+# A few rows of a table, the same ones wherever it stands, as x.
+sub random_scan
+{
+    my $table = pick(qw(cars clients));
+    my $id = $dbh->selectrow_array("SELECT _id FROM local.$table OFFSET " . int(rand 40) . ' LIMIT 1');
+    my $where = pick('', "WHERE _id > '$id'", "WHERE _id <= '$id'", "WHERE _id = '$id'", "WHERE _id IN ('$id', 'none')",
+        "WHERE created_at > '2021-01-01'", 'WHERE created_at IS NULL OR length(_id) > 3');
+    my $order = pick('', '', 'ORDER BY _id', 'ORDER BY _id DESC', 'ORDER BY created_at, _id', 'ORDER BY created_at DESC NULLS LAST, _id');
+    my $limit = $order ? pick('', 'LIMIT 1', 'LIMIT 7', 'LIMIT 33', 'OFFSET 3') : 'OFFSET 0';
+    return 'SELECT ' . pick('_id', "_id || coalesce(created_at::text, '')") . " AS x FROM $table $where $order $limit";
+}
+
+sub pick
+{
+    return $_[ rand @_ ];
 }
 
 # What EXPLAIN ANALYZE tells of each scan.
