@@ -296,20 +296,21 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 	double pages = Max(ceil(documents / options->fetch_size), 1);
 
 	/*
-	 * Documents without a value are asked for apart: a request too many for what a hash can group
-	 * or join as well.
+	 * Documents without a value are asked for apart: a request, or a job, too many for what a hash can
+	 * group or join as well.
 	 */
-	if (root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys)))
-		pages++;
+	bool apart =
+		root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys));
+
 	if (mode != WALCU_FETCH_JOB)
 		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys,
 						  (keys == NIL && mode != WALCU_FETCH_PAGES) ? plan_paging_strategy(options)
 																	 : WALCU_BY_PAGES,
-						  pages);
+						  pages + apart);
 	if (mode == WALCU_FETCH_JOB ||
 		(mode == WALCU_FETCH_AUTO && documents > options->job_threshold && required_outer == NULL))
 		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys, WALCU_BY_JOB,
-						  latency_job_requests(options));
+						  latency_job_requests(options) * (1 + apart));
 }
 
 static void
