@@ -287,6 +287,8 @@ estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey 
 
 	key->plan.keys = keys_of(root, outerrel, key);
 	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
+	/* a guess of the resource's size says nothing of how many keys lead nowhere; that they lead to many is seen */
+	key->plan.per_key = plan_assumed(innerrel) > 0 ? 1 : Min(key->documents / key->plan.keys, 1);
 	key->plan.by_job = may_be_jobs(root, innerrel, key);
 	key->plan.first_batch = first_batch(root, innerrel, key);
 	estimate_requests(plan_relation(innerrel)->options, key);

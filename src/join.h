@@ -28,6 +28,7 @@ typedef struct WalcuJoinPlan
 	Oid collation;         /* of the comparison */
 	double keys;           /* expected, distinct */
 	double keys_a_request; /* expected */
+	double per_key;        /* documents, expected until it is seen */
 	double requests;       /* expected */
 } WalcuJoinPlan;
 

@@ -422,12 +422,12 @@ keys_a_request(const WalcuJoin *join)
 	return (int) most;
 }
 
-/* By the batches so far. */
+/* By the batches so far, or as the planner expects it of the first one. */
 static double
 documents_a_key(const WalcuJoin *join)
 {
 	int64 keys = join->keys - list_length(join->new_keys);
-	double per_key = keys > 0 ? join->documents / (double) keys : 1;
+	double per_key = keys > 0 ? join->documents / (double) keys : join->plan.per_key;
 
 	return join->plan.by_id ? Min(per_key, 1) : per_key;
 }

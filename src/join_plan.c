@@ -92,10 +92,10 @@ join_plan_serialize(const WalcuJoinPlan *plan)
 		list_make5_int(plan->type, plan->single_match, plan->by_id, plan->by_job, plan->first_batch);
 
 	numbers = lappend_int(lappend_int(numbers, plan->keys_a_url), plan->of_array);
-	return list_make3(numbers, list_make2_oid(plan->operator, plan->collation),
-					  list_make3(makeFloat(psprintf("%.0f", plan->keys)),
-								 makeFloat(psprintf("%.0f", plan->keys_a_request)),
-								 makeFloat(psprintf("%.0f", plan->requests))));
+	return list_make3(
+		numbers, list_make2_oid(plan->operator, plan->collation),
+		list_make4(makeFloat(psprintf("%.0f", plan->keys)), makeFloat(psprintf("%.0f", plan->keys_a_request)),
+				   makeFloat(psprintf("%.0f", plan->requests)), makeFloat(psprintf("%g", plan->per_key))));
 }
 
 WalcuJoinPlan
@@ -117,6 +117,7 @@ join_plan_of_scan(const CustomScan *scan)
 		.keys = floatVal(linitial(numbers)),
 		.keys_a_request = floatVal(lsecond(numbers)),
 		.requests = floatVal(lthird(numbers)),
+		.per_key = floatVal(lfourth(numbers)),
 	};
 
 	return plan;
