@@ -34,6 +34,9 @@
 #define URL_OVERHEAD 500
 #define KEY_OVERHEAD 7
 
+/* Keys of the first batch at least, however few rows are wanted. */
+#define LEAST_FIRST_BATCH 10
+
 /* Of memory, what a row of the inner side takes beside its columns. */
 #define ROW_OVERHEAD 64
 
@@ -315,7 +318,7 @@ may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 }
 
 /*
- * Keys of the first batch: as many as the documents of fit into half of work_mem, or few when not all rows are
+ * Keys of the first batch: as many as the documents of fit into half of work_mem, or few when few rows are
  * wanted.
  */
 static int
@@ -323,9 +326,13 @@ first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 {
 	int most = plan_relation(innerrel)->options->join_batch_size;
 	double width = innerrel->reltarget->width + ROW_OVERHEAD;
-	double fit = work_mem * 512.0 / (width * key->documents / key->plan.keys + ROW_OVERHEAD);
+	double keys = work_mem * 512.0 / (width * key->documents / key->plan.keys + ROW_OVERHEAD);
 
-	return (int) Max(Min(most, root->tuple_fraction > 0 ? JOIN_FIRST_BATCH : fit), 1);
+	if (root->tuple_fraction >= 1)
+		keys = Min(Max(root->tuple_fraction, LEAST_FIRST_BATCH), JOIN_FIRST_BATCH);
+	else if (root->tuple_fraction > 0)
+		keys = JOIN_FIRST_BATCH;
+	return (int) Max(Min(most, keys), 1);
 }
 
 /* How many requests do the keys take, in batches that grow, and is it jobs that they are for? */
@@ -395,25 +402,26 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
 	add_path(joinrel, &path->path);
 }
 
-/* The first row costs the first batch; what follows comes batch by batch. */
+/*
+ * The first row costs the first batch.  Where few rows are wanted that is small, and counts by the part of all rows, as
+ * PostgreSQL counts the other joins, whose inner side may be read as a whole for the first row.
+ */
 static void
 set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel, const JoinKey *key,
 		  List *restrictions)
 {
 	const WalcuOptions *options = plan_relation(innerrel)->options;
-	double first = Min(key->plan.first_batch / key->plan.keys, 1);
-	Cost outer_run = outer->total_cost - outer->startup_cost;
-	Cost documents = key->documents * plan_document_cost(innerrel);
 	double candidates = Max(outer->rows * key->documents / key->plan.keys, outer->rows);
+	double first = root->tuple_fraction > 0 ? 0 : Min(key->plan.first_batch / key->plan.keys, 1);
+	Cost run = outer->total_cost - outer->startup_cost + key->documents * plan_document_cost(innerrel);
 	QualCost quals;
 
 	cost_qual_eval(&quals, restrictions, root);
 	path->path.startup_cost = outer->startup_cost + innerrel->baserestrictcost.startup + quals.startup +
-							  outer_run * first + key->first_requests * options->fdw_startup_cost +
-							  documents * first;
-	path->path.total_cost = path->path.startup_cost + outer_run * (1 - first) +
+							  key->first_requests * options->fdw_startup_cost + run * first;
+	path->path.total_cost = path->path.startup_cost + run * (1 - first) +
 							(key->plan.requests - key->first_requests) * options->fdw_startup_cost +
-							documents * (1 - first) + outer->rows * (cpu_operator_cost + cpu_tuple_cost) +
+							outer->rows * (cpu_operator_cost + cpu_tuple_cost) +
 							candidates * (cpu_operator_cost + quals.per_tuple) +
 							path->path.rows * cpu_tuple_cost;
 }

@@ -73,6 +73,8 @@ for (
     my ($name, $sql, $rows) = @$_;
     is(scalar(requests($sql, $rows)), 1, "$name costs one request");
 }
+is(scalar(requests('SELECT s._id, c.created_at FROM crm.saleleads s JOIN crm.clients c ON c._id = s.client_id ORDER BY s._id DESC LIMIT 20', 20)),
+    2, 'the newest leads with their clients cost a request each');
 $dbh->begin_work;
 $dbh->do("DECLARE rows CURSOR FOR $join");
 $sandbox->clear_log;
@@ -123,6 +125,21 @@ cmp_ok(scalar @requests, '<=', $sent / 50 * 1.5 + 10, "$owners keys with $sent d
 # Little memory: smaller batches, the same rows
 $dbh->do("SET work_mem = '64kB'");
 is_deeply(sorted($join), sorted_with('off', $join), 'with little memory the rows are the same');
+$dbh->do('RESET work_mem');
+
+$dbh->do("SET work_mem = '256kB'");
+$dbh->begin_work;
+$dbh->do('DECLARE rows CURSOR FOR SELECT l.id, c FROM l JOIN crm.clients c ON c._id = l.client_id');
+my ($most, $fetched) = (0, 0);
+while (my $count = $dbh->do('FETCH 500 FROM rows') + 0)
+{
+    $fetched += $count;
+    my ($held) = $dbh->selectrow_array("SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'walcu join%'");
+    $most = $held if $held > $most;
+}
+$dbh->rollback;
+is($fetched, ROWS, 'all rows of a cursor with little memory');
+cmp_ok($most, '<=', 1024 * 1024, "batches are as large as work_mem allows ($most bytes held for documents of some megabytes)");
 $dbh->do('RESET work_mem');
 
 # A fault in the midst of a batch, and cancelling
