@@ -31,6 +31,9 @@
 #include "utils/rel.h"
 #include "writable.h"
 
+/* What a page in sequence costs, in pages that are read several at once. */
+#define IN_SEQUENCE 1.1
+
 /* What planning keeps in RelOptInfo.fdw_private. */
 typedef struct PlannedRelation
 {
@@ -295,13 +298,14 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 	WalcuFetchMode mode = (root->tuple_fraction <= 0) ? options->fetch_mode : WALCU_FETCH_PAGES;
 	double pages = Max(ceil(documents / options->fetch_size), 1);
 
-	/*
-	 * Documents without a value are asked for apart: a request, or a job, too many for what a hash can
-	 * group or join as well.
-	 */
-	bool apart =
-		root->parse->sortClause == NIL && keys != NIL && !order_agrees_on_nulls(options, linitial(keys));
+	/* an order that nobody asked for is no good where a hash can group or join as well */
+	bool is_spare = keys != NIL && !pathkeys_contained_in(pathkeys, root->sort_pathkeys);
+	/* documents without a value are asked for apart: a request, or a job, too many */
+	bool apart = is_spare && !order_agrees_on_nulls(options, linitial(keys));
 
+	/* nor is one page after the other, where ranges can be read at once: more than add_path takes for the same */
+	if (is_spare && mode != WALCU_FETCH_PAGES && plan_paging_strategy(options) == WALCU_BY_RANGES)
+		pages *= IN_SEQUENCE;
 	if (mode != WALCU_FETCH_JOB)
 		add_strategy_path(root, rel, rows, documents, pathkeys, required_outer, keys,
 						  (keys == NIL && mode != WALCU_FETCH_PAGES) ? plan_paging_strategy(options)
