@@ -135,7 +135,7 @@ is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, Joi
 	ListCell *lc;
 
 	if (!join_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
-		innerrel->fdwroutine->GetForeignPaths != plan_paths)
+		innerrel->fdwroutine->GetForeignPaths != plan_paths || IS_DUMMY_REL(innerrel))
 		return false;
 	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
 		type != JOIN_UNIQUE_OUTER)
@@ -395,8 +395,8 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
 	path->methods = &path_methods;
 	path->custom_paths = list_make2(outer, plan_keyed_path(root, innerrel, key->plan.requests, key->documents,
 														   key->by_job, key->keyed_by));
-	path->custom_private =
-		list_make3(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner), others);
+	path->custom_private = list_make4(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner),
+									  others, joinrel->reltarget->exprs);
 	compat_inherit_disabled(&path->path, outer);
 	set_costs(root, path, outer, innerrel, key, others);
 	add_path(joinrel, &path->path);

@@ -17,7 +17,7 @@
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 
-static List *row_of_plans(const RelOptInfo *rel, List *plans);
+static List *row_of_plans(List *plans, List *output);
 static Node *in_terms_of_row(Node *node, void *row);
 
 static const CustomScanMethods scan_methods = {JOIN_NAME, join_exec_create};
@@ -35,7 +35,7 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 				 List *plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
-	List *row = row_of_plans(rel, plans);
+	List *row = row_of_plans(plans, lfourth(path->custom_private));
 	List *expressions = NIL;
 	List *restrictions = lthird(path->custom_private);
 	List *quals;
@@ -161,9 +161,13 @@ join_plan_quals(const CustomScan *scan)
 	return lsecond(scan->custom_exprs);
 }
 
-/* The columns of both plans, of TargetEntry, as the plans above this one know them. */
+/*
+ * The columns of both plans, of TargetEntry, as the plans above this one know them: one that this join may make NULL is
+ * marked so in its output, and not below.  The output is that of when the path was made, as a relation's own becomes
+ * that of the query in the end.
+ */
 static List *
-row_of_plans(const RelOptInfo *rel, List *plans)
+row_of_plans(List *plans, List *output)
 {
 	List *row = NIL;
 	ListCell *lc;
@@ -175,10 +179,9 @@ row_of_plans(const RelOptInfo *rel, List *plans)
 		foreach(lc2, ((Plan *) lfirst(lc))->targetlist)
 		{
 			Node *column = (Node *) ((TargetEntry *) lfirst(lc2))->expr;
-			/* one that this join may make NULL is marked so in its output, and not below */
-			Node *output = join_plan_same(column, rel->reltarget->exprs);
+			Node *above = join_plan_same(column, output);
 
-			row = lappend(row, makeTargetEntry((Expr *) copyObject(output ? output : column),
+			row = lappend(row, makeTargetEntry((Expr *) copyObject(above ? above : column),
 											   list_length(row) + 1, NULL, false));
 		}
 	}
