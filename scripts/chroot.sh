@@ -38,7 +38,8 @@ debian_base() {
 }
 
 # in_chroot DIR COMMAND...: run it in DIR/srv/walcu_fdw, with processes, /dev and
-# /proc of its own, so that nothing of it stays behind.
+# /proc of its own, so that nothing of it stays behind.  A shell is their first process, which gets what others
+# leave: make would look for it for ever.
 in_chroot() {
 	dir=$1
 	shift
@@ -55,6 +56,6 @@ in_chroot() {
 			HOME=/root LANG=C.UTF-8 CI="${CI:-}" \
 			npm_config_registry="$(npm config get registry 2>/dev/null)" \
 			NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/machine.crt \
-			sh -euc "cd /srv/walcu_fdw; exec \"\$@\"" sh "$@"
+			sh -euc "cd /srv/walcu_fdw; \"\$@\"; exit 0" sh "$@"
 	' sh "$dir" "$@"
 }

@@ -169,7 +169,7 @@ sub cancelled
     my ($sql) = @_;
     $dbh->do($sql, { pg_async => 1 });
     sleep 0.001 until $other->selectrow_array(
-        "SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = $pid");
+        "SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = $pid");
     $other->do("SELECT pg_cancel_backend($pid)");
     eval { $dbh->pg_result };
     return $dbh->state;
