@@ -70,6 +70,9 @@ test-tap:
 # Random queries, with pushdown on and off: N of them, from the seed SEED, JOBS at a time.
 fuzz:
 	scripts/fuzz $(if $(N),--queries $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+# N random joins, from the seed SEED, compared with those of local copies.
+fuzz-joins:
+	JOIN_QUERIES=$(or $(N),50000) JOIN_SEED=$(or $(SEED),1) scripts/test tap t/620_join_fuzz.pl
 # N cancels at random moments, and thousands of statements in one session.
 soak:
 	SOAK_CANCELS=$(or $(N),1000) SOAK_REPEATS=400 scripts/test tap t/140_leaks.pl t/180_cancel_soak.pl
@@ -85,4 +88,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap fuzz soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap fuzz fuzz-joins soak demo bench test-version test-fresh
