@@ -9,7 +9,7 @@
 
 #include "estimate.h"
 
-#include "common/hashfn.h"
+#include "digest.h"
 #include "lib/stringinfo.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -25,15 +25,9 @@
 /* No more are kept. */
 #define MOST_ENTRIES 1000
 
-/* What was asked for, and with whose credentials: 128 bits of hash, so that two are never the same. */
-typedef struct EstimateKey
-{
-	uint64 halves[2];
-} EstimateKey;
-
 typedef struct EstimateEntry
 {
-	EstimateKey key; /* hash key */
+	WalcuDigest key; /* hash key: what was asked for, and with whose credentials */
 	WalcuCount count;
 	TimestampTz counted_at;
 } EstimateEntry;
@@ -42,7 +36,7 @@ typedef struct EstimateEntry
 static HTAB *estimates = NULL;
 static bool is_stale = false;
 
-static EstimateKey key_of(const WalcuQuery *query);
+static WalcuDigest key_of(const WalcuQuery *query);
 static void on_change(Datum arg, int cache, uint32 hash);
 static void forget(void);
 
@@ -68,7 +62,7 @@ estimate_documents(const WalcuQuery *query, double expected)
 bool
 estimate_lookup(const WalcuQuery *query, WalcuCount *count)
 {
-	EstimateKey key = key_of(query);
+	WalcuDigest key = key_of(query);
 	EstimateEntry *entry;
 
 	if (is_stale)
@@ -85,7 +79,7 @@ void
 estimate_note(const WalcuQuery *query, const WalcuCount *count)
 {
 	static bool registered = false;
-	EstimateKey key = key_of(query);
+	WalcuDigest key = key_of(query);
 	EstimateEntry *entry;
 
 	if (!registered)
@@ -98,7 +92,7 @@ estimate_note(const WalcuQuery *query, const WalcuCount *count)
 		forget();
 	if (estimates == NULL)
 	{
-		HASHCTL control = {.keysize = sizeof(EstimateKey), .entrysize = sizeof(EstimateEntry)};
+		HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(EstimateEntry)};
 
 		estimates = hash_create("walcu_fdw estimates", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
@@ -108,24 +102,16 @@ estimate_note(const WalcuQuery *query, const WalcuCount *count)
 }
 
 /* Another user may see other documents. */
-static EstimateKey
+static WalcuDigest
 key_of(const WalcuQuery *query)
 {
 	WalcuQuery asked = *query;
 	WalcuStream stream = {.clauses = query->clauses};
-	StringInfoData text;
-	EstimateKey key;
 
 	asked.project = NIL;
 	asked.wanted = 0;
-	initStringInfo(&text);
-	appendStringInfo(&text, "%u\n%s\n%s", query->options->serverid, query->credential,
-					 query_page(&asked, &stream, NIL, 0, 0)->url.data);
-	for (int i = 0; i < lengthof(key.halves); i++)
-		key.halves[i] = hash_bytes_extended((unsigned char *) text.data, text.len, i);
-	explicit_bzero(text.data, text.len);
-	pfree(text.data);
-	return key;
+	return digest_of_request(query->options->serverid, query->credential,
+							 query_page(&asked, &stream, NIL, 0, 0)->url.data);
 }
 
 /* A server or a user mapping is another one now; nothing may be freed in here. */

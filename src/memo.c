@@ -15,7 +15,7 @@
 
 #include "memo.h"
 
-#include "common/hashfn.h"
+#include "digest.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
@@ -29,15 +29,9 @@
 /* A reply that takes up more than such a part of them is not small. */
 #define LARGEST_PART 4
 
-/* What was asked for, and with whose credentials: 128 bits of hash, so that two are never the same. */
-typedef struct MemoKey
-{
-	uint64 halves[2];
-} MemoKey;
-
 typedef struct MemoEntry
 {
-	MemoKey key; /* hash key */
+	WalcuDigest key; /* hash key: what was asked for, and with whose credentials */
 	WalcuReply reply;
 	char before[RANGE_ID_LENGTH + 1]; /* as in the request; or empty */
 	size_t cost;                      /* bytes that it takes up */
@@ -60,7 +54,7 @@ struct WalcuMemo
 static WalcuMemo *create(MemoryContext statement, const WalcuOptions *options);
 static bool is_of_resource(const WalcuMemo *memo, const WalcuOptions *options);
 static void mark(void *arg);
-static MemoKey key_of(const char *credential, const WalcuRequest *request);
+static WalcuDigest key_of(const WalcuMemo *memo, const char *credential, const WalcuRequest *request);
 static void drop_oldest(WalcuMemo *memo);
 
 /*
@@ -105,7 +99,7 @@ memo_find(WalcuShare *share, const WalcuOptions *options, const char *credential
 		  const char **before)
 {
 	WalcuMemo *memo = share->memo;
-	MemoKey key = key_of(credential, request);
+	WalcuDigest key = key_of(memo, credential, request);
 	MemoEntry *entry = hash_search(memo->entries, &key, HASH_FIND, NULL);
 
 	/* another table of the server may allow for more than this one */
@@ -131,7 +125,7 @@ void
 memo_hold(WalcuShare *share, const WalcuTransfer *transfer, const char *credential)
 {
 	WalcuMemo *memo = share->memo;
-	MemoKey key = key_of(credential, transfer->request);
+	WalcuDigest key = key_of(memo, credential, transfer->request);
 	size_t room = memo_room(share);
 	WalcuReply reply;
 	MemoEntry *entry;
@@ -159,7 +153,7 @@ create(MemoryContext statement, const WalcuOptions *options)
 {
 	MemoryContext context = AllocSetContextCreate(statement, "walcu replies", ALLOCSET_SMALL_SIZES);
 	WalcuMemo *memo = MemoryContextAllocZero(context, sizeof(WalcuMemo));
-	HASHCTL control = {.keysize = sizeof(MemoKey), .entrysize = sizeof(MemoEntry), .hcxt = context};
+	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(MemoEntry), .hcxt = context};
 
 	memo->context = context;
 	memo->serverid = options->serverid;
@@ -185,20 +179,11 @@ mark(void *arg)
 {
 }
 
-static MemoKey
-key_of(const char *credential, const WalcuRequest *request)
+static WalcuDigest
+key_of(const WalcuMemo *memo, const char *credential, const WalcuRequest *request)
 {
-	StringInfoData text;
-	MemoKey key;
-
-	initStringInfo(&text);
-	appendStringInfo(&text, "%s\n%s", credential,
-					 request->unbounded ? request->unbounded : request->url.data);
-	for (int i = 0; i < lengthof(key.halves); i++)
-		key.halves[i] = hash_bytes_extended((unsigned char *) text.data, text.len, i);
-	explicit_bzero(text.data, text.len);
-	pfree(text.data);
-	return key;
+	return digest_of_request(memo->serverid, credential,
+							 request->unbounded ? request->unbounded : request->url.data);
 }
 
 static void

@@ -12,8 +12,8 @@
 #include "modify.h"
 
 #include "access/htup_details.h"
-#include "common/hashfn.h"
 #include "compat.h"
+#include "digest.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "mb/pg_wchar.h"
@@ -22,12 +22,6 @@
 #include "scan.h"
 #include "utils/memutils.h"
 #include "writable.h"
-
-/* A document's _id: 128 bits of hash, so that two are never the same, and memory is small. */
-typedef struct SeenKey
-{
-	uint64 halves[2];
-} SeenKey;
 
 static WalcuModify *begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
@@ -298,7 +292,7 @@ stand_around(ModifyTableState *node, WalcuModify *modify)
 	if (node->operation != CMD_INSERT && !is_scan(outerPlanState(node)))
 	{
 		HASHCTL control = {
-			.keysize = sizeof(SeenKey), .entrysize = sizeof(SeenKey), .hcxt = CurrentMemoryContext};
+			.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = CurrentMemoryContext};
 
 		modify->seen =
 			hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -544,13 +538,12 @@ is_gone(WalcuModify *modify, const char *id)
 static bool
 is_repeated(WalcuModify *modify, const char *id)
 {
-	SeenKey key;
+	WalcuDigest digest;
 	bool found;
 
 	if (modify->seen == NULL)
 		return false;
-	for (int i = 0; i < lengthof(key.halves); i++)
-		key.halves[i] = hash_bytes_extended((const unsigned char *) id, strlen(id), i);
-	hash_search(modify->seen, &key, HASH_ENTER, &found);
+	digest = digest_of(id, strlen(id));
+	hash_search(modify->seen, &digest, HASH_ENTER, &found);
 	return found;
 }

@@ -12,7 +12,7 @@
 #include "queue.h"
 
 #include "access/xact.h"
-#include "common/hashfn.h"
+#include "digest.h"
 #include "ledger.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
@@ -37,15 +37,9 @@ typedef struct QueueEntry
 	bool dropped;              /* another one says all that it says */
 } QueueEntry;
 
-/* A document: 128 bits of hash, so that two are never the same, and memory is small. */
-typedef struct DocumentKey
-{
-	uint64 halves[2];
-} DocumentKey;
-
 typedef struct Document
 {
-	DocumentKey key;
+	WalcuDigest key;
 	QueueEntry *last;
 } Document;
 
@@ -145,7 +139,7 @@ create_queue(void)
 	static bool registered = false;
 	MemoryContext context =
 		AllocSetContextCreate(TopTransactionContext, "walcu queue", ALLOCSET_DEFAULT_SIZES);
-	HASHCTL control = {.keysize = sizeof(DocumentKey), .entrysize = sizeof(Document), .hcxt = context};
+	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(Document), .hcxt = context};
 	Queue *created = MemoryContextAllocZero(context, sizeof(Queue));
 
 	created->context = context;
@@ -227,12 +221,10 @@ document_of(const WalcuQueueTable *table, const char *id, HASHACTION action)
 {
 	const WalcuOptions *options = table->options;
 	char *name = psprintf("%u/%s/%s/%s", options->serverid, options->dealer_id, options->resource, id);
-	DocumentKey key;
+	WalcuDigest key = digest_of(name, strlen(name));
 	Document *document;
 	bool found;
 
-	for (int i = 0; i < lengthof(key.halves); i++)
-		key.halves[i] = hash_bytes_extended((const unsigned char *) name, strlen(name), i);
 	document = hash_search(queue->documents, &key, action, &found);
 	if (action == HASH_ENTER && !found)
 		document->last = NULL;

@@ -13,7 +13,7 @@
 #include "source.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
+#include "digest.h"
 #include "lane.h"
 #include "range.h"
 #include "stats.h"
@@ -37,14 +37,8 @@ struct WalcuSource
 	List *lanes;           /* of WalcuLane: those being read, in the order of their streams */
 	WalcuLane *lane;       /* of the last document */
 	int until_look;        /* documents to be taken before the lanes are looked at */
-	HTAB *seen;            /* of a list's parts: the documents, by SeenKey; or NULL */
+	HTAB *seen;            /* of a list's parts: the documents, by WalcuDigest of their _id; or NULL */
 };
-
-/* An _id: 128 bits of hash, so that two are never the same, and memory is small. */
-typedef struct SeenKey
-{
-	uint64 halves[2];
-} SeenKey;
 
 static bool next_document(WalcuSource *source, WalcuDocument *document);
 static void prepare_keys(WalcuSource *source);
@@ -418,23 +412,23 @@ static bool
 is_repeated(WalcuSource *source)
 {
 	const StringInfo id = source->lane->id;
-	SeenKey key;
+	WalcuDigest digest;
 	bool found;
 
 	if (source->query.strategy == WALCU_BY_ID || !source->lane->stream->of_list || id->len == 0)
 		return false;
 	if (source->seen == NULL)
 		remember_ids(source);
-	for (int i = 0; i < lengthof(key.halves); i++)
-		key.halves[i] = hash_bytes_extended((unsigned char *) id->data, id->len, i);
-	hash_search(source->seen, &key, HASH_ENTER, &found);
+	digest = digest_of(id->data, id->len);
+	hash_search(source->seen, &digest, HASH_ENTER, &found);
 	return found;
 }
 
 static void
 remember_ids(WalcuSource *source)
 {
-	HASHCTL control = {.keysize = sizeof(SeenKey), .entrysize = sizeof(SeenKey), .hcxt = source->context};
+	HASHCTL control = {
+		.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = source->context};
 
 	source->seen = hash_create("walcu documents seen", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }

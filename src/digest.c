@@ -1,0 +1,38 @@
+/*
+ * digest.c
+ *	  What stands for a text in a hash table.
+ *
+ * Called by those who remember which documents they have seen (source.c, modify.c, queue.c), and
+ * what they were answered (memo.c, estimate.c).
+ */
+#include "postgres.h"
+
+#include "digest.h"
+
+#include "common/hashfn.h"
+#include "lib/stringinfo.h"
+
+WalcuDigest
+digest_of(const char *text, size_t length)
+{
+	WalcuDigest digest;
+
+	for (int i = 0; i < lengthof(digest.halves); i++)
+		digest.halves[i] = hash_bytes_extended((const unsigned char *) text, (int) length, i);
+	return digest;
+}
+
+/* Of what was asked for, and with whose credential: another user may see other documents. */
+WalcuDigest
+digest_of_request(Oid serverid, const char *credential, const char *url)
+{
+	StringInfoData text;
+	WalcuDigest digest;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "%u\n%s\n%s", serverid, credential, url);
+	digest = digest_of(text.data, text.len);
+	explicit_bzero(text.data, text.len);
+	pfree(text.data);
+	return digest;
+}
