@@ -100,10 +100,10 @@ for my $settings (
     { paging          => 'skip', on_type_mismatch => 'null', join_batch_size => 1000 },
   )
 {
-    set_options(%$settings);
+    set_server_options($dbh, on_type_mismatch => 'null', %$settings);
     compare_all(join ', ', map { "$_ $settings->{$_}" } sort keys %$settings);
 }
-set_options();
+set_server_options($dbh, on_type_mismatch => 'null');
 
 done_testing();
 
@@ -153,20 +153,6 @@ sub rows
 {
     my ($sql) = @_;
     return [ sort map { join '|', map { $_ // 'NULL' } @$_ } @{ $dbh->selectall_arrayref($sql) } ];
-}
-
-# Options of the server beside those it has
-sub set_options
-{
-    my %options = (on_type_mismatch => 'null', @_);
-    my ($now) = $dbh->selectrow_array("SELECT srvoptions FROM pg_foreign_server WHERE srvname = 'crm'");
-    for my $option (grep { !/^(endpoint|dealer_id)=/ } @$now)
-    {
-        my ($name) = split /=/, $option;
-        $dbh->do("ALTER SERVER crm OPTIONS (DROP $name)");
-    }
-    $dbh->do("ALTER SERVER crm OPTIONS (ADD $_ '$options{$_}')") for sort keys %options;
-    return;
 }
 
 # Documents whose keys are of other types than their columns, or are several

@@ -235,22 +235,9 @@ sub make_scalar
 sub set_up
 {
     my ($settings) = @_;
-    set_options(%$settings);
+    set_server_options($dbh, on_type_mismatch => 'null', %$settings);
     $sandbox->clear_faults;
     $sandbox->fault($FAULT{$_}) for grep { $FAULT{$_} } keys %$settings;
-    return;
-}
-
-sub set_options
-{
-    my %options = (on_type_mismatch => 'null', @_);
-    my ($now) = $dbh->selectrow_array("SELECT srvoptions FROM pg_foreign_server WHERE srvname = 'crm'");
-    for my $option (grep { !/^(endpoint|dealer_id)=/ } @$now)
-    {
-        my ($name) = split /=/, $option;
-        $dbh->do("ALTER SERVER crm OPTIONS (DROP $name)");
-    }
-    $dbh->do("ALTER SERVER crm OPTIONS (ADD $_ '$options{$_}')") for sort keys %options;
     return;
 }
 

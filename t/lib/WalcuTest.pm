@@ -28,7 +28,7 @@ use Test::More;
 use WalcuTest::Sandbox;
 
 our @EXPORT = qw(
-  @RESOURCES start_node setup_crm options_sql connect_db sql_error sql_messages
+  @RESOURCES start_node setup_crm options_sql set_server_options connect_db sql_error sql_messages
 );
 
 our @RESOURCES = qw(
@@ -87,6 +87,20 @@ sub options_sql
     return '' unless %$options;
     my @pairs = map { "$_ '" . ($options->{$_} =~ s/'/''/gr) . "'" } sort keys %$options;
     return 'OPTIONS (' . join(', ', @pairs) . ')';
+}
+
+# The options of the server crm, but for where it is: these and no others.
+sub set_server_options
+{
+    my ($dbh, %options) = @_;
+    my ($now) = $dbh->selectrow_array("SELECT srvoptions FROM pg_foreign_server WHERE srvname = 'crm'");
+    for my $option (grep { !/^(endpoint|dealer_id)=/ } @$now)
+    {
+        my ($name) = split /=/, $option;
+        $dbh->do("ALTER SERVER crm OPTIONS (DROP $name)");
+    }
+    $dbh->do("ALTER SERVER crm OPTIONS (ADD $_ '$options{$_}')") for sort keys %options;
+    return;
 }
 
 sub connect_db
