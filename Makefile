@@ -12,16 +12,16 @@
 EXTENSION = walcu_fdw
 MODULE_big = walcu_fdw
 DATA = walcu_fdw--1.0.sql
-OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-SRC_HEADERS = $(wildcard src/*.h src/*/*.h)
-SOURCES = walcu_fdw.c $(sort $(wildcard src/*.c src/*/*.c)) $(SRC_HEADERS)
+OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
+SRC_HEADERS = $(wildcard src/*/*.h)
+SOURCES = walcu_fdw.c $(sort $(wildcard src/*/*.c)) $(SRC_HEADERS)
 DESCRIPTION = api/openapi.json
 
 PKG_CONFIG ?= pkg-config
 LIBRARIES = libcurl jansson
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
 
-PG_CPPFLAGS = -Isrc $(addprefix -I,$(wildcard src/*/)) -DWALCU_FDW_VERSION='"$(EXTVERSION)"' $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+PG_CPPFLAGS = -Isrc -DWALCU_FDW_VERSION='"$(EXTVERSION)"' $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 # PostgreSQL's own headers and idioms do not pass these parts of -Wextra.
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 ifneq ($(STRICT)$(CI),)

@@ -28,11 +28,11 @@
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "utils/wait_event.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/resowner.h"
 #include "utils/selfuncs.h"
+#include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000
 #error "walcu_fdw needs PostgreSQL 14 or newer"

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "digest.h"
+#include "base/digest.h"
 
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "hint.h"
+#include "base/hint.h"
 
 #include "lib/stringinfo.h"
 #include "utils/varlena.h"

@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-#include "objectid.h"
+#include "base/objectid.h"
 
 #include "miscadmin.h"
 #include "port.h"

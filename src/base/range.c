@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-#include "range.h"
+#include "base/range.h"
 
 #include "access/xact.h"
 #include "utils/timestamp.h"

@@ -9,7 +9,7 @@
 
 #include <arpa/inet.h>
 
-#include "url.h"
+#include "base/url.h"
 
 #include "utils/memutils.h"
 

@@ -12,18 +12,18 @@
  */
 #include "postgres.h"
 
-#include "analyze.h"
+#include "command/analyze.h"
 
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "compat.h"
-#include "decode.h"
-#include "estimate.h"
-#include "plan.h"
-#include "probe.h"
-#include "project.h"
-#include "source.h"
+#include "base/compat.h"
+#include "fetch/probe.h"
+#include "fetch/source.h"
+#include "json/decode.h"
+#include "plan/estimate.h"
+#include "plan/plan.h"
+#include "pushdown/project.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 

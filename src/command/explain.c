@@ -7,13 +7,13 @@
  */
 #include "postgres.h"
 
-#include "explain.h"
+#include "command/explain.h"
 
-#include "compat.h"
-#include "join_exec.h"
-#include "join_plan.h"
+#include "base/compat.h"
+#include "exec/join_exec.h"
+#include "exec/scan.h"
 #include "nodes/makefuncs.h"
-#include "scan.h"
+#include "plan/join_plan.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
-#include "compat.h"
+#include "base/compat.h"
+#include "fetch/query.h"
 #include "nodes/execnodes.h"
-#include "query.h"
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
 extern void explain_tally(const WalcuTally *tally, ExplainState *es);

@@ -6,10 +6,10 @@
  */
 #include "postgres.h"
 
-#include "explain_write.h"
+#include "command/explain_write.h"
 
-#include "direct.h"
-#include "modify.h"
+#include "modify/direct.h"
+#include "modify/modify.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "compat.h"
+#include "base/compat.h"
 #include "nodes/execnodes.h"
 
 extern void explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan,

@@ -7,14 +7,14 @@
  */
 #include "postgres.h"
 
-#include "import.h"
+#include "command/import.h"
 
-#include "call.h"
-#include "columns.h"
-#include "compat.h"
-#include "hint.h"
-#include "openapi.h"
-#include "option.h"
+#include "base/compat.h"
+#include "base/hint.h"
+#include "http/call.h"
+#include "service/columns.h"
+#include "service/openapi.h"
+#include "service/option.h"
 #include "utils/builtins.h"
 
 /* The one remote schema there is. */

@@ -7,14 +7,14 @@
  */
 #include "postgres.h"
 
-#include "truncate.h"
+#include "command/truncate.h"
 
+#include "fetch/source.h"
 #include "miscadmin.h"
-#include "queue.h"
-#include "source.h"
+#include "modify/queue.h"
+#include "modify/write.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "write.h"
 
 static void check_truncatable(Relation relation);
 static void delete_all(Relation relation, const void *statement);

@@ -9,15 +9,15 @@
  */
 #include "postgres.h"
 
-#include "aggregate.h"
+#include "exec/aggregate.h"
 
-#include "compat.h"
-#include "count.h"
-#include "explain.h"
+#include "base/compat.h"
+#include "command/explain.h"
+#include "fetch/count.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "utils/fmgroids.h"
 
 /* What a path and a plan have in custom_private. */

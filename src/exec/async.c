@@ -7,12 +7,12 @@
  */
 #include "postgres.h"
 
-#include "async.h"
+#include "exec/async.h"
 
-#include "compat.h"
+#include "base/compat.h"
+#include "exec/scan.h"
 #include "executor/execAsync.h"
-#include "plan.h"
-#include "scan.h"
+#include "plan/plan.h"
 
 static void answer(AsyncRequest *request);
 

@@ -11,14 +11,14 @@
 
 #include <math.h>
 
-#include "join_exec.h"
+#include "exec/join_exec.h"
 
-#include "compat.h"
+#include "base/compat.h"
+#include "command/explain.h"
+#include "exec/scan.h"
 #include "executor/executor.h"
-#include "explain.h"
-#include "join_plan.h"
 #include "nodes/nodeFuncs.h"
-#include "scan.h"
+#include "plan/join_plan.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
-#include "join.h"
-#include "join_table.h"
+#include "exec/join_table.h"
 #include "nodes/execnodes.h"
+#include "plan/join.h"
 
 /* A row of the outer side that waits for its key's documents. */
 typedef struct WalcuOuterRow

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "join_table.h"
+#include "exec/join_table.h"
 
 #include "fmgr.h"
 #include "utils/datum.h"

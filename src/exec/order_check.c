@@ -7,10 +7,10 @@
  */
 #include "postgres.h"
 
-#include "order_check.h"
+#include "exec/order_check.h"
 
 #include "catalog/pg_collation.h"
-#include "order.h"
+#include "pushdown/order.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

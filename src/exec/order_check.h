@@ -9,7 +9,7 @@
 
 #include "access/tupdesc.h"
 #include "nodes/pg_list.h"
-#include "option.h"
+#include "service/option.h"
 
 typedef struct WalcuOrderCheck WalcuOrderCheck;
 

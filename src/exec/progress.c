@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "progress.h"
+#include "exec/progress.h"
 
 #include "access/xact.h"
 #include "miscadmin.h"

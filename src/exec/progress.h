@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 #include "utils/timestamp.h"
 
 typedef struct WalcuProgress

@@ -7,11 +7,11 @@
  */
 #include "postgres.h"
 
-#include "scan.h"
+#include "exec/scan.h"
 
-#include "compat.h"
+#include "base/compat.h"
 #include "executor/executor.h"
-#include "project.h"
+#include "pushdown/project.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"

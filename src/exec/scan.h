@@ -7,13 +7,13 @@
 
 #include "postgres.h"
 
+#include "exec/order_check.h"
+#include "exec/progress.h"
+#include "fetch/source.h"
+#include "http/watch.h"
 #include "nodes/execnodes.h"
-#include "filter.h"
-#include "order_check.h"
-#include "plan.h"
-#include "progress.h"
-#include "source.h"
-#include "watch.h"
+#include "plan/plan.h"
+#include "pushdown/filter.h"
 
 /* What a ForeignScanState carries in fdw_state. */
 typedef struct WalcuScan

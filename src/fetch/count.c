@@ -14,10 +14,10 @@
 
 #include <math.h>
 
-#include "count.h"
+#include "fetch/count.h"
 
-#include "probe.h"
-#include "reply.h"
+#include "fetch/probe.h"
+#include "http/reply.h"
 
 /* Steps grow by this factor. */
 #define GROWTH 8

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "query.h"
+#include "fetch/query.h"
 
 typedef struct WalcuCount
 {

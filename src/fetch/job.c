@@ -11,13 +11,13 @@
 
 #include <jansson.h>
 
-#include "job.h"
+#include "fetch/job.h"
 
-#include "latency.h"
-#include "reply.h"
-#include "retry.h"
-#include "stats.h"
-#include "trust.h"
+#include "http/latency.h"
+#include "http/reply.h"
+#include "http/retry.h"
+#include "http/stats.h"
+#include "http/trust.h"
 #include "utils/memutils.h"
 
 /* Milliseconds between two looks at a job: at first, and at most. */

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "query.h"
-#include "transport.h"
+#include "fetch/query.h"
+#include "http/transport.h"
 
 typedef struct WalcuJob WalcuJob;
 

@@ -13,12 +13,12 @@
  */
 #include "postgres.h"
 
-#include "lane.h"
+#include "fetch/lane.h"
 
+#include "base/range.h"
+#include "http/reply.h"
+#include "http/retry.h"
 #include "mb/pg_wchar.h"
-#include "range.h"
-#include "reply.h"
-#include "retry.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 

@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
-#include "decode.h"
-#include "job.h"
-#include "page.h"
-#include "query.h"
+#include "fetch/job.h"
+#include "fetch/page.h"
+#include "fetch/query.h"
+#include "json/decode.h"
 
 /* What the lanes of a source have in common. */
 typedef struct WalcuReading

@@ -13,13 +13,13 @@
  */
 #include "postgres.h"
 
-#include "memo.h"
+#include "fetch/memo.h"
 
-#include "digest.h"
+#include "base/digest.h"
+#include "base/range.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
-#include "range.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 

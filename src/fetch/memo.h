@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
+#include "http/transport.h"
 #include "nodes/execnodes.h"
-#include "transport.h"
 
 typedef struct WalcuMemo WalcuMemo;
 

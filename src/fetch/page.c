@@ -8,13 +8,13 @@
  */
 #include "postgres.h"
 
-#include "page.h"
+#include "fetch/page.h"
 
-#include "convert.h"
+#include "http/reply.h"
+#include "http/retry.h"
+#include "json/convert.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "reply.h"
-#include "retry.h"
 #include "utils/memutils.h"
 
 static bool replay(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);

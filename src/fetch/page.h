@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
-#include "decode.h"
-#include "memo.h"
-#include "split.h"
-#include "transport.h"
+#include "fetch/memo.h"
+#include "http/transport.h"
+#include "json/decode.h"
+#include "json/split.h"
 
 typedef struct WalcuPage
 {

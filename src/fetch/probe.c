@@ -7,10 +7,10 @@
  */
 #include "postgres.h"
 
-#include "probe.h"
+#include "fetch/probe.h"
 
-#include "retry.h"
-#include "stats.h"
+#include "http/retry.h"
+#include "http/stats.h"
 #include "utils/memutils.h"
 
 static void ask(WalcuProbe *probe, const WalcuAttempt *attempt);

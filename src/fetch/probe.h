@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "page.h"
-#include "query.h"
+#include "fetch/page.h"
+#include "fetch/query.h"
 
 /* A page on its way, or here. */
 typedef struct WalcuProbe

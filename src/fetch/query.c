@@ -6,7 +6,7 @@
  */
 #include "postgres.h"
 
-#include "query.h"
+#include "fetch/query.h"
 
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300

@@ -7,11 +7,11 @@
 
 #include "postgres.h"
 
-#include "memo.h"
-#include "option.h"
-#include "order.h"
-#include "request.h"
-#include "stream.h"
+#include "fetch/memo.h"
+#include "fetch/stream.h"
+#include "http/request.h"
+#include "pushdown/order.h"
+#include "service/option.h"
 
 /* How documents are asked for. */
 typedef enum WalcuStrategy

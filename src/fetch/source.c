@@ -10,13 +10,13 @@
  */
 #include "postgres.h"
 
-#include "source.h"
+#include "fetch/source.h"
 
+#include "base/digest.h"
+#include "base/range.h"
 #include "catalog/pg_type.h"
-#include "digest.h"
-#include "lane.h"
-#include "range.h"
-#include "stats.h"
+#include "fetch/lane.h"
+#include "http/stats.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 

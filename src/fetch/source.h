@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
-#include "decode.h"
-#include "query.h"
-#include "transport.h"
+#include "fetch/query.h"
+#include "http/transport.h"
+#include "json/decode.h"
 
 typedef struct WalcuSource WalcuSource;
 

@@ -8,10 +8,10 @@
  */
 #include "postgres.h"
 
-#include "stream.h"
+#include "fetch/stream.h"
 
-#include "render.h"
-#include "request.h"
+#include "http/request.h"
+#include "pushdown/render.h"
 
 static WalcuStream *make_stream(List *clauses, List *keys, WalcuStreamPart part);
 static List *split_nulls(List *clauses, List *keys, WalcuClause *nulls);

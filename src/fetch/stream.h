@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "order.h"
+#include "pushdown/order.h"
 
 /* Which documents a stream has, by the first key of the order. */
 typedef enum WalcuStreamPart

@@ -6,13 +6,13 @@
  */
 #include "postgres.h"
 
-#include "call.h"
+#include "http/call.h"
 
-#include "compat.h"
+#include "base/compat.h"
 #include "foreign/foreign.h"
-#include "reply.h"
-#include "retry.h"
-#include "transport.h"
+#include "http/reply.h"
+#include "http/retry.h"
+#include "http/transport.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
+#include "http/request.h"
 #include "lib/stringinfo.h"
-#include "option.h"
-#include "request.h"
+#include "service/option.h"
 
 extern StringInfo call_perform(const WalcuOptions *options, const char *credential,
 							   const WalcuRequest *request);

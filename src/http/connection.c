@@ -10,14 +10,14 @@
  */
 #include "postgres.h"
 
-#include "connection.h"
+#include "http/connection.h"
 
 #include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/pg_foreign_server.h"
-#include "compat.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
-#include "rate.h"
+#include "http/rate.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "multi.h"
-#include "option.h"
+#include "http/multi.h"
+#include "service/option.h"
 
 typedef struct WalcuConnection WalcuConnection;
 

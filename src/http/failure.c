@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "failure.h"
+#include "http/failure.h"
 
 #define UNKNOWN_HINT "Whether the service carried it out is not known; look before you repeat it."
 

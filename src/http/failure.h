@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "compat.h"
-#include "transport.h"
+#include "base/compat.h"
+#include "http/transport.h"
 
 extern bool failure_is_transient(const WalcuFailure *failure);
 pg_noreturn extern void failure_raise(const WalcuTransfer *transfer);

@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
-#include "handle.h"
+#include "http/handle.h"
 
-#include "url.h"
+#include "base/url.h"
 
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
 #define LONGEST_IDLE 2L

@@ -9,8 +9,8 @@
 
 #include <curl/curl.h>
 
-#include "option.h"
-#include "request.h"
+#include "http/request.h"
+#include "service/option.h"
 
 extern bool handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
 

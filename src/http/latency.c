@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "latency.h"
+#include "http/latency.h"
 
 #include "utils/hsearch.h"
 #include "utils/memutils.h"

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 
 /* Milliseconds, on average. */
 typedef struct WalcuLatency

@@ -11,9 +11,9 @@
 #include <math.h>
 #include <signal.h>
 
-#include "multi.h"
+#include "http/multi.h"
 
-#include "compat.h"
+#include "base/compat.h"
 #include "libpq/pqsignal.h"
 #include "portability/instr_time.h"
 

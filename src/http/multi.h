@@ -11,7 +11,7 @@
 #include <poll.h>
 
 #include "lib/ilist.h"
-#include "option.h"
+#include "service/option.h"
 
 /* Why a request is not sent at once. */
 typedef enum WalcuPause

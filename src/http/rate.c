@@ -16,10 +16,10 @@
 
 #include <math.h>
 
-#include "compat.h"
+#include "base/compat.h"
+#include "http/rate.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "rate.h"
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
 

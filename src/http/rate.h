@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 
 extern void rate_init(void);
 extern double rate_reserve(const WalcuOptions *options, int64 *place);

@@ -9,10 +9,10 @@
 
 #include <jansson.h>
 
-#include "compat.h"
-#include "failure.h"
+#include "base/compat.h"
+#include "http/failure.h"
+#include "http/reply.h"
 #include "mb/pg_wchar.h"
-#include "reply.h"
 #include "utils/json.h"
 
 /* Characters of the service's message that are shown. */

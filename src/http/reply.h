@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "compat.h"
-#include "transport.h"
+#include "base/compat.h"
+#include "http/transport.h"
 
 extern void reply_check(const WalcuTransfer *transfer, const char *credential);
 extern void reply_check_type(const WalcuTransfer *transfer, const char *credential);

@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "request.h"
+#include "http/request.h"
 
 #include "mb/pg_wchar.h"
 #include "utils/json.h"

@@ -11,7 +11,7 @@
 
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
-#include "option.h"
+#include "service/option.h"
 
 typedef struct WalcuRequest
 {

@@ -11,10 +11,10 @@
 
 #include <math.h>
 
-#include "retry.h"
+#include "http/retry.h"
 
-#include "compat.h"
-#include "failure.h"
+#include "base/compat.h"
+#include "http/failure.h"
 
 /* The longest wait before the first retry, in milliseconds; it doubles with each. */
 #define FIRST_WAIT 200.0

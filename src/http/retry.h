@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "transport.h"
+#include "http/transport.h"
 
 extern bool retry_is_possible(const WalcuTransfer *transfer, bool malformed);
 extern WalcuAttempt retry_attempt(const WalcuTransfer *transfer);

@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "stats.h"
+#include "http/stats.h"
 
 #include "access/htup_details.h"
 #include "fmgr.h"

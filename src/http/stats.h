@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 
 #define WALCU_METHODS       5 /* see stats_method */
 #define WALCU_REPLY_CLASSES 4 /* 2xx to 5xx */

@@ -12,12 +12,12 @@
  */
 #include "postgres.h"
 
-#include "transport.h"
+#include "http/transport.h"
 
-#include "connection.h"
-#include "handle.h"
-#include "latency.h"
-#include "stats.h"
+#include "http/connection.h"
+#include "http/handle.h"
+#include "http/latency.h"
+#include "http/stats.h"
 #include "utils/memutils.h"
 
 /* The body's bytes a reader may leave unread before curl is told to pause. */

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
-#include "multi.h"
-#include "option.h"
-#include "request.h"
+#include "http/multi.h"
+#include "http/request.h"
+#include "service/option.h"
 
 /* The most that a reply's head may have, in bytes. */
 #define TRANSPORT_MAX_HEAD_SIZE (256 * 1024)

@@ -8,11 +8,11 @@
  */
 #include "postgres.h"
 
-#include "trust.h"
+#include "http/trust.h"
 
-#include "option_value.h"
-#include "reply.h"
-#include "url.h"
+#include "base/url.h"
+#include "http/reply.h"
+#include "service/option_value.h"
 
 /* Where the public service keeps results (source: the API's description, "GET /R/all"). */
 #define PUBLIC_RESULTS_HOST "ext.crm.walcu.com"

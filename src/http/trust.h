@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 
 extern void trust_check_job(const WalcuOptions *options, const char *url, const char *credential);
 extern void trust_check_results(const WalcuOptions *options, const char *url, const char *credential);

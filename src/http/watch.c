@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "watch.h"
+#include "http/watch.h"
 
 #ifdef __linux__
 

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "transport.h"
+#include "http/transport.h"
 
 typedef struct WalcuWatch WalcuWatch;
 

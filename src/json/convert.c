@@ -11,8 +11,8 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "convert.h"
-#include "iso8601.h"
+#include "json/convert.h"
+#include "json/iso8601.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "compat.h"
+#include "base/compat.h"
 #include "fmgr.h"
 
 /* A JSON value, known to be well-formed, as it stands in a document. */

@@ -11,11 +11,11 @@
  */
 #include "postgres.h"
 
-#include "decode.h"
+#include "json/decode.h"
 
-#include "convert.h"
+#include "json/convert.h"
+#include "json/skim.h"
 #include "mb/pg_wchar.h"
-#include "skim.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 

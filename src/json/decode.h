@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
-#include "option.h"
+#include "service/option.h"
 
 /* The bytes of one document.  decode may write into them. */
 typedef struct WalcuDocument

@@ -12,13 +12,14 @@
 
 #include <math.h>
 
-#include "encode.h"
+#include "json/encode.h"
 
+#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
-#include "compat.h"
 #include "fmgr.h"
-#include "iso8601.h"
+#include "json/iso8601.h"
+#include "json/value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -29,7 +30,6 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
-#include "value.h"
 
 /* Microseconds of the service's unit of time. */
 #define USECS_PER_MSEC 1000

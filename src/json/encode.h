@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
-#include "option.h"
+#include "service/option.h"
 
 typedef struct WalcuEncoder WalcuEncoder;
 

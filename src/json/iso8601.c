@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "iso8601.h"
+#include "json/iso8601.h"
 
 #include "utils/datetime.h"
 #include "utils/timestamp.h"

@@ -11,9 +11,9 @@
  */
 #include "postgres.h"
 
-#include "skim.h"
+#include "json/skim.h"
 
-#include "block.h"
+#include "json/block.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 

@@ -9,9 +9,9 @@
  */
 #include "postgres.h"
 
-#include "split.h"
+#include "json/split.h"
 
-#include "block.h"
+#include "json/block.h"
 
 /* Of some bytes: the brackets that stand in no string, and how many are open before. */
 typedef struct Brackets

@@ -11,11 +11,11 @@
 #include <float.h>
 #include <math.h>
 
-#include "value.h"
+#include "json/value.h"
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
-#include "iso8601.h"
+#include "json/iso8601.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"

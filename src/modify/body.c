@@ -8,9 +8,9 @@
  */
 #include "postgres.h"
 
-#include "body.h"
+#include "modify/body.h"
 
-#include "compat.h"
+#include "base/compat.h"
 #include "miscadmin.h"
 #include "utils/json.h"
 

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 #include "utils/jsonb.h"
 
 typedef struct WalcuBody WalcuBody;

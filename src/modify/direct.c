@@ -8,18 +8,18 @@
  */
 #include "postgres.h"
 
-#include "direct.h"
+#include "modify/direct.h"
 
+#include "base/compat.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
-#include "operand.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "plan.h"
+#include "plan/plan.h"
+#include "pushdown/operand.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
+#include "modify/row.h"
+#include "modify/write.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
-#include "row.h"
-#include "write.h"
 
 /* What a ForeignScan that changes documents itself carries in fdw_state. */
 typedef struct WalcuDirect

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "ledger.h"
+#include "modify/ledger.h"
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"

@@ -9,19 +9,19 @@
  */
 #include "postgres.h"
 
-#include "modify.h"
+#include "modify/modify.h"
 
 #include "access/htup_details.h"
-#include "compat.h"
-#include "digest.h"
+#include "base/compat.h"
+#include "base/digest.h"
+#include "base/objectid.h"
+#include "exec/scan.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "mb/pg_wchar.h"
+#include "modify/writable.h"
 #include "nodes/nodeFuncs.h"
-#include "objectid.h"
-#include "scan.h"
 #include "utils/memutils.h"
-#include "writable.h"
 
 static WalcuModify *begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);

@@ -7,12 +7,12 @@
 
 #include "postgres.h"
 
+#include "modify/queue.h"
+#include "modify/row.h"
+#include "modify/spool.h"
+#include "modify/write.h"
 #include "nodes/execnodes.h"
-#include "queue.h"
-#include "row.h"
-#include "spool.h"
 #include "utils/hsearch.h"
-#include "write.h"
 
 /* What a ResultRelInfo carries in ri_FdwState. */
 typedef struct WalcuModify

@@ -12,10 +12,10 @@
  */
 #include "postgres.h"
 
-#include "patch.h"
+#include "modify/patch.h"
 
+#include "base/compat.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"

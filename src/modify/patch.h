@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "option.h"
+#include "service/option.h"
 
 /* A JSON Patch under construction. */
 typedef struct WalcuPatch

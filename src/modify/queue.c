@@ -9,15 +9,15 @@
  */
 #include "postgres.h"
 
-#include "queue.h"
+#include "modify/queue.h"
 
 #include "access/xact.h"
-#include "digest.h"
-#include "ledger.h"
+#include "base/digest.h"
 #include "miscadmin.h"
+#include "modify/ledger.h"
+#include "modify/write.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "write.h"
 
 struct WalcuQueueTable
 {

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 
 /* A table whose writes wait, with what is needed to send them. */
 typedef struct WalcuQueueTable WalcuQueueTable;

@@ -7,15 +7,15 @@
  */
 #include "postgres.h"
 
-#include "row.h"
+#include "modify/row.h"
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
-#include "body.h"
+#include "base/compat.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "mb/pg_wchar.h"
-#include "patch.h"
+#include "modify/body.h"
+#include "modify/patch.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/json.h"

@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
-#include "decode.h"
-#include "encode.h"
 #include "executor/tuptable.h"
-#include "option.h"
+#include "json/decode.h"
+#include "json/encode.h"
+#include "service/option.h"
 #include "utils/rel.h"
 
 /* A column of a table that is written. */

@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "spool.h"
+#include "modify/spool.h"
 
 #include "executor/executor.h"
 #include "miscadmin.h"

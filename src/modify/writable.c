@@ -6,15 +6,15 @@
  */
 #include "postgres.h"
 
-#include "writable.h"
+#include "modify/writable.h"
 
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
+#include "modify/row.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/optimizer.h"
-#include "option.h"
-#include "row.h"
+#include "service/option.h"
 
 /* FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask of every table, also of one that lacks options. */
 int

@@ -9,13 +9,13 @@
  */
 #include "postgres.h"
 
-#include "convert.h"
+#include "http/reply.h"
+#include "http/retry.h"
+#include "json/convert.h"
+#include "json/split.h"
 #include "mb/pg_wchar.h"
-#include "reply.h"
-#include "retry.h"
-#include "split.h"
+#include "modify/write.h"
 #include "utils/memutils.h"
-#include "write.h"
 
 /* How often a document with an _id made here is sent at most. */
 #define ATTEMPTS 3

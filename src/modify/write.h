@@ -7,11 +7,11 @@
 
 #include "postgres.h"
 
-#include "decode.h"
-#include "ledger.h"
-#include "option.h"
-#include "request.h"
-#include "transport.h"
+#include "http/request.h"
+#include "http/transport.h"
+#include "json/decode.h"
+#include "modify/ledger.h"
+#include "service/option.h"
 
 /* What became of a write. */
 typedef enum WalcuOutcome

@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
-#include "estimate.h"
+#include "plan/estimate.h"
 
-#include "digest.h"
+#include "base/digest.h"
 #include "lib/stringinfo.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"

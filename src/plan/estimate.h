@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "count.h"
+#include "fetch/count.h"
 
 extern double estimate_documents(const WalcuQuery *query, double expected);
 extern bool estimate_lookup(const WalcuQuery *query, WalcuCount *count);

@@ -11,13 +11,12 @@
 
 #include <math.h>
 
-#include "join.h"
+#include "plan/join.h"
 
-#include "compat.h"
-#include "filter.h"
+#include "base/compat.h"
+#include "base/range.h"
 #include "foreign/fdwapi.h"
-#include "join_plan.h"
-#include "latency.h"
+#include "http/latency.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -25,8 +24,9 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
-#include "plan.h"
-#include "range.h"
+#include "plan/join_plan.h"
+#include "plan/plan.h"
+#include "pushdown/filter.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 

@@ -9,7 +9,7 @@
 
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
-#include "option.h"
+#include "service/option.h"
 
 /* Keys of the first batch, where few rows may be wanted; each further one has twice as many as the one before. */
 #define JOIN_FIRST_BATCH 50

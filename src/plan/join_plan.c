@@ -8,10 +8,10 @@
  */
 #include "postgres.h"
 
-#include "join_plan.h"
+#include "plan/join_plan.h"
 
 #include "catalog/pg_type.h"
-#include "join_exec.h"
+#include "exec/join_exec.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/restrictinfo.h"

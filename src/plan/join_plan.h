@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "join.h"
 #include "nodes/extensible.h"
+#include "plan/join.h"
 
 /* The name that EXPLAIN shows. */
 #define JOIN_NAME "Batched Key Join"

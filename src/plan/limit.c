@@ -9,14 +9,14 @@
  */
 #include "postgres.h"
 
-#include "limit.h"
+#include "plan/limit.h"
 
-#include "aggregate.h"
-#include "compat.h"
+#include "base/compat.h"
+#include "exec/aggregate.h"
 #include "foreign/fdwapi.h"
 #include "optimizer/cost.h"
-#include "order.h"
-#include "plan.h"
+#include "plan/plan.h"
+#include "pushdown/order.h"
 
 static Path *skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extra);
 static ForeignPath *scan_of_path(Path *path);

@@ -10,14 +10,14 @@
 
 #include <math.h>
 
-#include "plan.h"
+#include "plan/plan.h"
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "base/compat.h"
 #include "catalog/pg_operator.h"
-#include "compat.h"
-#include "filter.h"
-#include "latency.h"
+#include "http/latency.h"
+#include "modify/writable.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
@@ -25,11 +25,11 @@
 #include "optimizer/paramassign.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
-#include "size.h"
-#include "used.h"
+#include "plan/size.h"
+#include "plan/used.h"
+#include "pushdown/filter.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "writable.h"
 
 /* What a page in sequence costs, in pages that are read several at once. */
 #define IN_SEQUENCE 1.1

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
+#include "fetch/query.h"
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
-#include "query.h"
 
 /* What a ForeignScan node carries for its scan. */
 typedef struct WalcuPlan

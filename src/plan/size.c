@@ -8,13 +8,13 @@
  */
 #include "postgres.h"
 
-#include "size.h"
+#include "plan/size.h"
 
-#include "estimate.h"
-#include "filter.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "plan/estimate.h"
+#include "pushdown/filter.h"
 #include "utils/builtins.h"
 
 /* Documents of a resource nobody has counted. */

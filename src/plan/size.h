@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/pathnodes.h"
-#include "operand.h"
+#include "pushdown/operand.h"
 
 typedef struct WalcuSize
 {

@@ -6,14 +6,14 @@
  */
 #include "postgres.h"
 
-#include "used.h"
+#include "plan/used.h"
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "modify/writable.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/rel.h"
-#include "writable.h"
 
 #define WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
 

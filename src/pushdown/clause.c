@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "clause.h"
+#include "pushdown/clause.h"
 
 #include "lib/stringinfo.h"
 #include "utils/json.h"

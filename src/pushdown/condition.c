@@ -7,14 +7,14 @@
  */
 #include "postgres.h"
 
-#include "condition.h"
+#include "pushdown/condition.h"
 
 #include "access/stratnum.h"
+#include "base/compat.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "nodes/nodeFuncs.h"
-#include "render.h"
+#include "pushdown/render.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 

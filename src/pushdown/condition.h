@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/execnodes.h"
-#include "operand.h"
+#include "pushdown/operand.h"
 
 typedef enum WalcuConditionKind
 {

@@ -11,11 +11,11 @@
 
 #include <math.h>
 
-#include "equal.h"
+#include "pushdown/equal.h"
 
 #include "catalog/pg_type.h"
-#include "iso8601.h"
-#include "pattern.h"
+#include "json/iso8601.h"
+#include "pushdown/pattern.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "clause.h"
-#include "operand.h"
+#include "pushdown/clause.h"
+#include "pushdown/operand.h"
 #include "utils/jsonb.h"
 
 /* What documents have to be like, gathered value by value. */

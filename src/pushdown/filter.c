@@ -11,13 +11,13 @@
  */
 #include "postgres.h"
 
-#include "filter.h"
+#include "pushdown/filter.h"
 
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "render.h"
+#include "pushdown/render.h"
 
 static WalcuFilter *translate(const WalcuRelation *relation, Expr *expression, bool outcome,
 							  const char **reason);

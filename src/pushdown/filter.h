@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
-#include "clause.h"
-#include "condition.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "pushdown/clause.h"
+#include "pushdown/condition.h"
 
 typedef enum WalcuFilterKind
 {

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "operand.h"
+#include "pushdown/operand.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"

@@ -8,10 +8,10 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "json/value.h"
 #include "nodes/primnodes.h"
-#include "option.h"
-#include "schema.h"
-#include "value.h"
+#include "service/option.h"
+#include "service/schema.h"
 
 /* How values are compared here. */
 typedef enum WalcuDomain

@@ -10,17 +10,17 @@
  */
 #include "postgres.h"
 
-#include "order.h"
+#include "pushdown/order.h"
 
+#include "base/compat.h"
 #include "catalog/pg_attribute.h"
-#include "compat.h"
-#include "equal.h"
+#include "http/request.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "project.h"
-#include "render.h"
-#include "request.h"
+#include "pushdown/equal.h"
+#include "pushdown/project.h"
+#include "pushdown/render.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"

@@ -7,9 +7,9 @@
 
 #include "postgres.h"
 
-#include "clause.h"
 #include "nodes/pathnodes.h"
-#include "operand.h"
+#include "pushdown/clause.h"
+#include "pushdown/operand.h"
 
 /* A key that documents are sorted by. */
 typedef struct WalcuSortKey

@@ -11,7 +11,7 @@
 
 #include <ctype.h>
 
-#include "pattern.h"
+#include "pushdown/pattern.h"
 
 #include "lib/stringinfo.h"
 

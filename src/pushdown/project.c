@@ -10,7 +10,7 @@
 
 #include <ctype.h>
 
-#include "project.h"
+#include "pushdown/project.h"
 
 /* A list of fields longer than this, in bytes, names whole top-level members instead. */
 #define PROJECT_SIZE 2000

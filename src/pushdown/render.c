@@ -11,13 +11,13 @@
 
 #include <math.h>
 
-#include "render.h"
+#include "pushdown/render.h"
 
 #include "access/stratnum.h"
 #include "catalog/pg_type.h"
-#include "equal.h"
-#include "pattern.h"
-#include "render_json.h"
+#include "pushdown/equal.h"
+#include "pushdown/pattern.h"
+#include "pushdown/render_json.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "clause.h"
-#include "condition.h"
+#include "pushdown/clause.h"
+#include "pushdown/condition.h"
 
 extern const char *render_obstacle(const WalcuOptions *options, const WalcuCondition *condition);
 extern const char *render_null_obstacle(const WalcuOptions *options, const WalcuOperand *operand);

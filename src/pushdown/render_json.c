@@ -8,11 +8,11 @@
  */
 #include "postgres.h"
 
-#include "render_json.h"
+#include "pushdown/render_json.h"
 
 #include "catalog/pg_type.h"
-#include "equal.h"
 #include "miscadmin.h"
+#include "pushdown/equal.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "clause.h"
-#include "condition.h"
+#include "pushdown/clause.h"
+#include "pushdown/condition.h"
 
 extern WalcuClause *render_json(const WalcuOptions *options, const WalcuCondition *condition, Datum value);
 

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "columns.h"
+#include "service/columns.h"
 
 #include "access/htup_details.h"
 #include "catalog/heap.h"

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "openapi.h"
-#include "option.h"
+#include "service/openapi.h"
+#include "service/option.h"
 
 /* A column as CREATE FOREIGN TABLE will declare it. */
 typedef struct ColumnDraft

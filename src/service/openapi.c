@@ -10,11 +10,11 @@
 
 #include <jansson.h>
 
-#include "openapi.h"
+#include "service/openapi.h"
 
+#include "http/request.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "request.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 

@@ -8,20 +8,20 @@
  */
 #include "postgres.h"
 
-#include "option.h"
+#include "service/option.h"
 
 #include "access/reloptions.h"
+#include "base/compat.h"
+#include "base/hint.h"
+#include "base/url.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_data_wrapper.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
-#include "compat.h"
 #include "foreign/foreign.h"
-#include "hint.h"
-#include "option_value.h"
-#include "url.h"
+#include "service/option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 

@@ -10,11 +10,11 @@
 
 #include <math.h>
 
-#include "option_value.h"
+#include "service/option_value.h"
 
-#include "compat.h"
-#include "request.h"
-#include "url.h"
+#include "base/compat.h"
+#include "base/url.h"
+#include "http/request.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"

@@ -9,9 +9,9 @@
  */
 #include "postgres.h"
 
-#include "schema.h"
+#include "service/schema.h"
 
-#include "openapi.h"
+#include "service/openapi.h"
 #include "utils/memutils.h"
 
 /* No document of the service is nested deeper. */
