@@ -18,12 +18,12 @@
 
 #include "access/htup_details.h"
 #include "base/compat.h"
-#include "fetch/probe.h"
-#include "fetch/source.h"
+#include "fetch/fetch.h"
+#include "fetch/page_at_offset.h"
 #include "json/decode.h"
-#include "plan/estimate.h"
+#include "plan/count_cache.h"
 #include "plan/plan.h"
-#include "pushdown/project.h"
+#include "pushdown/projection.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 

@@ -9,10 +9,10 @@
 
 #include "command/truncate.h"
 
-#include "fetch/source.h"
+#include "fetch/fetch.h"
 #include "miscadmin.h"
-#include "modify/queue.h"
-#include "modify/write.h"
+#include "modify/commit_queue.h"
+#include "modify/writer.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 

@@ -9,7 +9,7 @@
 
 #include "exec/join_table.h"
 #include "nodes/execnodes.h"
-#include "plan/join.h"
+#include "plan/join_path.h"
 
 /* A row of the outer side that waits for its key's documents. */
 typedef struct WalcuOuterRow

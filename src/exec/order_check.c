@@ -10,7 +10,7 @@
 #include "exec/order_check.h"
 
 #include "catalog/pg_collation.h"
-#include "pushdown/order.h"
+#include "pushdown/sort.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

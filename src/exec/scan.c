@@ -11,7 +11,7 @@
 
 #include "base/compat.h"
 #include "executor/executor.h"
-#include "pushdown/project.h"
+#include "pushdown/projection.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"

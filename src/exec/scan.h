@@ -9,11 +9,11 @@
 
 #include "exec/order_check.h"
 #include "exec/progress.h"
-#include "fetch/source.h"
-#include "http/watch.h"
+#include "fetch/fetch.h"
+#include "http/wait_descriptor.h"
 #include "nodes/execnodes.h"
 #include "plan/plan.h"
-#include "pushdown/filter.h"
+#include "pushdown/pushdown.h"
 
 /* What a ForeignScanState carries in fdw_state. */
 typedef struct WalcuScan

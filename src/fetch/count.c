@@ -16,8 +16,8 @@
 
 #include "fetch/count.h"
 
-#include "fetch/probe.h"
-#include "http/reply.h"
+#include "fetch/page_at_offset.h"
+#include "http/http_error.h"
 
 /* Steps grow by this factor. */
 #define GROWTH 8

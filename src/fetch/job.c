@@ -13,8 +13,8 @@
 
 #include "fetch/job.h"
 
+#include "http/http_error.h"
 #include "http/latency.h"
-#include "http/reply.h"
 #include "http/retry.h"
 #include "http/stats.h"
 #include "http/trust.h"

@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "fetch/query.h"
-#include "http/transport.h"
+#include "http/transfer.h"
 
 typedef struct WalcuJob WalcuJob;
 

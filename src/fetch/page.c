@@ -10,7 +10,7 @@
 
 #include "fetch/page.h"
 
-#include "http/reply.h"
+#include "http/http_error.h"
 #include "http/retry.h"
 #include "json/convert.h"
 #include "lib/stringinfo.h"

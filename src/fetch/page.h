@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "fetch/memo.h"
-#include "http/transport.h"
+#include "fetch/reply_cache.h"
+#include "http/transfer.h"
 #include "json/decode.h"
 #include "json/split.h"
 

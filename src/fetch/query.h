@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
-#include "fetch/memo.h"
-#include "fetch/stream.h"
+#include "fetch/query_parts.h"
+#include "fetch/reply_cache.h"
 #include "http/request.h"
-#include "pushdown/order.h"
+#include "pushdown/sort.h"
 #include "service/option.h"
 
 /* How documents are asked for. */

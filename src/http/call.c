@@ -10,9 +10,9 @@
 
 #include "base/compat.h"
 #include "foreign/foreign.h"
-#include "http/reply.h"
+#include "http/http_error.h"
 #include "http/retry.h"
-#include "http/transport.h"
+#include "http/transfer.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"

@@ -17,7 +17,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
-#include "http/rate.h"
+#include "http/rate_limit.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"

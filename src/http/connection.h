@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "http/multi.h"
+#include "http/curl_multi.h"
 #include "service/option.h"
 
 typedef struct WalcuConnection WalcuConnection;

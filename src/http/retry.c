@@ -14,7 +14,7 @@
 #include "http/retry.h"
 
 #include "base/compat.h"
-#include "http/failure.h"
+#include "http/curl_error.h"
 
 /* The longest wait before the first retry, in milliseconds; it doubles with each. */
 #define FIRST_WAIT 200.0

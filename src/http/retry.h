@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "http/transport.h"
+#include "http/transfer.h"
 
 extern bool retry_is_possible(const WalcuTransfer *transfer, bool malformed);
 extern WalcuAttempt retry_attempt(const WalcuTransfer *transfer);

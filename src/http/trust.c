@@ -11,7 +11,7 @@
 #include "http/trust.h"
 
 #include "base/url.h"
-#include "http/reply.h"
+#include "http/http_error.h"
 #include "service/option_value.h"
 
 /* Where the public service keeps results (source: the API's description, "GET /R/all"). */

@@ -19,7 +19,7 @@
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "json/iso8601.h"
-#include "json/value.h"
+#include "json/scalar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"

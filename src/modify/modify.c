@@ -19,7 +19,7 @@
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "mb/pg_wchar.h"
-#include "modify/writable.h"
+#include "modify/updatable.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 

@@ -7,10 +7,10 @@
 
 #include "postgres.h"
 
-#include "modify/queue.h"
+#include "modify/commit_queue.h"
+#include "modify/materialize.h"
 #include "modify/row.h"
-#include "modify/spool.h"
-#include "modify/write.h"
+#include "modify/writer.h"
 #include "nodes/execnodes.h"
 #include "utils/hsearch.h"
 

@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/extensible.h"
-#include "plan/join.h"
+#include "plan/join_path.h"
 
 /* The name that EXPLAIN shows. */
 #define JOIN_NAME "Batched Key Join"

@@ -1,0 +1,15 @@
+/*
+ * count_scan.h
+ *	  count(*) without the documents.
+ */
+#ifndef WALCU_COUNT_SCAN_H
+#define WALCU_COUNT_SCAN_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+
+extern void aggregate_init(void);
+extern void aggregate_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
+
+#endif /* WALCU_COUNT_SCAN_H */

@@ -1,0 +1,74 @@
+/*
+ * curl_easy.c
+ *	  How curl is told to send a request: where to, over which protocols, on which connections.
+ *
+ * transport.c calls this for each request; the head's lines, among them the credential, and what is done
+ * with the reply, are its own.
+ */
+#include "postgres.h"
+
+#include "http/curl_easy.h"
+
+#include "base/url.h"
+
+/* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
+#define LONGEST_IDLE 2L
+
+static void configure_write(CURL *easy, const WalcuRequest *request);
+
+/* Set up an easy handle; false when curl is out of memory. */
+bool
+handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request)
+{
+	if (curl_easy_setopt(easy, CURLOPT_URL, request->url.data) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) != CURLE_OK)
+		return false;
+	if (options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)
+		return false;
+	/* what is for this machine would leave it for a proxy that the environment names */
+	if (url_is_loopback(request->url.data) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
+		return false;
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* a cancelled name look-up must not be waited for */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	if (!request_is_read(request))
+		configure_write(easy, request);
+	/*
+	 * Rather one more stream of an HTTP/2 connection than another connection.  TLS tells early whether
+	 * that can be had; without it curl would wait for the first reply.
+	 */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, pg_strncasecmp(request->url.data, "https:", 6) == 0 ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) options->connect_timeout);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
+	return true;
+}
+
+/*
+ * On a connection used before, curl would repeat a request that got no reply: it cannot when it has the body only
+ * once, piece by piece.  A connection that has been idle for long may be closing, and its request be lost; and what
+ * has no body always gets a new one.
+ */
+static void
+configure_write(CURL *easy, const WalcuRequest *request)
+{
+	if (request->body == NULL)
+	{
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, LONGEST_IDLE);
+}

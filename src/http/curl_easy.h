@@ -1,0 +1,17 @@
+/*
+ * curl_easy.h
+ *	  How curl is told to send a request.
+ */
+#ifndef WALCU_CURL_EASY_H
+#define WALCU_CURL_EASY_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+
+#include "http/request.h"
+#include "service/option.h"
+
+extern bool handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
+
+#endif /* WALCU_CURL_EASY_H */

@@ -1,0 +1,145 @@
+/*
+ * curl_error.c
+ *	  A reply that did not come, or not whole: what that means in SQL.
+ *
+ * retry.c asks whether it may be otherwise the next time, and reply.c raises it when it is the
+ * end.
+ */
+#include "postgres.h"
+
+#include "http/curl_error.h"
+
+#define UNKNOWN_HINT "Whether the service carried it out is not known; look before you repeat it."
+
+/* How curl's failures are reported; the last row is every other. */
+static const struct
+{
+	CURLcode code;
+	int sqlstate;
+	bool sent;      /* the service may have got the request, if anything was sent */
+	bool transient; /* it may be otherwise the next time */
+} failures[] = {
+	{CURLE_COULDNT_RESOLVE_HOST, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false, true},
+	{CURLE_COULDNT_RESOLVE_PROXY, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false, true},
+	{CURLE_COULDNT_CONNECT, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false, true},
+	{CURLE_SSL_CONNECT_ERROR, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false, true},
+	{CURLE_PEER_FAILED_VERIFICATION, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false, false},
+	{CURLE_SSL_CACERT_BADFILE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, false, false},
+	{CURLE_WEIRD_SERVER_REPLY, ERRCODE_PROTOCOL_VIOLATION, true, true},
+	{CURLE_UNSUPPORTED_PROTOCOL, ERRCODE_PROTOCOL_VIOLATION, true, false},
+	{CURLE_BAD_CONTENT_ENCODING, ERRCODE_PROTOCOL_VIOLATION, true, true},
+	{CURLE_OK, ERRCODE_CONNECTION_FAILURE, true, true},
+};
+
+static int row_of(CURLcode code);
+static bool is_unknown(const WalcuTransfer *transfer);
+pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
+pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
+pg_noreturn static void raise_size(const WalcuTransfer *transfer);
+
+/* May it be otherwise the next time? */
+bool
+failure_is_transient(const WalcuFailure *failure)
+{
+	return failure->kind == WALCU_FAILURE_CURL && failures[row_of(failure->code)].transient;
+}
+
+/*
+ * Raise a transfer's failure: 08001 nothing could be sent, 08006 the connection broke or
+ * request_timeout passed, 08P01 the reply is no HTTP, 54000 it is too large, 08007 any of these for a
+ * request that writes and may have been carried out.
+ */
+void
+failure_raise(const WalcuTransfer *transfer)
+{
+	switch (transfer->failure.kind)
+	{
+		case WALCU_FAILURE_TIMEOUT:
+			raise_timeout(transfer);
+		case WALCU_FAILURE_HEAD_SIZE:
+		case WALCU_FAILURE_LINE_SIZE:
+		case WALCU_FAILURE_REPLY_SIZE:
+			raise_size(transfer);
+		case WALCU_FAILURE_CURL:
+			raise_curl(transfer);
+		default:
+			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("Failed on a request to server \"%s\".", transfer->options->server_name));
+	}
+}
+
+static int
+row_of(CURLcode code)
+{
+	int row = 0;
+
+	while (row < lengthof(failures) - 1 && failures[row].code != code)
+		row++;
+	return row;
+}
+
+/* May the service have carried out what cannot be repeated? */
+static bool
+is_unknown(const WalcuTransfer *transfer)
+{
+	const WalcuFailure *failure = &transfer->failure;
+
+	return failure->sent && !request_is_read(transfer->request) &&
+		   (failure->kind != WALCU_FAILURE_CURL || failures[row_of(failure->code)].sent);
+}
+
+static void
+raise_curl(const WalcuTransfer *transfer)
+{
+	const WalcuFailure *failure = &transfer->failure;
+	int sqlstate = failures[row_of(failure->code)].sqlstate;
+	bool unknown = is_unknown(transfer);
+
+	if (!failure->sent && sqlstate == ERRCODE_CONNECTION_FAILURE)
+		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
+			errmsg("could not get a reply from server \"%s\": %s", transfer->options->server_name,
+				   failure->message[0] ? failure->message : curl_easy_strerror(failure->code)),
+			transport_errdetail(transfer), unknown ? errhint(UNKNOWN_HINT) : 0);
+}
+
+static void
+raise_timeout(const WalcuTransfer *transfer)
+{
+	bool sent = transfer->failure.sent;
+	bool unknown = is_unknown(transfer);
+	double seconds = transfer->options->request_timeout / 1000.0;
+
+	ereport(ERROR,
+			errcode(!sent     ? ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
+					: unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN
+							  : ERRCODE_CONNECTION_FAILURE),
+			sent ? errmsg("server \"%s\" did not finish its reply within %g s",
+						  transfer->options->server_name, seconds)
+				 : errmsg("could not connect to server \"%s\" within %g s", transfer->options->server_name,
+						  seconds),
+			transport_errdetail(transfer),
+			unknown ? errhint(UNKNOWN_HINT) : errhint("The server option request_timeout sets this limit."));
+}
+
+static void
+raise_size(const WalcuTransfer *transfer)
+{
+	const WalcuOptions *options = transfer->options;
+	bool unknown = is_unknown(transfer);
+
+	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			transfer->failure.kind == WALCU_FAILURE_HEAD_SIZE
+				? errmsg("the head of a reply of server \"%s\" is longer than %d bytes", options->server_name,
+						 TRANSPORT_MAX_HEAD_SIZE)
+			: transfer->failure.kind == WALCU_FAILURE_LINE_SIZE
+				? errmsg("a line in the head of a reply of server \"%s\" is longer than %d bytes",
+						 options->server_name, CURL_MAX_HTTP_HEADER)
+				: errmsg("a reply of server \"%s\" is longer than " INT64_FORMAT " bytes",
+						 options->server_name, options->max_reply_size),
+			transport_errdetail(transfer),
+			unknown ? errhint(UNKNOWN_HINT)
+			: transfer->failure.kind == WALCU_FAILURE_REPLY_SIZE
+				? errhint("The option max_reply_size sets this limit.")
+				: 0);
+}

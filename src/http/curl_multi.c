@@ -1,0 +1,260 @@
+/*
+ * curl_multi.c
+ *	  A curl multi handle, what it waits for, and waiting on that.
+ *
+ * curl tells of its sockets and its timer through callbacks; they are waited for together
+ * with the backend's latch.  Nothing that can raise an error runs inside a curl callback.  Only
+ * connection.c calls this, and async.c looks at the sockets.
+ */
+#include "postgres.h"
+
+#include <math.h>
+#include <signal.h>
+
+#include "http/curl_multi.h"
+
+#include "base/compat.h"
+#include "libpq/pqsignal.h"
+#include "portability/instr_time.h"
+
+struct WalcuMulti
+{
+	CURLM *curl;
+	struct pollfd *sockets; /* malloc'ed: it grows inside a curl callback */
+	int nsockets;
+	int sockets_size;
+	double timer; /* when curl wants to be called, by multi_now; 0 for never */
+};
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);
+static int on_timer(CURLM *curl, long timeout_ms, void *arg);
+static bool act_on_sockets(WalcuMulti *multi);
+static void curl_action(WalcuMulti *multi, curl_socket_t fd, int events);
+static void wait_for_event(WalcuMulti *multi, double limit, uint32 wait_event);
+static void note_finished(WalcuMulti *multi);
+
+/* NULL when there is no memory for it. */
+WalcuMulti *
+multi_create(void)
+{
+	WalcuMulti *multi = calloc(1, sizeof(WalcuMulti));
+
+	if (multi == NULL)
+		return NULL;
+	multi->curl = curl_multi_init();
+	if (multi->curl == NULL)
+	{
+		free(multi);
+		return NULL;
+	}
+	curl_multi_setopt(multi->curl, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
+	curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
+	return multi;
+}
+
+/* Close what it has open.  No handle may be added.  Raises nothing: it runs on abort, too. */
+void
+multi_destroy(WalcuMulti *multi)
+{
+	curl_multi_cleanup(multi->curl);
+	free(multi->sockets);
+	free(multi);
+}
+
+/* Let a request be sent; false when curl has no memory for it. */
+bool
+multi_add(WalcuMulti *multi, WalcuHandle *handle)
+{
+	curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
+	handle->added = curl_multi_add_handle(multi->curl, handle->easy) == CURLM_OK;
+	return handle->added;
+}
+
+/* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
+void
+multi_remove(WalcuMulti *multi, WalcuHandle *handle)
+{
+	curl_multi_remove_handle(multi->curl, handle->easy);
+	handle->added = false;
+}
+
+/*
+ * Let curl do what it can, after waiting at most limit milliseconds for something to do (0: do
+ * not wait; below 0: no limit).  Returns after the first event, and how many milliseconds it
+ * has waited; serves interrupts.
+ */
+double
+multi_drive(WalcuMulti *multi, double limit, uint32 wait_event)
+{
+	double before = multi_now();
+	double waited = 0;
+
+	if (multi->timer != 0)
+		limit = (limit < 0) ? Max(multi->timer - before, 0) : Min(limit, Max(multi->timer - before, 0));
+	if (!act_on_sockets(multi) && limit != 0)
+	{
+		wait_for_event(multi, limit, wait_event);
+		waited = multi_now() - before;
+		act_on_sockets(multi);
+	}
+	if (multi->timer != 0 && multi->timer <= multi_now())
+	{
+		multi->timer = 0;
+		curl_action(multi, CURL_SOCKET_TIMEOUT, 0);
+	}
+	note_finished(multi);
+	return waited;
+}
+
+/* The sockets that curl waits for. */
+const struct pollfd *
+multi_sockets(const WalcuMulti *multi, int *count)
+{
+	*count = multi->nsockets;
+	return multi->sockets;
+}
+
+/* When curl wants to be called at the latest, by multi_now; 0 for never. */
+double
+multi_timer(const WalcuMulti *multi)
+{
+	return multi->timer;
+}
+
+/* Milliseconds by a clock that nobody sets. */
+double
+multi_now(void)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* curl tells which sockets it waits for.  -1 makes the transfers fail. */
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
+{
+	WalcuMulti *multi = arg;
+	int i = 0;
+
+	while (i < multi->nsockets && multi->sockets[i].fd != fd)
+		i++;
+	if (what == CURL_POLL_REMOVE)
+	{
+		if (i < multi->nsockets)
+			multi->sockets[i] = multi->sockets[--multi->nsockets];
+		return 0;
+	}
+	if (i == multi->sockets_size)
+	{
+		int size = Max(8, 2 * multi->sockets_size);
+		struct pollfd *sockets = realloc(multi->sockets, size * sizeof(struct pollfd));
+
+		if (sockets == NULL)
+			return -1;
+		multi->sockets = sockets;
+		multi->sockets_size = size;
+	}
+	if (i == multi->nsockets)
+		multi->nsockets++;
+	multi->sockets[i].fd = fd;
+	multi->sockets[i].events = ((what & CURL_POLL_IN) ? POLLIN : 0) | ((what & CURL_POLL_OUT) ? POLLOUT : 0);
+	return 0;
+}
+
+static int
+on_timer(CURLM *curl, long timeout_ms, void *arg)
+{
+	WalcuMulti *multi = arg;
+
+	multi->timer = (timeout_ms < 0) ? 0 : multi_now() + timeout_ms;
+	return 0;
+}
+
+/* Let curl read and write what can be, without waiting; false when nothing can. */
+static bool
+act_on_sockets(WalcuMulti *multi)
+{
+	int count = multi->nsockets;
+	struct pollfd *sockets;
+	bool any = false;
+
+	if (count == 0 || poll(multi->sockets, count, 0) <= 0)
+		return false;
+	/* curl changes the array meanwhile */
+	sockets = palloc(count * sizeof(struct pollfd));
+	memcpy(sockets, multi->sockets, count * sizeof(struct pollfd));
+	for (int i = 0; i < count; i++)
+	{
+		short happened = sockets[i].revents;
+
+		if (happened == 0)
+			continue;
+		any = true;
+		curl_action(multi, sockets[i].fd,
+					((happened & (POLLIN | POLLHUP)) ? CURL_CSELECT_IN : 0) |
+						((happened & POLLOUT) ? CURL_CSELECT_OUT : 0) |
+						((happened & (POLLERR | POLLNVAL)) ? CURL_CSELECT_ERR : 0));
+	}
+	pfree(sockets);
+	return any;
+}
+
+/*
+ * Let curl act on a socket or its timer.  curl resolves names in threads, which
+ * inherit the signal mask: a signal for the backend must not be delivered there.
+ */
+static void
+curl_action(WalcuMulti *multi, curl_socket_t fd, int events)
+{
+	sigset_t saved;
+	int running;
+
+	sigprocmask(SIG_SETMASK, &BlockSig, &saved);
+	curl_multi_socket_action(multi->curl, fd, events, &running);
+	sigprocmask(SIG_SETMASK, &saved, NULL);
+}
+
+static void
+wait_for_event(WalcuMulti *multi, double limit, uint32 wait_event)
+{
+	WaitEventSet *set = compat_create_wait_event_set(multi->nsockets + 2);
+	WaitEvent event;
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	if (IsUnderPostmaster)
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	for (int i = 0; i < multi->nsockets; i++)
+	{
+		uint32 events = ((multi->sockets[i].events & POLLIN) ? WL_SOCKET_READABLE : 0) |
+						((multi->sockets[i].events & POLLOUT) ? WL_SOCKET_WRITEABLE : 0);
+
+		if (events != 0)
+			AddWaitEventToSet(set, events, multi->sockets[i].fd, NULL, NULL);
+	}
+	WaitEventSetWait(set, limit < 0 ? -1 : (long) ceil(limit), &event, 1, wait_event);
+	FreeWaitEventSet(set);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+note_finished(WalcuMulti *multi)
+{
+	CURLMsg *message;
+	int remaining;
+
+	while ((message = curl_multi_info_read(multi->curl, &remaining)) != NULL)
+	{
+		WalcuHandle *handle;
+
+		if (message->msg != CURLMSG_DONE ||
+			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) != CURLE_OK)
+			continue;
+		handle->done = true;
+		handle->result = message->data.result;
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * curl_multi.h
+ *	  A curl multi handle, what it waits for, and waiting on that.
+ */
+#ifndef WALCU_CURL_MULTI_H
+#define WALCU_CURL_MULTI_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+#include <poll.h>
+
+#include "lib/ilist.h"
+#include "service/option.h"
+
+/* Why a request is not sent at once. */
+typedef enum WalcuPause
+{
+	WALCU_PAUSE_NONE, /* only too many others are under way */
+	WALCU_PAUSE_RATE, /* max_requests_per_second */
+	WALCU_PAUSE_RETRY,
+	WALCU_PAUSE_JOB
+} WalcuPause;
+
+/* A curl easy handle of a transfer; curl's private pointer leads back to it. */
+typedef struct WalcuHandle
+{
+	CURL *easy;
+	dlist_node node; /* in its connection's queue */
+	bool queued;     /* is it? */
+	bool added;      /* to a multi handle */
+	bool paused;     /* its reader has enough unread */
+	bool done;
+	CURLcode result; /* valid once done */
+	const WalcuOptions *options;
+	bool has_place; /* in the rate of requests to its server */
+	int64 place;
+	double not_before; /* when it may be added, by multi_now */
+	WalcuPause reason; /* of not_before */
+	double began_at;   /* when it was added, by multi_now */
+	double began;      /* the same on its connection's clock of waiting */
+} WalcuHandle;
+
+typedef struct WalcuMulti WalcuMulti;
+
+extern WalcuMulti *multi_create(void);
+extern void multi_destroy(WalcuMulti *multi);
+extern bool multi_add(WalcuMulti *multi, WalcuHandle *handle);
+extern void multi_remove(WalcuMulti *multi, WalcuHandle *handle);
+extern double multi_drive(WalcuMulti *multi, double limit, uint32 wait_event);
+extern const struct pollfd *multi_sockets(const WalcuMulti *multi, int *count);
+extern double multi_timer(const WalcuMulti *multi);
+extern double multi_now(void);
+
+#endif /* WALCU_CURL_MULTI_H */

@@ -1,0 +1,304 @@
+/*
+ * http_error.c
+ *	  Turn what the service answers instead of documents into SQL errors.
+ *
+ * Called by the sources of a scan and by single calls once the head of a reply
+ * is here.  The service's own message is passed on, without credentials.
+ */
+#include "postgres.h"
+
+#include <jansson.h>
+
+#include "base/compat.h"
+#include "http/curl_error.h"
+#include "http/http_error.h"
+#include "mb/pg_wchar.h"
+#include "utils/json.h"
+
+/* Characters of the service's message that are shown. */
+#define MESSAGE_SIZE 500
+
+#define DESCRIPTION_HINT "The service's description is asked for without credentials."
+
+/*
+ * What an HTTP status means; the descriptions are of walcu-crm-api and RFC 9110.  Calls of
+ * walcu_fdw_request and imports have other things to check than a table, where that is said.
+ */
+static const struct
+{
+	int status;
+	int sqlstate;
+	const char *hint;
+	const char *call_hint;
+	const char *import_hint;
+} statuses[] = {
+	{400, ERRCODE_INVALID_PARAMETER_VALUE},
+	{401, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "Check the credentials of the user mapping.", NULL,
+	 DESCRIPTION_HINT},
+	{403, ERRCODE_INSUFFICIENT_PRIVILEGE,
+	 "The credentials of the user mapping do not allow this; check them and dealer_id.", NULL,
+	 DESCRIPTION_HINT},
+	{404, ERRCODE_FDW_TABLE_NOT_FOUND,
+	 "Check the server options endpoint and dealer_id and the table option resource.",
+	 "Check the argument path and the server options endpoint and dealer_id; parameters of the URL go into "
+	 "the argument query.",
+	 "Check the server option endpoint."},
+	{408, ERRCODE_CONNECTION_FAILURE},
+	{409, ERRCODE_UNIQUE_VIOLATION},
+	{413, ERRCODE_PROGRAM_LIMIT_EXCEEDED},
+	{414, ERRCODE_PROGRAM_LIMIT_EXCEEDED},
+	{422, ERRCODE_CHECK_VIOLATION},
+	{429, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+	 "The service limits the number of requests; try again later."},
+	{431, ERRCODE_PROGRAM_LIMIT_EXCEEDED},
+};
+
+pg_noreturn static void raise_status(const WalcuTransfer *transfer, const char *credential);
+pg_noreturn static void raise_redirect(const WalcuTransfer *transfer, const char *credential);
+static const char *status_hint(const WalcuTransfer *transfer, const char *credential, int row);
+static char *service_message(const WalcuTransfer *transfer, const char *credential);
+static char *json_error_text(const char *body, size_t length);
+static char *printable(const char *text, size_t length, bool whole, const char *credential);
+static void redact(char *message, bool whole, const char *credential);
+static List *secrets_of(const char *credential);
+static const char *json_form(const char *text);
+static void take_out(char *message, const char *secret);
+static size_t begun_at_end(const char *message, const char *secret);
+
+/*
+ * Is the reply a success that carries JSON, as far as it has come?  Raises the fitting error when
+ * not; for a status that is not a success, only once the error body is whole.
+ */
+void
+reply_check(const WalcuTransfer *transfer, const char *credential)
+{
+	if (transfer->failure.kind != WALCU_FAILURE_NONE)
+		failure_raise(transfer);
+	if (transfer->status == 0)
+		return;
+	if (transfer->status >= 300 && transfer->status < 400)
+		raise_redirect(transfer, credential);
+	if (transfer->status >= 400 && transfer->done)
+		raise_status(transfer, credential);
+	if (transfer->status < 300)
+		reply_check_type(transfer, credential);
+}
+
+/* Does the head of a success promise JSON?  Raises an error when not. */
+void
+reply_check_type(const WalcuTransfer *transfer, const char *credential)
+{
+	const char *type = transfer->content_type;
+
+	if (transfer->request->is_download || type[0] == '\0' || strstr(type, "json") != NULL)
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+		errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
+			   transfer->options->server_name,
+			   printable(type, strlen(type), strlen(type) < sizeof(transfer->content_type) - 1, credential)),
+		transport_errdetail(transfer), errhint("Check the server option endpoint."));
+}
+
+/* A word of the service as it can stand in a message. */
+char *
+reply_printable(const char *text, const char *credential)
+{
+	return printable(text, strlen(text), true, credential);
+}
+
+/* A reply whose bytes are not what the API promises. */
+void
+reply_raise_malformed(const WalcuTransfer *transfer, const char *reason)
+{
+	ereport(
+		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+		errmsg("server \"%s\" answered with a malformed reply: %s", transfer->options->server_name, reason),
+		transport_errdetail(transfer));
+}
+
+static void
+raise_status(const WalcuTransfer *transfer, const char *credential)
+{
+	int sqlstate = (transfer->status >= 500) ? ERRCODE_CONNECTION_FAILURE : ERRCODE_FDW_ERROR;
+	const char *hint = NULL;
+	char *message = service_message(transfer, credential);
+
+	for (int i = 0; i < lengthof(statuses); i++)
+	{
+		if (statuses[i].status == transfer->status)
+		{
+			sqlstate = statuses[i].sqlstate;
+			hint = status_hint(transfer, credential, i);
+		}
+	}
+	if (transfer->retry_after * 1000 > transfer->options->max_retry_wait)
+		hint = psprintf("The service asks to wait %.0f s, more than the server option max_retry_wait allows.",
+						transfer->retry_after);
+	ereport(ERROR, errcode(sqlstate),
+			errmsg("server \"%s\" answered %d%s%s", transfer->options->server_name, transfer->status,
+				   message[0] ? ": " : "", message),
+			transport_errdetail(transfer), hint ? errhint("%s", hint) : 0);
+}
+
+/* An import sends no credentials, and a single call has no table. */
+static const char *
+status_hint(const WalcuTransfer *transfer, const char *credential, int row)
+{
+	const char *hint = statuses[row].hint;
+
+	if (credential == NULL)
+		return statuses[row].import_hint ? statuses[row].import_hint : hint;
+	if (transfer->options->resource == NULL)
+		return statuses[row].call_hint ? statuses[row].call_hint : hint;
+	return hint;
+}
+
+/*
+ * Redirects are not followed: they would carry credentials to an unnamed place.  The place
+ * is shown without its query, where others put credentials in forms of their own.
+ */
+static void
+raise_redirect(const WalcuTransfer *transfer, const char *credential)
+{
+	size_t length = strcspn(transfer->location, "?#");
+
+	ereport(
+		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+		errmsg("server \"%s\" answered %d, a redirect, which is not followed", transfer->options->server_name,
+			   transfer->status),
+		errdetail("The request was %s; the redirect leads to \"%s\".", transfer->request->label.data,
+				  printable(transfer->location, length, length < sizeof(transfer->location) - 1, credential)),
+		errhint("If that place is right, set the server option endpoint to it."));
+}
+
+/* The service's words: the "error" of a JSON body, the JSON, or the body's beginning. */
+static char *
+service_message(const WalcuTransfer *transfer, const char *credential)
+{
+	char *text = json_error_text(transfer->data, transfer->length);
+
+	return text ? printable(text, strlen(text), true, credential)
+				: printable(transfer->data, transfer->length, true, credential);
+}
+
+/* JSON is written anew, so that what it says stands there in one form. */
+static char *
+json_error_text(const char *body, size_t length)
+{
+	json_t *document = length > 0 ? json_loadb(body, length, JSON_ALLOW_NUL, NULL) : NULL;
+	json_t *member = json_object_get(document, "error");
+	json_t *error = member ? member : document;
+	char *dumped = NULL;
+	char *text = NULL;
+
+	/* nothing between here and json_decref raises but palloc, when memory is out */
+	if (json_is_string(error))
+		text = pstrdup(json_string_value(error));
+	else if (error && (dumped = json_dumps(error, JSON_COMPACT | JSON_ENCODE_ANY)) != NULL)
+		text = pstrdup(dumped);
+	free(dumped);
+	json_decref(document);
+	return text;
+}
+
+/*
+ * Text from outside as it can stand in a message: one line of valid UTF-8, cut.  Credentials
+ * are taken out before, as half of one would not be found; whole tells that none was cut
+ * before that.
+ */
+static char *
+printable(const char *text, size_t length, bool whole, const char *credential)
+{
+	int valid = length > 0 ? pg_encoding_verifymbstr(PG_UTF8, text, (int) length) : 0;
+	char *copy = pnstrdup(text ? text : "", valid);
+
+	redact(copy, whole && valid == length, credential);
+	copy[pg_encoding_mbcliplen(PG_UTF8, copy, valid, MESSAGE_SIZE)] = '\0';
+	for (char *c = copy; *c; c++)
+	{
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+	}
+	return copy;
+}
+
+/*
+ * A service that repeats what it was sent must not put credentials into a message, nor the
+ * beginning of one when the message does not end where it ended.
+ */
+static void
+redact(char *message, bool whole, const char *credential)
+{
+	List *secrets = secrets_of(credential);
+	size_t cut = 0;
+	ListCell *lc;
+
+	foreach(lc, secrets)
+		take_out(message, lfirst(lc));
+	foreach(lc, secrets)
+		cut = whole ? 0 : Max(cut, begun_at_end(message, lfirst(lc)));
+	memset(message + strlen(message) - cut, '*', cut);
+}
+
+/*
+ * What may not be shown: a header's value, the token in it, what HTTP Basic has encoded and
+ * the password of that; each as it is and as JSON writes it.
+ */
+static List *
+secrets_of(const char *credential)
+{
+	const char *value = credential ? strchr(credential, ':') + 2 : NULL;
+	const char *word = value ? strrchr(value, ' ') : NULL;
+	bool basic = word && strncmp(value, "Basic ", 6) == 0;
+	const char *plain = basic ? compat_base64_text(word + 1, strlen(word + 1)) : NULL;
+	const char *password = plain ? strchr(plain, ':') : NULL;
+	const char *secrets[] = {value, word ? word + 1 : NULL, plain, password ? password + 1 : NULL};
+	List *forms = NIL;
+
+	for (int i = 0; i < lengthof(secrets); i++)
+	{
+		if (secrets[i] == NULL || secrets[i][0] == '\0')
+			continue;
+		forms = lappend(forms, unconstify(char *, json_form(secrets[i])));
+		forms = lappend(forms, unconstify(char *, secrets[i]));
+	}
+	return forms;
+}
+
+/* A text between the quotes of JSON. */
+static const char *
+json_form(const char *text)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	escape_json(&json, text);
+	json.data[json.len - 1] = '\0';
+	return json.data + 1;
+}
+
+static void
+take_out(char *message, const char *secret)
+{
+	size_t length = strlen(secret);
+	char *found = message;
+
+	while ((found = strstr(found, secret)) != NULL)
+	{
+		memset(found, '*', length);
+		found += length; /* the secret may itself be of asterisks */
+	}
+}
+
+/* How many bytes of a secret's beginning stand at the end of a message? */
+static size_t
+begun_at_end(const char *message, const char *secret)
+{
+	size_t length = strlen(message);
+	size_t part = Min(length, strlen(secret) - 1);
+
+	while (part > 0 && memcmp(message + length - part, secret, part) != 0)
+		part--;
+	return part;
+}

@@ -1,0 +1,578 @@
+/*
+ * transfer.c
+ *	  Send one request and take in its reply, within limits.
+ *
+ * The lanes of a scan, jobs and single calls start a transfer, advance it until it
+ * holds what they need, and consume its bytes.  A transfer lives in a memory context
+ * of its own below the caller's: when that goes, by success, error or cancel, curl's
+ * side of it goes too.
+ *
+ * curl's callbacks run in here; they only note what arrives.  A failure is noted, too: whether it
+ * is the end is for retry.c to say, and what a status means for reply.c.
+ */
+#include "postgres.h"
+
+#include "http/transfer.h"
+
+#include "http/connection.h"
+#include "http/curl_easy.h"
+#include "http/latency.h"
+#include "http/stats.h"
+#include "utils/memutils.h"
+
+/* The body's bytes a reader may leave unread before curl is told to pause. */
+#define WINDOW_SIZE (1024 * 1024)
+
+/* What is kept of a reply that is not a success: enough for any message. */
+#define ERROR_BODY_SIZE (64 * 1024)
+
+/* What libcurl says of a line in the head that is too long for it. */
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY
+#endif
+
+typedef struct Transfer
+{
+	WalcuTransfer shared; /* must be first */
+	WalcuHandle handle;
+	MemoryContext context;
+	MemoryContextCallback on_reset;
+	WalcuConnection *connection;
+	WalcuStats *stats;
+	struct curl_slist *headers;
+	char *buffer; /* malloc'ed: it grows inside a curl callback */
+	size_t capacity;
+	size_t consumed;  /* bytes at the start of buffer already read */
+	size_t keep;      /* bytes at the start of the body that stay in buffer when read */
+	size_t allowance; /* unread bytes that may stand in buffer */
+	size_t head_size; /* bytes of the reply's head so far */
+	size_t body_sent; /* bytes of the request's body that curl has */
+	double paused_at; /* on the connection's clock of waiting */
+} Transfer;
+
+/* The first time that a request is sent: at once. */
+static const WalcuAttempt first_attempt;
+
+static bool configure(Transfer *transfer, const char *credential);
+static bool add_headers(Transfer *transfer, const char *credential);
+static void on_context_reset(void *arg);
+static void on_replay_reset(void *arg);
+static void count_outcome(Transfer *transfer);
+static size_t on_header(char *data, size_t size, size_t count, void *arg);
+static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
+static size_t on_body(char *data, size_t size, size_t count, void *arg);
+static bool header_value(const char *line, size_t length, const char *name, char *value, size_t size);
+static bool make_room(Transfer *transfer, size_t bytes);
+static void resume(Transfer *transfer, bool wait);
+static double time_left(const Transfer *transfer);
+static void hold_others(Transfer *transfer);
+static WalcuFailureKind kind_of_failure(const Transfer *transfer);
+static void fail(Transfer *transfer, WalcuFailureKind kind);
+static void finish(Transfer *transfer);
+
+/*
+ * Let a request be sent as soon as may be.  Nothing is waited for.
+ *
+ * credential is a whole header line, or NULL for a call that needs none.  attempt is NULL for
+ * a request that is not tried again.  options and request must live as long as parent.
+ */
+WalcuTransfer *
+transport_start(MemoryContext parent, const WalcuOptions *options, const char *credential,
+				const WalcuRequest *request, const WalcuAttempt *attempt)
+{
+	WalcuStats *stats = stats_of(options);
+	WalcuConnection *connection = connection_get(options);
+	MemoryContext context;
+	MemoryContext before;
+	Transfer *transfer;
+	bool configured;
+
+	connection_count_request(connection, options);
+	context = AllocSetContextCreate(parent, "walcu transfer", ALLOCSET_SMALL_SIZES);
+	transfer = MemoryContextAllocZero(context, sizeof(Transfer));
+	transfer->shared.options = options;
+	transfer->shared.request = request;
+	transfer->shared.attempt = attempt ? *attempt : first_attempt;
+	transfer->context = context;
+	transfer->connection = connection;
+	transfer->stats = stats;
+	stats->requests[stats_method(request->method)]++;
+	stats->retries += transfer->shared.attempt.failed > 0;
+	transfer->allowance = WINDOW_SIZE;
+	transfer->handle.options = options;
+	transfer->handle.not_before = multi_now() + transfer->shared.attempt.delay;
+	transfer->handle.reason = transfer->shared.attempt.reason;
+	transfer->on_reset.func = on_context_reset;
+	transfer->on_reset.arg = transfer;
+	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
+
+	before = MemoryContextSwitchTo(context);
+	transfer->handle.easy = curl_easy_init();
+	configured = transfer->handle.easy && configure(transfer, credential);
+	MemoryContextSwitchTo(before);
+	if (configured)
+		connection_queue(connection, &transfer->handle);
+	else
+		fail(transfer, WALCU_FAILURE_MEMORY);
+	return &transfer->shared;
+}
+
+/*
+ * A transfer that has ended, with a reply that came before.  Nothing is sent, and nothing counted.  The reply may go;
+ * options and request must live as long as parent.
+ */
+WalcuTransfer *
+transport_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRequest *request,
+				 const WalcuReply *reply)
+{
+	WalcuConnection *connection = connection_get(options);
+	MemoryContext context = AllocSetContextCreate(parent, "walcu transfer", ALLOCSET_SMALL_SIZES);
+	Transfer *transfer = MemoryContextAllocZero(context, sizeof(Transfer));
+	WalcuTransfer *shared = &transfer->shared;
+
+	shared->options = options;
+	shared->request = request;
+	shared->status = reply->status;
+	shared->has_more = reply->has_more;
+	shared->done = true;
+	shared->data = memcpy(MemoryContextAlloc(context, reply->length + 1), reply->body, reply->length);
+	shared->length = reply->length;
+	transfer->context = context;
+	transfer->connection = connection;
+	transfer->stats = stats_of(options);
+	transfer->on_reset.func = on_replay_reset;
+	transfer->on_reset.arg = transfer;
+	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
+	connection_join(connection, &transfer->handle);
+	return shared;
+}
+
+/* Let a body that has no more bytes stay as it is while it is consumed, for transport_reply. */
+void
+transport_keep(WalcuTransfer *shared, size_t bytes)
+{
+	((Transfer *) shared)->keep = bytes;
+}
+
+/* The reply of a transfer that has ended; false when some of it is missing, or was not kept. */
+bool
+transport_reply(const WalcuTransfer *shared, WalcuReply *reply)
+{
+	const Transfer *transfer = (const Transfer *) shared;
+
+	reply->status = shared->status;
+	reply->has_more = shared->has_more;
+	reply->body = transfer->buffer;
+	reply->length = transfer->consumed + shared->length;
+	return shared->done && shared->failure.kind == WALCU_FAILURE_NONE && reply->length == shared->received;
+}
+
+/*
+ * Take in what has arrived; with wait, wait until something has.  Once it returns with done set,
+ * the reply is whole, unless failure says why it is not: reply_check raises that.
+ */
+void
+transport_advance(WalcuTransfer *transfer, bool wait)
+{
+	uint64 before = transfer->received;
+	int status = transfer->status;
+
+	do
+	{
+		transport_look(transfer, wait);
+		if (!transfer->done)
+			transport_drive(transfer, wait ? -1 : 0);
+		transport_look(transfer, wait);
+	} while (wait && !transfer->done && transfer->received == before && transfer->status == status);
+}
+
+/*
+ * Notice the end of a transfer that others' waiting has brought, and let more of it in.  A reader
+ * that is about to wait has used what it could of the unread bytes.
+ */
+void
+transport_look(WalcuTransfer *shared, bool wait)
+{
+	Transfer *transfer = (Transfer *) shared;
+
+	if (shared->done)
+		return;
+	if (!transfer->handle.done)
+		resume(transfer, wait);
+	if (transfer->handle.done)
+		finish(transfer);
+	else if (transfer->handle.added && time_left(transfer) <= 0)
+		fail(transfer, WALCU_FAILURE_TIMEOUT);
+}
+
+/*
+ * Let this transfer, and all others to its server, go on, after waiting at most limit milliseconds for something to
+ * happen (0: do not wait; below 0: as long as the transfer may take).
+ */
+void
+transport_drive(WalcuTransfer *shared, double limit)
+{
+	Transfer *transfer = (Transfer *) shared;
+	double before = connection_waited(transfer->connection);
+
+	/* what came at once has only to be looked at */
+	if (shared->done)
+		limit = 0;
+	if (transfer->handle.added && limit != 0)
+	{
+		/* a little more, so that it has passed when looked at */
+		double left = Max(time_left(transfer), 0) + 1;
+
+		limit = (limit < 0) ? left : Min(limit, left);
+	}
+	connection_drive(transfer->connection, limit);
+	transfer->stats->waited += connection_waited(transfer->connection) - before;
+}
+
+/* When transport_drive is to be called even if no socket is ready, by multi_now; 0 for never. */
+double
+transport_due(const WalcuTransfer *shared)
+{
+	const Transfer *transfer = (const Transfer *) shared;
+	double due = connection_due(transfer->connection);
+	double end = transfer->handle.added ? multi_now() + Max(time_left(transfer), 0) : 0;
+
+	return (due == 0 || (end != 0 && end < due)) ? end : due;
+}
+
+/*
+ * Somebody else begins to wait, for limit milliseconds at most: the sockets that curl waits for, of all transfers to
+ * the server.
+ */
+const struct pollfd *
+transport_begin_wait(WalcuTransfer *shared, double limit, int *count)
+{
+	Transfer *transfer = (Transfer *) shared;
+	WalcuConnection *connection = transfer->connection;
+	double before = connection_waited(connection);
+
+	connection_begin_wait(connection, limit);
+	transfer->stats->waited += connection_waited(connection) - before;
+	return connection_sockets(connection, count);
+}
+
+/* The errdetail of what is raised about a request: which it was, and how often it was tried. */
+int
+transport_errdetail(const WalcuTransfer *transfer)
+{
+	const char *label = transfer->request->label.data;
+
+	if (transfer->attempt.failed > 0)
+		return errdetail("The request was %s; it was tried %d times.", label, transfer->attempt.failed + 1);
+	return errdetail("The request was %s.", label);
+}
+
+/* Tell that the first bytes of data have been read and may go. */
+void
+transport_consume(WalcuTransfer *shared, size_t bytes)
+{
+	Transfer *transfer = (Transfer *) shared;
+
+	Assert(bytes <= shared->length);
+	transfer->consumed += bytes;
+	shared->data += bytes;
+	shared->length -= bytes;
+}
+
+/* Drop a transfer, finished or not. */
+void
+transport_release(WalcuTransfer *shared)
+{
+	MemoryContextDelete(((Transfer *) shared)->context);
+}
+
+static void
+on_context_reset(void *arg)
+{
+	Transfer *transfer = arg;
+
+	count_outcome(transfer);
+	if (transfer->handle.easy)
+	{
+		connection_remove(transfer->connection, &transfer->handle);
+		curl_easy_cleanup(transfer->handle.easy);
+	}
+	curl_slist_free_all(transfer->headers);
+	free(transfer->buffer);
+}
+
+static void
+on_replay_reset(void *arg)
+{
+	Transfer *transfer = arg;
+
+	connection_remove(transfer->connection, &transfer->handle);
+}
+
+static void
+count_outcome(Transfer *transfer)
+{
+	WalcuStats *stats = transfer->stats;
+	const WalcuTransfer *shared = &transfer->shared;
+
+	if (transfer->handle.began_at == 0) /* it never left the queue */
+		stats->requests[stats_method(shared->request->method)]--;
+	else if (shared->status == 0 || shared->failure.kind != WALCU_FAILURE_NONE)
+		stats->failures++;
+	else
+		stats->replies[stats_class(shared->status)]++;
+}
+
+/* Set up the easy handle; false when curl is out of memory. */
+static bool
+configure(Transfer *transfer, const char *credential)
+{
+	CURL *easy = transfer->handle.easy;
+
+	if (!handle_configure(easy, transfer->shared.options, transfer->shared.request) ||
+		!add_headers(transfer, credential))
+		return false;
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	return true;
+}
+
+static bool
+add_headers(Transfer *transfer, const char *credential)
+{
+	const char *lines[] = {
+		"Accept: application/json",
+		"User-Agent: walcu_fdw",
+		"Expect:", /* a body is small; do not ask before sending it */
+		transfer->shared.request->body ? "Content-Type: application/json" : NULL,
+		credential,
+	};
+
+	for (int i = 0; i < lengthof(lines); i++)
+	{
+		struct curl_slist *list;
+
+		if (lines[i] == NULL)
+			continue;
+		list = curl_slist_append(transfer->headers, lines[i]);
+		if (list == NULL)
+			return false;
+		transfer->headers = list;
+	}
+	return curl_easy_setopt(transfer->handle.easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
+}
+
+/* A line of the reply's head.  The empty line ends it. */
+static size_t
+on_header(char *data, size_t size, size_t count, void *arg)
+{
+	Transfer *transfer = arg;
+	WalcuTransfer *shared = &transfer->shared;
+	size_t length = size * count;
+	char value[16];
+
+	transfer->head_size += length;
+	if (transfer->head_size > TRANSPORT_MAX_HEAD_SIZE)
+	{
+		shared->failure.kind = WALCU_FAILURE_HEAD_SIZE;
+		return 0; /* not what came: curl gives up */
+	}
+	if (header_value(data, length, "MAPP-has-more", value, sizeof(value)))
+		shared->has_more = (pg_strcasecmp(value, "true") == 0)    ? WALCU_MORE_YES
+						   : (pg_strcasecmp(value, "false") == 0) ? WALCU_MORE_NO
+																  : WALCU_MORE_UNKNOWN;
+	header_value(data, length, "Content-Type", shared->content_type, sizeof(shared->content_type));
+	header_value(data, length, "Location", shared->location, sizeof(shared->location));
+	if (length > 0 && (data[0] == '\r' || data[0] == '\n'))
+	{
+		long status = 0;
+
+		curl_easy_getinfo(transfer->handle.easy, CURLINFO_RESPONSE_CODE, &status);
+		if (status >= 200) /* 1xx announce the real one */
+			shared->status = (int) status;
+	}
+	return length;
+}
+
+/* A piece of the request's body. */
+static size_t
+on_read(char *buffer, size_t size, size_t count, void *arg)
+{
+	Transfer *transfer = arg;
+	const char *rest = transfer->shared.request->body + transfer->body_sent;
+	size_t length = strnlen(rest, size * count);
+
+	memcpy(buffer, rest, length);
+	transfer->body_sent += length;
+	return length;
+}
+
+/* A piece of the reply's body. */
+static size_t
+on_body(char *data, size_t size, size_t count, void *arg)
+{
+	Transfer *transfer = arg;
+	WalcuTransfer *shared = &transfer->shared;
+	size_t length = size * count;
+	size_t kept = length;
+
+	if (shared->status >= 300)
+		kept = Min(length, ERROR_BODY_SIZE - Min(shared->length, ERROR_BODY_SIZE));
+	else if (shared->length >= transfer->allowance)
+	{
+		transfer->handle.paused = true;
+		transfer->paused_at = connection_waited(transfer->connection);
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	else if (shared->received + length > shared->options->max_reply_size)
+	{
+		shared->failure.kind = WALCU_FAILURE_REPLY_SIZE;
+		return length + 1; /* not what came: curl gives up */
+	}
+	if (!make_room(transfer, kept))
+	{
+		shared->failure.kind = WALCU_FAILURE_MEMORY;
+		return length + 1;
+	}
+	memcpy(shared->data + shared->length, data, kept);
+	shared->length += kept;
+	shared->received += length;
+	transfer->stats->bytes += length;
+	return length;
+}
+
+/* The value of a header, when the line is of that name; a long one is cut. */
+static bool
+header_value(const char *line, size_t length, const char *name, char *value, size_t size)
+{
+	size_t name_length = strlen(name);
+	const char *start = line + name_length + 1;
+	const char *end = line + length;
+
+	if (length <= name_length || line[name_length] != ':' || pg_strncasecmp(line, name, name_length) != 0)
+		return false;
+	while (start < end && (*start == ' ' || *start == '\t'))
+		start++;
+	while (end > start && strchr(" \t\r\n", end[-1]) != NULL)
+		end--;
+	strlcpy(value, start, Min(size, (size_t) (end - start) + 1));
+	return true;
+}
+
+/* Room for more bytes behind the unread ones, which may move to the buffer's start unless all are kept. */
+static bool
+make_room(Transfer *transfer, size_t bytes)
+{
+	WalcuTransfer *shared = &transfer->shared;
+	size_t needed = shared->length + bytes + 1; /* decode writes an end behind the last value */
+
+	if (transfer->consumed + needed <= transfer->capacity)
+		return true;
+	if (transfer->consumed + needed <= transfer->keep)
+		needed += transfer->consumed;
+	else if (transfer->consumed > 0)
+	{
+		memmove(transfer->buffer, shared->data, shared->length);
+		transfer->consumed = 0;
+		transfer->keep = 0;
+	}
+	if (needed > transfer->capacity)
+	{
+		size_t capacity = Max(needed, 2 * transfer->capacity);
+		char *buffer = realloc(transfer->buffer, capacity);
+
+		if (buffer == NULL)
+			return false;
+		transfer->buffer = buffer;
+		transfer->capacity = capacity;
+	}
+	shared->data = transfer->buffer + transfer->consumed;
+	return true;
+}
+
+/*
+ * Let more in.  A reader that waits has used what it could of the unread bytes, so
+ * that they do not count; one that only looks gets a window in all.
+ */
+static void
+resume(Transfer *transfer, bool wait)
+{
+	transfer->allowance = WINDOW_SIZE + (wait ? transfer->shared.length : 0);
+	if (transfer->handle.paused && transfer->shared.length < transfer->allowance)
+	{
+		transfer->handle.paused = false;
+		transfer->handle.began += connection_waited(transfer->connection) - transfer->paused_at;
+		curl_easy_pause(transfer->handle.easy, CURLPAUSE_CONT);
+	}
+}
+
+/* Milliseconds that may still be waited for a transfer that has begun. */
+static double
+time_left(const Transfer *transfer)
+{
+	double now = transfer->handle.paused ? transfer->paused_at : connection_waited(transfer->connection);
+
+	return transfer->shared.options->request_timeout - (now - transfer->handle.began);
+}
+
+/* curl is done with it, for better or worse. */
+static void
+finish(Transfer *transfer)
+{
+	CURL *easy = transfer->handle.easy;
+	WalcuFailure *failure = &transfer->shared.failure;
+	curl_off_t retry_after = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+	transfer->shared.retry_after = (double) retry_after;
+	transfer->shared.done = true;
+	if (transfer->shared.status / 100 == 2)
+		latency_note_request(transfer->shared.options, multi_now() - transfer->handle.began_at);
+	hold_others(transfer);
+	failure->code = transfer->handle.result;
+	if (failure->code != CURLE_OK)
+		fail(transfer, kind_of_failure(transfer));
+}
+
+static WalcuFailureKind
+kind_of_failure(const Transfer *transfer)
+{
+	CURLcode code = transfer->handle.result;
+
+	/* noted by a callback */
+	if (transfer->shared.failure.kind != WALCU_FAILURE_NONE)
+		return transfer->shared.failure.kind;
+	if (code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
+		return WALCU_FAILURE_LINE_SIZE;
+	return code == CURLE_OUT_OF_MEMORY ? WALCU_FAILURE_MEMORY : WALCU_FAILURE_CURL;
+}
+
+/* A pause that the service asks for, and that will be made, is one of every request. */
+static void
+hold_others(Transfer *transfer)
+{
+	const WalcuTransfer *shared = &transfer->shared;
+	double pause = shared->retry_after * 1000;
+
+	if ((shared->status == 429 || shared->status == 503) && pause <= shared->options->max_retry_wait &&
+		shared->attempt.failed < shared->options->max_retries)
+		connection_hold(transfer->connection, pause);
+}
+
+static void
+fail(Transfer *transfer, WalcuFailureKind kind)
+{
+	WalcuFailure *failure = &transfer->shared.failure;
+	long bytes = 0;
+
+	failure->kind = kind;
+	failure->sent =
+		transfer->handle.added &&
+		(curl_easy_getinfo(transfer->handle.easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0);
+	transfer->shared.done = true;
+}

@@ -1,0 +1,99 @@
+/*
+ * transfer.h
+ *	  One request on its way, and what has arrived of its reply.
+ */
+#ifndef WALCU_TRANSFER_H
+#define WALCU_TRANSFER_H
+
+#include "postgres.h"
+
+#include "http/curl_multi.h"
+#include "http/request.h"
+#include "service/option.h"
+
+/* The most that a reply's head may have, in bytes. */
+#define TRANSPORT_MAX_HEAD_SIZE (256 * 1024)
+
+/* The reply header MAPP-has-more. */
+typedef enum WalcuHasMore
+{
+	WALCU_MORE_UNKNOWN, /* the reply does not say */
+	WALCU_MORE_NO,
+	WALCU_MORE_YES
+} WalcuHasMore;
+
+/* When a request is to be sent, and how often that was tried before. */
+typedef struct WalcuAttempt
+{
+	double delay; /* milliseconds from now */
+	WalcuPause reason;
+	int failed; /* requests like it */
+} WalcuAttempt;
+
+/* Why a reply did not come, or not whole. */
+typedef enum WalcuFailureKind
+{
+	WALCU_FAILURE_NONE,
+	WALCU_FAILURE_CURL,
+	WALCU_FAILURE_TIMEOUT,
+	WALCU_FAILURE_MEMORY,
+	WALCU_FAILURE_HEAD_SIZE,
+	WALCU_FAILURE_LINE_SIZE, /* of a line in the head */
+	WALCU_FAILURE_REPLY_SIZE
+} WalcuFailureKind;
+
+typedef struct WalcuFailure
+{
+	WalcuFailureKind kind;
+	CURLcode code; /* for WALCU_FAILURE_CURL */
+	bool sent;     /* the service, or a proxy, may have got some of the request */
+	char message[CURL_ERROR_SIZE];
+} WalcuFailure;
+
+/*
+ * A request under way.  Readers look at it between calls of transport_advance; only
+ * transport.c writes it.
+ */
+typedef struct WalcuTransfer
+{
+	const WalcuOptions *options;
+	const WalcuRequest *request;
+	WalcuAttempt attempt;
+	int status; /* HTTP status; 0 until the reply's head is here */
+	WalcuHasMore has_more;
+	double retry_after; /* seconds that the service asks to wait; 0 when it does not */
+	char content_type[128];
+	char location[256];
+	bool done; /* nothing more will come */
+	WalcuFailure failure;
+	char *data; /* the body's bytes not consumed yet */
+	size_t length;
+	uint64 received; /* bytes of the body so far */
+} WalcuTransfer;
+
+/* A reply that came whole, from its first byte. */
+typedef struct WalcuReply
+{
+	int status;
+	WalcuHasMore has_more;
+	const char *body;
+	size_t length;
+} WalcuReply;
+
+extern WalcuTransfer *transport_start(MemoryContext parent, const WalcuOptions *options,
+									  const char *credential, const WalcuRequest *request,
+									  const WalcuAttempt *attempt);
+extern WalcuTransfer *transport_replay(MemoryContext parent, const WalcuOptions *options,
+									   const WalcuRequest *request, const WalcuReply *reply);
+extern void transport_keep(WalcuTransfer *transfer, size_t bytes);
+extern bool transport_reply(const WalcuTransfer *transfer, WalcuReply *reply);
+extern void transport_advance(WalcuTransfer *transfer, bool wait);
+extern void transport_look(WalcuTransfer *transfer, bool wait);
+extern void transport_drive(WalcuTransfer *transfer, double limit);
+extern double transport_due(const WalcuTransfer *transfer);
+extern const struct pollfd *transport_begin_wait(WalcuTransfer *transfer, double limit, int *count);
+extern int transport_errdetail(const WalcuTransfer *transfer);
+extern void transport_consume(WalcuTransfer *transfer, size_t bytes);
+extern void transport_release(WalcuTransfer *transfer);
+
+#endif /* WALCU_TRANSFER_H */

@@ -1,0 +1,167 @@
+/*
+ * scalar.c
+ *	  SQL values as the bounds of a filter.
+ *
+ * The service holds numbers as doubles and dates as milliseconds; SQL has finer ones.  Both
+ * are mapped so that order is kept: what is not less there was not less here.  render.c
+ * decides what a bound excludes.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "json/scalar.h"
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "json/iso8601.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+/* The dates that JavaScript has: 100,000,000 days on both sides of 1970. */
+#define EPOCH_SHIFT  ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+#define LAST_INSTANT (INT64CONST(100000000) * USECS_PER_DAY - EPOCH_SHIFT)
+
+static WalcuNumber number_of_double(double value);
+static WalcuNumber number_of_numeric(Numeric numeric);
+static Numeric numeric_of_text(const char *text);
+
+/* The service's number for one of int2, int4, int8, float4, float8 or numeric. */
+WalcuNumber
+value_number(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return number_of_double(DatumGetInt16(value));
+		case INT4OID:
+			return number_of_double(DatumGetInt32(value));
+		case INT8OID:
+			return number_of_numeric(int64_to_numeric(DatumGetInt64(value)));
+		case FLOAT4OID:
+			return number_of_double(DatumGetFloat4(value));
+		case FLOAT8OID:
+			return number_of_double(DatumGetFloat8(value));
+		case NUMERICOID:
+			return number_of_numeric(DatumGetNumeric(value));
+		default:
+			elog(ERROR, "type %u is no number", type);
+	}
+}
+
+/* SQL's NaN is greater than every number, as infinity is. */
+static WalcuNumber
+number_of_double(double value)
+{
+	WalcuNumber number = {isnan(value) ? INFINITY : value, true};
+
+	return number;
+}
+
+static WalcuNumber
+number_of_numeric(Numeric numeric)
+{
+	WalcuNumber number = {INFINITY, false};
+
+	if (numeric_is_nan(numeric))
+		return number;
+	number.value = strtod(DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(numeric))), NULL);
+	if (!isinf(number.value))
+		number.canonical = DatumGetBool(
+			DirectFunctionCall2(numeric_eq, NumericGetDatum(numeric),
+								NumericGetDatum(numeric_of_text(value_number_json(number.value)))));
+	return number;
+}
+
+static Numeric
+numeric_of_text(const char *text)
+{
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+/* The shortest text of a finite double, as the service itself prints it. */
+char *
+value_number_json(double number)
+{
+	char *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+
+	double_to_shortest_decimal_buf(number, text);
+	return text;
+}
+
+/* The numbers that rounding, by so much at most or to float4 (single), can make this one of. */
+void
+value_number_range(double number, double rounding, bool single, double *least, double *greatest)
+{
+	*least = nextafter(number - rounding, -INFINITY);
+	*greatest = nextafter(number + rounding, INFINITY);
+	if (single)
+	{
+		*least = Min(*least, nextafterf((float) number, -INFINITY));
+		*greatest = Max(*greatest, nextafterf((float) number, INFINITY));
+	}
+	*least = Max(*least, -DBL_MAX);
+	*greatest = Min(*greatest, DBL_MAX);
+}
+
+/* The instant of a timestamptz, or the one at which a clock shows a timestamp, or a date begins. */
+TimestampTz
+value_instant(Datum value, Oid type, WalcuClock clock)
+{
+	Timestamp timestamp;
+
+	switch (type)
+	{
+		case TIMESTAMPTZOID:
+			return DatumGetTimestampTz(value);
+		case DATEOID:
+			timestamp = date2timestamp_opt_overflow(DatumGetDateADT(value), &(int){0});
+			break;
+		case TIMESTAMPOID:
+			timestamp = DatumGetTimestamp(value);
+			break;
+		default:
+			elog(ERROR, "type %u is no date", type);
+	}
+	if (clock == WALCU_CLOCK_UTC || TIMESTAMP_NOT_FINITE(timestamp))
+		return timestamp;
+	return timestamp2timestamptz_opt_overflow(timestamp, &(int){0});
+}
+
+/* Is it within what the service's dates can be? */
+bool
+value_instant_is_finite(TimestampTz instant)
+{
+	return !TIMESTAMP_NOT_FINITE(instant) && instant <= LAST_INSTANT;
+}
+
+/* A finite instant so much later, within what dates can be. */
+TimestampTz
+value_instant_shifted(TimestampTz instant, int64 microseconds)
+{
+	return Max(Min(instant + microseconds, LAST_INSTANT), MIN_TIMESTAMP);
+}
+
+/* The millisecond that a finite instant lies in. */
+char *
+value_instant_json(TimestampTz instant)
+{
+	return psprintf("\"%s\"", iso8601_from_timestamptz(instant));
+}
+
+/* The characters of a string type's value. */
+char *
+value_text(Datum value, Oid type)
+{
+	Oid output;
+	bool is_varlena;
+
+	getTypeOutputInfo(type, &output, &is_varlena);
+	return OidOutputFunctionCall(output, value);
+}

@@ -1,0 +1,353 @@
+/*
+ * commit_queue.c
+ *	  Writes that wait for the end of the transaction, for the option write_mode 'commit'.
+ *
+ * modify.c and truncate.c put writes in here instead of sending them.  What a subtransaction has put in goes
+ * with it when it is rolled back, and all of it with the transaction.  Before that commits, what is
+ * left is sent in order; several changes of one document make one request.  When one fails, the
+ * transaction does, and the message tells what had been written.
+ */
+#include "postgres.h"
+
+#include "modify/commit_queue.h"
+
+#include "access/xact.h"
+#include "base/digest.h"
+#include "miscadmin.h"
+#include "modify/write_log.h"
+#include "modify/writer.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+struct WalcuQueueTable
+{
+	Oid relid;
+	Oid userid;
+	WalcuOptions *options;
+	char *credential;
+	WalcuWriter *writer; /* while the queue is sent */
+};
+
+typedef struct QueueEntry
+{
+	WalcuQueued queued;
+	WalcuQueueTable *table;
+	SubTransactionId subtransaction;
+	struct QueueEntry *before; /* the last one of the same document; NULL for none */
+	bool dropped;              /* another one says all that it says */
+} QueueEntry;
+
+typedef struct Document
+{
+	WalcuDigest key;
+	QueueEntry *last;
+} Document;
+
+/* The queue of the transaction. */
+typedef struct Queue
+{
+	List *tables;  /* of WalcuQueueTable */
+	List *entries; /* of QueueEntry, in order */
+	HTAB *documents;
+	MemoryContext context; /* goes with the transaction */
+} Queue;
+
+static Queue *queue = NULL;
+
+static void create_queue(void);
+static void on_transaction_end(XactEvent event, void *arg);
+static void on_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+								  void *arg);
+static void forget_last(QueueEntry *entry);
+static Document *document_of(const WalcuQueueTable *table, const char *id, HASHACTION action);
+static void merge(void);
+static bool merge_into(QueueEntry *earlier, QueueEntry *later);
+static char *join_patches(const char *one, const char *other);
+static void send_all(void);
+static bool must_follow(const QueueEntry *entry, const QueueEntry *previous);
+static void send_entry(const QueueEntry *entry);
+static void finish_all(void);
+
+/* The queue's side of a table.  Errors: those of option_for_table and option_credential_header. */
+WalcuQueueTable *
+queue_table(Oid relid, Oid userid)
+{
+	WalcuQueueTable *table;
+	MemoryContext before;
+	ListCell *lc;
+
+	if (queue == NULL)
+		create_queue();
+	foreach(lc, queue->tables)
+	{
+		table = lfirst(lc);
+		if (table->relid == relid && table->userid == userid)
+			break;
+	}
+	before = MemoryContextSwitchTo(queue->context);
+	if (lc == NULL)
+	{
+		table = palloc0(sizeof(WalcuQueueTable));
+		table->relid = relid;
+		table->userid = userid;
+		queue->tables = lappend(queue->tables, table);
+	}
+	/* they may have changed since the transaction's last statement */
+	table->options = option_for_table(relid);
+	table->credential = option_credential_header(userid, table->options->serverid);
+	MemoryContextSwitchTo(before);
+	return table;
+}
+
+/* Put a write at the end.  Its texts are copied.  Error: that of write_check_id. */
+void
+queue_add(WalcuQueueTable *table, const WalcuQueued *queued)
+{
+	MemoryContext before = MemoryContextSwitchTo(queue->context);
+	QueueEntry *entry = palloc0(sizeof(QueueEntry));
+
+	if (strcmp(queued->method, "POST") != 0)
+		write_check_id(table->options, queued->id);
+	entry->queued = *queued;
+	entry->queued.id = queued->id ? pstrdup(queued->id) : NULL;
+	entry->queued.body = queued->body ? pstrdup(queued->body) : NULL;
+	entry->table = table;
+	entry->subtransaction = GetCurrentSubTransactionId();
+	if (queued->id)
+	{
+		Document *document = document_of(table, queued->id, HASH_ENTER);
+
+		entry->before = document->last;
+		document->last = entry;
+	}
+	queue->entries = lappend(queue->entries, entry);
+	MemoryContextSwitchTo(before);
+}
+
+/* The last write of a document that waits; NULL when none does. */
+const WalcuQueued *
+queue_last(const WalcuQueueTable *table, const char *id)
+{
+	Document *document = document_of(table, id, HASH_FIND);
+
+	return (document && document->last) ? &document->last->queued : NULL;
+}
+
+static void
+create_queue(void)
+{
+	static bool registered = false;
+	MemoryContext context =
+		AllocSetContextCreate(TopTransactionContext, "walcu queue", ALLOCSET_DEFAULT_SIZES);
+	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(Document), .hcxt = context};
+	Queue *created = MemoryContextAllocZero(context, sizeof(Queue));
+
+	created->context = context;
+	created->documents =
+		hash_create("walcu documents in queue", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	if (!registered)
+	{
+		RegisterXactCallback(on_transaction_end, NULL);
+		RegisterSubXactCallback(on_subtransaction_end, NULL);
+		registered = true;
+	}
+	queue = created;
+}
+
+/* The queue goes with the transaction's memory. */
+static void
+on_transaction_end(XactEvent event, void *arg)
+{
+	if (queue == NULL)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			merge();
+			send_all();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			if (queue->entries != NIL)
+				ereport(
+					ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("cannot PREPARE a transaction that has written to foreign tables with write_mode "
+						   "'commit'"));
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			queue = NULL;
+			break;
+		default:
+			break;
+	}
+}
+
+/* What was put in under a savepoint goes when it is rolled back to. */
+static void
+on_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (queue == NULL)
+		return;
+	/* its entries are the last ones, in the list as for each document */
+	for (int i = list_length(queue->entries) - 1; i >= 0; i--)
+	{
+		QueueEntry *entry = list_nth(queue->entries, i);
+
+		if (entry->subtransaction < id)
+			break;
+		if (entry->subtransaction != id)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			entry->subtransaction = parent;
+		else if (event == SUBXACT_EVENT_ABORT_SUB)
+		{
+			forget_last(entry);
+			queue->entries = list_truncate(queue->entries, i);
+		}
+	}
+}
+
+static void
+forget_last(QueueEntry *entry)
+{
+	if (entry->queued.id)
+		document_of(entry->table, entry->queued.id, HASH_FIND)->last = entry->before;
+}
+
+/* Two tables may show the same resource. */
+static Document *
+document_of(const WalcuQueueTable *table, const char *id, HASHACTION action)
+{
+	const WalcuOptions *options = table->options;
+	char *name = psprintf("%u/%s/%s/%s", options->serverid, options->dealer_id, options->resource, id);
+	WalcuDigest key = digest_of(name, strlen(name));
+	Document *document;
+	bool found;
+
+	document = hash_search(queue->documents, &key, action, &found);
+	if (action == HASH_ENTER && !found)
+		document->last = NULL;
+	pfree(name);
+	return document;
+}
+
+/* Make one request of several that change one document. */
+static void
+merge(void)
+{
+	MemoryContext before = MemoryContextSwitchTo(queue->context);
+	ListCell *lc;
+
+	foreach(lc, queue->entries)
+	{
+		QueueEntry *later = lfirst(lc);
+		QueueEntry *earlier = later->before;
+
+		if (earlier && merge_into(earlier, later))
+		{
+			earlier->dropped = true;
+			later->before = earlier->before;
+		}
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/* Let the later write say what the earlier one does, too; false when it cannot. */
+static bool
+merge_into(QueueEntry *earlier, QueueEntry *later)
+{
+	bool changes = strcmp(earlier->queued.method, "PATCH") == 0 || strcmp(earlier->queued.method, "PUT") == 0;
+
+	if (!changes)
+		return false;
+	if (strcmp(later->queued.method, "DELETE") == 0 || strcmp(later->queued.method, "PUT") == 0)
+		return true;
+	if (strcmp(later->queued.method, "PATCH") != 0 || strcmp(earlier->queued.method, "PATCH") != 0)
+		return false;
+	later->queued.body = join_patches(earlier->queued.body, later->queued.body);
+	return true;
+}
+
+/* The operations of two patches in one. */
+static char *
+join_patches(const char *one, const char *other)
+{
+	return psprintf("%.*s,%s", (int) strlen(one) - 1, one, other + 1);
+}
+
+/*
+ * Send what is left.  The ledger stays open: something else may still fail the transaction.  Writes of the same kind to the same resource are under way together; before
+ * another kind begins, they are confirmed, so that a document can rely on an earlier one.
+ */
+static void
+send_all(void)
+{
+	const QueueEntry *previous = NULL;
+	MemoryContext before = MemoryContextSwitchTo(queue->context);
+	WalcuLedger *ledger;
+	int64 unwritten = 0;
+	ListCell *lc;
+
+	if (queue->entries == NIL)
+		return;
+	ledger = ledger_open(queue);
+	foreach(lc, queue->tables)
+	{
+		WalcuQueueTable *table = lfirst(lc);
+
+		table->writer = write_open(queue->context, table->options, table->credential, ledger);
+	}
+	foreach(lc, queue->entries)
+	{
+		const QueueEntry *entry = lfirst(lc);
+
+		if (entry->dropped)
+			continue;
+		if (previous && must_follow(entry, previous))
+			finish_all();
+		send_entry(entry);
+		previous = entry;
+	}
+	finish_all();
+	foreach(lc, queue->tables)
+		unwritten += write_take_unwritten(((WalcuQueueTable *) lfirst(lc))->writer);
+	if (unwritten > 0)
+		ereport(
+			WARNING, errcode(ERRCODE_WARNING),
+			errmsg_plural(INT64_FORMAT " row was not written at commit",
+						  INT64_FORMAT " rows were not written at commit", (unsigned long) unwritten,
+						  unwritten),
+			errdetail("Documents to be changed or deleted were gone, or those to be made without conflict "
+					  "were there already."));
+	MemoryContextSwitchTo(before);
+}
+
+static bool
+must_follow(const QueueEntry *entry, const QueueEntry *previous)
+{
+	return entry->before || entry->table != previous->table ||
+		   strcmp(entry->queued.method, previous->queued.method) != 0;
+}
+
+static void
+send_entry(const QueueEntry *entry)
+{
+	WalcuWrite *write = write_create(entry->table->writer, entry->queued.method, entry->queued.id);
+
+	write->made_here = entry->queued.made_here;
+	write->conflict_is_none = entry->queued.conflict_is_none;
+	write->detached = true;
+	if (entry->queued.body)
+		write_set_body(write, entry->queued.body);
+	write_send(write);
+}
+
+static void
+finish_all(void)
+{
+	ListCell *lc;
+
+	foreach(lc, queue->tables)
+		write_finish(((WalcuQueueTable *) lfirst(lc))->writer);
+}

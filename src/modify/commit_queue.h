@@ -1,0 +1,29 @@
+/*
+ * commit_queue.h
+ *	  Writes that wait for the end of the transaction.
+ */
+#ifndef WALCU_COMMIT_QUEUE_H
+#define WALCU_COMMIT_QUEUE_H
+
+#include "postgres.h"
+
+#include "service/option.h"
+
+/* A table whose writes wait, with what is needed to send them. */
+typedef struct WalcuQueueTable WalcuQueueTable;
+
+/* A write that waits. */
+typedef struct WalcuQueued
+{
+	const char *method;
+	const char *id;        /* NULL when the service makes it */
+	const char *body;      /* JSON, or NULL */
+	bool made_here;        /* see WalcuWrite */
+	bool conflict_is_none; /* the same */
+} WalcuQueued;
+
+extern WalcuQueueTable *queue_table(Oid relid, Oid userid);
+extern void queue_add(WalcuQueueTable *table, const WalcuQueued *queued);
+extern const WalcuQueued *queue_last(const WalcuQueueTable *table, const char *id);
+
+#endif /* WALCU_COMMIT_QUEUE_H */

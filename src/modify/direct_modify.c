@@ -1,0 +1,339 @@
+/*
+ * direct_modify.c
+ *	  UPDATE and DELETE of documents whose ids are given, without reading them first.
+ *
+ * The planner asks whether a statement's only condition is on _id, and whether what it sets needs
+ * nothing of the old rows; then the scan changes the documents itself, with one request each.
+ * Everything else is modify.c's.
+ */
+#include "postgres.h"
+
+#include "modify/direct_modify.h"
+
+#include "base/compat.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "plan/plan.h"
+#include "pushdown/document_path.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+static ForeignScan *scan_of_target(ModifyTable *plan, Index target, int subplan);
+static Expr *ids_of_scan(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
+static Expr *ids_of_list(const WalcuRelation *relation, Expr *clause);
+static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
+static bool needs_row(Expr *value);
+static bool is_multiple_assignment(Node *node, void *context);
+static void send_all(ForeignScanState *node);
+static List *current_ids(ForeignScanState *node);
+static int compare_ids(const ListCell *one, const ListCell *other);
+static char *current_patch(ForeignScanState *node);
+static void count_rows(ForeignScanState *node, int64 rows);
+static TupleTableSlot *next_returned(ForeignScanState *node);
+
+/* FdwRoutine.PlanDirectModify */
+bool
+direct_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
+{
+	ForeignScan *scan = scan_of_target(plan, target, subplan);
+	const WalcuOptions *options;
+	List *columns = NIL;
+	List *values = NIL;
+	bool is_list;
+	Expr *ids;
+
+	/* what was deleted is not in the reply, and a whole document needs the old one */
+	if (scan == NULL || (plan->operation == CMD_DELETE && plan->returningLists != NIL))
+		return false;
+	options = plan_relation(find_base_rel(root, target))->options;
+	/* what waits for the commit counts its rows before */
+	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
+		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
+		return false;
+	ids = ids_of_scan(root, scan, &is_list);
+	if (ids == NULL || (plan->operation == CMD_UPDATE && !set_values(root, target, &columns, &values)))
+		return false;
+	scan->operation = plan->operation;
+	scan->resultRelation = target;
+	scan->scan.plan.qual = NIL;
+	scan->fdw_exprs = lcons(ids, values);
+	scan->fdw_private = list_make2(list_make2_int(is_list, plan->canSetTag), columns);
+	return true;
+}
+
+/* FdwRoutine.BeginDirectModify */
+void
+direct_begin(ForeignScanState *node, int eflags)
+{
+	ForeignScan *scan = (ForeignScan *) node->ss.ps.plan;
+	Relation relation = node->ss.ss_currentRelation;
+	EState *estate = node->ss.ps.state;
+	WalcuDirect *direct = palloc0(sizeof(WalcuDirect));
+	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	ListCell *lc;
+
+	direct->operation = scan->operation;
+	direct->is_list = linitial_int(linitial(scan->fdw_private)) != 0;
+	direct->sets_tag = lsecond_int(linitial(scan->fdw_private)) != 0;
+	direct->columns = lsecond(scan->fdw_private);
+	direct->ids = linitial(scan->fdw_exprs);
+	direct->row = row_prepare(options, relation);
+	node->fdw_state = direct;
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+
+	if (direct->operation == CMD_UPDATE)
+		row_check_updated(direct->row, ExecGetUpdatedCols(node->resultRelInfo, estate));
+	direct->state = ExecInitExpr(direct->ids, (PlanState *) node);
+	for_each_from(lc, scan->fdw_exprs, 1)
+		direct->values = lappend(direct->values, ExecInitExpr(lfirst(lc), (PlanState *) node));
+	direct->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_DEFAULT_SIZES);
+	direct->ledger = ledger_open(estate);
+	direct->writer = write_open(
+		CurrentMemoryContext, options,
+		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid),
+		direct->ledger);
+}
+
+/* FdwRoutine.IterateDirectModify */
+TupleTableSlot *
+direct_iterate(ForeignScanState *node)
+{
+	WalcuDirect *direct = node->fdw_state;
+
+	if (!direct->sent)
+		send_all(node);
+	direct->sent = true;
+	return node->resultRelInfo->ri_projectReturning ? next_returned(node)
+													: ExecClearTuple(node->ss.ss_ScanTupleSlot);
+}
+
+/* FdwRoutine.EndDirectModify */
+void
+direct_end(ForeignScanState *node)
+{
+	WalcuDirect *direct = node->fdw_state;
+
+	if (direct == NULL || direct->writer == NULL)
+		return;
+	row_note_rounded(direct->row);
+	ledger_close(direct->ledger);
+}
+
+/* The scan of a target, where nothing else stands between it and the statement's node. */
+static ForeignScan *
+scan_of_target(ModifyTable *plan, Index target, int subplan)
+{
+	Plan *child = outerPlan(plan);
+
+	if (IsA(child, Append) && subplan < list_length(((Append *) child)->appendplans))
+		child = list_nth(((Append *) child)->appendplans, subplan);
+	if (IsA(child, ForeignScan) && ((Scan *) child)->scanrelid == target)
+		return (ForeignScan *) child;
+	return NULL;
+}
+
+/* What the only condition says that _id is, or is among; NULL when it is another. */
+static Expr *
+ids_of_scan(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
+{
+	const WalcuRelation *relation = plan_relation(find_base_rel(root, scan->scan.scanrelid));
+	WalcuPlan plan = plan_of_scan(scan);
+
+	if (list_length(scan->scan.plan.qual) != 1 || plan.search || !plan.pushdown)
+		return NULL;
+	*is_list = plan.id == NULL;
+	return plan.id ? plan.id : ids_of_list(relation, linitial(scan->scan.plan.qual));
+}
+
+static Expr *
+ids_of_list(const WalcuRelation *relation, Expr *clause)
+{
+	ScalarArrayOpExpr *list = (ScalarArrayOpExpr *) clause;
+	WalcuColumn *option;
+	Var *column;
+
+	if (!IsA(clause, ScalarArrayOpExpr) || !list->useOr || list->opno != TextEqualOperator ||
+		!OidIsValid(list->inputcollid) || !get_collation_isdeterministic(list->inputcollid))
+		return NULL;
+	column = (Var *) strip_implicit_coercions(linitial(list->args));
+	if (!IsA(column, Var) || column->varno != relation->varno || column->varattno <= 0 ||
+		!operand_is_value(relation, lsecond(list->args)))
+		return NULL;
+	option = option_for_column(relation->relid, column->varattno);
+	if (!option->pushdown || option->parameter || strcmp(option->path, "_id") != 0)
+		return NULL;
+	return lsecond(list->args);
+}
+
+/* The columns that an UPDATE sets, and to what; false when that needs the old row. */
+static bool
+set_values(PlannerInfo *root, Index target, List **columns, List **values)
+{
+	const WalcuRelation *relation = plan_relation(find_base_rel(root, target));
+	List *entries;
+	List *numbers;
+	ListCell *entry;
+	ListCell *number;
+
+	get_translated_update_targetlist(root, target, &entries, &numbers);
+	forboth(entry, entries, number, numbers)
+	{
+		Expr *value = ((TargetEntry *) lfirst(entry))->expr;
+		WalcuColumn *option = option_for_column(relation->relid, lfirst_int(number));
+
+		if (needs_row(value) || option->parameter || strcmp(option->path, ".") == 0)
+			return false;
+		*columns = lappend_int(*columns, lfirst_int(number) - 1);
+		*values = lappend(*values, value);
+	}
+	return true;
+}
+
+/* Must it be computed by the executor, row by row? */
+static bool
+needs_row(Expr *value)
+{
+	return contain_vars_of_level((Node *) value, 0) || contain_volatile_functions((Node *) value) ||
+		   contain_subplans((Node *) value) || is_multiple_assignment((Node *) value, NULL);
+}
+
+/* SET (a, b) = (SELECT ...): the executor computes them together. */
+static bool
+is_multiple_assignment(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_MULTIEXPR)
+		return true;
+	return expression_tree_walker(node, is_multiple_assignment, context);
+}
+
+static void
+send_all(ForeignScanState *node)
+{
+	WalcuDirect *direct = node->fdw_state;
+	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
+	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	List *ids = current_ids(node);
+	char *patch = (direct->operation == CMD_UPDATE && ids != NIL) ? current_patch(node) : NULL;
+	ListCell *lc;
+
+	foreach(lc, ids)
+	{
+		WalcuWrite *write = write_create(direct->writer, patch ? "PATCH" : "DELETE", lfirst(lc));
+
+		if (patch)
+			write_set_body(write, patch);
+		write->needs_reply = returns;
+		write->detached = !returns;
+		write_send(write);
+		if (returns)
+			direct->writes = lappend(direct->writes, write);
+	}
+	write_finish(direct->writer);
+	if (!returns)
+		count_rows(node, list_length(ids) - write_take_unwritten(direct->writer));
+	MemoryContextSwitchTo(before);
+}
+
+/* The ids, each once, of char *.  NULL is nobody's. */
+static List *
+current_ids(ForeignScanState *node)
+{
+	WalcuDirect *direct = node->fdw_state;
+	bool is_null;
+	Datum value = ExecEvalExprSwitchContext(direct->state, node->ss.ps.ps_ExprContext, &is_null);
+	List *ids = NIL;
+	List *once = NIL;
+	ListCell *lc;
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	if (is_null)
+		return NIL;
+	if (!direct->is_list)
+		return list_make1(TextDatumGetCString(value));
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (!nulls[i])
+			ids = lappend(ids, TextDatumGetCString(elements[i]));
+	}
+	list_sort(ids, compare_ids);
+	foreach(lc, ids)
+	{
+		if (once == NIL || strcmp(llast(once), lfirst(lc)) != 0)
+			once = lappend(once, lfirst(lc));
+	}
+	return once;
+}
+
+static int
+compare_ids(const ListCell *one, const ListCell *other)
+{
+	return strcmp(lfirst(one), lfirst(other));
+}
+
+static char *
+current_patch(ForeignScanState *node)
+{
+	WalcuDirect *direct = node->fdw_state;
+	int count = list_length(direct->values);
+	Datum *values = palloc(count * sizeof(Datum));
+	bool *nulls = palloc(count * sizeof(bool));
+
+	for (int i = 0; i < count; i++)
+		values[i] =
+			ExecEvalExprSwitchContext(list_nth(direct->values, i), node->ss.ps.ps_ExprContext, &nulls[i]);
+	return row_setting_patch(direct->row, direct->columns, values, nulls);
+}
+
+/* Rows that are not returned are counted here, as the executor does not see them. */
+static void
+count_rows(ForeignScanState *node, int64 rows)
+{
+	WalcuDirect *direct = node->fdw_state;
+
+	if (direct->sets_tag)
+		node->ss.ps.state->es_processed += rows;
+	if (node->ss.ps.instrument)
+		node->ss.ps.instrument->tuplecount += rows;
+}
+
+/* The next document that was there, for RETURNING. */
+static TupleTableSlot *
+next_returned(ForeignScanState *node)
+{
+	WalcuDirect *direct = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	ExecClearTuple(slot);
+	while (direct->next < list_length(direct->writes))
+	{
+		WalcuWrite *write = list_nth(direct->writes, direct->next++);
+		MemoryContext before;
+
+		if (write->outcome != WALCU_WRITE_DONE)
+			continue;
+		MemoryContextReset(direct->row_context);
+		before = MemoryContextSwitchTo(direct->row_context);
+		row_store(direct->row, &write->document, slot);
+		MemoryContextSwitchTo(before);
+		write_release(write);
+		if (direct->sets_tag)
+			node->ss.ps.state->es_processed++;
+		node->resultRelInfo->ri_projectReturning->pi_exprContext->ecxt_scantuple = slot;
+		break;
+	}
+	return slot;
+}

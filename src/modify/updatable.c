@@ -1,0 +1,100 @@
+/*
+ * updatable.c
+ *	  Which tables may be written, and what the rows to be written must bring along.
+ *
+ * The planner asks here.  PostgreSQL itself adds the whole old row to an UPDATE.
+ */
+#include "postgres.h"
+
+#include "modify/updatable.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "modify/row.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/optimizer.h"
+#include "service/option.h"
+
+/* FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask of every table, also of one that lacks options. */
+int
+writable_operations(Relation relation)
+{
+	if (!option_table_is_updatable(RelationGetRelid(relation)))
+		return 0;
+	return (1 << CMD_INSERT) | (1 << CMD_UPDATE) | (1 << CMD_DELETE);
+}
+
+/*
+ * FdwRoutine.AddForeignUpdateTargets.  Error: 0A000 when no column shows _id, by which
+ * a document is written.
+ */
+void
+writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation)
+{
+	TupleDesc descriptor = RelationGetDescr(relation);
+	AttrNumber column = row_id_column(RelationGetRelid(relation), descriptor);
+	Form_pg_attribute attribute;
+
+	if (column == InvalidAttrNumber)
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("rows of foreign table \"%s\" cannot be changed or deleted",
+					   RelationGetRelationName(relation)),
+				errdetail("None of its columns has the path \"_id\"."));
+	if (root->parse->commandType != CMD_DELETE)
+		return;
+	attribute = TupleDescAttr(descriptor, column - 1);
+	add_row_identity_var(
+		root, makeVar(varno, column, attribute->atttypid, attribute->atttypmod, attribute->attcollation, 0),
+		varno, writable_id_name(descriptor, column));
+	/* the service does not answer with what it has deleted */
+	if (root->parse->returningList != NIL)
+		add_row_identity_var(root, makeVar(varno, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0), varno,
+							 "wholerow");
+}
+
+/*
+ * Which columns does a scan need (as pull_varattnos has them)?  PostgreSQL asks for the whole old row of
+ * whatever is updated.  Where nobody but modify.c looks at it, the columns that are set suffice: it
+ * compares the old row with the new one, and in others they do not differ.
+ */
+Bitmapset *
+writable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
+{
+	const Query *query = root->parse;
+	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	Bitmapset *said = NULL;
+	ListCell *lc;
+
+	if (query->commandType != CMD_UPDATE || query->resultRelation != varno || query->returningList != NIL ||
+		query->withCheckOptions != NIL || relation->trigdesc ||
+		(constraints && constraints->has_generated_stored))
+		return used;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst(lc);
+
+		/* PostgreSQL's own wish stands among them */
+		if (!entry->resjunk || !IsA(entry->expr, Var))
+			pull_varattnos((Node *) entry->expr, varno, &said);
+	}
+	pull_varattnos((Node *) query->jointree, varno, &said);
+	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, said))
+		return used;
+	used = bms_del_member(used, 0 - FirstLowInvalidHeapAttributeNumber);
+	used = bms_add_member(used, row_id_column(RelationGetRelid(relation), RelationGetDescr(relation)) -
+									FirstLowInvalidHeapAttributeNumber);
+	foreach(lc, root->update_colnos)
+		used = bms_add_member(used, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+	return used;
+}
+
+/* What _id is called among a row's values: partitions share a name only for the same column. */
+char *
+writable_id_name(TupleDesc descriptor, AttrNumber column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
+
+	return psprintf("walcu_id_%d_%u_%d_%u", column, attribute->atttypid, attribute->atttypmod,
+					attribute->attcollation);
+}

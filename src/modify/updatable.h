@@ -1,0 +1,18 @@
+/*
+ * updatable.h
+ *	  Which tables may be written, and what rows to be written must bring.
+ */
+#ifndef WALCU_UPDATABLE_H
+#define WALCU_UPDATABLE_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+#include "utils/rel.h"
+
+extern int writable_operations(Relation relation);
+extern void writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation);
+extern Bitmapset *writable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
+extern char *writable_id_name(TupleDesc descriptor, AttrNumber column);
+
+#endif /* WALCU_UPDATABLE_H */

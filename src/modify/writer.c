@@ -1,0 +1,498 @@
+/*
+ * writer.c
+ *	  Send writes, several at a time, and find out what became of each.
+ *
+ * modify.c and direct.c make the requests.  A write is confirmed by the service, or it is an
+ * error; before that is raised, the writes that are under way come to their end, so that it can tell
+ * of each row whether it was written.  Where no reply tells, the write is never sent again,
+ * unless its _id was made here: then the service can be asked, and refuses a second one.
+ */
+#include "postgres.h"
+
+#include "http/http_error.h"
+#include "http/retry.h"
+#include "json/convert.h"
+#include "json/split.h"
+#include "mb/pg_wchar.h"
+#include "modify/writer.h"
+#include "utils/memutils.h"
+
+/* How often a document with an _id made here is sent at most. */
+#define ATTEMPTS 3
+
+struct WalcuWriter
+{
+	const WalcuOptions *options;
+	const char *credential;
+	WalcuLedger *ledger;
+	MemoryContext context;
+	List *under_way;    /* of WalcuWrite, oldest first */
+	ErrorData *failure; /* the first one, to be raised when nothing is under way */
+	int64 unwritten;    /* see write_take_unwritten */
+	int64 requests;
+};
+
+static int requests_at_once(const WalcuOptions *options);
+static void start(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
+static void make_progress(WalcuWriter *writer);
+static void advance(WalcuWrite *write, bool wait);
+static void take_in(WalcuWrite *write, bool wait);
+static void collect(WalcuWrite *write);
+static void on_reply(WalcuWrite *write);
+static void send_again(WalcuWrite *write);
+static void on_failure(WalcuWrite *write, ErrorData *error);
+static void look_up(WalcuWrite *write, ErrorData *error);
+static void settle(WalcuWrite *write, WalcuOutcome outcome);
+static void fail(WalcuWrite *write, ErrorData *error);
+static bool is_interrupt(const ErrorData *error);
+static bool was_answered(const WalcuTransfer *transfer);
+static bool is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error);
+static void raise_failure(WalcuWriter *writer);
+static bool read_document(WalcuWrite *write);
+static void check_id(WalcuWrite *write);
+
+/* A writer of one table's documents.  Everything of it is in a context below parent. */
+WalcuWriter *
+write_open(MemoryContext parent, const WalcuOptions *options, const char *credential, WalcuLedger *ledger)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "walcu writer", ALLOCSET_DEFAULT_SIZES);
+	WalcuWriter *writer = MemoryContextAllocZero(context, sizeof(WalcuWriter));
+
+	writer->options = options;
+	writer->credential = credential;
+	writer->ledger = ledger;
+	writer->context = context;
+	return writer;
+}
+
+/* Can a document be written?  Error: HV000 for an id that cannot stand in a path. */
+void
+write_check_id(const WalcuOptions *options, const char *id)
+{
+	if (!request_id_fits_path(id))
+		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, options->resource),
+				errdetail("Its _id cannot stand in the path of a URL."));
+}
+
+/*
+ * A request for the document with this id, or (POST) for a new one, for which it may be NULL.
+ * Error: HV000 for an id that cannot stand in a path.
+ */
+WalcuWrite *
+write_create(WalcuWriter *writer, const char *method, const char *id)
+{
+	MemoryContext context = AllocSetContextCreate(writer->context, "walcu write", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	WalcuWrite *write = palloc0(sizeof(WalcuWrite));
+
+	bool is_new = strcmp(method, "POST") == 0;
+
+	if (!is_new)
+		write_check_id(writer->options, id);
+	write->writer = writer;
+	write->context = context;
+	write->id = id ? pstrdup(id) : NULL;
+	write->is_new = is_new;
+	write->reads = strcmp(method, "GET") == 0;
+	write->needs_reply = write->reads;
+	write->request = request_create(writer->options, method);
+	request_add_segment(write->request, writer->options->resource);
+	if (!is_new)
+		request_add_segment(write->request, id);
+	MemoryContextSwitchTo(before);
+	return write;
+}
+
+/* JSON in the database's encoding. */
+void
+write_set_body(WalcuWrite *write, const char *text)
+{
+	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	write->request->body = MemoryContextStrdup(write->context, utf8);
+}
+
+/* Send a write, once there is room for it.  Raises what earlier ones have failed with. */
+void
+write_send(WalcuWrite *write)
+{
+	WalcuWriter *writer = write->writer;
+	MemoryContext before;
+
+	while (list_length(writer->under_way) >= requests_at_once(writer->options))
+		make_progress(writer);
+	if (writer->failure)
+		raise_failure(writer);
+	PG_TRY();
+	{
+		start(write, write->request, NULL);
+	}
+	PG_CATCH();
+	{
+		/* such as max_requests */
+		MemoryContextSwitchTo(writer->context);
+		writer->failure = CopyErrorData();
+		FlushErrorState();
+		raise_failure(writer);
+	}
+	PG_END_TRY();
+	before = MemoryContextSwitchTo(writer->context);
+	writer->under_way = lappend(writer->under_way, write);
+	MemoryContextSwitchTo(before);
+}
+
+/* Wait until it is known what became of a write; its reply is good until it is released. */
+void
+write_wait(WalcuWrite *write)
+{
+	WalcuWriter *writer = write->writer;
+
+	while (write->outcome == WALCU_WRITE_UNDER_WAY)
+		advance(write, true);
+	if (writer->failure)
+		raise_failure(writer);
+}
+
+/* Wait for all that is under way. */
+void
+write_finish(WalcuWriter *writer)
+{
+	write_settle(writer, true);
+	if (writer->failure)
+		raise_failure(writer);
+}
+
+/*
+ * Find out what became of all that is under way, and raise nothing of that; without wait, what
+ * has not been answered yet counts as unknown.
+ */
+void
+write_settle(WalcuWriter *writer, bool wait)
+{
+	while (wait && writer->under_way != NIL)
+		make_progress(writer);
+	while (writer->under_way != NIL)
+	{
+		WalcuWrite *write = linitial(writer->under_way);
+
+		writer->under_way = list_delete_first(writer->under_way);
+		if (!write->reads)
+			ledger_note_unknown(writer->ledger, write->request->label.data);
+	}
+}
+
+/*
+ * How many documents that nobody waited for were not written, as they were gone, or there already.  Each is
+ * told of once.
+ */
+int64
+write_take_unwritten(WalcuWriter *writer)
+{
+	int64 unwritten = writer->unwritten;
+
+	writer->unwritten = 0;
+	return unwritten;
+}
+
+int64
+write_count_requests(const WalcuWriter *writer)
+{
+	return writer->requests;
+}
+
+void
+write_release(WalcuWrite *write)
+{
+	MemoryContextDelete(write->context);
+}
+
+/* How many requests may be under way to a server. */
+static int
+requests_at_once(const WalcuOptions *options)
+{
+	return options->max_connections;
+}
+
+/* Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL. */
+static void
+start(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt)
+{
+	WalcuWriter *writer = write->writer;
+	MemoryContext before = MemoryContextSwitchTo(write->context);
+
+	if (write->transfer)
+		transport_release(write->transfer);
+	write->transfer = NULL;
+	write->body = makeStringInfo();
+	write->transfer = transport_start(write->context, writer->options, writer->credential, request, attempt);
+	write->attempts += (request == write->request && attempt == NULL);
+	writer->requests++;
+	MemoryContextSwitchTo(before);
+}
+
+/* Wait for the oldest write to come further, and look at all others. */
+static void
+make_progress(WalcuWriter *writer)
+{
+	List *writes = list_copy(writer->under_way);
+	ListCell *lc;
+
+	foreach(lc, writes)
+		advance(lfirst(lc), lc == list_head(writes));
+	list_free(writes);
+}
+
+/*
+ * Take in what has arrived of a reply, and settle the write when it is whole.  Errors are kept, not
+ * raised, as others are under way; nothing in here leaves anything behind that would have to be
+ * rolled back.  A cancel is raised at once.
+ */
+static void
+advance(WalcuWrite *write, bool wait)
+{
+	WalcuWriter *writer = write->writer;
+	MemoryContext before = CurrentMemoryContext;
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		take_in(write, wait);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(writer->context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error && is_interrupt(error))
+	{
+		write_settle(writer, false);
+		ledger_tell(writer->ledger, error, false);
+		ReThrowError(error);
+	}
+	if (error)
+		on_failure(write, error);
+	MemoryContextSwitchTo(before);
+}
+
+static void
+take_in(WalcuWrite *write, bool wait)
+{
+	WalcuTransfer *transfer = write->transfer;
+	bool is_missing;
+	bool is_conflict;
+
+	transport_advance(transfer, wait);
+	if (retry_is_possible(transfer, false))
+	{
+		WalcuAttempt attempt = retry_attempt(transfer);
+
+		start(write, write->look_up ? write->look_up : write->request, &attempt);
+		return;
+	}
+	is_missing = transfer->status == 404 && (!write->is_new || write->look_up);
+	is_conflict = transfer->status == 409 && (write->conflict_is_none || write->doubt);
+	if (!is_missing && !is_conflict)
+		reply_check(transfer, write->writer->credential);
+	if (transfer->status > 0 && transfer->status < 300)
+		collect(write);
+	if (transfer->done)
+		on_reply(write);
+}
+
+static void
+collect(WalcuWrite *write)
+{
+	WalcuTransfer *transfer = write->transfer;
+	const WalcuOptions *options = write->writer->options;
+
+	if (transfer->length > options->max_document_size - write->body->len)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
+					   options->resource, options->max_document_size),
+				transport_errdetail(transfer), errhint("The option max_document_size sets this limit."));
+	appendBinaryStringInfo(write->body, transfer->data, (int) transfer->length);
+	transport_consume(transfer, transfer->length);
+}
+
+/* The whole reply is here, and no error. */
+static void
+on_reply(WalcuWrite *write)
+{
+	int status = write->transfer->status;
+
+	if (write->look_up && status == 404)
+		send_again(write);
+	else if (status == 409 && write->doubt)
+		look_up(write, write->doubt);
+	else if (status == 409)
+		settle(write, WALCU_WRITE_CONFLICT);
+	else if (status == 404)
+		settle(write, WALCU_WRITE_MISSING);
+	else if ((write->needs_reply || write->is_new) && !read_document(write))
+		settle(write, WALCU_WRITE_MISSING);
+	else
+	{
+		check_id(write);
+		settle(write, WALCU_WRITE_DONE);
+	}
+}
+
+/* The document is not there: its request was not carried out, and cannot be twice. */
+static void
+send_again(WalcuWrite *write)
+{
+	if (write->answered || write->attempts >= ATTEMPTS)
+	{
+		fail(write, write->doubt);
+		return;
+	}
+	write->look_up = NULL;
+	start(write, write->request, NULL);
+}
+
+static void
+on_failure(WalcuWrite *write, ErrorData *error)
+{
+	bool helps = write->made_here && write->look_up == NULL && write->attempts < ATTEMPTS;
+
+	if (write->look_up == NULL)
+		write->answered = was_answered(write->transfer);
+	if (write->answered && !write->is_new && !write->needs_reply)
+		settle(write, WALCU_WRITE_DONE);
+	else if (helps && (write->answered || is_in_doubt(write->transfer, error)))
+		look_up(write, error);
+	else
+		fail(write, write->doubt ? write->doubt : error);
+}
+
+/* Ask for the document that may have been made. */
+static void
+look_up(WalcuWrite *write, ErrorData *error)
+{
+	MemoryContext before = MemoryContextSwitchTo(write->context);
+
+	write->doubt = error;
+	write->look_up = request_create(write->writer->options, "GET");
+	request_add_segment(write->look_up, write->writer->options->resource);
+	request_add_segment(write->look_up, write->id);
+	MemoryContextSwitchTo(before);
+	start(write, write->look_up, NULL);
+}
+
+static void
+settle(WalcuWrite *write, WalcuOutcome outcome)
+{
+	WalcuWriter *writer = write->writer;
+
+	write->outcome = outcome;
+	writer->under_way = list_delete_ptr(writer->under_way, write);
+	writer->unwritten += (outcome != WALCU_WRITE_DONE && write->detached);
+	if (outcome == WALCU_WRITE_DONE && !write->reads)
+		ledger_note_written(writer->ledger, writer->options->resource,
+							write->id ? write->id : write->document.id);
+	transport_release(write->transfer);
+	write->transfer = NULL;
+	if (write->detached)
+		write_release(write);
+}
+
+static void
+fail(WalcuWrite *write, ErrorData *error)
+{
+	WalcuWriter *writer = write->writer;
+	const char *id = write->document.id ? write->document.id : write->id;
+
+	write->outcome = WALCU_WRITE_FAILED;
+	writer->under_way = list_delete_ptr(writer->under_way, write);
+	if (writer->failure == NULL)
+		writer->failure = error;
+	if (write->reads)
+		return;
+	if (write->answered)
+	{
+		ledger_note_written(writer->ledger, writer->options->resource, id);
+		error->hint = "The service answered that the request was carried out.";
+	}
+	else if (write->doubt || is_in_doubt(write->transfer, error))
+		ledger_note_unknown(writer->ledger, write->request->label.data);
+}
+
+/* What must not be held up. */
+static bool
+is_interrupt(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
+}
+
+/* Has the service said that the request was carried out, whatever came after that? */
+static bool
+was_answered(const WalcuTransfer *transfer)
+{
+	return transfer->status >= 200 && transfer->status < 300 &&
+		   (transfer->content_type[0] == '\0' || strstr(transfer->content_type, "json") != NULL);
+}
+
+/* May a request that failed have been carried out?  Not when the service has refused it. */
+static bool
+is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error)
+{
+	if (transfer->status == 0)
+		return error->sqlerrcode == ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
+	return transfer->status < 400 || transfer->status >= 500 || transfer->status == 408;
+}
+
+/* Nothing more is sent.  What is under way comes to its end, so that the error can tell of it. */
+static void
+raise_failure(WalcuWriter *writer)
+{
+	write_settle(writer, true);
+	ledger_tell(writer->ledger, writer->failure, true);
+	ReThrowError(writer->failure);
+}
+
+/* The document of a reply: the reply itself, or the one in a list; false for an empty list. */
+static bool
+read_document(WalcuWrite *write)
+{
+	WalcuSplitter splitter = {0};
+	WalcuSplitResult result;
+	WalcuSpan span;
+	WalcuJson id = {.type = JSON_TOKEN_STRING};
+	const char *text;
+	int length;
+
+	result = split_next(&splitter, write->body->data, 0, write->body->len, &span);
+	if (result == WALCU_SPLIT_END && write->reads)
+		return false;
+	if (result != WALCU_SPLIT_DOCUMENT || span.id_length == 0)
+		reply_raise_malformed(write->transfer, "it is no document with an _id");
+	write->document.data = write->body->data + span.start;
+	write->document.length = (int) span.length;
+	id.text = write->document.data + span.id_start - 1;
+	id.length = span.id_length + 2;
+	if (!pg_verify_mbstr(PG_UTF8, id.text, id.length, true))
+		reply_raise_malformed(write->transfer, "its _id is not valid UTF-8");
+	id.text = pg_any_to_server(pnstrdup(id.text, id.length), id.length, PG_UTF8);
+	id.length = strlen(id.text);
+	if (!convert_string(&id, &text, &length))
+		reply_raise_malformed(write->transfer, "its _id cannot be read");
+	write->document.id = MemoryContextStrdup(write->context, pnstrdup(text, length));
+	return true;
+}
+
+/* A service that makes ids of its own would break every promise that is built on them. */
+static void
+check_id(WalcuWrite *write)
+{
+	if (write->document.id == NULL || write->id == NULL || strcmp(write->document.id, write->id) == 0)
+		return;
+	write->made_here = false;
+	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+			errmsg("the service gave document \"%s\" of resource \"%s\" the _id \"%s\"", write->id,
+				   write->writer->options->resource, write->document.id),
+			errhint("It makes ids of its own: leave out _id, and the option client_ids."));
+}

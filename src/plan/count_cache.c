@@ -1,0 +1,131 @@
+/*
+ * count_cache.c
+ *	  How many documents match, as the service was asked lately.
+ *
+ * The planner (size.c) asks for a number that need not be exact, and asks again for each plan; so
+ * what was counted is kept for a while by this backend.  ANALYZE leaves what it counted here, too.
+ */
+#include "postgres.h"
+
+#include "plan/count_cache.h"
+
+#include "base/digest.h"
+#include "lib/stringinfo.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* How far a number may be from the truth, as a part of it. */
+#define TOLERANCE 0.1
+
+/* Milliseconds that a number is good for. */
+#define LIFETIME (60 * 1000)
+
+/* No more are kept. */
+#define MOST_ENTRIES 1000
+
+typedef struct EstimateEntry
+{
+	WalcuDigest key; /* hash key: what was asked for, and with whose credentials */
+	WalcuCount count;
+	TimestampTz counted_at;
+} EstimateEntry;
+
+/* What was counted; NULL when there is nothing, or nothing of it can be trusted any more. */
+static HTAB *estimates = NULL;
+static bool is_stale = false;
+
+static WalcuDigest key_of(const WalcuQuery *query);
+static void on_change(Datum arg, int cache, uint32 hash);
+static void forget(void);
+
+/*
+ * About how many documents match the clauses and the search text of a query.  expected is where to look
+ * first, 0 for nowhere.
+ */
+double
+estimate_documents(const WalcuQuery *query, double expected)
+{
+	WalcuTally tally = {0};
+	WalcuCount count;
+
+	if (!estimate_lookup(query, &count))
+	{
+		count = count_documents(query, &tally, expected, TOLERANCE);
+		estimate_note(query, &count);
+	}
+	return count.documents;
+}
+
+/* What was counted lately; false when that is nothing. */
+bool
+estimate_lookup(const WalcuQuery *query, WalcuCount *count)
+{
+	WalcuDigest key = key_of(query);
+	EstimateEntry *entry;
+
+	if (is_stale)
+		forget();
+	entry = estimates ? hash_search(estimates, &key, HASH_FIND, NULL) : NULL;
+	if (entry == NULL || TimestampDifferenceExceeds(entry->counted_at, GetCurrentTimestamp(), LIFETIME))
+		return false;
+	*count = entry->count;
+	return true;
+}
+
+/* Keep what was counted just now. */
+void
+estimate_note(const WalcuQuery *query, const WalcuCount *count)
+{
+	static bool registered = false;
+	WalcuDigest key = key_of(query);
+	EstimateEntry *entry;
+
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, on_change, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, on_change, (Datum) 0);
+		registered = true;
+	}
+	if (is_stale || (estimates && hash_get_num_entries(estimates) >= MOST_ENTRIES))
+		forget();
+	if (estimates == NULL)
+	{
+		HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(EstimateEntry)};
+
+		estimates = hash_create("walcu_fdw estimates", 16, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(estimates, &key, HASH_ENTER, NULL);
+	entry->count = *count;
+	entry->counted_at = GetCurrentTimestamp();
+}
+
+/* Another user may see other documents. */
+static WalcuDigest
+key_of(const WalcuQuery *query)
+{
+	WalcuQuery asked = *query;
+	WalcuStream stream = {.clauses = query->clauses};
+
+	asked.project = NIL;
+	asked.wanted = 0;
+	return digest_of_request(query->options->serverid, query->credential,
+							 query_page(&asked, &stream, NIL, 0, 0)->url.data);
+}
+
+/* A server or a user mapping is another one now; nothing may be freed in here. */
+static void
+on_change(Datum arg, int cache, uint32 hash)
+{
+	is_stale = true;
+}
+
+static void
+forget(void)
+{
+	if (estimates)
+		hash_destroy(estimates);
+	estimates = NULL;
+	is_stale = false;
+}

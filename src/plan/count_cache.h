@@ -1,0 +1,16 @@
+/*
+ * count_cache.h
+ *	  How many documents match, as the service was asked lately.
+ */
+#ifndef WALCU_COUNT_CACHE_H
+#define WALCU_COUNT_CACHE_H
+
+#include "postgres.h"
+
+#include "fetch/count.h"
+
+extern double estimate_documents(const WalcuQuery *query, double expected);
+extern bool estimate_lookup(const WalcuQuery *query, WalcuCount *count);
+extern void estimate_note(const WalcuQuery *query, const WalcuCount *count);
+
+#endif /* WALCU_COUNT_CACHE_H */

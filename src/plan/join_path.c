@@ -1,0 +1,427 @@
+/*
+ * join_path.c
+ *	  Which joins can be batched key joins, and what they cost.
+ *
+ * The planner asks for each pair of relations whose inner one may be a foreign table of ours.  Where
+ * one of the join's equalities can become a filter, there is a path that reads the outer side
+ * in batches, asks the service for the documents that have one of a batch's keys, and joins
+ * them as a hash join does.  As everywhere, costs are counted in requests.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "plan/join_path.h"
+
+#include "base/compat.h"
+#include "base/range.h"
+#include "foreign/fdwapi.h"
+#include "http/latency.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "plan/join_plan.h"
+#include "plan/plan.h"
+#include "pushdown/pushdown.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+
+/* Of a URL's length, what is not left for keys; and what a key takes beside its text: its quotes and a comma. */
+#define URL_OVERHEAD 500
+#define KEY_OVERHEAD 7
+
+/* Keys of the first batch at least, however few rows are wanted. */
+#define LEAST_FIRST_BATCH 10
+
+/* Of memory, what a row of the inner side takes beside its columns. */
+#define ROW_OVERHEAD 64
+
+/* The equality that drives a join, and what is expected of it. */
+typedef struct JoinKey
+{
+	RestrictInfo *restriction;
+	Expr *outer;
+	Expr *inner;
+	ScalarArrayOpExpr *keyed_by; /* see WalcuPlan */
+	WalcuJoinPlan plan;
+	double documents;
+	double first_requests; /* of the first batch */
+	bool by_job;           /* background jobs are expected */
+} JoinKey;
+
+bool join_enabled = true;
+
+static set_join_pathlist_hook_type previous_hook;
+
+static const CustomPathMethods path_methods = {JOIN_NAME, join_plan_create};
+
+static void add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+					  JoinType type, JoinPathExtraData *extra);
+static bool is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+						JoinPathExtraData *extra);
+static bool is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
+static JoinKey *choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+						   JoinType type, List *restrictions);
+static JoinKey *key_of_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+							  RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
+static bool find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static double keys_of(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
+static ScalarArrayOpExpr *make_condition(const JoinKey *key);
+static void estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
+static int first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
+static void estimate_requests(const WalcuOptions *options, JoinKey *key);
+static void add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer,
+						  const JoinKey *key, List *restrictions);
+static void set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel,
+					  const JoinKey *key, List *restrictions);
+
+/* Called when the library is loaded. */
+void
+join_init(void)
+{
+	join_plan_init();
+	previous_hook = set_join_pathlist_hook;
+	set_join_pathlist_hook = add_paths;
+}
+
+/* set_join_pathlist_hook */
+static void
+add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+		  JoinPathExtraData *extra)
+{
+	bool unique = (type == JOIN_UNIQUE_OUTER);
+	JoinKey *key;
+	ListCell *lc;
+
+	if (previous_hook)
+		previous_hook(root, joinrel, outerrel, innerrel, type, extra);
+	if (!is_possible(joinrel, outerrel, innerrel, type, extra))
+		return;
+	type = unique ? JOIN_INNER : type;
+	key = choose_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
+	if (key == NULL)
+		return;
+	key->plan.type = type;
+	key->plan.single_match = (type == JOIN_SEMI) || extra->inner_unique;
+	if (unique)
+	{
+		Path *path =
+			(Path *) create_unique_path(root, outerrel, outerrel->cheapest_total_path, extra->sjinfo);
+
+		if (path && path->param_info == NULL)
+			add_join_path(root, joinrel, innerrel, path, key, extra->restrictlist);
+		return;
+	}
+	foreach(lc, outerrel->pathlist)
+	{
+		Path *path = lfirst(lc);
+
+		if (path->param_info == NULL)
+			add_join_path(root, joinrel, innerrel, path, key, extra->restrictlist);
+	}
+}
+
+/* Is it a join of ours, of a kind that can be had? */
+static bool
+is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+			JoinPathExtraData *extra)
+{
+	ListCell *lc;
+
+	if (!join_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
+		innerrel->fdwroutine->GetForeignPaths != plan_paths || IS_DUMMY_REL(innerrel))
+		return false;
+	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
+		type != JOIN_UNIQUE_OUTER)
+		return false;
+	if (!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(innerrel->lateral_relids) ||
+		plan_is_by_id(innerrel))
+		return false;
+	foreach(lc, list_concat_copy(extra->restrictlist, innerrel->baserestrictinfo))
+	{
+		if (((RestrictInfo *) lfirst(lc))->pseudoconstant)
+			return false;
+	}
+	foreach(lc, joinrel->reltarget->exprs)
+	{
+		if (!is_placed(lfirst(lc), outerrel, innerrel))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Is it no expression that is to be computed in the join?  Nor what identifies rows of an inherited table that
+ * is changed, which a custom scan cannot have in its row.
+ */
+static bool
+is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
+{
+	if (IsA(node, Var) && ((const Var *) node)->varno == ROWID_VAR)
+		return false;
+	return join_plan_same(node, outerrel->reltarget->exprs) != NULL ||
+		   join_plan_same(node, innerrel->reltarget->exprs) != NULL;
+}
+
+/* The equality that brings the fewest documents; NULL when none can be a filter. */
+static JoinKey *
+choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+		   List *restrictions)
+{
+	JoinKey *best = NULL;
+	ListCell *lc;
+
+	foreach(lc, restrictions)
+	{
+		JoinKey *key = key_of_clause(root, joinrel, outerrel, innerrel, type, lfirst(lc));
+
+		if (key == NULL)
+			continue;
+		estimate(root, outerrel, innerrel, key);
+		if (best == NULL || key->documents < best->documents)
+			best = key;
+	}
+	return best;
+}
+
+static JoinKey *
+key_of_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+			  JoinType type, RestrictInfo *restriction)
+{
+	JoinKey *key = palloc0(sizeof(JoinKey));
+	WalcuFiltered *filtered;
+
+	key->restriction = restriction;
+	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
+		!restriction_is_securely_promotable(restriction, innerrel) ||
+		!(find_sides(outerrel, innerrel, key) || find_array_sides(root, outerrel, innerrel, key)) ||
+		!OidIsValid(key->plan.operator) || !op_strict(key->plan.operator) ||
+		(key->keyed_by = make_condition(key)) == NULL)
+		return NULL;
+	filtered = linitial(filter_conditions(plan_relation(innerrel), list_make1(key->keyed_by)));
+	if (filtered->filter == NULL)
+		return NULL;
+	key->plan.by_id = strcmp(filtered->filter->condition->operand->path, "_id") == 0;
+	return key;
+}
+
+/* The sides of an equality of both relations that can be hashed; false for any other clause. */
+static bool
+find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+{
+	const RestrictInfo *restriction = key->restriction;
+	OpExpr *equality = (OpExpr *) restriction->clause;
+	bool outer_is_left = bms_is_subset(restriction->left_relids, outerrel->relids) &&
+						 bms_is_subset(restriction->right_relids, innerrel->relids);
+	bool outer_is_right = bms_is_subset(restriction->right_relids, outerrel->relids) &&
+						  bms_is_subset(restriction->left_relids, innerrel->relids);
+
+	if (!restriction->can_join || !OidIsValid(restriction->hashjoinoperator) ||
+		(!outer_is_left && !outer_is_right))
+		return false;
+	key->outer = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
+	key->inner = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
+	key->plan.operator= outer_is_left ? equality->opno : get_commutator(equality->opno);
+	key->plan.collation = equality->inputcollid;
+	return true;
+}
+
+/* The same of an inner value that equals any element of an outer array. */
+static bool
+find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+{
+	ScalarArrayOpExpr *equality = (ScalarArrayOpExpr *) key->restriction->clause;
+	Relids outer_relids;
+
+	if (!IsA(equality, ScalarArrayOpExpr) || !equality->useOr ||
+		contain_volatile_functions((Node *) equality) ||
+		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
+		return false;
+	key->inner = linitial(equality->args);
+	key->outer = lsecond(equality->args);
+	outer_relids = pull_varnos(root, (Node *) key->outer);
+	if (bms_is_empty(outer_relids) || !bms_is_subset(outer_relids, outerrel->relids) ||
+		!bms_equal(pull_varnos(root, (Node *) key->inner), innerrel->relids))
+		return false;
+	key->plan.of_array = true;
+	key->plan.operator= get_commutator(equality->opno);
+	key->plan.collation = equality->inputcollid;
+	return true;
+}
+
+/* inner key = ANY (keys), where the parameter of the keys has no number yet. */
+static ScalarArrayOpExpr *
+make_condition(const JoinKey *key)
+{
+	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
+	Param *keys = makeNode(Param);
+
+	keys->paramkind = PARAM_EXEC;
+	keys->paramid = -1;
+	keys->paramtype = exprType((Node *) key->outer);
+	if (!key->plan.of_array)
+		keys->paramtype = get_array_type(keys->paramtype);
+	keys->paramtypmod = -1;
+	keys->paramcollid = exprCollation((Node *) key->outer);
+	keys->location = -1;
+	condition->opno = get_commutator(key->plan.operator);
+	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
+		return NULL;
+	condition->opfuncid = get_opcode(condition->opno);
+	condition->useOr = true;
+	condition->inputcollid = key->plan.collation;
+	condition->args = list_make2(key->inner, keys);
+	condition->location = -1;
+	return condition;
+}
+
+static void
+estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+{
+	double inner_keys = key->plan.by_id
+							? innerrel->tuples
+							: estimate_num_groups(root, list_make1(key->inner), innerrel->tuples, NULL, NULL);
+
+	key->plan.keys = keys_of(root, outerrel, key);
+	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
+	/* a guess of the resource's size says nothing of how many keys lead nowhere; that they lead to many is seen */
+	key->plan.per_key = plan_assumed(innerrel) > 0 ? 1 : Min(key->documents / key->plan.keys, 1);
+	key->plan.by_job = may_be_jobs(root, innerrel, key);
+	key->plan.first_batch = first_batch(root, innerrel, key);
+	estimate_requests(plan_relation(innerrel)->options, key);
+}
+
+/* Distinct keys of the outer side; of arrays nothing is known but that they have some elements. */
+static double
+keys_of(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
+{
+	if (key->plan.of_array)
+		return outerrel->rows * compat_array_length(root, (Node *) key->outer);
+	return estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
+}
+
+/* As for a scan (plan.c): a job is for many documents, all of which are wanted. */
+static bool
+may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
+{
+	const WalcuOptions *options = plan_relation(innerrel)->options;
+
+	return root->tuple_fraction <= 0 &&
+		   (options->fetch_mode == WALCU_FETCH_JOB ||
+			(options->fetch_mode == WALCU_FETCH_AUTO && key->documents > options->job_threshold));
+}
+
+/*
+ * Keys of the first batch: as many as the documents of fit into half of work_mem, or few when few rows are
+ * wanted.
+ */
+static int
+first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
+{
+	int most = plan_relation(innerrel)->options->join_batch_size;
+	double width = innerrel->reltarget->width + ROW_OVERHEAD;
+	double keys = work_mem * 512.0 / (width * key->documents / key->plan.keys + ROW_OVERHEAD);
+
+	if (root->tuple_fraction >= 1)
+		keys = Min(Max(root->tuple_fraction, LEAST_FIRST_BATCH), JOIN_FIRST_BATCH);
+	else if (root->tuple_fraction > 0)
+		keys = JOIN_FIRST_BATCH;
+	return (int) Max(Min(most, keys), 1);
+}
+
+/* How many requests do the keys take, in batches that grow, and is it jobs that they are for? */
+static void
+estimate_requests(const WalcuOptions *options, JoinKey *key)
+{
+	WalcuJoinPlan *plan = &key->plan;
+	double per_key = key->documents / plan->keys;
+	double length =
+		(plan->by_id ? RANGE_ID_LENGTH : get_typavgwidth(exprType((Node *) key->outer), -1)) + KEY_OVERHEAD;
+	double fit = Max(floor((options->max_url_length - URL_OVERHEAD) / length), 1);
+	double batch = plan->first_batch;
+	double left = plan->keys;
+
+	plan->keys_a_url = (int) fit;
+	plan->keys_a_request = (per_key > 1) ? fit : Min(fit, Max(floor(options->fetch_size / per_key), 1));
+	plan->requests = 0;
+	while (left > 0)
+	{
+		double keys = Min(batch, left);
+		double requests = Max(ceil(keys / plan->keys_a_request), ceil(keys * per_key / options->fetch_size));
+		double batches = 1;
+
+		if (join_prefers_jobs(options, plan, keys, requests))
+		{
+			requests = ceil(keys / fit) * latency_job_requests(options);
+			key->by_job = true;
+		}
+		if (plan->requests == 0)
+			key->first_requests = requests;
+		if (batch >= options->join_batch_size)
+			batches = Max(floor(left / batch), 1);
+		plan->requests += requests * batches;
+		left -= keys * batches;
+		batch = Min(batch * 2, options->join_batch_size);
+	}
+}
+
+/* Are background jobs the better way to the documents of so many keys than so many pages? */
+bool
+join_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys, double pages)
+{
+	return plan->by_job && (options->fetch_mode == WALCU_FETCH_JOB ||
+							ceil(keys / plan->keys_a_url) * latency_job_requests(options) < pages);
+}
+
+static void
+add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer, const JoinKey *key,
+			  List *restrictions)
+{
+	CustomPath *path = makeNode(CustomPath);
+	List *others = list_delete_ptr(list_copy(restrictions), key->restriction);
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = joinrel;
+	path->path.pathtarget = joinrel->reltarget;
+	path->path.rows = joinrel->rows;
+	path->path.pathkeys = build_join_pathkeys(root, joinrel, key->plan.type, outer->pathkeys);
+	path->flags = COMPAT_CUSTOMPATH_PROJECTS;
+	path->methods = &path_methods;
+	path->custom_paths = list_make2(outer, plan_keyed_path(root, innerrel, key->plan.requests, key->documents,
+														   key->by_job, key->keyed_by));
+	path->custom_private = list_make4(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner),
+									  others, joinrel->reltarget->exprs);
+	compat_inherit_disabled(&path->path, outer);
+	set_costs(root, path, outer, innerrel, key, others);
+	add_path(joinrel, &path->path);
+}
+
+/*
+ * The first row costs the first batch.  Where few rows are wanted that is small, and counts by the part of all rows, as
+ * PostgreSQL counts the other joins, whose inner side may be read as a whole for the first row.
+ */
+static void
+set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel, const JoinKey *key,
+		  List *restrictions)
+{
+	const WalcuOptions *options = plan_relation(innerrel)->options;
+	double candidates = Max(outer->rows * key->documents / key->plan.keys, outer->rows);
+	double first = root->tuple_fraction > 0 ? 0 : Min(key->plan.first_batch / key->plan.keys, 1);
+	Cost run = outer->total_cost - outer->startup_cost + key->documents * plan_document_cost(innerrel);
+	QualCost quals;
+
+	cost_qual_eval(&quals, restrictions, root);
+	path->path.startup_cost = outer->startup_cost + innerrel->baserestrictcost.startup + quals.startup +
+							  key->first_requests * options->fdw_startup_cost + run * first;
+	path->path.total_cost = path->path.startup_cost + run * (1 - first) +
+							(key->plan.requests - key->first_requests) * options->fdw_startup_cost +
+							outer->rows * (cpu_operator_cost + cpu_tuple_cost) +
+							candidates * (cpu_operator_cost + quals.per_tuple) +
+							path->path.rows * cpu_tuple_cost;
+}

@@ -1,0 +1,163 @@
+/*
+ * relsize.c
+ *	  How many documents there are, and how many of them a scan gets.
+ *
+ * The planner (plan.c) asks for each foreign table of a query.  The number of documents is
+ * ANALYZE's, or a guess; and with use_remote_estimate the service is asked how many match the conditions
+ * whose values are known by now.  For all other conditions it is statistics that tell.
+ */
+#include "postgres.h"
+
+#include "plan/relsize.h"
+
+#include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "plan/count_cache.h"
+#include "pushdown/pushdown.h"
+#include "utils/builtins.h"
+
+/* Documents of a resource nobody has counted. */
+#define DEFAULT_DOCUMENTS 1000
+
+/* The conditions of a scan, by what is known of them while planning; of RestrictInfo. */
+typedef struct Conditions
+{
+	List *asked;  /* WalcuFiltered: the service can be asked about them */
+	List *pushed; /* the service will be, once their values are known */
+	List *left;   /* all that are not asked about */
+} Conditions;
+
+static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
+								  Expr *search);
+static bool ask(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
+				bool is_known, WalcuSize *size);
+static bool is_clause_of(Expr *clause, Expr *search);
+static List *clauses_of(List *restrictions);
+static double selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
+
+/*
+ * Estimate a relation's size, and put it into the relation, too.  search is the value of the service's
+ * search text, or NULL.
+ */
+WalcuSize
+size_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search)
+{
+	/* less than none: it was never analyzed */
+	bool is_known = rel->tuples >= 0;
+	WalcuSize size = {0};
+
+	if (relation->options->use_remote_estimate && ask(root, rel, relation, search, is_known, &size))
+		return size;
+	if (!is_known)
+		rel->tuples = size.assumed = DEFAULT_DOCUMENTS;
+	set_baserel_size_estimates(root, rel);
+	size.documents = size_of_pushed(root, rel, relation, rel->baserestrictinfo);
+	return size;
+}
+
+/* How many documents the service is expected to send for what is pushed of the conditions. */
+double
+size_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
+{
+	List *filtered = filter_conditions(relation, clauses_of(restrictions));
+	List *pushed = NIL;
+
+	for (int i = 0; i < list_length(filtered); i++)
+	{
+		if (((WalcuFiltered *) list_nth(filtered, i))->filter)
+			pushed = lappend(pushed, list_nth(restrictions, i));
+	}
+	return clamp_row_est(rel->tuples * selectivity(root, rel, pushed));
+}
+
+/* Ask the service; false when it cannot be asked about this scan. */
+static bool
+ask(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search, bool is_known,
+	WalcuSize *size)
+{
+	const WalcuOptions *options = relation->options;
+	Conditions conditions = sort_conditions(root, relation, rel->baserestrictinfo, search);
+	WalcuQuery query = {.options = options, .strategy = WALCU_BY_PAGES, .project = list_make1("_id")};
+	WalcuQuery all;
+	List *streams;
+	double matching;
+
+	query.credential =
+		option_credential_header(OidIsValid(rel->userid) ? rel->userid : GetUserId(), options->serverid);
+	all = query;
+	if (search)
+	{
+		Const *value = (Const *) estimate_expression_value(root, (Node *) search);
+
+		if (!IsA(value, Const) || value->constisnull)
+			return false;
+		query.search = TextDatumGetCString(value->constvalue);
+	}
+	query.clauses = filter_clauses(options, conditions.asked, NULL, WALCU_FILTER_WHOLE);
+	query.fallback = filter_clauses(options, conditions.asked, NULL, WALCU_FILTER_TRUSTED);
+	/* what is longer than a URL is asked for in several requests, or without a part of it */
+	streams = query_streams(&query, query.clauses);
+	if (list_length(streams) != 1 || ((WalcuStream *) linitial(streams))->clauses != query.clauses)
+		return false;
+
+	if (query.clauses && linitial(query.clauses) == &clause_nothing)
+		matching = 0;
+	else
+		matching = estimate_documents(&query, (query.clauses || search) ? 0 : Max(rel->tuples, 0));
+	if (query.clauses == NIL && search == NULL)
+		rel->tuples = matching;
+	else if (!is_known)
+		rel->tuples = estimate_documents(&all, 0);
+	rel->tuples = Max(rel->tuples, matching);
+	set_baserel_size_estimates(root, rel);
+	rel->rows = clamp_row_est(matching * selectivity(root, rel, conditions.left));
+	size->documents = clamp_row_est(matching * selectivity(root, rel, conditions.pushed));
+	return true;
+}
+
+static Conditions
+sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions, Expr *search)
+{
+	List *filtered = filter_conditions(relation, clauses_of(restrictions));
+	Conditions conditions = {0};
+
+	for (int i = 0; i < list_length(filtered); i++)
+	{
+		WalcuFiltered *entry = list_nth(filtered, i);
+		bool is_asked = entry->filter && filter_foretell(root, entry->filter);
+
+		if (is_asked)
+			conditions.asked = lappend(conditions.asked, entry);
+		else if (entry->filter)
+			conditions.pushed = lappend(conditions.pushed, list_nth(restrictions, i));
+		/* of what is asked about in part, the rest is taken for true of what matches */
+		if (!is_asked && !is_clause_of(entry->expression, search))
+			conditions.left = lappend(conditions.left, list_nth(restrictions, i));
+	}
+	return conditions;
+}
+
+/* Is it the condition that gives the search its text? */
+static bool
+is_clause_of(Expr *clause, Expr *search)
+{
+	return search && IsA(clause, OpExpr) && list_member_ptr(((OpExpr *) clause)->args, search);
+}
+
+static List *
+clauses_of(List *restrictions)
+{
+	List *clauses = NIL;
+	ListCell *lc;
+
+	foreach(lc, restrictions)
+		clauses = lappend(clauses, ((RestrictInfo *) lfirst(lc))->clause);
+	return clauses;
+}
+
+static double
+selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions)
+{
+	return clauselist_selectivity(root, restrictions, rel->relid, JOIN_INNER, NULL);
+}

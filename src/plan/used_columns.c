@@ -1,0 +1,102 @@
+/*
+ * used_columns.c
+ *	  Which columns of a foreign table a plan uses.
+ *
+ * Called by plan.c, for a scan to ask for no other fields.
+ */
+#include "postgres.h"
+
+#include "plan/used_columns.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "modify/updatable.h"
+#include "nodes/plannodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/rel.h"
+
+#define WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
+
+static Bitmapset *without_copy(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used);
+static bool is_copied(const PlannerInfo *root, const RelOptInfo *rel);
+static bool is_copy(const TargetEntry *entry);
+
+/* The columns, of int, that the query's output or any of its conditions uses. */
+List *
+used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+	Bitmapset *used = NULL;
+	List *columns = NIL;
+	Relation relation;
+	ListCell *lc;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
+	foreach(lc, rel->baserestrictinfo)
+		pull_varattnos((Node *) ((RestrictInfo *) lfirst(lc))->clause, rel->relid, &used);
+	used = without_copy(root, rel, used);
+
+	relation = table_open(relid, NoLock);
+	used = writable_used_columns(root, rel->relid, relation, used);
+	for (AttrNumber number = 1; number <= RelationGetNumberOfAttributes(relation); number++)
+	{
+		if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attisdropped)
+			continue;
+		if (bms_is_member(WHOLE_ROW, used) ||
+			bms_is_member(number - FirstLowInvalidHeapAttributeNumber, used))
+			columns = lappend_int(columns, number);
+	}
+	table_close(relation, NoLock);
+	return columns;
+}
+
+/*
+ * Where rows of one table are changed or locked, PostgreSQL keeps the whole rows of the others, to join them again with
+ * what another session has made of the first.  That takes no other columns than the query does.
+ */
+static Bitmapset *
+without_copy(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used)
+{
+	const Query *query = root->parse;
+	Bitmapset *said = NULL;
+	ListCell *lc;
+
+	if (!bms_is_member(WHOLE_ROW, used) || !is_copied(root, rel) || root->hasLateralRTEs ||
+		(query->commandType != CMD_SELECT && query->commandType != CMD_UPDATE &&
+		 query->commandType != CMD_DELETE))
+		return used;
+	foreach(lc, query->targetList)
+	{
+		if (!is_copy(lfirst(lc)))
+			pull_varattnos((Node *) ((TargetEntry *) lfirst(lc))->expr, rel->relid, &said);
+	}
+	pull_varattnos((Node *) query->jointree, rel->relid, &said);
+	pull_varattnos((Node *) query->returningList, rel->relid, &said);
+	pull_varattnos((Node *) query->withCheckOptions, rel->relid, &said);
+	if (bms_is_member(WHOLE_ROW, said))
+		return used;
+	/* with what the joins compare */
+	return bms_add_members(bms_del_member(used, WHOLE_ROW), said);
+}
+
+static bool
+is_copied(const PlannerInfo *root, const RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	foreach(lc, root->rowMarks)
+	{
+		const PlanRowMark *mark = lfirst(lc);
+
+		if (mark->rti == rel->relid && mark->markType == ROW_MARK_COPY)
+			return true;
+	}
+	return false;
+}
+
+/* Is it PostgreSQL's own wish for a row?  One to sort by is the query's. */
+static bool
+is_copy(const TargetEntry *entry)
+{
+	return entry->resjunk && entry->ressortgroupref == 0 && IsA(entry->expr, Var) &&
+		   ((const Var *) entry->expr)->varattno == InvalidAttrNumber;
+}

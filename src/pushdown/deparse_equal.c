@@ -1,0 +1,393 @@
+/*
+ * deparse_equal.c
+ *	  Filters for a place that equals one of some values.
+ *
+ * Called by render.c for =, IN, and what is made of equality.  A value becomes a literal where
+ * the service compares it as SQL does; it casts literals by its schema, so that only values of
+ * the schema's own type are compared rightly.  Documents that hold something else there are
+ * few: they are asked for by their type and looked at here.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "pushdown/deparse_equal.h"
+
+#include "catalog/pg_type.h"
+#include "json/iso8601.h"
+#include "pushdown/pattern.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+static void add_text(const WalcuOperand *operand, const char *text, WalcuMatches *matches);
+static void add_other_texts(const WalcuOperand *operand, const char *text, WalcuMatches *matches);
+static bool is_json_number(const char *text);
+static void add_number(const WalcuOperand *operand, WalcuNumber number, WalcuMatches *matches);
+static void add_instant(const WalcuOperand *operand, TimestampTz instant, WalcuMatches *matches);
+static void add_json(const WalcuOperand *operand, Jsonb *json, WalcuMatches *matches);
+static bool is_exclusive(const WalcuOperand *operand);
+static List *sorted_unique(List *texts);
+static int compare_texts(const ListCell *a, const ListCell *b);
+static uint32 natural_type(const WalcuRemote *remote);
+
+/* The JSON types whose values the service compares with literals as SQL does, WALCU_IS_... */
+uint32
+equal_checked(const WalcuOperand *operand)
+{
+	const WalcuRemote *remote = &operand->remote;
+
+	switch (remote->array ? WALCU_REMOTE_OBJECT : remote->type)
+	{
+		case WALCU_REMOTE_UNKNOWN:
+		case WALCU_REMOTE_FREE:
+			return WALCU_IS_STRING | WALCU_IS_NUMBER | WALCU_IS_BOOLEAN;
+		case WALCU_REMOTE_OBJECT:
+			return 0;
+		default:
+			return natural_type(remote);
+	}
+}
+
+/* Is nearly every value there of the type that the SQL value is made of? */
+bool
+equal_is_alike(const WalcuOperand *operand)
+{
+	static const uint32 types[] = {
+		[WALCU_DOMAIN_TEXT] = WALCU_IS_STRING,
+		[WALCU_DOMAIN_NUMBER] = WALCU_IS_NUMBER,
+		[WALCU_DOMAIN_BOOLEAN] = WALCU_IS_BOOLEAN,
+		[WALCU_DOMAIN_INSTANT] = WALCU_IS_DATE,
+		[WALCU_DOMAIN_UUID] = WALCU_IS_STRING,
+		[WALCU_DOMAIN_ENUM] = WALCU_IS_STRING,
+		[WALCU_DOMAIN_JSON] = 0,
+		[WALCU_DOMAIN_ARRAY] = 0,
+	};
+	uint32 natural = natural_type(&operand->remote);
+
+	return natural != 0 && natural == types[operand->domain];
+}
+
+/* The type of nearly every value there; 0 when there is none. */
+static uint32
+natural_type(const WalcuRemote *remote)
+{
+	static const uint32 types[] = {
+		[WALCU_REMOTE_UNKNOWN] = 0,
+		[WALCU_REMOTE_FREE] = 0,
+		[WALCU_REMOTE_STRING] = WALCU_IS_STRING,
+		[WALCU_REMOTE_NUMBER] = WALCU_IS_NUMBER,
+		[WALCU_REMOTE_BOOLEAN] = WALCU_IS_BOOLEAN,
+		[WALCU_REMOTE_DATE] = WALCU_IS_DATE,
+		[WALCU_REMOTE_OBJECT] = WALCU_IS_OBJECT,
+	};
+
+	return remote->array ? WALCU_IS_ARRAY : types[remote->type];
+}
+
+/* An SQL value that is not NULL. */
+void
+equal_add(const WalcuOperand *operand, Datum value, Oid type, WalcuMatches *matches)
+{
+	switch (operand->domain)
+	{
+		case WALCU_DOMAIN_TEXT:
+			add_text(operand, value_text(value, type), matches);
+			break;
+		case WALCU_DOMAIN_ENUM:
+			equal_add_scalar(operand, WALCU_IS_STRING, clause_string(value_text(value, type)), matches);
+			break;
+		case WALCU_DOMAIN_NUMBER:
+			add_number(operand, value_number(value, type), matches);
+			break;
+		case WALCU_DOMAIN_BOOLEAN:
+			equal_add_scalar(operand, WALCU_IS_BOOLEAN, DatumGetBool(value) ? "true" : "false", matches);
+			matches->unchecked |= operand->sources & ~WALCU_IS_BOOLEAN;
+			break;
+		case WALCU_DOMAIN_INSTANT:
+			add_instant(operand, value_instant(value, type, operand->clock), matches);
+			break;
+		case WALCU_DOMAIN_UUID:
+			matches->unchecked |= operand->sources & ~WALCU_IS_STRING;
+			if (equal_checked(operand) & WALCU_IS_STRING)
+				matches->clauses = lappend(
+					matches->clauses, clause_test(operand->path, "$regex",
+												  clause_string(pattern_from_uuid(value_text(value, type)))));
+			else
+				matches->unchecked |= WALCU_IS_STRING;
+			break;
+		case WALCU_DOMAIN_JSON:
+			add_json(operand, DatumGetJsonbP(value), matches);
+			break;
+		case WALCU_DOMAIN_ARRAY:
+			matches->unchecked |= WALCU_IS_ARRAY;
+			break;
+	}
+}
+
+/* A value of a JSON type, WALCU_IS_..., matches when it equals the literal. */
+void
+equal_add_scalar(const WalcuOperand *operand, uint32 type, const char *literal, WalcuMatches *matches)
+{
+	if (equal_checked(operand) & type)
+		matches->literals = lappend(matches->literals, (char *) literal);
+	else
+		matches->unchecked |= type;
+}
+
+static void
+add_text(const WalcuOperand *operand, const char *text, WalcuMatches *matches)
+{
+	TimestampTz instant;
+
+	equal_add_scalar(operand, WALCU_IS_STRING, clause_string(text), matches);
+	if ((operand->sources & WALCU_IS_DATE) && iso8601_to_timestamptz(text, strlen(text), &instant) &&
+		value_instant_is_finite(instant))
+		equal_add_scalar(operand, WALCU_IS_DATE, value_instant_json(instant), matches);
+	if (operand->nested)
+		add_other_texts(operand, text, matches);
+}
+
+/* What else has this text as ->> shows it. */
+static void
+add_other_texts(const WalcuOperand *operand, const char *text, WalcuMatches *matches)
+{
+	if (is_json_number(text))
+	{
+		double number = strtod(text, NULL);
+
+		if (!isinf(number))
+			equal_add_scalar(operand, WALCU_IS_NUMBER, value_number_json(number), matches);
+	}
+	else if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+		equal_add_scalar(operand, WALCU_IS_BOOLEAN, text, matches);
+	else if (text[0] == '{')
+		matches->unchecked |= WALCU_IS_OBJECT;
+	else if (text[0] == '[')
+		matches->unchecked |= WALCU_IS_ARRAY;
+}
+
+/* As jsonb prints it: no sign but a minus, no exponent. */
+static bool
+is_json_number(const char *text)
+{
+	const char *digits = text[0] == '-' ? text + 1 : text;
+
+	return digits[0] != '\0' && digits[0] != '.' && strspn(digits, "0123456789.") == strlen(digits);
+}
+
+static void
+add_number(const WalcuOperand *operand, WalcuNumber number, WalcuMatches *matches)
+{
+	matches->unchecked |= operand->sources & ~WALCU_IS_NUMBER;
+	if (isinf(number.value))
+		return;
+	if (operand->rounding == 0 && !operand->single)
+		equal_add_scalar(operand, WALCU_IS_NUMBER, value_number_json(number.value), matches);
+	else if (equal_checked(operand) & WALCU_IS_NUMBER)
+	{
+		double least;
+		double greatest;
+
+		value_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
+		matches->clauses =
+			lappend(matches->clauses,
+					clause_and(list_make2(clause_test(operand->path, "$gte", value_number_json(least)),
+										  clause_test(operand->path, "$lte", value_number_json(greatest)))));
+	}
+	else
+		matches->unchecked |= WALCU_IS_NUMBER;
+}
+
+static void
+add_instant(const WalcuOperand *operand, TimestampTz instant, WalcuMatches *matches)
+{
+	matches->unchecked |= operand->sources & ~WALCU_IS_DATE;
+	if (!value_instant_is_finite(instant))
+		return;
+	if (!(equal_checked(operand) & WALCU_IS_DATE))
+		matches->unchecked |= WALCU_IS_DATE;
+	else if (operand->before == 0 && operand->after == 0)
+		equal_add_scalar(operand, WALCU_IS_DATE, value_instant_json(instant), matches);
+	else
+		matches->clauses =
+			lappend(matches->clauses,
+					clause_and(list_make2(
+						clause_test(operand->path, "$gte",
+									value_instant_json(value_instant_shifted(instant, -operand->before))),
+						clause_test(operand->path, "$lte",
+									value_instant_json(value_instant_shifted(instant, operand->after))))));
+}
+
+static void
+add_json(const WalcuOperand *operand, Jsonb *json, WalcuMatches *matches)
+{
+	JsonbValue value;
+
+	if (!JB_ROOT_IS_SCALAR(json))
+	{
+		matches->unchecked |= JB_ROOT_IS_ARRAY(json) ? WALCU_IS_ARRAY : WALCU_IS_OBJECT;
+		return;
+	}
+	JsonbExtractScalar(&json->root, &value);
+	equal_add_jsonb(operand, &value, matches);
+}
+
+/* A scalar of jsonb. */
+void
+equal_add_jsonb(const WalcuOperand *operand, const JsonbValue *value, WalcuMatches *matches)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			matches->clauses = lappend(matches->clauses, clause_test(operand->path, "$eq", "null"));
+			break;
+		case jbvString:
+			equal_add_scalar(operand, WALCU_IS_STRING,
+							 clause_string(pnstrdup(value->val.string.val, value->val.string.len)), matches);
+			/* a date, too, arrives as a string */
+			if (operand->remote.type == WALCU_REMOTE_DATE)
+				matches->unchecked |= WALCU_IS_DATE;
+			break;
+		case jbvNumeric:
+		{
+			WalcuNumber number = value_number(NumericGetDatum(value->val.numeric), NUMERICOID);
+
+			if (!isinf(number.value))
+				equal_add_scalar(operand, WALCU_IS_NUMBER, value_number_json(number.value), matches);
+			break;
+		}
+		case jbvBool:
+			equal_add_scalar(operand, WALCU_IS_BOOLEAN, value->val.boolean ? "true" : "false", matches);
+			break;
+		default:
+			matches->unchecked |= WALCU_IS_ANY;
+			break;
+	}
+}
+
+/* What the place must be like to match one of the values. */
+WalcuClause *
+equal_clause(const WalcuOperand *operand, WalcuMatches *matches)
+{
+	List *clauses = list_copy(matches->clauses);
+	List *literals = sorted_unique(matches->literals);
+
+	if (list_length(literals) == 1)
+		clauses = lappend(clauses, clause_test(operand->path, "$eq", linitial(literals)));
+	else if (literals != NIL)
+	{
+		WalcuClause *list = clause_test(operand->path, "$in", clause_list(literals));
+
+		if (is_exclusive(operand) && clauses == NIL && matches->unchecked == 0)
+			list->literals = literals;
+		clauses = lappend(clauses, list);
+	}
+	return equal_or_unchecked(operand, clauses, matches->unchecked);
+}
+
+/*
+ * Can a document be of one part of a list only?  One that has several values does not fit the
+ * column, and a filter that the service may ignore would bring every document with each part.
+ */
+static bool
+is_exclusive(const WalcuOperand *operand)
+{
+	return !operand->nested && !operand->element && operand->remote.type != WALCU_REMOTE_UNKNOWN &&
+		   operand->remote.type != WALCU_REMOTE_FREE;
+}
+
+/* One of the clauses, or a value of the types that the service cannot compare here. */
+WalcuClause *
+equal_or_unchecked(const WalcuOperand *operand, List *clauses, uint32 unchecked)
+{
+	if (unchecked & natural_type(&operand->remote))
+		return &clause_everything;
+	if (unchecked)
+		clauses = lappend(clauses, clause_test(operand->path, "$type", equal_types_json(unchecked)));
+	return clause_or(clauses);
+}
+
+/*
+ * The literal that only values equal to this one have, so that all others can be told by it;
+ * NULL when there is none.
+ */
+char *
+equal_excluded(const WalcuOperand *operand, Datum value, Oid type)
+{
+	uint32 checked = equal_checked(operand);
+
+	switch (operand->domain)
+	{
+		case WALCU_DOMAIN_TEXT:
+		case WALCU_DOMAIN_ENUM:
+			return (checked & WALCU_IS_STRING) ? clause_string(value_text(value, type)) : NULL;
+		case WALCU_DOMAIN_NUMBER:
+		{
+			WalcuNumber number = value_number(value, type);
+
+			if (!(checked & WALCU_IS_NUMBER) || !number.canonical || isinf(number.value) ||
+				operand->rounding != 0 || operand->single)
+				return NULL;
+			return value_number_json(number.value);
+		}
+		case WALCU_DOMAIN_INSTANT:
+		{
+			TimestampTz instant = value_instant(value, type, operand->clock);
+
+			if (!(checked & WALCU_IS_DATE) || !value_instant_is_finite(instant) || instant % 1000 != 0 ||
+				operand->before != 0 || operand->after != 0)
+				return NULL;
+			return value_instant_json(instant);
+		}
+		case WALCU_DOMAIN_BOOLEAN:
+			return (checked & WALCU_IS_BOOLEAN) ? pstrdup(DatumGetBool(value) ? "true" : "false") : NULL;
+		default:
+			return NULL;
+	}
+}
+
+static List *
+sorted_unique(List *texts)
+{
+	List *unique = NIL;
+	ListCell *lc;
+
+	list_sort(texts, compare_texts);
+	foreach(lc, texts)
+	{
+		if (unique == NIL || strcmp(llast(unique), lfirst(lc)) != 0)
+			unique = lappend(unique, lfirst(lc));
+	}
+	return unique;
+}
+
+/* Strings as their characters are ordered, of which the closing quote is none. */
+static int
+compare_texts(const ListCell *a, const ListCell *b)
+{
+	const char *left = lfirst(a);
+	const char *right = lfirst(b);
+	size_t left_length = strlen(left);
+	size_t right_length = strlen(right);
+	int order = memcmp(left, right, Min(left_length, right_length) - 1);
+
+	return order ? order : (left_length > right_length) - (left_length < right_length);
+}
+
+/* The names that $type has for JSON types. */
+char *
+equal_types_json(uint32 types)
+{
+	static const char *const names[] = {"string", "number", "bool", "date", "object", "array"};
+	List *texts = NIL;
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if (types & (1 << i))
+			texts = lappend(texts, clause_string(names[i]));
+	}
+	return clause_list(texts);
+}

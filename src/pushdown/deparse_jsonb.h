@@ -1,0 +1,15 @@
+/*
+ * deparse_jsonb.h
+ *	  What containment and keys of jsonb become in a filter.
+ */
+#ifndef WALCU_DEPARSE_JSONB_H
+#define WALCU_DEPARSE_JSONB_H
+
+#include "postgres.h"
+
+#include "pushdown/clause.h"
+#include "pushdown/predicate.h"
+
+extern WalcuClause *render_json(const WalcuOptions *options, const WalcuCondition *condition, Datum value);
+
+#endif /* WALCU_DEPARSE_JSONB_H */

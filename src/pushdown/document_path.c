@@ -1,0 +1,456 @@
+/*
+ * document_path.c
+ *	  What a part of an SQL expression stands for in a document.
+ *
+ * A column, a path in a jsonb column, or a cast of one is a place in the document whose value
+ * render.c and order.c can reason about.  Everything else has a reason why it is not.
+ */
+#include "postgres.h"
+
+#include "pushdown/document_path.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+/* How far the clocks of two time zones, or of one before and after a change, can differ. */
+#define ZONE_DISTANCE (16 * USECS_PER_HOUR)
+#define ZONE_CHANGE   (2 * USECS_PER_HOUR)
+
+/* What a column of a type is made of. */
+static const struct
+{
+	Oid type;
+	WalcuDomain domain;
+	uint32 sources;
+	bool plain;
+} column_types[] = {
+	{TEXTOID, WALCU_DOMAIN_TEXT, WALCU_IS_STRING | WALCU_IS_DATE, true},
+	{VARCHAROID, WALCU_DOMAIN_TEXT, WALCU_IS_STRING | WALCU_IS_DATE, true},
+	{NAMEOID, WALCU_DOMAIN_TEXT, WALCU_IS_STRING | WALCU_IS_DATE, false},
+	{INT2OID, WALCU_DOMAIN_NUMBER, WALCU_IS_NUMBER, false},
+	{INT4OID, WALCU_DOMAIN_NUMBER, WALCU_IS_NUMBER, false},
+	{INT8OID, WALCU_DOMAIN_NUMBER, WALCU_IS_NUMBER, false},
+	{NUMERICOID, WALCU_DOMAIN_NUMBER, WALCU_IS_NUMBER, true},
+	{FLOAT4OID, WALCU_DOMAIN_NUMBER, WALCU_IS_NUMBER, false},
+	{FLOAT8OID, WALCU_DOMAIN_NUMBER, WALCU_IS_NUMBER, true},
+	{BOOLOID, WALCU_DOMAIN_BOOLEAN, WALCU_IS_BOOLEAN, true},
+	{TIMESTAMPTZOID, WALCU_DOMAIN_INSTANT, WALCU_IS_STRING | WALCU_IS_DATE, true},
+	{TIMESTAMPOID, WALCU_DOMAIN_INSTANT, WALCU_IS_STRING | WALCU_IS_DATE, true},
+	{DATEOID, WALCU_DOMAIN_INSTANT, WALCU_IS_STRING | WALCU_IS_DATE, false},
+	{UUIDOID, WALCU_DOMAIN_UUID, WALCU_IS_STRING, false},
+	{JSONBOID, WALCU_DOMAIN_JSON, WALCU_IS_ANY, true},
+};
+
+static WalcuOperand *not_of_use(const char *reason);
+static WalcuOperand *of_column(const WalcuRelation *relation, const Var *var);
+static bool is_addressable(const char *path);
+static WalcuOperand *of_operator(const WalcuRelation *relation, OpExpr *operation);
+static WalcuOperand *of_subscripts(const WalcuRelation *relation, SubscriptingRef *reference);
+static WalcuOperand *of_member(const WalcuRelation *relation, Expr *container, List *keys, bool as_text);
+static List *keys_of_array(Const *constant);
+static bool append_key(WalcuOperand *operand, Node *key);
+static WalcuOperand *of_function(const WalcuRelation *relation, FuncExpr *function);
+static WalcuOperand *of_text_cast(const WalcuRelation *relation, CoerceViaIO *cast);
+static WalcuOperand *of_relabel(const WalcuRelation *relation, RelabelType *relabel);
+static bool apply_cast(WalcuOperand *operand, Oid to);
+static bool cast_number(WalcuOperand *operand, Oid to);
+static bool cast_instant(WalcuOperand *operand, Oid to);
+static bool is_integer(Oid type);
+
+/*
+ * The operand that an expression is.  NULL when it has nothing to do with the relation;
+ * with a reason when it has, and cannot be used.
+ */
+WalcuOperand *
+operand_of_expression(const WalcuRelation *relation, Expr *expression)
+{
+	switch (nodeTag(expression))
+	{
+		case T_Var:
+			return of_column(relation, (Var *) expression);
+		case T_OpExpr:
+			return of_operator(relation, (OpExpr *) expression);
+		case T_SubscriptingRef:
+			return of_subscripts(relation, (SubscriptingRef *) expression);
+		case T_FuncExpr:
+			return of_function(relation, (FuncExpr *) expression);
+		case T_CoerceViaIO:
+			return of_text_cast(relation, (CoerceViaIO *) expression);
+		case T_RelabelType:
+			return of_relabel(relation, (RelabelType *) expression);
+		case T_CollateExpr:
+			return operand_of_expression(relation, ((CollateExpr *) expression)->arg);
+		default:
+			return operand_is_value(relation, expression) ? NULL
+														  : not_of_use("the service cannot compute it");
+	}
+}
+
+/*
+ * Make ready for comparisons with values of a type: SQL compares a timestamp with a timestamptz
+ * by the session's clock, whatever the timestamp was made of.
+ */
+void
+operand_compare_with(WalcuOperand *operand, Oid type)
+{
+	if (operand->domain == WALCU_DOMAIN_INSTANT && operand->clock == WALCU_CLOCK_UTC &&
+		type == TIMESTAMPTZOID)
+	{
+		operand->before += ZONE_DISTANCE;
+		operand->after += ZONE_DISTANCE;
+	}
+}
+
+/* Is it known before any row of the relation is? */
+bool
+operand_is_value(const WalcuRelation *relation, Expr *expression)
+{
+	return !bms_is_member(relation->varno, pull_varnos(NULL, (Node *) expression)) &&
+		   !contain_volatile_functions((Node *) expression) && !contain_subplans((Node *) expression);
+}
+
+static WalcuOperand *
+not_of_use(const char *reason)
+{
+	WalcuOperand *operand = palloc0(sizeof(WalcuOperand));
+
+	operand->reason = reason;
+	return operand;
+}
+
+static WalcuOperand *
+of_column(const WalcuRelation *relation, const Var *var)
+{
+	WalcuColumn *column;
+	WalcuOperand *operand;
+
+	if (var->varno != relation->varno || var->varlevelsup != 0)
+		return NULL;
+	if (var->varattno <= 0)
+		return not_of_use("the service does not have the column");
+	column = option_for_column(relation->relid, var->varattno);
+	if (!column->pushdown)
+		return not_of_use("pushdown is off for the column");
+	if (column->parameter)
+		return not_of_use("the column is no part of the document");
+	if (!is_addressable(column->path))
+		return not_of_use("no filter can name the path");
+	operand = operand_of_type(var->vartype, var->vartypmod);
+	if (operand->reason)
+		return operand;
+	operand->column = var->varattno;
+	operand->path = column->path;
+	operand->remote = schema_at(relation->options->resource, column->path);
+	/* a text that is a date, or a date that is a text, the service's own writes rule out */
+	if (operand->remote.type == WALCU_REMOTE_DATE && operand->domain == WALCU_DOMAIN_INSTANT)
+		operand->sources = WALCU_IS_DATE;
+	else if (operand->remote.type != WALCU_REMOTE_DATE && operand->domain == WALCU_DOMAIN_TEXT)
+		operand->sources = WALCU_IS_STRING;
+	return operand;
+}
+
+/* What a column of a type is made of, wherever it stands in the document. */
+WalcuOperand *
+operand_of_type(Oid type, int32 typmod)
+{
+	WalcuOperand *operand = palloc0(sizeof(WalcuOperand));
+	Oid base = getBaseType(type);
+
+	operand->type = base;
+	operand->single = (base == FLOAT4OID);
+	operand->clock = (base == TIMESTAMPTZOID) ? WALCU_CLOCK_SESSION : WALCU_CLOCK_UTC;
+	operand->after = (base == DATEOID) ? USECS_PER_DAY : 0;
+	for (int i = 0; i < lengthof(column_types); i++)
+	{
+		if (column_types[i].type != base)
+			continue;
+		operand->domain = column_types[i].domain;
+		operand->sources = column_types[i].sources;
+		operand->plain = column_types[i].plain && typmod == -1 && base == type;
+		if (typmod != -1 && operand->domain != WALCU_DOMAIN_TEXT)
+			return not_of_use("the column's type rounds values");
+		return operand;
+	}
+	operand->domain = WALCU_DOMAIN_ENUM;
+	operand->sources = WALCU_IS_STRING;
+	if (type_is_enum(base))
+		return operand;
+	operand->domain = WALCU_DOMAIN_ARRAY;
+	operand->sources = WALCU_IS_ARRAY;
+	if (OidIsValid(get_element_type(base)) && typmod == -1)
+		return operand;
+	return not_of_use("the column's type is not compared as the service compares");
+}
+
+/* Can a filter name it?  "$" begins operators, and some names mean something to JavaScript. */
+static bool
+is_addressable(const char *path)
+{
+	const char *segment = path;
+
+	for (;;)
+	{
+		size_t length = strcspn(segment, ".");
+
+		if (length == 0 || segment[0] == '$' || strncmp(segment, "__proto__", length) == 0)
+			return false;
+		if (segment[length] == '\0')
+			return true;
+		segment += length + 1;
+	}
+}
+
+/* The operators of jsonb that lead to a member. */
+static WalcuOperand *
+of_operator(const WalcuRelation *relation, OpExpr *operation)
+{
+	static const struct
+	{
+		Oid function;
+		bool as_text;
+		bool is_path;
+	} operators[] = {
+		{F_JSONB_OBJECT_FIELD, false, false},  {F_JSONB_OBJECT_FIELD_TEXT, true, false},
+		{F_JSONB_ARRAY_ELEMENT, false, false}, {F_JSONB_ARRAY_ELEMENT_TEXT, true, false},
+		{F_JSONB_EXTRACT_PATH, false, true},   {F_JSONB_EXTRACT_PATH_TEXT, true, true},
+	};
+
+	for (int i = 0; i < lengthof(operators); i++)
+	{
+		Node *key;
+
+		if (operators[i].function != operation->opfuncid)
+			continue;
+		key = lsecond(operation->args);
+		if (!IsA(key, Const) || ((Const *) key)->constisnull)
+			return operand_is_value(relation, (Expr *) operation)
+					   ? NULL
+					   : not_of_use("a key of the path is not a constant");
+		return of_member(relation, linitial(operation->args),
+						 operators[i].is_path ? keys_of_array((Const *) key) : list_make1(key),
+						 operators[i].as_text);
+	}
+	return operand_is_value(relation, (Expr *) operation) ? NULL
+														  : not_of_use("the service cannot compute it");
+}
+
+static WalcuOperand *
+of_subscripts(const WalcuRelation *relation, SubscriptingRef *reference)
+{
+	if (reference->refcontainertype != JSONBOID || reference->refassgnexpr || reference->reflowerindexpr)
+		return operand_is_value(relation, (Expr *) reference) ? NULL
+															  : not_of_use("the service cannot compute it");
+	return of_member(relation, reference->refexpr, reference->refupperindexpr, false);
+}
+
+/* What stands at keys (constants) below a container. */
+static WalcuOperand *
+of_member(const WalcuRelation *relation, Expr *container, List *keys, bool as_text)
+{
+	WalcuOperand *operand = operand_of_expression(relation, container);
+	ListCell *lc;
+
+	if (operand == NULL || operand->reason)
+		return operand;
+	if (operand->domain != WALCU_DOMAIN_JSON)
+		return not_of_use("the service cannot compute it");
+	foreach(lc, keys)
+	{
+		if (!append_key(operand, lfirst(lc)))
+			return not_of_use("no filter can name the path");
+	}
+	operand->column = 0;
+	operand->nested = true;
+	operand->remote = schema_at(relation->options->resource, operand->path);
+	operand->domain = as_text ? WALCU_DOMAIN_TEXT : WALCU_DOMAIN_JSON;
+	operand->type = as_text ? TEXTOID : JSONBOID;
+	operand->json_null = !as_text;
+	return operand;
+}
+
+/* The elements of a text array, as constants; one that is NULL leads nowhere. */
+static List *
+keys_of_array(Const *constant)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+	List *keys = NIL;
+
+	deconstruct_array(DatumGetArrayTypeP(constant->constvalue), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+		keys = lappend(keys, makeConst(TEXTOID, -1, InvalidOid, -1, elements[i], nulls[i], false));
+	return keys;
+}
+
+/* Can a filter name a member that has this key?  A minus may begin an index. */
+bool
+operand_can_name(const char *key)
+{
+	return is_addressable(key) && strchr(key, '.') == NULL && key[0] != '-';
+}
+
+static bool
+append_key(WalcuOperand *operand, Node *key)
+{
+	Const *constant = (Const *) key;
+	char *name;
+
+	if (!IsA(key, Const) || constant->constisnull)
+		return false;
+	if (constant->consttype == INT4OID)
+	{
+		/* the service counts from the beginning only */
+		if (DatumGetInt32(constant->constvalue) < 0)
+			return false;
+		if (DatumGetInt32(constant->constvalue) == 0)
+			operand->first_elements_of = lappend(operand->first_elements_of, operand->path);
+		name = psprintf("%d", DatumGetInt32(constant->constvalue));
+	}
+	else
+		name = TextDatumGetCString(constant->constvalue);
+	if (!operand_can_name(name))
+		return false;
+	operand->indexed |= (strspn(name, "0123456789") == strlen(name));
+	operand->path = psprintf("%s.%s", operand->path, name);
+	return true;
+}
+
+/* A cast that is a function. */
+static WalcuOperand *
+of_function(const WalcuRelation *relation, FuncExpr *function)
+{
+	Oid cast_function;
+	WalcuOperand *operand;
+
+	if (operand_is_value(relation, (Expr *) function))
+		return NULL;
+	if (list_length(function->args) != 1 ||
+		find_coercion_pathway(function->funcresulttype, exprType(linitial(function->args)), COERCION_EXPLICIT,
+							  &cast_function) != COERCION_PATH_FUNC ||
+		cast_function != function->funcid)
+		return not_of_use("the service cannot compute it");
+	operand = operand_of_expression(relation, linitial(function->args));
+	if (operand == NULL || operand->reason)
+		return operand;
+	return apply_cast(operand, function->funcresulttype) ? operand
+														 : not_of_use("the cast changes more than the type");
+}
+
+/* A cast by way of text, such as (doc->>'price')::numeric. */
+static WalcuOperand *
+of_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
+{
+	WalcuOperand *operand = operand_of_expression(relation, cast->arg);
+	WalcuOperand *target;
+
+	if (operand == NULL || operand->reason)
+		return operand;
+	target = operand_of_type(cast->resulttype, -1);
+	if (operand->domain != WALCU_DOMAIN_TEXT || target->reason || target->domain == WALCU_DOMAIN_JSON ||
+		target->domain == WALCU_DOMAIN_ARRAY || target->domain == WALCU_DOMAIN_TEXT)
+		return not_of_use("the cast changes more than the type");
+	operand->domain = target->domain;
+	operand->type = target->type;
+	operand->single = target->single;
+	operand->clock = target->clock;
+	operand->sources &= WALCU_IS_STRING | WALCU_IS_NUMBER | WALCU_IS_BOOLEAN | WALCU_IS_DATE;
+	if (operand->domain == WALCU_DOMAIN_NUMBER)
+		operand->sources &= WALCU_IS_STRING | WALCU_IS_NUMBER;
+	/* the text may lack a time zone, or have one that the type ignores */
+	operand->before = ZONE_DISTANCE;
+	operand->after = target->after + ZONE_DISTANCE;
+	return operand;
+}
+
+/* A cast that changes nothing but the name of the type. */
+static WalcuOperand *
+of_relabel(const WalcuRelation *relation, RelabelType *relabel)
+{
+	WalcuOperand *operand = operand_of_expression(relation, relabel->arg);
+	Oid base = getBaseType(relabel->resulttype);
+
+	if (operand == NULL || operand->reason)
+		return operand;
+	if (base != operand->type &&
+		(operand->domain != WALCU_DOMAIN_TEXT || (base != TEXTOID && base != VARCHAROID)))
+		return not_of_use("the cast changes more than the type");
+	operand->type = base;
+	return operand;
+}
+
+/* The operand after a cast; false when it is of no use then. */
+static bool
+apply_cast(WalcuOperand *operand, Oid to)
+{
+	switch (operand->domain)
+	{
+		case WALCU_DOMAIN_NUMBER:
+			return cast_number(operand, to);
+		case WALCU_DOMAIN_INSTANT:
+			return cast_instant(operand, to);
+		case WALCU_DOMAIN_TEXT:
+			/* name to text */
+			operand->type = to;
+			return to == TEXTOID || to == VARCHAROID;
+		case WALCU_DOMAIN_JSON:
+			operand->json_null = false;
+			operand->domain = (to == BOOLOID) ? WALCU_DOMAIN_BOOLEAN : WALCU_DOMAIN_NUMBER;
+			operand->sources = (to == BOOLOID) ? WALCU_IS_BOOLEAN : WALCU_IS_NUMBER;
+			operand->type = NUMERICOID;
+			return to == BOOLOID || cast_number(operand, to);
+		default:
+			return false;
+	}
+}
+
+static bool
+cast_number(WalcuOperand *operand, Oid to)
+{
+	if (is_integer(to) && !is_integer(operand->type))
+		operand->rounding = 0.5;
+	/* float8 keeps 15 digits on the way to numeric */
+	else if (to == NUMERICOID && (operand->type == FLOAT8OID || operand->type == FLOAT4OID))
+		return false;
+	if (to == FLOAT4OID)
+		operand->single = true;
+	operand->type = to;
+	return is_integer(to) || to == NUMERICOID || to == FLOAT8OID || to == FLOAT4OID;
+}
+
+static bool
+cast_instant(WalcuOperand *operand, Oid to)
+{
+	if (operand->type == TIMESTAMPTZOID && (to == TIMESTAMPOID || to == DATEOID))
+	{
+		operand->clock = WALCU_CLOCK_SESSION;
+		operand->before += ZONE_CHANGE;
+		operand->after += ZONE_CHANGE;
+	}
+	else if (to == TIMESTAMPTZOID && operand->clock == WALCU_CLOCK_UTC)
+	{
+		operand->clock = WALCU_CLOCK_SESSION;
+		operand->before += ZONE_DISTANCE;
+		operand->after += ZONE_DISTANCE;
+	}
+	if (to == DATEOID)
+		operand->after += USECS_PER_DAY;
+	operand->type = to;
+	return to == TIMESTAMPTZOID || to == TIMESTAMPOID || to == DATEOID;
+}
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}

@@ -1,0 +1,77 @@
+/*
+ * document_path.h
+ *	  What a part of an SQL expression stands for in a document.
+ */
+#ifndef WALCU_DOCUMENT_PATH_H
+#define WALCU_DOCUMENT_PATH_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "json/scalar.h"
+#include "nodes/primnodes.h"
+#include "service/option.h"
+#include "service/remote_type.h"
+
+/* How values are compared here. */
+typedef enum WalcuDomain
+{
+	WALCU_DOMAIN_TEXT,
+	WALCU_DOMAIN_NUMBER,
+	WALCU_DOMAIN_BOOLEAN,
+	WALCU_DOMAIN_INSTANT, /* timestamptz, timestamp and date */
+	WALCU_DOMAIN_UUID,
+	WALCU_DOMAIN_ENUM,
+	WALCU_DOMAIN_JSON,
+	WALCU_DOMAIN_ARRAY /* of scalars */
+} WalcuDomain;
+
+/* JSON types, and the service's dates, which arrive as strings. */
+#define WALCU_IS_STRING  (1 << 0)
+#define WALCU_IS_NUMBER  (1 << 1)
+#define WALCU_IS_BOOLEAN (1 << 2)
+#define WALCU_IS_DATE    (1 << 3)
+#define WALCU_IS_OBJECT  (1 << 4)
+#define WALCU_IS_ARRAY   (1 << 5)
+#define WALCU_IS_ANY     ((1 << 6) - 1)
+
+/*
+ * A place in the document, and how the SQL value is made of what stands there.
+ */
+typedef struct WalcuOperand
+{
+	AttrNumber column; /* whose value it is, or is made of by casts; 0 within a jsonb column */
+	char *path;
+	WalcuRemote remote;
+	WalcuDomain domain;
+	Oid type;                /* of the SQL value */
+	uint32 sources;          /* WALCU_IS_...: what a value that is not NULL can be made of */
+	bool nested;             /* within a jsonb column, else the column itself */
+	bool element;            /* of an array: a document may have several of the values */
+	bool json_null;          /* JSON's null is a value, not NULL */
+	bool indexed;            /* the path has an index of an array */
+	List *first_elements_of; /* of char *: paths that the path takes the first element of */
+	bool plain;              /* the SQL value is the JSON value, neither rounded nor checked */
+	double rounding;         /* numbers: may differ by so much */
+	bool single;             /* numbers: rounded to float4 */
+	int64 before;            /* instants: the document's date is at most so many microseconds */
+	int64 after;             /* before, or after, the SQL value's */
+	WalcuClock clock;        /* instants: what dates and timestamps mean */
+	const char *reason;      /* why it is not of use; then nothing else is set */
+} WalcuOperand;
+
+/* The relation whose columns count. */
+typedef struct WalcuRelation
+{
+	Index varno;
+	Oid relid;
+	const WalcuOptions *options;
+} WalcuRelation;
+
+extern WalcuOperand *operand_of_expression(const WalcuRelation *relation, Expr *expression);
+extern WalcuOperand *operand_of_type(Oid type, int32 typmod);
+extern void operand_compare_with(WalcuOperand *operand, Oid type);
+extern bool operand_can_name(const char *key);
+extern bool operand_is_value(const WalcuRelation *relation, Expr *expression);
+
+#endif /* WALCU_DOCUMENT_PATH_H */

@@ -1,0 +1,379 @@
+/*
+ * predicate.c
+ *	  Recognize one SQL condition on one place of the document.
+ *
+ * filter.c takes AND, OR and NOT apart and asks here for what is left.  What a condition
+ * becomes in a filter is render.c's question.
+ */
+#include "postgres.h"
+
+#include "pushdown/predicate.h"
+
+#include "access/stratnum.h"
+#include "base/compat.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "pushdown/deparse.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#define NOT_KNOWN "the service cannot compute it"
+
+/* btree's comparisons that the service's agree with. */
+static const Oid comparison_families[] = {TEXT_BTREE_FAM_OID,   INTEGER_BTREE_FAM_OID, 1988 /* numeric_ops */,
+										  1970 /* float_ops */, BOOL_BTREE_FAM_OID,    434 /* datetime_ops */,
+										  2968 /* uuid_ops */,  3522 /* enum_ops */,   4033 /* jsonb_ops */};
+
+/* Other operators, by the functions behind them. */
+static const struct
+{
+	Oid function;
+	WalcuConditionKind kind;
+	WalcuPattern pattern;
+	bool ignore_case;
+	bool negated;
+	bool commuted; /* the document's side is the right one */
+} functions[] = {
+	{F_TEXTLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE},
+	{F_NAMELIKE, WALCU_MATCH, WALCU_PATTERN_LIKE},
+	{F_TEXTNLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, false, true},
+	{F_NAMENLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, false, true},
+	{F_TEXTICLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true},
+	{F_NAMEICLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true},
+	{F_TEXTICNLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true, true},
+	{F_NAMEICNLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true, true},
+	{F_TEXTREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX},
+	{F_NAMEREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX},
+	{F_TEXTREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, false, true},
+	{F_NAMEREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, false, true},
+	{F_TEXTICREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX, true},
+	{F_NAMEICREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX, true},
+	{F_TEXTICREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, true, true},
+	{F_NAMEICREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, true, true},
+	{F_STARTS_WITH, WALCU_MATCH, WALCU_PATTERN_PREFIX},
+	{F_ARRAYOVERLAP, WALCU_OVERLAP},
+	{F_ARRAYCONTAINS, WALCU_INCLUDES},
+	{F_ARRAYCONTAINED, WALCU_INCLUDES, .commuted = true},
+	{F_JSONB_CONTAINS, WALCU_CONTAINS},
+	{F_JSONB_CONTAINED, WALCU_CONTAINS, .commuted = true},
+	{F_JSONB_EXISTS, WALCU_KEY},
+	{F_JSONB_EXISTS_ANY, WALCU_ANY_KEY},
+	{F_JSONB_EXISTS_ALL, WALCU_ALL_KEYS},
+};
+
+static WalcuCondition *recognize(const WalcuRelation *relation, Expr *clause, bool outcome,
+								 const char **reason);
+static WalcuCondition *of_operator(const WalcuRelation *relation, Oid opno, Oid function, List *args,
+								   Oid collation, bool outcome, const char **reason);
+static WalcuCondition *of_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation,
+									 bool outcome, const char **reason);
+static WalcuCondition *of_known_function(const WalcuRelation *relation, int row, List *args, Oid collation,
+										 bool outcome, const char **reason);
+static WalcuCondition *of_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation,
+										 bool outcome, const char **reason);
+static WalcuCondition *of_boolean_test(const WalcuRelation *relation, BooleanTest *test, bool outcome,
+									   const char **reason);
+static WalcuCondition *with_operand(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression,
+									bool negated, const char **reason);
+static WalcuCondition *with_value(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression,
+								  Expr *value, Oid collation, const char **reason);
+static int strategy_of_operator(Oid opno, bool *negated);
+static int negated_strategy(int strategy, bool *negated);
+static bool is_text_domain(const WalcuOperand *operand);
+
+/*
+ * The condition that a clause is of the wanted outcome, true or false.  NULL, and a reason,
+ * when no filter can be had from it.
+ */
+WalcuCondition *
+condition_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
+{
+	WalcuCondition *condition = recognize(relation, clause, outcome, reason);
+
+	if (condition == NULL)
+		return NULL;
+	operand_compare_with(condition->operand, condition->value_type);
+	*reason = render_obstacle(relation->options, condition);
+	return *reason ? NULL : condition;
+}
+
+/* An operand IS NULL, or IS NOT NULL. */
+WalcuCondition *
+condition_is_null(WalcuOperand *operand, bool negated)
+{
+	WalcuCondition *condition = palloc0(sizeof(WalcuCondition));
+
+	condition->kind = WALCU_NULL;
+	condition->operand = operand;
+	condition->negated = negated;
+	return condition;
+}
+
+static WalcuCondition *
+recognize(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
+{
+	*reason = NOT_KNOWN;
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+		{
+			OpExpr *operation = (OpExpr *) clause;
+
+			if (list_length(operation->args) != 2)
+				return NULL;
+			return of_operator(relation, operation->opno, operation->opfuncid, operation->args,
+							   operation->inputcollid, outcome, reason);
+		}
+		case T_DistinctExpr:
+		{
+			DistinctExpr *distinct = (DistinctExpr *) clause;
+			WalcuCondition *condition =
+				of_comparison(relation, distinct->opno, distinct->args, distinct->inputcollid, true, reason);
+
+			if (condition == NULL || condition->strategy != BTEqualStrategyNumber)
+				return NULL;
+			condition->kind = WALCU_DISTINCT;
+			condition->negated = !outcome;
+			return condition;
+		}
+		case T_FuncExpr:
+		{
+			FuncExpr *function = (FuncExpr *) clause;
+
+			if (function->funcresulttype == BOOLOID && list_length(function->args) == 2)
+				return of_operator(relation, InvalidOid, function->funcid, function->args,
+								   function->inputcollid, outcome, reason);
+			break;
+		}
+		case T_ScalarArrayOpExpr:
+			return of_array_operator(relation, (ScalarArrayOpExpr *) clause, outcome, reason);
+		case T_NullTest:
+		{
+			NullTest *test = (NullTest *) clause;
+
+			if (test->argisrow)
+				return NULL;
+			return with_operand(relation, WALCU_NULL, test->arg, (test->nulltesttype == IS_NULL) != outcome,
+								reason);
+		}
+		case T_BooleanTest:
+			return of_boolean_test(relation, (BooleanTest *) clause, outcome, reason);
+		default:
+			break;
+	}
+	if (exprType((Node *) clause) != BOOLOID)
+		return NULL;
+	return with_operand(relation, WALCU_TRUE, clause, !outcome, reason);
+}
+
+static WalcuCondition *
+of_operator(const WalcuRelation *relation, Oid opno, Oid function, List *args, Oid collation, bool outcome,
+			const char **reason)
+{
+	for (int i = 0; i < lengthof(functions); i++)
+	{
+		if (functions[i].function == function)
+			return of_known_function(relation, i, args, collation, outcome, reason);
+	}
+	if (!OidIsValid(opno))
+		return NULL;
+	return of_comparison(relation, opno, args, collation, outcome, reason);
+}
+
+/* operand op value, or the other way round. */
+static WalcuCondition *
+of_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation, bool outcome,
+			  const char **reason)
+{
+	Expr *left = linitial(args);
+	Expr *right = lsecond(args);
+	WalcuCondition *condition;
+	bool negated;
+	int strategy;
+
+	if (operand_is_value(relation, left))
+	{
+		Expr *swapped = left;
+
+		left = right;
+		right = swapped;
+		opno = get_commutator(opno);
+	}
+	strategy = strategy_of_operator(opno, &negated);
+	if (strategy == 0)
+		return NULL;
+	if (!outcome)
+		strategy = negated_strategy(strategy, &negated);
+	condition = with_value(relation, WALCU_COMPARE, left, right, collation, reason);
+	if (condition == NULL)
+		return NULL;
+	condition->strategy = strategy;
+	condition->negated = negated;
+	return condition;
+}
+
+static WalcuCondition *
+of_known_function(const WalcuRelation *relation, int row, List *args, Oid collation, bool outcome,
+				  const char **reason)
+{
+	Expr *left = list_nth(args, functions[row].commuted ? 1 : 0);
+	Expr *right = list_nth(args, functions[row].commuted ? 0 : 1);
+	WalcuCondition *condition;
+
+	condition = with_value(relation, functions[row].kind, left, right, collation, reason);
+	if (condition == NULL)
+		return NULL;
+	condition->pattern = functions[row].pattern;
+	condition->ignore_case = functions[row].ignore_case;
+	condition->negated = (functions[row].negated == outcome);
+	if (condition->kind == WALCU_OVERLAP || condition->kind == WALCU_INCLUDES)
+		condition->value_type = get_element_type(condition->value_type);
+	return condition;
+}
+
+/* operand = ANY (values), operand <> ALL (values), value op ANY (operand). */
+static WalcuCondition *
+of_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation, bool outcome,
+				  const char **reason)
+{
+	Expr *left = linitial(operation->args);
+	Expr *right = lsecond(operation->args);
+	bool of_elements = operand_is_value(relation, left);
+	Oid opno = of_elements ? get_commutator(operation->opno) : operation->opno;
+	bool any = operation->useOr;
+	WalcuCondition *condition;
+	bool negated;
+	int strategy = strategy_of_operator(opno, &negated);
+
+	if (strategy == 0)
+		return NULL;
+	/* x = ANY is false when x <> ALL is true */
+	if (!outcome)
+	{
+		any = !any;
+		strategy = negated_strategy(strategy, &negated);
+	}
+	*reason = "only = ANY and <> ALL of a list are pushed";
+	if (any == negated || (!of_elements && strategy != BTEqualStrategyNumber))
+		return NULL;
+	*reason = NOT_KNOWN;
+	if (of_elements)
+		condition = with_value(relation, WALCU_ELEMENT, right, left, operation->inputcollid, reason);
+	else
+		condition = with_value(relation, WALCU_LIST, left, right, operation->inputcollid, reason);
+	if (condition == NULL)
+		return NULL;
+	condition->strategy = strategy;
+	condition->negated = negated;
+	if (!of_elements)
+		condition->value_type = get_element_type(condition->value_type);
+	return condition;
+}
+
+/* Of a boolean operand; filter.c has taken apart those that ask more of an expression. */
+static WalcuCondition *
+of_boolean_test(const WalcuRelation *relation, BooleanTest *test, bool outcome, const char **reason)
+{
+	switch (test->booltesttype)
+	{
+		case IS_UNKNOWN:
+			return with_operand(relation, WALCU_NULL, test->arg, !outcome, reason);
+		case IS_NOT_UNKNOWN:
+			return with_operand(relation, WALCU_NULL, test->arg, outcome, reason);
+		default:
+			return NULL;
+	}
+}
+
+static WalcuCondition *
+with_operand(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression, bool negated,
+			 const char **reason)
+{
+	WalcuOperand *operand = operand_of_expression(relation, expression);
+	WalcuCondition *condition;
+
+	if (operand == NULL || operand->reason)
+	{
+		*reason = operand ? operand->reason : NOT_KNOWN;
+		return NULL;
+	}
+	if (kind == WALCU_TRUE && operand->domain != WALCU_DOMAIN_BOOLEAN)
+		return NULL;
+	condition = palloc0(sizeof(WalcuCondition));
+	condition->kind = kind;
+	condition->operand = operand;
+	condition->negated = negated;
+	return condition;
+}
+
+static WalcuCondition *
+with_value(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression, Expr *value,
+		   Oid collation, const char **reason)
+{
+	WalcuCondition *condition;
+
+	if (!operand_is_value(relation, value))
+	{
+		*reason = "both sides depend on the row";
+		return NULL;
+	}
+	condition = with_operand(relation, kind, expression, false, reason);
+	if (condition == NULL)
+		return NULL;
+	if (is_text_domain(condition->operand) && OidIsValid(collation) &&
+		!get_collation_isdeterministic(collation))
+	{
+		*reason = "the collation is nondeterministic";
+		return NULL;
+	}
+	condition->ascii = compat_collation_is_c(collation);
+	condition->value = value;
+	condition->value_type = getBaseType(exprType((Node *) value));
+	return condition;
+}
+
+/* A strategy of btree, 0 when there is none; <> is = negated. */
+static int
+strategy_of_operator(Oid opno, bool *negated)
+{
+	Oid negator = get_negator(opno);
+
+	*negated = false;
+	for (int i = 0; OidIsValid(opno) && i < lengthof(comparison_families); i++)
+	{
+		int strategy = get_op_opfamily_strategy(opno, comparison_families[i]);
+
+		if (strategy != 0)
+			return strategy;
+		*negated = OidIsValid(negator) &&
+				   get_op_opfamily_strategy(negator, comparison_families[i]) == BTEqualStrategyNumber;
+		if (*negated)
+			return BTEqualStrategyNumber;
+	}
+	return 0;
+}
+
+/* The strategy of the operator that is true where this one is false. */
+static int
+negated_strategy(int strategy, bool *negated)
+{
+	static const int negations[] = {
+		[BTLessStrategyNumber] = BTGreaterEqualStrategyNumber,
+		[BTLessEqualStrategyNumber] = BTGreaterStrategyNumber,
+		[BTEqualStrategyNumber] = BTEqualStrategyNumber,
+		[BTGreaterEqualStrategyNumber] = BTLessStrategyNumber,
+		[BTGreaterStrategyNumber] = BTLessEqualStrategyNumber,
+	};
+
+	if (strategy == BTEqualStrategyNumber)
+		*negated = !*negated;
+	return negations[strategy];
+}
+
+/* Are collations of account?  Of arrays, those of the elements. */
+static bool
+is_text_domain(const WalcuOperand *operand)
+{
+	return operand->domain == WALCU_DOMAIN_TEXT || operand->domain == WALCU_DOMAIN_ARRAY;
+}

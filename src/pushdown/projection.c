@@ -1,0 +1,109 @@
+/*
+ * projection.c
+ *	  Which fields a scan asks the service for.
+ *
+ * scan.c hands over the paths of the columns a query needs, in its output or in a
+ * condition.  What a projection cannot name, or only at great length, is asked
+ * for in larger pieces: more may come than is needed, never less.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "pushdown/projection.h"
+
+/* A list of fields longer than this, in bytes, names whole top-level members instead. */
+#define PROJECT_SIZE 2000
+
+static bool is_covered(const char *path, List *paths, int position);
+static List *top_level(List *paths);
+static int total_length(List *paths);
+
+/*
+ * The fields to name in `project`, of char *: the paths, and _id, which paging needs.  NIL
+ * asks for whole documents.
+ */
+List *
+project_fields(List *paths)
+{
+	List *fields = NIL;
+
+	if (total_length(paths) > PROJECT_SIZE)
+		paths = top_level(paths);
+	if (total_length(paths) > PROJECT_SIZE)
+		return NIL;
+	for (int i = 0; i < list_length(paths); i++)
+	{
+		char *path = list_nth(paths, i);
+
+		if (!project_can_name(path))
+			return NIL;
+		if (strcmp(path, "_id") != 0 && !is_covered(path, paths, i))
+			fields = lappend(fields, path);
+	}
+	return lappend(fields, "_id");
+}
+
+/* In each of the formats that a projection or a sort can have, and not as the whole document. */
+bool
+project_can_name(const char *path)
+{
+	if (strcmp(path, ".") == 0)
+		return false;
+	for (const unsigned char *c = (const unsigned char *) path; *c; c++)
+	{
+		if (!isalnum(*c) && *c < 0x80 && strchr("_.", *c) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Does another path include this one?  MongoDB refuses a field together with a part
+ * of it.  Of equal ones, the first stands for all.
+ */
+static bool
+is_covered(const char *path, List *paths, int position)
+{
+	for (int i = 0; i < list_length(paths); i++)
+	{
+		const char *other = list_nth(paths, i);
+		size_t length = strlen(other);
+
+		if (strncmp(path, other, length) == 0 &&
+			(path[length] == '.' || (path[length] == '\0' && i < position)))
+			return true;
+	}
+	return false;
+}
+
+/* The top-level members that the paths are in, each once. */
+static List *
+top_level(List *paths)
+{
+	List *members = NIL;
+	ListCell *lc;
+
+	foreach(lc, paths)
+	{
+		char *path = lfirst(lc);
+		char *member = pnstrdup(path, strcspn(path, "."));
+
+		if (member[0] == '\0')
+			member = path; /* the whole document */
+		if (!is_covered(member, members, list_length(members)))
+			members = lappend(members, member);
+	}
+	return members;
+}
+
+static int
+total_length(List *paths)
+{
+	int length = 0;
+	ListCell *lc;
+
+	foreach(lc, paths)
+		length += strlen(lfirst(lc)) + 1;
+	return length;
+}

@@ -1,0 +1,15 @@
+/*
+ * projection.h
+ *	  Which fields a scan asks the service for.
+ */
+#ifndef WALCU_PROJECTION_H
+#define WALCU_PROJECTION_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+extern List *project_fields(List *paths);
+extern bool project_can_name(const char *path);
+
+#endif /* WALCU_PROJECTION_H */

@@ -1,0 +1,331 @@
+/*
+ * pushdown.c
+ *	  Translate SQL conditions into the service's filter language.
+ *
+ * The planner asks for each condition whether a filter exists that matches at least
+ * the documents for which the condition is true, and a scan asks for its text once the values
+ * are known.  Nothing here talks to the service, and nothing here decides costs.
+ *
+ * What is to be true or false goes down with AND, OR and NOT, so that NOT needs no filter
+ * to be exact: NOT (a AND b) is true where a is false or b is.
+ */
+#include "postgres.h"
+
+#include "pushdown/pushdown.h"
+
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "pushdown/deparse.h"
+
+static WalcuFilter *translate(const WalcuRelation *relation, Expr *expression, bool outcome,
+							  const char **reason);
+static WalcuFilter *translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outcome,
+									  const char **reason);
+static WalcuFilter *translate_test(const WalcuRelation *relation, BooleanTest *test, bool outcome,
+								   const char **reason);
+static WalcuFilter *translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome,
+									  const char **reason);
+static bool rejects_null(const WalcuFilter *filter, AttrNumber column);
+static WalcuFilter *joined(WalcuFilterKind kind, List *parts);
+static void prepare(WalcuFilter *filter, PlanState *parent);
+static WalcuClause *clause_of_filter(const WalcuOptions *options, WalcuFilter *filter, ExprContext *context,
+									 WalcuFilterUse use);
+static WalcuClause *clause_of_condition(const WalcuOptions *options, WalcuCondition *condition,
+										ExprContext *context, WalcuFilterUse use);
+static bool needs_execution(Node *node, void *nothing);
+
+/* Conditions joined by AND, of WalcuFiltered in their order. */
+List *
+filter_conditions(const WalcuRelation *relation, List *expressions)
+{
+	List *filtered = NIL;
+	ListCell *lc;
+
+	foreach(lc, expressions)
+	{
+		WalcuFiltered *entry = palloc0(sizeof(WalcuFiltered));
+
+		entry->expression = lfirst(lc);
+		if (relation->options->pushdown)
+			entry->filter = translate(relation, entry->expression, true, &entry->reason);
+		else
+			entry->reason = "pushdown is off";
+		filtered = lappend(filtered, entry);
+	}
+	return filtered;
+}
+
+/* Make values computable in a scan. */
+void
+filter_prepare(List *filtered, PlanState *parent)
+{
+	ListCell *lc;
+
+	foreach(lc, filtered)
+	{
+		WalcuFiltered *entry = lfirst(lc);
+
+		if (entry->filter)
+			prepare(entry->filter, parent);
+	}
+}
+
+/* Is no row in which the column is NULL what the conditions want? */
+bool
+filter_rejects_null(List *filtered, AttrNumber column)
+{
+	ListCell *lc;
+
+	foreach(lc, filtered)
+	{
+		WalcuFilter *filter = ((WalcuFiltered *) lfirst(lc))->filter;
+
+		if (filter && rejects_null(filter, column))
+			return true;
+	}
+	return false;
+}
+
+static bool
+rejects_null(const WalcuFilter *filter, AttrNumber column)
+{
+	const WalcuCondition *condition = filter->condition;
+	ListCell *lc;
+
+	if (filter->kind == WALCU_FILTER_CONDITION && condition->operand->column == column)
+		return condition->kind == WALCU_NULL ? condition->negated
+											 : condition->kind != WALCU_DISTINCT &&
+												   !(condition->kind == WALCU_LIST && condition->negated);
+	if (filter->kind != WALCU_FILTER_AND)
+		return false;
+	foreach(lc, filter->parts)
+	{
+		if (rejects_null(lfirst(lc), column))
+			return true;
+	}
+	return false;
+}
+
+/* Is every condition pushed as a whole? */
+bool
+filter_is_complete(List *filtered)
+{
+	ListCell *lc;
+
+	foreach(lc, filtered)
+	{
+		if (((WalcuFiltered *) lfirst(lc))->reason)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The clauses that all must hold, of WalcuClause, with the values that they have now.  A list
+ * of clause_nothing when no document can match.
+ */
+List *
+filter_clauses(const WalcuOptions *options, List *filtered, ExprContext *context, WalcuFilterUse use)
+{
+	List *clauses = NIL;
+	ListCell *lc;
+
+	foreach(lc, filtered)
+	{
+		WalcuFiltered *entry = lfirst(lc);
+		List *parts;
+		ListCell *lc2;
+
+		if (entry->filter == NULL)
+			continue;
+		parts = (entry->filter->kind == WALCU_FILTER_AND) ? entry->filter->parts : list_make1(entry->filter);
+		foreach(lc2, parts)
+		{
+			WalcuClause *clause = clause_of_filter(options, lfirst(lc2), context, use);
+
+			if (clause == &clause_nothing)
+				return list_make1(clause);
+			if (clause != &clause_everything)
+				clauses = lappend(clauses, clause);
+		}
+	}
+	return clauses;
+}
+
+/* NULL, and a reason, when there is no filter for the outcome. */
+static WalcuFilter *
+translate(const WalcuRelation *relation, Expr *expression, bool outcome, const char **reason)
+{
+	WalcuCondition *condition;
+	WalcuFilter *filter;
+
+	if (IsA(expression, BoolExpr))
+		return translate_boolean(relation, (BoolExpr *) expression, outcome, reason);
+	if (IsA(expression, BooleanTest) && ((BooleanTest *) expression)->booltesttype != IS_UNKNOWN &&
+		((BooleanTest *) expression)->booltesttype != IS_NOT_UNKNOWN)
+		return translate_test(relation, (BooleanTest *) expression, outcome, reason);
+	condition = condition_of_clause(relation, expression, outcome, reason);
+	if (condition == NULL)
+		return NULL;
+	filter = palloc0(sizeof(WalcuFilter));
+	filter->kind = WALCU_FILTER_CONDITION;
+	filter->condition = condition;
+	return filter;
+}
+
+static WalcuFilter *
+translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outcome, const char **reason)
+{
+	bool all = (expression->boolop == AND_EXPR) == outcome;
+	List *parts = NIL;
+	ListCell *lc;
+
+	if (expression->boolop == NOT_EXPR)
+		return translate(relation, linitial(expression->args), !outcome, reason);
+	*reason = NULL;
+	foreach(lc, expression->args)
+	{
+		const char *part_reason = NULL;
+		WalcuFilter *part = translate(relation, lfirst(lc), outcome, &part_reason);
+
+		if (part_reason)
+			*reason = part_reason;
+		if (part)
+			parts = lappend(parts, part);
+		else if (!all)
+			return NULL;
+	}
+	return parts ? joined(all ? WALCU_FILTER_AND : WALCU_FILTER_OR, parts) : NULL;
+}
+
+/* IS TRUE and IS FALSE ask for an outcome; IS NOT TRUE takes NULL, too. */
+static WalcuFilter *
+translate_test(const WalcuRelation *relation, BooleanTest *test, bool outcome, const char **reason)
+{
+	bool wanted = (test->booltesttype == IS_TRUE || test->booltesttype == IS_NOT_FALSE);
+	bool null_too = (test->booltesttype == IS_NOT_TRUE || test->booltesttype == IS_NOT_FALSE);
+
+	/* what is not TRUE is FALSE or NULL, and the other way round */
+	if (!outcome)
+	{
+		wanted = !wanted;
+		null_too = !null_too;
+	}
+	if (null_too)
+		return translate_null_or(relation, test->arg, wanted, reason);
+	return translate(relation, test->arg, wanted, reason);
+}
+
+/* The boolean operand has the outcome or is NULL. */
+static WalcuFilter *
+translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome, const char **reason)
+{
+	BooleanTest *unknown = makeNode(BooleanTest);
+	WalcuFilter *with_outcome;
+	WalcuFilter *null;
+
+	unknown->arg = operand;
+	unknown->booltesttype = IS_UNKNOWN;
+	with_outcome = translate(relation, operand, outcome, reason);
+	null = with_outcome ? translate(relation, (Expr *) unknown, true, reason) : NULL;
+	return null ? joined(WALCU_FILTER_OR, list_make2(with_outcome, null)) : NULL;
+}
+
+static WalcuFilter *
+joined(WalcuFilterKind kind, List *parts)
+{
+	WalcuFilter *filter = palloc0(sizeof(WalcuFilter));
+
+	filter->kind = kind;
+	filter->parts = parts;
+	return filter;
+}
+
+static void
+prepare(WalcuFilter *filter, PlanState *parent)
+{
+	ListCell *lc;
+
+	if (filter->kind == WALCU_FILTER_CONDITION)
+		filter->condition->state = ExecInitExpr(filter->condition->value, parent);
+	foreach(lc, filter->parts)
+		prepare(lfirst(lc), parent);
+}
+
+static WalcuClause *
+clause_of_filter(const WalcuOptions *options, WalcuFilter *filter, ExprContext *context, WalcuFilterUse use)
+{
+	List *clauses = NIL;
+	ListCell *lc;
+
+	if (filter->kind == WALCU_FILTER_CONDITION)
+		return clause_of_condition(options, filter->condition, context, use);
+	foreach(lc, filter->parts)
+		clauses = lappend(clauses, clause_of_filter(options, lfirst(lc), context, use));
+	return filter->kind == WALCU_FILTER_AND ? clause_and(clauses) : clause_or(clauses);
+}
+
+static WalcuClause *
+clause_of_condition(const WalcuOptions *options, WalcuCondition *condition, ExprContext *context,
+					WalcuFilterUse use)
+{
+	Datum value = (Datum) 0;
+	bool is_null = true;
+
+	if (use == WALCU_FILTER_TRUSTED && condition->operand->remote.type == WALCU_REMOTE_UNKNOWN)
+		return &clause_everything;
+	if (use == WALCU_FILTER_SHOWN && filter_needs_execution(condition->value))
+		return clause_test(condition->operand->path, "$eq", "?");
+	/* one that filter_foretell knows has no state */
+	if (condition->state == NULL && condition->value && IsA(condition->value, Const))
+	{
+		value = ((Const *) condition->value)->constvalue;
+		is_null = ((Const *) condition->value)->constisnull;
+	}
+	else if (condition->state)
+		value = ExecEvalExprSwitchContext(condition->state, context, &is_null);
+	return render_clause(options, condition, value, is_null);
+}
+
+/*
+ * Put what the planner expects the values to be in their place, for an estimate only; false when it cannot
+ * know one of them.
+ */
+bool
+filter_foretell(PlannerInfo *root, WalcuFilter *filter)
+{
+	ListCell *lc;
+
+	if (filter->kind == WALCU_FILTER_CONDITION && filter->condition->value)
+	{
+		Node *value = estimate_expression_value(root, (Node *) filter->condition->value);
+
+		filter->condition->value = (Expr *) value;
+		return IsA(value, Const);
+	}
+	foreach(lc, filter->parts)
+	{
+		if (!filter_foretell(root, lfirst(lc)))
+			return false;
+	}
+	return true;
+}
+
+/* Is a value known to an execution only, because the executor sets a parameter of it? */
+bool
+filter_needs_execution(Expr *value)
+{
+	return needs_execution((Node *) value, NULL);
+}
+
+static bool
+needs_execution(Node *node, void *nothing)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return true;
+	return expression_tree_walker(node, needs_execution, nothing);
+}

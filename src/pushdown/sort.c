@@ -1,0 +1,275 @@
+/*
+ * sort.c
+ *	  SQL orders as the service's sort.
+ *
+ * The planner asks which keys of an order the service can sort by, a scan asks for the text
+ * of the sort and for the filter of what follows a document in it.  MongoDB sorts by
+ * type first, null and missing before all; SQL's NULLs may be last, and are what does not fit the
+ * column, too.  For such a first key, the documents with and without a value are asked for one
+ * after the other; further keys are pushed only where the service agrees by itself.
+ */
+#include "postgres.h"
+
+#include "pushdown/sort.h"
+
+#include "base/compat.h"
+#include "catalog/pg_attribute.h"
+#include "http/request.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "pushdown/deparse.h"
+#include "pushdown/deparse_equal.h"
+#include "pushdown/projection.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+static WalcuSortKey *key_of_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+									PathKey *pathkey);
+static WalcuSortKey *key_of_column(const WalcuRelation *relation, Var *var);
+static bool is_sorted_alike(const WalcuOptions *options, const WalcuOperand *operand, Oid collation);
+static bool is_id(const WalcuSortKey *key);
+static WalcuClause *equals(const WalcuSortKey *key, const char *value);
+static WalcuClause *follows(const WalcuSortKey *key, const char *value);
+
+/* The keys that the service can sort by, of WalcuSortKey, as far as it can. */
+List *
+order_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *pathkeys)
+{
+	List *keys = NIL;
+	ListCell *lc;
+
+	if (!relation->options->pushdown)
+		return NIL;
+	foreach(lc, pathkeys)
+	{
+		WalcuSortKey *key = key_of_pathkey(root, rel, relation, lfirst(lc));
+
+		if (key == NULL || (keys != NIL && !order_agrees_on_nulls(relation->options, key)))
+			break;
+		keys = lappend(keys, key);
+		/* a day has many instants, whose order is another one */
+		if (key->operand->after != 0)
+			break;
+	}
+	return keys;
+}
+
+/* For the plan: three integers a key. */
+List *
+order_serialize(List *keys)
+{
+	List *numbers = NIL;
+	ListCell *lc;
+
+	foreach(lc, keys)
+	{
+		WalcuSortKey *key = lfirst(lc);
+
+		numbers = lappend_int(numbers, key->column);
+		numbers = lappend_int(numbers, key->descending);
+		numbers = lappend_int(numbers, key->nulls_first);
+	}
+	return numbers;
+}
+
+List *
+order_deserialize(const WalcuRelation *relation, List *numbers)
+{
+	List *keys = NIL;
+
+	for (int i = 0; i < list_length(numbers); i += 3)
+	{
+		AttrNumber column = list_nth_int(numbers, i);
+		Oid type;
+		int32 typmod;
+		Oid collation;
+		Var *var;
+		WalcuSortKey *key;
+
+		get_atttypetypmodcoll(relation->relid, column, &type, &typmod, &collation);
+		var = makeVar(relation->varno, column, type, typmod, collation, 0);
+		key = key_of_column(relation, var);
+		if (key == NULL)
+			elog(ERROR, "column %d cannot be sorted by", column);
+		key->descending = list_nth_int(numbers, i + 1) != 0;
+		key->nulls_first = list_nth_int(numbers, i + 2) != 0;
+		keys = lappend(keys, key);
+	}
+	return keys;
+}
+
+/* The value of `sort`; _id decides between equals. */
+char *
+order_sort(const WalcuOptions *options, List *keys)
+{
+	List *fields = NIL;
+	List *descending = NIL;
+	bool has_id = false;
+	ListCell *lc;
+
+	foreach(lc, keys)
+	{
+		WalcuSortKey *key = lfirst(lc);
+
+		fields = lappend(fields, key->operand->path);
+		descending = lappend_int(descending, key->descending);
+		has_id |= is_id(key);
+		/* nothing is equal beyond */
+		if (has_id)
+			break;
+	}
+	if (!has_id)
+	{
+		fields = lappend(fields, "_id");
+		descending = lappend_int(descending, false);
+	}
+	return request_sort(options->sort_format, fields, descending);
+}
+
+/*
+ * What comes after a document, whose values of the keys are given as JSON texts.  The order
+ * of the service holds: null, or missing, is less than everything.
+ */
+WalcuClause *
+order_after(List *keys, List *values, const char *id)
+{
+	List *ways = NIL;
+	List *equal = NIL;
+	bool has_id = false;
+
+	for (int i = 0; i < list_length(keys) && !has_id; i++)
+	{
+		WalcuSortKey *key = list_nth(keys, i);
+		const char *value = list_nth(values, i);
+
+		has_id = is_id(key);
+		ways = lappend(ways, clause_and(lappend(list_copy(equal), follows(key, value))));
+		equal = lappend(equal, equals(key, value));
+	}
+	if (!has_id)
+		ways = lappend(ways, clause_and(lappend(equal, clause_test("_id", "$gt", clause_string(id)))));
+	return clause_or(ways);
+}
+
+static WalcuSortKey *
+key_of_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, PathKey *pathkey)
+{
+	EquivalenceClass *class = pathkey->pk_eclass;
+	ListCell *lc;
+
+	if (class->ec_has_volatile)
+		return NULL;
+	foreach(lc, class->ec_members)
+	{
+		EquivalenceMember *member = lfirst(lc);
+		Expr *expression = member->em_expr;
+		WalcuSortKey *key;
+
+		while (IsA(expression, RelabelType))
+			expression = ((RelabelType *) expression)->arg;
+		if (!IsA(expression, Var) || ((Var *) expression)->varno != rel->relid)
+			continue;
+		key = key_of_column(relation, (Var *) expression);
+		if (key == NULL || !project_can_name(key->operand->path) ||
+			!is_sorted_alike(relation->options, key->operand, class->ec_collation) ||
+			lookup_type_cache(member->em_datatype, TYPECACHE_BTREE_OPFAMILY)->btree_opf !=
+				pathkey->pk_opfamily)
+			continue;
+		key->descending = compat_pathkey_is_descending(pathkey);
+		key->nulls_first = pathkey->pk_nulls_first;
+		if (is_id(key) || order_agrees_on_nulls(relation->options, key) ||
+			render_null_obstacle(relation->options, key->operand) == NULL)
+			return key;
+	}
+	return NULL;
+}
+
+static WalcuSortKey *
+key_of_column(const WalcuRelation *relation, Var *var)
+{
+	WalcuOperand *operand = operand_of_expression(relation, (Expr *) var);
+	WalcuSortKey *key;
+	HeapTuple tuple;
+
+	if (operand == NULL || operand->reason)
+		return NULL;
+	key = palloc0(sizeof(WalcuSortKey));
+	key->column = var->varattno;
+	key->operand = operand;
+	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation->relid), Int16GetDatum(var->varattno));
+	key->nullable = HeapTupleIsValid(tuple) && !((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return key;
+}
+
+/* Does the service sort values that fit the column as SQL does? */
+static bool
+is_sorted_alike(const WalcuOptions *options, const WalcuOperand *operand, Oid collation)
+{
+	/* values of different types are sorted by type: there must be one, or others be errors */
+	if (!equal_is_alike(operand))
+		return false;
+	switch (operand->domain)
+	{
+		case WALCU_DOMAIN_TEXT:
+			/* bytes of UTF-8 are in the order of code points, and those of LATIN1 are, too */
+			return compat_collation_is_c(collation) &&
+				   (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_LATIN1);
+		case WALCU_DOMAIN_NUMBER:
+			/* equal ones among float4 differ at the service */
+			return !operand->single;
+		case WALCU_DOMAIN_BOOLEAN:
+		case WALCU_DOMAIN_INSTANT:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+is_id(const WalcuSortKey *key)
+{
+	return strcmp(key->operand->path, "_id") == 0;
+}
+
+/* The service puts null first ascending; and a value of another type is an error, or nowhere. */
+bool
+order_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key)
+{
+	if (is_id(key))
+		return true;
+	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
+		return false;
+	return !key->nullable || (key->nulls_first != key->descending && strchr(key->operand->path, '.') == NULL);
+}
+
+static WalcuClause *
+equals(const WalcuSortKey *key, const char *value)
+{
+	return clause_test(key->operand->path, "$eq", value ? value : "null");
+}
+
+/* What the key says of documents behind one that has this value, or null. */
+static WalcuClause *
+follows(const WalcuSortKey *key, const char *value)
+{
+	const char *path = key->operand->path;
+	WalcuClause *null = key->nullable ? clause_test(path, "$eq", "null") : &clause_nothing;
+
+	if (value == NULL)
+		return key->descending ? &clause_nothing : clause_test(path, "$ne", "null");
+	/* the service's schema knows no order of booleans */
+	if (key->operand->domain == WALCU_DOMAIN_BOOLEAN)
+	{
+		bool is_last = (strcmp(value, "true") == 0) != key->descending;
+		WalcuClause *next =
+			is_last ? &clause_nothing : clause_test(path, "$eq", key->descending ? "false" : "true");
+
+		return key->descending ? clause_or(list_make2(next, null)) : next;
+	}
+	if (key->descending)
+		return clause_or(list_make2(clause_test(path, "$lt", value), null));
+	return clause_test(path, "$gt", value);
+}

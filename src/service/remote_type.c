@@ -1,0 +1,123 @@
+/*
+ * remote_type.c
+ *	  What the service's description says of a place in a document.
+ *
+ * The service casts the values of a filter by its schema: '5' becomes the number 5 on a
+ * number field.  Filters are right only if that is known, for places deep in a jsonb
+ * column, too.  The copy of the description that is installed with the extension tells;
+ * a backend reads it once, when it first plans a condition or an order.
+ */
+#include "postgres.h"
+
+#include "service/remote_type.h"
+
+#include "service/openapi.h"
+#include "utils/memutils.h"
+
+/* No document of the service is nested deeper. */
+#define MAX_LEVELS 16
+
+/* The resources of the description, of WalcuResource; read-only once made. */
+static List *resources = NIL;
+
+static void read_description(void);
+static List *fields_of_resource(const char *resource);
+static const WalcuField *find_field(List *fields, const char *name, size_t length);
+static WalcuRemote remote_of_field(const WalcuField *field, bool element);
+
+/* A dotted path of a resource's documents; a number in it is an index of an array. */
+WalcuRemote
+schema_at(const char *resource, const char *path)
+{
+	const WalcuRemote unknown = {WALCU_REMOTE_UNKNOWN, false};
+	const WalcuField *field = NULL;
+	bool element = false;
+	List *fields;
+
+	read_description();
+	fields = fields_of_resource(resource);
+	for (const char *name = path;; name++)
+	{
+		size_t length = strcspn(name, ".");
+		bool is_index = (length > 0 && strspn(name, "0123456789") >= length);
+
+		if (field && field->kind == WALCU_FIELD_FREE)
+			return remote_of_field(field, true);
+		if (field && field->array && is_index && !element)
+			element = true;
+		else
+		{
+			field = find_field(fields, name, length);
+			element = false;
+			if (field == NULL)
+				return unknown;
+			fields = field->fields;
+		}
+		name += length;
+		if (*name == '\0')
+			return remote_of_field(field, element);
+	}
+}
+
+static void
+read_description(void)
+{
+	MemoryContext context;
+	MemoryContext before;
+	StringInfo text;
+
+	if (resources != NIL)
+		return;
+	/* under the current context until it is whole, so that an error leaves nothing */
+	context = AllocSetContextCreate(CurrentMemoryContext, "walcu description", ALLOCSET_DEFAULT_SIZES);
+	text = openapi_bundled();
+	before = MemoryContextSwitchTo(context);
+	resources = openapi_resources(text->data, text->len, MAX_LEVELS);
+	MemoryContextSwitchTo(before);
+	MemoryContextSetParent(context, TopMemoryContext);
+	pfree(text->data);
+}
+
+/* NIL when the description does not have the resource. */
+static List *
+fields_of_resource(const char *resource)
+{
+	ListCell *lc;
+
+	foreach(lc, resources)
+	{
+		WalcuResource *described = lfirst(lc);
+
+		if (strcmp(described->name, resource) == 0)
+			return described->fields;
+	}
+	return NIL;
+}
+
+static const WalcuField *
+find_field(List *fields, const char *name, size_t length)
+{
+	ListCell *lc;
+
+	foreach(lc, fields)
+	{
+		WalcuField *field = lfirst(lc);
+
+		if (strncmp(field->name, name, length) == 0 && field->name[length] == '\0')
+			return field;
+	}
+	return NULL;
+}
+
+static WalcuRemote
+remote_of_field(const WalcuField *field, bool element)
+{
+	static const WalcuRemoteType types[] = {
+		[WALCU_FIELD_STRING] = WALCU_REMOTE_STRING,   [WALCU_FIELD_NUMBER] = WALCU_REMOTE_NUMBER,
+		[WALCU_FIELD_BOOLEAN] = WALCU_REMOTE_BOOLEAN, [WALCU_FIELD_DATE] = WALCU_REMOTE_DATE,
+		[WALCU_FIELD_OBJECT] = WALCU_REMOTE_OBJECT,   [WALCU_FIELD_FREE] = WALCU_REMOTE_FREE,
+	};
+	WalcuRemote remote = {types[field->kind], field->array && !element};
+
+	return remote;
+}

@@ -1,0 +1,30 @@
+/*
+ * remote_type.h
+ *	  What the service's description says of a place in a document.
+ */
+#ifndef WALCU_REMOTE_TYPE_H
+#define WALCU_REMOTE_TYPE_H
+
+#include "postgres.h"
+
+/* How the service's schema types a place, and so casts the values of a filter on it. */
+typedef enum WalcuRemoteType
+{
+	WALCU_REMOTE_UNKNOWN, /* the description does not have it: it is taken as free */
+	WALCU_REMOTE_FREE,    /* any JSON value; nothing is cast */
+	WALCU_REMOTE_STRING,
+	WALCU_REMOTE_NUMBER,
+	WALCU_REMOTE_BOOLEAN,
+	WALCU_REMOTE_DATE,
+	WALCU_REMOTE_OBJECT
+} WalcuRemoteType;
+
+typedef struct WalcuRemote
+{
+	WalcuRemoteType type;
+	bool array; /* an array of that */
+} WalcuRemote;
+
+extern WalcuRemote schema_at(const char *resource, const char *path);
+
+#endif /* WALCU_REMOTE_TYPE_H */
