@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "pushdown/clause.h"
 #include "pushdown/document_path.h"
+#include "pushdown/filter.h"
 #include "utils/jsonb.h"
 
 /* What documents have to be like, gathered value by value. */

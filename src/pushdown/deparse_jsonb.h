@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "pushdown/clause.h"
+#include "pushdown/filter.h"
 #include "pushdown/predicate.h"
 
 extern WalcuClause *render_json(const WalcuOptions *options, const WalcuCondition *condition, Datum value);

@@ -9,7 +9,7 @@
 
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
-#include "pushdown/clause.h"
+#include "pushdown/filter.h"
 #include "pushdown/predicate.h"
 
 typedef enum WalcuFilterKind

@@ -8,8 +8,8 @@
 #include "postgres.h"
 
 #include "nodes/pathnodes.h"
-#include "pushdown/clause.h"
 #include "pushdown/document_path.h"
+#include "pushdown/filter.h"
 
 /* A key that documents are sorted by. */
 typedef struct WalcuSortKey

@@ -1,5 +1,5 @@
 /*
- * clause.c
+ * filter.c
  *	  The text of a filter: conditions on places of a document, joined by and or or.
  *
  * Conditions (render.c) make clauses, filter.c joins them, and source.c adds what it needs to
@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "pushdown/clause.h"
+#include "pushdown/filter.h"
 
 #include "lib/stringinfo.h"
 #include "utils/json.h"

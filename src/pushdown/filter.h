@@ -1,9 +1,9 @@
 /*
- * clause.h
+ * filter.h
  *	  The text of a filter: conditions on places of a document, joined by and or or.
  */
-#ifndef WALCU_CLAUSE_H
-#define WALCU_CLAUSE_H
+#ifndef WALCU_FILTER_H
+#define WALCU_FILTER_H
 
 #include "postgres.h"
 
@@ -33,4 +33,4 @@ extern char *clause_filter(List *clauses);
 extern char *clause_string(const char *text);
 extern char *clause_list(List *texts);
 
-#endif /* WALCU_CLAUSE_H */
+#endif /* WALCU_FILTER_H */
