@@ -46,15 +46,15 @@ _PG_init(void)
 							 &option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("walcu_fdw.enable_batched_join",
 							 "Lets a foreign table be joined by asking for the other side's keys in batches.",
-							 NULL, &join_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
+							 NULL, &join_path_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("walcu_fdw.progress_interval",
 							"Time from one message about a long scan to the next.", "0 sends none.",
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
 							NULL, NULL);
-	aggregate_init();
+	count_scan_init();
 	compat_reserve_settings("walcu_fdw");
-	rate_init();
-	join_init();
+	rate_limit_init();
+	join_path_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */
@@ -65,7 +65,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 
 	routine->GetForeignRelSize = plan_rel_size;
 	routine->GetForeignPaths = plan_paths;
-	routine->GetForeignUpperPaths = limit_upper_paths;
+	routine->GetForeignUpperPaths = offset_upper_paths;
 	routine->GetForeignPlan = plan_scan;
 
 	routine->BeginForeignScan = scan_begin;
@@ -78,8 +78,8 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ForeignAsyncConfigureWait = async_configure_wait;
 	routine->ForeignAsyncNotify = async_notify;
 
-	routine->IsForeignRelUpdatable = writable_operations;
-	routine->AddForeignUpdateTargets = writable_add_targets;
+	routine->IsForeignRelUpdatable = updatable_operations;
+	routine->AddForeignUpdateTargets = updatable_add_targets;
 	routine->BeginForeignModify = modify_begin;
 	routine->ExecForeignInsert = modify_insert;
 	routine->GetForeignModifyBatchSize = modify_batch_size;
@@ -89,15 +89,15 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->EndForeignModify = modify_end;
 	routine->BeginForeignInsert = modify_begin_insert;
 	routine->EndForeignInsert = modify_end;
-	routine->PlanDirectModify = direct_plan;
-	routine->BeginDirectModify = direct_begin;
-	routine->IterateDirectModify = direct_iterate;
-	routine->EndDirectModify = direct_end;
+	routine->PlanDirectModify = direct_modify_plan;
+	routine->BeginDirectModify = direct_modify_begin;
+	routine->IterateDirectModify = direct_modify_iterate;
+	routine->EndDirectModify = direct_modify_end;
 	routine->ExecForeignTruncate = truncate_tables;
 
 	routine->ExplainForeignScan = explain_scan;
 	routine->ExplainForeignModify = explain_modify;
-	routine->ExplainDirectModify = explain_direct;
+	routine->ExplainDirectModify = explain_direct_modify;
 	routine->AnalyzeForeignTable = analyze_table;
 	routine->ImportForeignSchema = import_schema;
 	PG_RETURN_POINTER(routine);

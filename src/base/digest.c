@@ -2,8 +2,8 @@
  * digest.c
  *	  What stands for a text in a hash table.
  *
- * Called by those who remember which documents they have seen (source.c, modify.c, queue.c), and
- * what they were answered (memo.c, estimate.c).
+ * Called by those who remember which documents they have seen (fetch.c, modify.c, commit_queue.c), and
+ * what they were answered (reply_cache.c, count_cache.c).
  */
 #include "postgres.h"
 

@@ -15,24 +15,24 @@
 /* More edits than this, or than half of the name, make another name. */
 #define MAX_DISTANCE 4
 
-static const char *nearest(const char *wrong, List *valid);
-static char *joined(List *names);
+static const char *find_nearest(const char *wrong, List *valid);
+static char *join_names(List *names);
 
 /* A hint for a wrong name; noun is what it should name, valid a list of char *. */
 char *
 hint_name(const char *noun, const char *wrong, List *valid)
 {
-	const char *name = nearest(wrong, valid);
+	const char *name = find_nearest(wrong, valid);
 
 	if (name)
 		return psprintf("Perhaps you meant the %s \"%s\".", noun, name);
 	if (valid == NIL)
 		return psprintf("There are no valid %ss in this context.", noun);
-	return psprintf("Valid %ss in this context are: %s.", noun, joined(valid));
+	return psprintf("Valid %ss in this context are: %s.", noun, join_names(valid));
 }
 
 static const char *
-nearest(const char *wrong, List *valid)
+find_nearest(const char *wrong, List *valid)
 {
 	const char *best = NULL;
 	int length = strlen(wrong);
@@ -54,7 +54,7 @@ nearest(const char *wrong, List *valid)
 }
 
 static char *
-joined(List *names)
+join_names(List *names)
 {
 	StringInfoData text;
 	ListCell *lc;

@@ -5,7 +5,7 @@
  * An ObjectId is 12 bytes, written as 24 hexadecimal digits: the second it was made in, five bytes of
  * the process that made it, and a counter (MongoDB's manual, "ObjectId").  Read as one number it
  * grows with time, and within a second with the counter, so that halving a range of numbers
- * about halves what was made in it.  source.c divides its work between lanes this way.
+ * about halves what was made in it.  fetch.c divides its work between cursors this way.
  */
 #include "postgres.h"
 
@@ -18,33 +18,36 @@
 
 #define ID_BYTES (RANGE_ID_LENGTH / 2)
 
-static void to_bytes(const char *id, unsigned char *bytes);
-static int digit_value(char digit);
+static void read_bytes(const char *id, unsigned char *bytes);
+static int get_digit_value(char digit);
 
 /* Is it an ObjectId, as the service writes it?  Others do not compare as numbers do. */
 bool
-range_is_object_id(const char *id)
+objectid_is_valid(const char *id)
 {
 	return strspn(id, "0123456789abcdef") == RANGE_ID_LENGTH && id[RANGE_ID_LENGTH] == '\0';
 }
 
-/* About the ObjectId that a document made now would get: one for all scans of a statement, so that they ask alike. */
+/*
+ * About the ObjectId that a document made now would get: one for all scans of a statement, so that they ask
+ * alike.
+ */
 char *
-range_of_now(void)
+objectid_of_now(void)
 {
 	return psprintf("%08x%016x", (uint32) timestamptz_to_time_t(GetCurrentStatementStartTimestamp()), 0);
 }
 
 /* How far apart two ids are, as a fraction of all ids. */
 double
-range_width(const char *from, const char *to)
+objectid_width(const char *from, const char *to)
 {
 	unsigned char low[ID_BYTES];
 	unsigned char high[ID_BYTES];
 	double width = 0;
 
-	to_bytes(from, low);
-	to_bytes(to, high);
+	read_bytes(from, low);
+	read_bytes(to, high);
 	/* byte by byte: the difference of two neighbours must not get lost in rounding */
 	for (int i = 0; i < ID_BYTES; i++)
 		width += ldexp((double) high[i] - low[i], -8 * (i + 1));
@@ -53,7 +56,7 @@ range_width(const char *from, const char *to)
 
 /* The id half way between two. */
 char *
-range_middle(const char *from, const char *to)
+objectid_middle(const char *from, const char *to)
 {
 	unsigned char low[ID_BYTES];
 	unsigned char high[ID_BYTES];
@@ -61,8 +64,8 @@ range_middle(const char *from, const char *to)
 	int sum[ID_BYTES + 1] = {0};
 	int carry = 0;
 
-	to_bytes(from, low);
-	to_bytes(to, high);
+	read_bytes(from, low);
+	read_bytes(to, high);
 	for (int i = ID_BYTES - 1; i >= 0; i--)
 	{
 		sum[i + 1] = low[i] + high[i] + carry;
@@ -76,14 +79,14 @@ range_middle(const char *from, const char *to)
 }
 
 static void
-to_bytes(const char *id, unsigned char *bytes)
+read_bytes(const char *id, unsigned char *bytes)
 {
 	for (int i = 0; i < ID_BYTES; i++)
-		bytes[i] = (digit_value(id[2 * i]) << 4) | digit_value(id[2 * i + 1]);
+		bytes[i] = (get_digit_value(id[2 * i]) << 4) | get_digit_value(id[2 * i + 1]);
 }
 
 static int
-digit_value(char digit)
+get_digit_value(char digit)
 {
 	return digit <= '9' ? digit - '0' : digit - 'a' + 10;
 }

@@ -10,9 +10,9 @@
 /* Hexadecimal digits of an ObjectId. */
 #define RANGE_ID_LENGTH 24
 
-extern bool range_is_object_id(const char *id);
-extern char *range_of_now(void);
-extern double range_width(const char *from, const char *to);
-extern char *range_middle(const char *from, const char *to);
+extern bool objectid_is_valid(const char *id);
+extern char *objectid_of_now(void);
+extern double objectid_width(const char *from, const char *to);
+extern char *objectid_middle(const char *from, const char *to);
 
 #endif /* WALCU_RANGE_H */

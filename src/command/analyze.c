@@ -1,14 +1,15 @@
 /*
  * analyze.c
- *	  ANALYZE of a foreign table: how many documents there are, and a sample of them.
+ * 	  ANALYZE of a foreign table: how many documents there are, and a sample of them.
  *
- * Documents are counted (count.c), and the sample is made of whole pages: in the order of _id, every n-th page,
- * where the first one is taken at random.  So every document has the same chance, whenever it was made, none
- * is taken twice, and the sample extends over all of the time in which documents were made.  Pages at random places of the range of _id would be cheaper for the service, but
- * prefer documents that were made when there were few.
+ * Documents are counted (count.c), and the sample is made of whole pages: in the order of _id, every n-th
+ * page, where the first one is taken at random.  So every document has the same chance, whenever it was made,
+ * none is taken twice, and the sample extends over all of the time in which documents were made.  Pages at
+ * random places of the range of _id would be cheaper for the service, but prefer documents that were made
+ * when there were few.
  *
- * A value that does not fit its column is NULL here, whatever the table's options say: one of
- * them is no reason to have no statistics.
+ * A value that does not fit its column is NULL here, whatever the table's options say: one of them is no
+ * reason to have no statistics.
  */
 #include "postgres.h"
 
@@ -47,27 +48,27 @@ typedef struct Sample
 	int64 seen; /* documents so far */
 } Sample;
 
-static WalcuQuery query_of_table(Relation relation);
+static WalcuQuery make_table_query(Relation relation);
 static WalcuCount count_table(const WalcuQuery *query, Relation relation);
 static int sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *total,
 					   double *dead);
-static int64 pages_to_read(const WalcuOptions *options, const WalcuCount *count, int wanted);
-static void prepare_columns(Sample *sample);
-static void read_all(Sample *sample, double documents);
-static void read_pages(Sample *sample, const WalcuCount *count, int64 pages);
-static void take_page(Sample *sample, WalcuProbe *probe);
-static void consider(Sample *sample, const WalcuDocument *document);
+static int64 count_wanted_pages(const WalcuOptions *options, const WalcuCount *count, int wanted);
+static void decode_whole_rows(Sample *sample);
+static void sample_all_documents(Sample *sample, double documents);
+static void sample_pages(Sample *sample, const WalcuCount *count, int64 pages);
+static void take_page(Sample *sample, WalcuPageAtOffset *page_at);
+static void consider_document(Sample *sample, const WalcuDocument *document);
 static HeapTuple make_row(Sample *sample, const WalcuDocument *document);
 
 /* FdwRoutine.AnalyzeForeignTable; pages are those of the service. */
 bool
 analyze_table(Relation relation, AcquireSampleRowsFunc *sampler, BlockNumber *pages)
 {
-	WalcuQuery query = query_of_table(relation);
+	WalcuQuery query = make_table_query(relation);
 	WalcuTally tally = {0};
 	WalcuCount count = count_documents(&query, &tally, Max(relation->rd_rel->reltuples, 0), 0);
 
-	estimate_note(&query, &count);
+	count_cache_note(&query, &count);
 	*pages = (BlockNumber) Max(ceil(count.documents / query.options->fetch_size), 1);
 	*sampler = sample_rows;
 	return true;
@@ -75,7 +76,7 @@ analyze_table(Relation relation, AcquireSampleRowsFunc *sampler, BlockNumber *pa
 
 /* All of a table, with its owner's credentials, as ANALYZE runs for the owner. */
 static WalcuQuery
-query_of_table(Relation relation)
+make_table_query(Relation relation)
 {
 	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
 
@@ -96,7 +97,7 @@ count_table(const WalcuQuery *query, Relation relation)
 	WalcuTally tally = {0};
 	WalcuCount count;
 
-	if (!estimate_lookup(query, &count))
+	if (!count_cache_lookup(query, &count))
 		count = count_documents(query, &tally, Max(relation->rd_rel->reltuples, 0), 0);
 	return count;
 }
@@ -105,20 +106,21 @@ count_table(const WalcuQuery *query, Relation relation)
 static int
 sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *total, double *dead)
 {
-	Sample sample = {.relation = relation, .query = query_of_table(relation), .rows = rows, .wanted = wanted};
+	Sample sample = {
+		.relation = relation, .query = make_table_query(relation), .rows = rows, .wanted = wanted};
 	const WalcuOptions *options = sample.query.options;
 	WalcuCount count = count_table(&sample.query, relation);
-	int64 pages = pages_to_read(options, &count, wanted);
+	int64 pages = count_wanted_pages(options, &count, wanted);
 
 	sample.row_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
-	prepare_columns(&sample);
+	decode_whole_rows(&sample);
 	if (pages * count.page_size >= count.documents)
 	{
-		read_all(&sample, count.documents);
+		sample_all_documents(&sample, count.documents);
 		count.documents = sample.seen;
 	}
 	else
-		read_pages(&sample, &count, pages);
+		sample_pages(&sample, &count, pages);
 	*total = count.documents;
 	*dead = 0;
 	ereport(level, errmsg("\"%s\": resource \"%s\" has %.0f documents; " INT64_FORMAT
@@ -134,7 +136,7 @@ sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *t
 
 /* How many pages make up the sample. */
 static int64
-pages_to_read(const WalcuOptions *options, const WalcuCount *count, int wanted)
+count_wanted_pages(const WalcuOptions *options, const WalcuCount *count, int wanted)
 {
 	int64 pages = (wanted + count->page_size - 1) / count->page_size;
 
@@ -154,7 +156,7 @@ pages_to_read(const WalcuOptions *options, const WalcuCount *count, int wanted)
 
 /* The whole row is decoded, as the caller does not say which columns it wants. */
 static void
-prepare_columns(Sample *sample)
+decode_whole_rows(Sample *sample)
 {
 	TupleDesc descriptor = RelationGetDescr(sample->relation);
 	List *paths = NIL;
@@ -172,33 +174,33 @@ prepare_columns(Sample *sample)
 		decode_want(sample->decoder, i, column->path);
 		paths = lappend(paths, column->path);
 	}
-	sample->query.project = project_fields(paths);
+	sample->query.project = projection_fields(paths);
 }
 
 /* Consider every document, read as a scan of the table would. */
 static void
-read_all(Sample *sample, double documents)
+sample_all_documents(Sample *sample, double documents)
 {
-	WalcuSource *source;
+	WalcuFetch *fetch;
 	WalcuDocument document;
 
 	sample->query.strategy = plan_strategy(sample->query.options, documents);
-	source = source_open(&sample->query, &sample->tally);
+	fetch = fetch_open(&sample->query, &sample->tally);
 	for (;;)
 	{
-		if (source_next(source, &document))
-			consider(sample, &document);
-		else if (source_has_ended(source))
+		if (fetch_next(fetch, &document))
+			consider_document(sample, &document);
+		else if (fetch_has_ended(fetch))
 			break;
 		else
-			source_wait(source, LONGEST_WAIT);
+			fetch_wait(fetch, LONGEST_WAIT);
 	}
-	source_close(source);
+	fetch_close(fetch);
 }
 
 /* Consider the documents of so many pages, several of which are under way at once. */
 static void
-read_pages(Sample *sample, const WalcuCount *count, int64 pages)
+sample_pages(Sample *sample, const WalcuCount *count, int64 pages)
 {
 	double distance = ceil(count->documents / count->page_size) / pages;
 	double first = compat_random() * distance;
@@ -207,35 +209,36 @@ read_pages(Sample *sample, const WalcuCount *count, int64 pages)
 
 	while (asked < pages || probes != NIL)
 	{
-		WalcuProbe *probe;
+		WalcuPageAtOffset *page_at;
 
 		while (asked < pages && list_length(probes) < sample->query.options->max_connections)
 		{
 			int64 page = (int64) (first + asked++ * distance);
 
-			probes = lappend(probes, probe_start(&sample->query, &sample->tally, page * count->page_size));
+			probes = lappend(probes,
+							 page_at_offset_start(&sample->query, &sample->tally, page * count->page_size));
 		}
-		probe = linitial(probes);
+		page_at = linitial(probes);
 		probes = list_delete_first(probes);
-		probe_wait(probe);
-		take_page(sample, probe);
-		probe_release(probe);
+		page_at_offset_wait(page_at);
+		take_page(sample, page_at);
+		page_at_offset_release(page_at);
 	}
 }
 
 static void
-take_page(Sample *sample, WalcuProbe *probe)
+take_page(Sample *sample, WalcuPageAtOffset *page_at)
 {
 	StringInfo id = makeStringInfo();
 	WalcuDocument document;
 
-	while (page_take(probe->page, &document, id))
-		consider(sample, &document);
+	while (page_take(page_at->page, &document, id))
+		consider_document(sample, &document);
 }
 
 /* Of all documents considered, every one is in the sample with the same chance (Vitter's algorithm R). */
 static void
-consider(Sample *sample, const WalcuDocument *document)
+consider_document(Sample *sample, const WalcuDocument *document)
 {
 	int64 place = sample->seen++;
 

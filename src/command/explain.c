@@ -17,12 +17,12 @@
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 
-static const char *join_type_name(JoinType type);
+static const char *get_join_type_name(JoinType type);
 static void show_expression(CustomScanState *node, List *ancestors, ExplainState *es, const char *label,
 							Expr *expression);
 static void show_local_conditions(ForeignScanState *node, ExplainState *es);
-static char *expression_shown(ForeignScanState *node, ExplainState *es, Expr *expression);
-static char *constant_text(Expr *expression);
+static char *deparse_shown_expression(ForeignScanState *node, ExplainState *es, Expr *expression);
+static char *get_constant_text(Expr *expression);
 
 /* FdwRoutine.ExplainForeignScan */
 void
@@ -32,20 +32,20 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 	WalcuQuery query;
 
 	if (scan->query.id == NULL)
-		scan->query.id = constant_text(scan->plan.id);
+		scan->query.id = get_constant_text(scan->plan.id);
 	/* the keys of a batched join are many, and others each time */
 	if (scan->tally.requests + scan->tally.reused == 0 || scan->keyed)
-		scan_set_filter(node, WALCU_FILTER_SHOWN);
+		scan_set_filter(node, WALCU_PUSHDOWN_SHOWN);
 	query = scan->query;
 	/* what only an execution knows is shown as an expression */
 	if (query.search == NULL)
-		query.search = constant_text(scan->plan.search);
+		query.search = get_constant_text(scan->plan.search);
 	if (query.search == NULL && scan->plan.search)
-		query.search = psprintf("{%s}", expression_shown(node, es, scan->plan.search));
+		query.search = psprintf("{%s}", deparse_shown_expression(node, es, scan->plan.search));
 	ExplainPropertyText("Strategy", query_strategy_name(&query), es);
 	ExplainPropertyText("Request", query_first_request(&query)->label.data, es);
 	if (scan->plan.id && query.id == NULL)
-		ExplainPropertyText("Id", expression_shown(node, es, scan->plan.id), es);
+		ExplainPropertyText("Id", deparse_shown_expression(node, es, scan->plan.id), es);
 	show_local_conditions(node, es);
 	if (es->costs)
 	{
@@ -63,11 +63,11 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 void
 explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
 {
-	WalcuJoin *join = (WalcuJoin *) node;
+	WalcuJoinState *join = (WalcuJoinState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
 	List *quals = join_plan_quals(scan);
 
-	ExplainPropertyText("Join Type", join_type_name(join->plan.type), es);
+	ExplainPropertyText("Join Type", get_join_type_name(join->plan.type), es);
 	show_expression(node, ancestors, es, "Key", join_plan_condition(scan));
 	if (quals != NIL)
 		show_expression(node, ancestors, es, "Join Filter", make_ands_explicit(quals));
@@ -84,7 +84,7 @@ explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
 }
 
 static const char *
-join_type_name(JoinType type)
+get_join_type_name(JoinType type)
 {
 	switch (type)
 	{
@@ -116,12 +116,12 @@ show_local_conditions(ForeignScanState *node, ExplainState *es)
 
 	foreach(lc, scan->filtered)
 	{
-		const WalcuFiltered *entry = lfirst(lc);
+		const WalcuPushdownCondition *entry = lfirst(lc);
 
 		if (entry->reason)
 			ExplainPropertyText(
 				"Local because",
-				psprintf("%s: %s", entry->reason, expression_shown(node, es, entry->expression)), es);
+				psprintf("%s: %s", entry->reason, deparse_shown_expression(node, es, entry->expression)), es);
 	}
 }
 
@@ -145,7 +145,7 @@ explain_tally(const WalcuTally *tally, ExplainState *es)
 }
 
 static char *
-expression_shown(ForeignScanState *node, ExplainState *es, Expr *expression)
+deparse_shown_expression(ForeignScanState *node, ExplainState *es, Expr *expression)
 {
 	List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, NIL);
 
@@ -154,7 +154,7 @@ expression_shown(ForeignScanState *node, ExplainState *es, Expr *expression)
 
 /* The text of a constant; NULL for any other expression, and for none. */
 static char *
-constant_text(Expr *expression)
+get_constant_text(Expr *expression)
 {
 	if (expression == NULL || !IsA(expression, Const) || ((Const *) expression)->constisnull)
 		return NULL;

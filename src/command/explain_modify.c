@@ -39,14 +39,14 @@ explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
 		ExplainPropertyText("Sent", "at commit", es);
 	if (es->analyze && modify)
-		ExplainPropertyInteger("Requests", NULL, write_count_requests(modify->writer), es);
+		ExplainPropertyInteger("Requests", NULL, writer_count_requests(modify->writer), es);
 }
 
 /* FdwRoutine.ExplainDirectModify */
 void
-explain_direct(ForeignScanState *node, ExplainState *es)
+explain_direct_modify(ForeignScanState *node, ExplainState *es)
 {
-	const WalcuDirect *direct = node->fdw_state;
+	const WalcuDirectModify *direct = node->fdw_state;
 	const char *method = direct->operation == CMD_UPDATE ? "PATCH" : "DELETE";
 	Const *id = (Const *) direct->ids;
 
@@ -61,7 +61,7 @@ explain_direct(ForeignScanState *node, ExplainState *es)
 							deparse_expression((Node *) direct->ids, context, false, false), es);
 	}
 	if (es->analyze)
-		ExplainPropertyInteger("Requests", NULL, write_count_requests(direct->writer), es);
+		ExplainPropertyInteger("Requests", NULL, writer_count_requests(direct->writer), es);
 }
 
 static void

@@ -12,6 +12,6 @@
 
 extern void explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan,
 						   ExplainState *es);
-extern void explain_direct(ForeignScanState *node, ExplainState *es);
+extern void explain_direct_modify(ForeignScanState *node, ExplainState *es);
 
 #endif /* WALCU_EXPLAIN_MODIFY_H */

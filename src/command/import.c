@@ -27,10 +27,10 @@
 static List *read_live(Oid serverid, int levels);
 static List *read_bundled(int levels);
 pg_noreturn static void rethrow_with_hint(void);
-static List *names_of_tables(List *tables);
+static List *list_wanted_names(List *tables);
 static void check_limit(List *wanted, List *resources);
 static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *resource);
-static bool is_named(List *names, const char *name);
+static bool is_name_in_list(List *names, const char *name);
 static char *create_table(const WalcuResource *resource, const char *server,
 						  const WalcuImportOptions *options);
 static void append_column(StringInfo command, const ColumnDraft *column, bool collate);
@@ -45,7 +45,7 @@ List *
 import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 {
 	WalcuImportOptions options = option_for_import(statement->options);
-	List *listed = names_of_tables(statement->table_list);
+	List *listed = list_wanted_names(statement->table_list);
 	List *resources;
 	List *commands = NIL;
 	ListCell *lc;
@@ -115,7 +115,7 @@ rethrow_with_hint(void)
 }
 
 static List *
-names_of_tables(List *tables)
+list_wanted_names(List *tables)
 {
 	List *names = NIL;
 	ListCell *lc;
@@ -138,7 +138,7 @@ check_limit(List *wanted, List *resources)
 	{
 		const char *name = lfirst(lc);
 
-		if (!is_named(names, name))
+		if (!is_name_in_list(names, name))
 			ereport(ERROR, errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 					errmsg("the service has no resource \"%s\"", name),
 					errhint("%s", hint_name("resource", name, names)));
@@ -151,16 +151,16 @@ is_wanted(ImportForeignSchemaType type, List *listed, const char *resource)
 	switch (type)
 	{
 		case FDW_IMPORT_SCHEMA_LIMIT_TO:
-			return is_named(listed, resource);
+			return is_name_in_list(listed, resource);
 		case FDW_IMPORT_SCHEMA_EXCEPT:
-			return !is_named(listed, resource);
+			return !is_name_in_list(listed, resource);
 		default:
 			return true;
 	}
 }
 
 static bool
-is_named(List *names, const char *name)
+is_name_in_list(List *names, const char *name)
 {
 	ListCell *lc;
 

@@ -17,8 +17,8 @@
 #include "utils/rel.h"
 
 static void check_truncatable(Relation relation);
-static void delete_all(Relation relation, const void *statement);
-static List *all_ids(const WalcuOptions *options, const char *credential);
+static void delete_all_documents(Relation relation, const void *statement);
+static List *read_all_ids(const WalcuOptions *options, const char *credential);
 
 /*
  * FdwRoutine.ExecForeignTruncate.  Error, before anything is deleted: 55000 for a table without the
@@ -32,7 +32,7 @@ truncate_tables(List *relations, DropBehavior behavior, bool restart_sequences)
 	foreach(lc, relations)
 		check_truncatable(lfirst(lc));
 	foreach(lc, relations)
-		delete_all(lfirst(lc), relations);
+		delete_all_documents(lfirst(lc), relations);
 }
 
 static void
@@ -49,44 +49,44 @@ check_truncatable(Relation relation)
 
 /* The ids are known before the first document goes: pages by skip would miss some otherwise. */
 static void
-delete_all(Relation relation, const void *statement)
+delete_all_documents(Relation relation, const void *statement)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu truncate", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
 	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
 	char *credential = option_credential_header(GetUserId(), options->serverid);
-	List *ids = all_ids(options, credential);
-	WalcuLedger *ledger = ledger_open(statement);
-	WalcuWriter *writer = write_open(context, options, credential, ledger);
-	WalcuQueueTable *waits = NULL;
+	List *ids = read_all_ids(options, credential);
+	WalcuWriteLog *write_log = write_log_open(statement);
+	WalcuWriter *writer = writer_open(context, options, credential, write_log);
+	WalcuCommitQueueTable *waits = NULL;
 	ListCell *lc;
 
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
-		waits = queue_table(RelationGetRelid(relation), GetUserId());
+		waits = commit_queue_table(RelationGetRelid(relation), GetUserId());
 	foreach(lc, ids)
 	{
-		WalcuQueued queued = {.method = "DELETE", .id = lfirst(lc)};
+		WalcuCommitQueueWrite queued = {.method = "DELETE", .id = lfirst(lc)};
 		WalcuWrite *write;
 
 		if (waits)
 		{
-			queue_add(waits, &queued);
+			commit_queue_add(waits, &queued);
 			continue;
 		}
-		write = write_create(writer, "DELETE", lfirst(lc));
+		write = writer_create(writer, "DELETE", lfirst(lc));
 
 		write->detached = true;
-		write_send(write);
+		writer_send(write);
 	}
-	write_finish(writer);
-	ledger_close(ledger);
+	writer_finish(writer);
+	write_log_close(write_log);
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);
 }
 
 static List *
-all_ids(const WalcuOptions *options, const char *credential)
+read_all_ids(const WalcuOptions *options, const char *credential)
 {
 	WalcuQuery query = {
 		.options = options,
@@ -96,17 +96,17 @@ all_ids(const WalcuOptions *options, const char *credential)
 		.all_rows = true,
 	};
 	WalcuTally tally = {0};
-	WalcuSource *source = source_open(&query, &tally);
+	WalcuFetch *fetch = fetch_open(&query, &tally);
 	WalcuDocument document;
 	List *ids = NIL;
 
-	while (!source_has_ended(source))
+	while (!fetch_has_ended(fetch))
 	{
-		if (source_next(source, &document))
+		if (fetch_next(fetch, &document))
 			ids = lappend(ids, pstrdup(document.id));
 		else
-			source_wait(source, -1);
+			fetch_wait(fetch, -1);
 	}
-	source_close(source);
+	fetch_close(fetch);
 	return ids;
 }

@@ -3,7 +3,7 @@
  *	  Scans that Append runs beside each other: tables of several dealers, say.
  *
  * The executor asks each scan for a row, does not wait for one alone, and lets all of them say what they wait
- * for (watch.c).  A row is made as in any other scan, by scan_iterate, which returns at once.
+ * for (wait_descriptor.c).  A row is made as in any other scan, by scan_iterate, which returns at once.
  */
 #include "postgres.h"
 
@@ -14,20 +14,20 @@
 #include "executor/execAsync.h"
 #include "plan/plan.h"
 
-static void answer(AsyncRequest *request);
+static void answer_request(AsyncRequest *request);
 
 /* FdwRoutine.IsForeignPathAsyncCapable */
 bool
 async_is_capable(ForeignPath *path)
 {
-	return watch_is_possible() && plan_relation(path->path.parent)->options->async_capable;
+	return wait_descriptor_is_possible() && plan_relation(path->path.parent)->options->async_capable;
 }
 
 /* FdwRoutine.ForeignAsyncRequest: the executor wants a row. */
 void
 async_request(AsyncRequest *request)
 {
-	answer(request);
+	answer_request(request);
 }
 
 /* FdwRoutine.ForeignAsyncConfigureWait: the executor is about to wait. */
@@ -36,12 +36,13 @@ async_configure_wait(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 	AppendState *append = (AppendState *) request->requestor;
-	bool at_once = source_look(scan->source);
+	bool at_once = fetch_look(scan->fetch);
 
 	if (scan->watch == NULL)
-		scan->watch = watch_create(scan->context);
-	watch_set(scan->watch, source_transfer(scan->source), at_once);
-	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, watch_descriptor(scan->watch), NULL, request);
+		scan->watch = wait_descriptor_create(scan->context);
+	wait_descriptor_set(scan->watch, fetch_transfer(scan->fetch), at_once);
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, wait_descriptor_descriptor(scan->watch), NULL,
+					  request);
 }
 
 /* FdwRoutine.ForeignAsyncNotify: something has happened. */
@@ -50,13 +51,13 @@ async_notify(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 
-	source_wait(scan->source, 0);
-	answer(request);
+	fetch_wait(scan->fetch, 0);
+	answer_request(request);
 }
 
 /* Give the executor a row, tell it that there are no more, or that it must wait. */
 static void
-answer(AsyncRequest *request)
+answer_request(AsyncRequest *request)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	WalcuScan *scan = node->fdw_state;

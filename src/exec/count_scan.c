@@ -1,11 +1,11 @@
 /*
  * count_scan.c
- *	  count(*) without the documents.
+ * 	  count(*) without the documents.
  *
- * The front door asks, once a query's aggregates are planned, whether there is a better way than to read every _id.
- * There is for count(*) alone, of a whole table: the documents are counted by offsets (count.c), in a
- * custom scan that brings one row.  With conditions there is none: the service may match
- * more than they accept, so that rows must be seen to be checked.
+ * The front door asks, once a query's aggregates are planned, whether there is a better way than to read
+ * every _id. There is for count(*) alone, of a whole table: the documents are counted by offsets (count.c),
+ * in a custom scan that brings one row.  With conditions there is none: the service may match more than they
+ * accept, so that rows must be seen to be checked.
  */
 #include "postgres.h"
 
@@ -40,48 +40,48 @@ typedef struct CountScan
 	bool is_delivered;
 } CountScan;
 
-static List *counts_of(const RelOptInfo *output);
+static List *list_counts(const RelOptInfo *output);
 static bool is_plain_count(Node *node);
-static Plan *make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
-					   List *custom_plans);
-static Node *create_state(CustomScan *plan);
-static void begin(CustomScanState *node, EState *estate, int eflags);
-static TupleTableSlot *next_row(CustomScanState *node);
-static TupleTableSlot *fetch(ScanState *node);
-static bool recheck(ScanState *node, TupleTableSlot *slot);
-static void end(CustomScanState *node);
-static void rescan(CustomScanState *node);
-static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
+static Plan *make_count_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
+							 List *custom_plans);
+static Node *create_count_state(CustomScan *plan);
+static void begin_count_scan(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec_count_scan(CustomScanState *node);
+static TupleTableSlot *fetch_counted_row(ScanState *node);
+static bool recheck_counted_row(ScanState *node, TupleTableSlot *slot);
+static void end_count_scan(CustomScanState *node);
+static void rescan_count_scan(CustomScanState *node);
+static void explain_count_scan(CustomScanState *node, List *ancestors, ExplainState *es);
 
 static const CustomPathMethods path_methods = {
 	.CustomName = "WalcuCount",
-	.PlanCustomPath = make_plan,
+	.PlanCustomPath = make_count_plan,
 };
 
 static const CustomScanMethods scan_methods = {
 	.CustomName = "WalcuCount",
-	.CreateCustomScanState = create_state,
+	.CreateCustomScanState = create_count_state,
 };
 
 static const CustomExecMethods exec_methods = {
 	.CustomName = "WalcuCount",
-	.BeginCustomScan = begin,
-	.ExecCustomScan = next_row,
-	.EndCustomScan = end,
-	.ReScanCustomScan = rescan,
-	.ExplainCustomScan = explain,
+	.BeginCustomScan = begin_count_scan,
+	.ExecCustomScan = exec_count_scan,
+	.EndCustomScan = end_count_scan,
+	.ReScanCustomScan = rescan_count_scan,
+	.ExplainCustomScan = explain_count_scan,
 };
 
 /* Once a backend: make the plan's node known, for those who read plans. */
 void
-aggregate_init(void)
+count_scan_init(void)
 {
 	RegisterCustomScanMethods(&scan_methods);
 }
 
 /* Add a path that counts a table's documents, if that is all that is asked. */
 void
-aggregate_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
+count_scan_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 {
 	const Query *query = root->parse;
 	const WalcuOptions *options;
@@ -92,7 +92,7 @@ aggregate_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 	if (input->reloptkind != RELOPT_BASEREL || IS_DUMMY_REL(input) || input->baserestrictinfo != NIL ||
 		root->simple_rte_array[input->relid]->inh || !bms_is_empty(input->lateral_relids) ||
 		query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
-		counts_of(output) == NIL)
+		list_counts(output) == NIL)
 		return;
 	options = plan_relation(input)->options;
 	if (!options->pushdown || options->fetch_mode != WALCU_FETCH_AUTO)
@@ -114,7 +114,7 @@ aggregate_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 
 /* The aggregates of a query's output, when all are count(*) and there is nothing else of a row; else NIL. */
 static List *
-counts_of(const RelOptInfo *output)
+list_counts(const RelOptInfo *output)
 {
 	List *parts =
 		pull_var_clause((Node *) output->reltarget->exprs,
@@ -140,11 +140,11 @@ is_plain_count(Node *node)
 
 /* CustomPathMethods.PlanCustomPath */
 static Plan *
-make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
-		  List *custom_plans)
+make_count_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
+				List *custom_plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
-	Expr *count = linitial(counts_of(rel));
+	Expr *count = linitial(list_counts(rel));
 
 	scan->scan.plan.targetlist = tlist;
 	/* the scan's row; all counts are equal, and the target list refers to it */
@@ -156,7 +156,7 @@ make_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 
 /* CustomScanMethods.CreateCustomScanState */
 static Node *
-create_state(CustomScan *plan)
+create_count_state(CustomScan *plan)
 {
 	CountScan *scan = palloc0(sizeof(CountScan));
 
@@ -167,7 +167,7 @@ create_state(CustomScan *plan)
 
 /* CustomExecMethods.BeginCustomScan */
 static void
-begin(CustomScanState *node, EState *estate, int eflags)
+begin_count_scan(CustomScanState *node, EState *estate, int eflags)
 {
 	CountScan *scan = (CountScan *) node;
 	const CustomScan *plan = (const CustomScan *) node->ss.ps.plan;
@@ -184,14 +184,14 @@ begin(CustomScanState *node, EState *estate, int eflags)
 
 /* CustomExecMethods.ExecCustomScan */
 static TupleTableSlot *
-next_row(CustomScanState *node)
+exec_count_scan(CustomScanState *node)
 {
-	return ExecScan(&node->ss, fetch, recheck);
+	return ExecScan(&node->ss, fetch_counted_row, recheck_counted_row);
 }
 
 /* The one row; counted once, however often it is asked for. */
 static TupleTableSlot *
-fetch(ScanState *node)
+fetch_counted_row(ScanState *node)
 {
 	CountScan *scan = (CountScan *) node;
 	TupleTableSlot *slot = node->ss_ScanTupleSlot;
@@ -210,20 +210,20 @@ fetch(ScanState *node)
 
 /* No row can have been changed by others. */
 static bool
-recheck(ScanState *node, TupleTableSlot *slot)
+recheck_counted_row(ScanState *node, TupleTableSlot *slot)
 {
 	return true;
 }
 
 /* CustomExecMethods.EndCustomScan: nothing is left open. */
 static void
-end(CustomScanState *node)
+end_count_scan(CustomScanState *node)
 {
 }
 
 /* CustomExecMethods.ReScanCustomScan */
 static void
-rescan(CustomScanState *node)
+rescan_count_scan(CustomScanState *node)
 {
 	((CountScan *) node)->is_delivered = false;
 	ExecScanReScan(&node->ss);
@@ -231,7 +231,7 @@ rescan(CustomScanState *node)
 
 /* CustomExecMethods.ExplainCustomScan */
 static void
-explain(CustomScanState *node, List *ancestors, ExplainState *es)
+explain_count_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CountScan *scan = (CountScan *) node;
 

@@ -9,7 +9,7 @@
 
 #include "nodes/pathnodes.h"
 
-extern void aggregate_init(void);
-extern void aggregate_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
+extern void count_scan_init(void);
+extern void count_scan_upper_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output);
 
 #endif /* WALCU_COUNT_SCAN_H */

@@ -33,33 +33,33 @@
 /* Of work_mem, what the outer rows of a batch may take, and what the table may have when one begins. */
 #define BATCH_MEMORY (work_mem * UINT64CONST(512))
 
-static void begin(CustomScanState *node, EState *estate, int eflags);
-static TupleTableSlot *next(CustomScanState *node);
-static void end(CustomScanState *node);
-static void again(CustomScanState *node);
-static bool begin_row(WalcuJoin *join);
-static bool next_match(WalcuJoin *join);
-static void gather(WalcuJoin *join);
-static bool is_full(const WalcuJoin *join);
-static bool take_outer_row(WalcuJoin *join);
-static void keep_outer_row(WalcuJoin *join, TupleTableSlot *slot);
-static void add_elements(WalcuJoin *join, Datum value);
-static void add_key(WalcuJoin *join, Datum value);
-static void ask(WalcuJoin *join);
-static void adapt(WalcuJoin *join);
-static Datum array_of_keys(const WalcuJoin *join, int from, int count);
-static int keys_a_request(const WalcuJoin *join);
-static double documents_a_key(const WalcuJoin *join);
-static void read_documents(WalcuJoin *join);
-static void place(WalcuJoin *join, TupleTableSlot *row, bool inner);
-static const WalcuOptions *inner_options(const WalcuJoin *join);
+static void begin_join(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec_join(CustomScanState *node);
+static void end_join(CustomScanState *node);
+static void rescan_join(CustomScanState *node);
+static bool begin_row(WalcuJoinState *join);
+static bool next_match(WalcuJoinState *join);
+static void gather_batch(WalcuJoinState *join);
+static bool is_full(const WalcuJoinState *join);
+static bool take_outer_row(WalcuJoinState *join);
+static void keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot);
+static void add_elements(WalcuJoinState *join, Datum value);
+static void add_key(WalcuJoinState *join, Datum value);
+static void ask_for_keys(WalcuJoinState *join);
+static void adapt_batch(WalcuJoinState *join);
+static Datum make_key_array(const WalcuJoinState *join, int from, int count);
+static int count_keys_a_request(const WalcuJoinState *join);
+static double estimate_documents_a_key(const WalcuJoinState *join);
+static void read_documents(WalcuJoinState *join);
+static void place_row(WalcuJoinState *join, TupleTableSlot *row, bool inner);
+static const WalcuOptions *get_inner_options(const WalcuJoinState *join);
 
 static const CustomExecMethods methods = {
 	.CustomName = JOIN_NAME,
-	.BeginCustomScan = begin,
-	.ExecCustomScan = next,
-	.EndCustomScan = end,
-	.ReScanCustomScan = again,
+	.BeginCustomScan = begin_join,
+	.ExecCustomScan = exec_join,
+	.EndCustomScan = end_join,
+	.ReScanCustomScan = rescan_join,
 	.ExplainCustomScan = explain_join,
 };
 
@@ -67,7 +67,7 @@ static const CustomExecMethods methods = {
 Node *
 join_exec_create(CustomScan *scan)
 {
-	WalcuJoin *join = (WalcuJoin *) newNode(sizeof(WalcuJoin), T_CustomScanState);
+	WalcuJoinState *join = (WalcuJoinState *) newNode(sizeof(WalcuJoinState), T_CustomScanState);
 
 	join->node.methods = &methods;
 	join->plan = join_plan_of_scan(scan);
@@ -76,9 +76,9 @@ join_exec_create(CustomScan *scan)
 
 /* CustomExecMethods.BeginCustomScan */
 static void
-begin(CustomScanState *node, EState *estate, int eflags)
+begin_join(CustomScanState *node, EState *estate, int eflags)
 {
-	WalcuJoin *join = (WalcuJoin *) node;
+	WalcuJoinState *join = (WalcuJoinState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
 	ListCell *lc;
 
@@ -97,7 +97,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 		ExecInitExtraTupleSlot(estate, ExecGetResultType(OUTER_PLAN(join)), &TTSOpsMinimalTuple);
 	join->inner_slot =
 		ExecInitExtraTupleSlot(estate, ExecGetResultType(&INNER_PLAN(join)->ss.ps), &TTSOpsMinimalTuple);
-	join->table = join_table_create(join->plan.operator, join->plan.collation);
+	join->table = join_table_create(join->plan.op, join->plan.collation);
 	join->batch_context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu join batch", ALLOCSET_DEFAULT_SIZES);
 	join->batch_size = join->plan.first_batch;
@@ -106,9 +106,9 @@ begin(CustomScanState *node, EState *estate, int eflags)
 
 /* CustomExecMethods.ExecCustomScan */
 static TupleTableSlot *
-next(CustomScanState *node)
+exec_join(CustomScanState *node)
 {
-	WalcuJoin *join = (WalcuJoin *) node;
+	WalcuJoinState *join = (WalcuJoinState *) node;
 	ExprContext *context = node->ss.ps.ps_ExprContext;
 
 	context->ecxt_scantuple = node->ss.ss_ScanTupleSlot;
@@ -131,7 +131,7 @@ next(CustomScanState *node)
 
 /* CustomExecMethods.EndCustomScan */
 static void
-end(CustomScanState *node)
+end_join(CustomScanState *node)
 {
 	ListCell *lc;
 
@@ -139,11 +139,14 @@ end(CustomScanState *node)
 		ExecEndNode(lfirst(lc));
 }
 
-/* CustomExecMethods.ReScanCustomScan: what came stays good, unless it was asked for with values that are others now. */
+/*
+ * CustomExecMethods.ReScanCustomScan: what came stays good, unless it was asked for with values that are
+ * others now.
+ */
 static void
-again(CustomScanState *node)
+rescan_join(CustomScanState *node)
 {
-	WalcuJoin *join = (WalcuJoin *) node;
+	WalcuJoinState *join = (WalcuJoinState *) node;
 	PlanState *outer = OUTER_PLAN(join);
 	PlanState *inner = &INNER_PLAN(join)->ss.ps;
 
@@ -165,20 +168,20 @@ again(CustomScanState *node)
 
 /* Go to the next outer row, of another batch if need be; false when there is none. */
 static bool
-begin_row(WalcuJoin *join)
+begin_row(WalcuJoinState *join)
 {
 	while (join->next_row >= join->row_count)
 	{
 		if (join->outer_ended)
 			return false;
-		gather(join);
+		gather_batch(join);
 	}
 	join->current = &join->rows[join->next_row++];
 	join->candidate = join->current->key ? join->current->key->first : NULL;
 	join->next_key = 0;
 	join->matched = false;
 	ExecStoreMinimalTuple(join->current->tuple, join->outer_slot, false);
-	place(join, join->outer_slot, false);
+	place_row(join, join->outer_slot, false);
 	return true;
 }
 
@@ -187,7 +190,7 @@ begin_row(WalcuJoin *join)
  * more, or what there is was no match.
  */
 static bool
-next_match(WalcuJoin *join)
+next_match(WalcuJoinState *join)
 {
 	JoinType type = join->plan.type;
 
@@ -199,11 +202,11 @@ next_match(WalcuJoin *join)
 
 		join->current = NULL;
 		if (unmatched)
-			place(join, NULL, true);
+			place_row(join, NULL, true);
 		return unmatched;
 	}
 	ExecStoreMinimalTuple(join->candidate->tuple, join->inner_slot, false);
-	place(join, join->inner_slot, true);
+	place_row(join, join->inner_slot, true);
 	join->candidate = join->candidate->next;
 	if (!ExecQual(join->quals, join->node.ss.ps.ps_ExprContext))
 		return false;
@@ -218,7 +221,7 @@ next_match(WalcuJoin *join)
 
 /* Read the next batch of outer rows, and the documents of their keys. */
 static void
-gather(WalcuJoin *join)
+gather_batch(WalcuJoinState *join)
 {
 	if (join_table_size(join->table) > BATCH_MEMORY)
 		join_table_reset(join->table);
@@ -230,16 +233,16 @@ gather(WalcuJoin *join)
 		;
 	if (join->new_keys != NIL)
 	{
-		ask(join);
-		adapt(join);
+		ask_for_keys(join);
+		adapt_batch(join);
 	}
 }
 
 /* Does the batch have as many keys, or rows, as it may? */
 static bool
-is_full(const WalcuJoin *join)
+is_full(const WalcuJoinState *join)
 {
-	bool growing = join->batch_size < inner_options(join)->join_batch_size;
+	bool growing = join->batch_size < get_inner_options(join)->join_batch_size;
 
 	return list_length(join->new_keys) >= join->batch_size ||
 		   (growing && join->row_count >= join->batch_size * ROWS_A_KEY) ||
@@ -248,7 +251,7 @@ is_full(const WalcuJoin *join)
 
 /* False at the end of the outer side. */
 static bool
-take_outer_row(WalcuJoin *join)
+take_outer_row(WalcuJoinState *join)
 {
 	TupleTableSlot *slot = ExecProcNode(OUTER_PLAN(join));
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
@@ -259,7 +262,7 @@ take_outer_row(WalcuJoin *join)
 	if (join->outer_ended)
 		return false;
 	ResetExprContext(context);
-	place(join, slot, false);
+	place_row(join, slot, false);
 	value = ExecEvalExprSwitchContext(join->outer_key, context, &is_null);
 	if (is_null && (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI))
 		return true;
@@ -272,7 +275,7 @@ take_outer_row(WalcuJoin *join)
 }
 
 static void
-keep_outer_row(WalcuJoin *join, TupleTableSlot *slot)
+keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
 	WalcuOuterRow *row;
@@ -297,7 +300,7 @@ keep_outer_row(WalcuJoin *join, TupleTableSlot *slot)
 
 /* Add the elements of an array to the last outer row. */
 static void
-add_elements(WalcuJoin *join, Datum value)
+add_elements(WalcuJoinState *join, Datum value)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->node.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
 	ArrayType *array = DatumGetArrayTypeP(value);
@@ -317,7 +320,7 @@ add_elements(WalcuJoin *join, Datum value)
 
 /* Add a key to the last outer row, once. */
 static void
-add_key(WalcuJoin *join, Datum value)
+add_key(WalcuJoinState *join, Datum value)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
 	WalcuOuterRow *row = &join->rows[join->row_count - 1];
@@ -336,10 +339,10 @@ add_key(WalcuJoin *join, Datum value)
 
 /* Ask for the documents of the new keys, in as few scans as can be. */
 static void
-ask(WalcuJoin *join)
+ask_for_keys(WalcuJoinState *join)
 {
 	int total = list_length(join->new_keys);
-	int most = keys_a_request(join);
+	int most = count_keys_a_request(join);
 	int count;
 
 	join->batches++;
@@ -353,7 +356,7 @@ ask(WalcuJoin *join)
 		do
 		{
 			count = Min(total - from, join->scan_size);
-			use = scan_set_keys(INNER_PLAN(join), array_of_keys(join, from, count), most, most == 0);
+			use = scan_set_keys(INNER_PLAN(join), make_key_array(join, from, count), most, most == 0);
 			if (use == WALCU_KEYS_TOO_LONG)
 				join->scan_size = Max(count / 2, 1);
 		} while (use == WALCU_KEYS_TOO_LONG && count > 1);
@@ -368,7 +371,7 @@ ask(WalcuJoin *join)
 
 /* What is learned from a batch for the next one. */
 static void
-adapt(WalcuJoin *join)
+adapt_batch(WalcuJoinState *join)
 {
 	/* when each batch reads the whole table, there had better be few */
 	if (join->reads_all)
@@ -379,11 +382,11 @@ adapt(WalcuJoin *join)
 		join->batch_size = Max(join->batch_size / 2, 1);
 	}
 	else if (!join->outgrown)
-		join->batch_size = Min(join->batch_size * 2, inner_options(join)->join_batch_size);
+		join->batch_size = Min(join->batch_size * 2, get_inner_options(join)->join_batch_size);
 }
 
 static Datum
-array_of_keys(const WalcuJoin *join, int from, int count)
+make_key_array(const WalcuJoinState *join, int from, int count)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
 	Datum *values = palloc(count * sizeof(Datum));
@@ -398,16 +401,16 @@ array_of_keys(const WalcuJoin *join, int from, int count)
 }
 
 /*
- * How many keys to ask for in a request, so that the documents of each fill one reply: then all requests can be under
- * way at once.  Where a key has several documents, there are as many requests as may be under way.  0 for
- * background jobs, which bring any number.
+ * How many keys to ask for in a request, so that the documents of each fill one reply: then all requests can
+ * be under way at once.  Where a key has several documents, there are as many requests as may be under way.
+ * 0 for background jobs, which bring any number.
  */
 static int
-keys_a_request(const WalcuJoin *join)
+count_keys_a_request(const WalcuJoinState *join)
 {
-	const WalcuOptions *options = inner_options(join);
+	const WalcuOptions *options = get_inner_options(join);
 	int keys = list_length(join->new_keys);
-	double per_key = documents_a_key(join);
+	double per_key = estimate_documents_a_key(join);
 	double most;
 
 	if (per_key > 1)
@@ -416,15 +419,15 @@ keys_a_request(const WalcuJoin *join)
 		most = options->fetch_size;
 	else /* a fifth for chance */
 		most = Min(options->fetch_size * 0.8 / Max(per_key, 1e-3), 1e6);
-	if (join_prefers_jobs(options, &join->plan, keys,
-						  Max(ceil(keys / most), ceil(keys * per_key / options->fetch_size))))
+	if (join_path_prefers_jobs(options, &join->plan, keys,
+							   Max(ceil(keys / most), ceil(keys * per_key / options->fetch_size))))
 		return 0;
 	return (int) most;
 }
 
 /* By the batches so far, or as the planner expects it of the first one. */
 static double
-documents_a_key(const WalcuJoin *join)
+estimate_documents_a_key(const WalcuJoinState *join)
 {
 	int64 keys = join->keys - list_length(join->new_keys);
 	double per_key = keys > 0 ? join->documents / (double) keys : join->plan.per_key;
@@ -434,7 +437,7 @@ documents_a_key(const WalcuJoin *join)
 
 /* Keep the rows that have one of the keys that were asked for. */
 static void
-read_documents(WalcuJoin *join)
+read_documents(WalcuJoinState *join)
 {
 	PlanState *inner = &INNER_PLAN(join)->ss.ps;
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
@@ -450,7 +453,7 @@ read_documents(WalcuJoin *join)
 		if (TupIsNull(slot))
 			break;
 		ResetExprContext(context);
-		place(join, slot, true);
+		place_row(join, slot, true);
 		value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
 		key = is_null ? NULL : join_table_find(join->table, value);
 		/* what another scan asked for, comes with that */
@@ -462,7 +465,7 @@ read_documents(WalcuJoin *join)
 
 /* Put a row of one side, or NULLs, into the scan slot; an outer one is without an inner one at first. */
 static void
-place(WalcuJoin *join, TupleTableSlot *row, bool inner)
+place_row(WalcuJoinState *join, TupleTableSlot *row, bool inner)
 {
 	TupleTableSlot *slot = join->node.ss.ss_ScanTupleSlot;
 	int start = inner ? ExecGetResultType(OUTER_PLAN(join))->natts : 0;
@@ -481,7 +484,7 @@ place(WalcuJoin *join, TupleTableSlot *row, bool inner)
 }
 
 static const WalcuOptions *
-inner_options(const WalcuJoin *join)
+get_inner_options(const WalcuJoinState *join)
 {
 	return INNER_SCAN(join)->query.options;
 }

@@ -19,7 +19,7 @@ typedef struct WalcuOuterRow
 	List *more;        /* of WalcuJoinKey: of the other elements of an array */
 } WalcuOuterRow;
 
-typedef struct WalcuJoin
+typedef struct WalcuJoinState
 {
 	CustomScanState node;
 	WalcuJoinPlan plan;
@@ -53,7 +53,7 @@ typedef struct WalcuJoin
 	int64 keys;
 	int64 scans;
 	int64 documents; /* came for them */
-} WalcuJoin;
+} WalcuJoinState;
 
 extern Node *join_exec_create(CustomScan *scan);
 

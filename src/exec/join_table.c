@@ -44,14 +44,14 @@ struct WalcuJoinTable
 };
 
 static uint32 hash_value(WalcuJoinTable *table, Datum value);
-static bool are_equal(WalcuJoinTable *table, Datum entered, Datum value);
+static bool equals_entered_key(WalcuJoinTable *table, Datum entered, Datum value);
 
 #define SH_PREFIX            keys
 #define SH_ELEMENT_TYPE      KeyEntry
 #define SH_KEY_TYPE          Datum
 #define SH_KEY               value
 #define SH_HASH_KEY(tb, key) hash_value((tb)->private_data, key)
-#define SH_EQUAL(tb, a, b)   are_equal((tb)->private_data, a, b)
+#define SH_EQUAL(tb, a, b)   equals_entered_key((tb)->private_data, a, b)
 #define SH_SCOPE             static inline
 #define SH_STORE_HASH
 #define SH_GET_HASH(tb, entry) ((entry)->hash)
@@ -63,7 +63,7 @@ static void make_keys(WalcuJoinTable *table);
 
 /* A table, in the current memory context, for an equality of an outer and an inner value. */
 WalcuJoinTable *
-join_table_create(Oid operator, Oid collation)
+join_table_create(Oid op, Oid collation)
 {
 	WalcuJoinTable *table = palloc0(sizeof(WalcuJoinTable));
 	Oid outer_equal;
@@ -73,15 +73,15 @@ join_table_create(Oid operator, Oid collation)
 	Oid outer_type;
 	Oid inner_type;
 
-	if (!get_op_hash_functions(operator, & outer_hash, &inner_hash) ||
-		!get_compatible_hash_operators(operator, & outer_equal, &inner_equal))
-		elog(ERROR, "operator %u cannot be hashed", operator);
-	op_input_types(operator, & outer_type, &inner_type);
+	if (!get_op_hash_functions(op, &outer_hash, &inner_hash) ||
+		!get_compatible_hash_operators(op, &outer_equal, &inner_equal))
+		elog(ERROR, "operator %u cannot be hashed", op);
+	op_input_types(op, &outer_type, &inner_type);
 	get_typlenbyval(outer_type, &table->length, &table->by_value);
 	fmgr_info(outer_hash, &table->outer.hash);
 	fmgr_info(get_opcode(outer_equal), &table->outer.equal);
 	fmgr_info(inner_hash, &table->inner.hash);
-	fmgr_info(get_opcode(operator), &table->inner.equal);
+	fmgr_info(get_opcode(op), &table->inner.equal);
 	table->collation = collation;
 	table->context = AllocSetContextCreate(CurrentMemoryContext, "walcu join keys", ALLOCSET_DEFAULT_SIZES);
 	make_keys(table);
@@ -164,7 +164,7 @@ hash_value(WalcuJoinTable *table, Datum value)
 }
 
 static bool
-are_equal(WalcuJoinTable *table, Datum entered, Datum value)
+equals_entered_key(WalcuJoinTable *table, Datum entered, Datum value)
 {
 	return DatumGetBool(FunctionCall2Coll(&table->current->equal, table->collation, entered, value));
 }

@@ -28,7 +28,7 @@ typedef struct WalcuJoinKey
 
 typedef struct WalcuJoinTable WalcuJoinTable;
 
-extern WalcuJoinTable *join_table_create(Oid operator, Oid collation);
+extern WalcuJoinTable *join_table_create(Oid op, Oid collation);
 extern WalcuJoinKey *join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new);
 extern WalcuJoinKey *join_table_find(WalcuJoinTable *table, Datum value);
 extern void join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot);

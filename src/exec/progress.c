@@ -18,7 +18,7 @@
 
 static void begin_with_statement(WalcuProgress *progress);
 static void look_at_clock(WalcuProgress *progress);
-static void tell(WalcuProgress *progress, double seconds);
+static void report_progress(WalcuProgress *progress, double seconds);
 
 int progress_interval = 10 * 1000;
 
@@ -76,14 +76,14 @@ look_at_clock(WalcuProgress *progress)
 	progress->unlooked = 0;
 	if (since_line < progress_interval)
 		return;
-	tell(progress, since_line / 1000.0);
+	report_progress(progress, since_line / 1000.0);
 	progress->told = now;
 	progress->told_documents = progress->documents;
 }
 
 /* The rate is that of the time since the last line. */
 static void
-tell(WalcuProgress *progress, double seconds)
+report_progress(WalcuProgress *progress, double seconds)
 {
 	double rate = (progress->documents - progress->told_documents) / seconds;
 	char of_about[64] = "";

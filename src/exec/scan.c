@@ -2,7 +2,7 @@
  * scan.c
  *	  A foreign scan at work: begin, next row, again, end.
  *
- * The executor calls in here.  A scan takes documents from its source, decodes
+ * The executor calls in here.  A scan takes documents from its fetch, decodes
  * the wanted fields, and leaves every condition to the executor.
  */
 #include "postgres.h"
@@ -22,13 +22,13 @@
 static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
-static void prepare_columns(WalcuScan *scan, Relation relation);
+static void prepare_scan_columns(WalcuScan *scan, Relation relation);
 static bool open_source(ForeignScanState *node);
-static bool matches_nothing(List *clauses);
-static List *clauses_now(ForeignScanState *node, WalcuFilterUse use);
-static double wanted_rows(ForeignScanState *node, WalcuFilterUse use);
-static int64 row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use);
-static char *text_value(ForeignScanState *node, ExprState *expression);
+static bool is_sure_of_no_match(List *clauses);
+static List *make_current_filters(ForeignScanState *node, WalcuPushdownUse use);
+static double count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use);
+static int64 evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownUse use);
+static char *evaluate_text(ForeignScanState *node, ExprState *expression);
 static void begin_progress(WalcuScan *scan);
 static void close_source(WalcuScan *scan);
 static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
@@ -51,16 +51,16 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->query.options = options;
 	scan->query.all_rows = scan->plan.all_rows;
 	node->fdw_state = scan;
-	prepare_columns(scan, relation);
-	scan->query.keys = order_deserialize(&relation_of_scan, scan->plan.order);
+	prepare_scan_columns(scan, relation);
+	scan->query.keys = sort_deserialize(&relation_of_scan, scan->plan.order);
 	scan->value_context = AllocSetContextCreate(CurrentMemoryContext, "walcu values", ALLOCSET_SMALL_SIZES);
-	scan->filtered = filter_conditions(&relation_of_scan, node->ss.ps.plan->qual);
+	scan->filtered = pushdown_conditions(&relation_of_scan, node->ss.ps.plan->qual);
 	forgive_search(scan);
 	note_never_null(scan);
-	filter_prepare(scan->filtered, (PlanState *) node);
+	pushdown_prepare(scan->filtered, (PlanState *) node);
 	if (scan->plan.keyed_by)
-		scan->keyed = filter_conditions(&relation_of_scan, list_make1(scan->plan.keyed_by));
-	filter_prepare(scan->keyed, (PlanState *) node);
+		scan->keyed = pushdown_conditions(&relation_of_scan, list_make1(scan->plan.keyed_by));
+	pushdown_prepare(scan->keyed, (PlanState *) node);
 	scan->limit = ExecInitExpr(scan->plan.limit, (PlanState *) node);
 	scan->offset = ExecInitExpr(scan->plan.offset, (PlanState *) node);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -75,8 +75,8 @@ scan_begin(ForeignScanState *node, int eflags)
 }
 
 /*
- * FdwRoutine.IterateForeignScan.  In a scan that Append runs beside others, an empty slot means that nothing is
- * here, unless the scan has ended.
+ * FdwRoutine.IterateForeignScan.  In a scan that Append runs beside others, an empty slot means that nothing
+ * is here, unless the scan has ended.
  */
 TupleTableSlot *
 scan_iterate(ForeignScanState *node)
@@ -86,11 +86,11 @@ scan_iterate(ForeignScanState *node)
 	WalcuDocument document;
 
 	ExecClearTuple(slot);
-	if (scan->source == NULL && (scan->ended || !open_source(node)))
+	if (scan->fetch == NULL && (scan->ended || !open_source(node)))
 		return slot;
 	for (;;)
 	{
-		bool found = source_next(scan->source, &document);
+		bool found = fetch_next(scan->fetch, &document);
 
 		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
 		if (found)
@@ -98,7 +98,7 @@ scan_iterate(ForeignScanState *node)
 			if (store_row(scan, &document, slot))
 				return slot;
 		}
-		else if (source_has_ended(scan->source))
+		else if (fetch_has_ended(scan->fetch))
 		{
 			close_source(scan);
 			return slot;
@@ -107,7 +107,7 @@ scan_iterate(ForeignScanState *node)
 		else if (node->ss.ps.async_capable)
 			return slot;
 		else
-			source_wait(scan->source, LONGEST_WAIT);
+			fetch_wait(scan->fetch, LONGEST_WAIT);
 	}
 }
 
@@ -118,7 +118,7 @@ scan_rescan(ForeignScanState *node)
 	WalcuScan *scan = node->fdw_state;
 
 	close_source(scan);
-	memo_expect(scan->query.memo);
+	reply_cache_expect(scan->query.cache);
 	if (scan->order_check)
 		order_check_restart(scan->order_check);
 	scan->ended = false;
@@ -151,9 +151,9 @@ expect_repeats(ForeignScanState *node, int eflags)
 {
 	WalcuScan *scan = node->fdw_state;
 
-	scan->query.memo = memo_get(node->ss.ps.state, scan->query.options);
+	scan->query.cache = reply_cache_get(node->ss.ps.state, scan->query.options);
 	if ((eflags & EXEC_FLAG_REWIND) || node->ss.ps.plan->allParam != NULL)
-		memo_expect(scan->query.memo);
+		reply_cache_expect(scan->query.cache);
 }
 
 /* The search has no filter because it is a parameter of its own. */
@@ -164,7 +164,7 @@ forgive_search(WalcuScan *scan)
 
 	foreach(lc, scan->filtered)
 	{
-		WalcuFiltered *entry = lfirst(lc);
+		WalcuPushdownCondition *entry = lfirst(lc);
 		OpExpr *operation = (OpExpr *) entry->expression;
 
 		if (scan->plan.search && IsA(operation, OpExpr) && list_member(operation->args, scan->plan.search))
@@ -182,13 +182,13 @@ note_never_null(WalcuScan *scan)
 	{
 		WalcuSortKey *key = lfirst(lc);
 
-		key->never_null = filter_rejects_null(scan->filtered, key->column);
+		key->never_null = pushdown_rejects_null(scan->filtered, key->column);
 	}
 }
 
 /* Tell the decoder which fields the query needs, and the service which to send. */
 static void
-prepare_columns(WalcuScan *scan, Relation relation)
+prepare_scan_columns(WalcuScan *scan, Relation relation)
 {
 	TupleDesc descriptor = RelationGetDescr(relation);
 	List *paths = NIL;
@@ -208,7 +208,7 @@ prepare_columns(WalcuScan *scan, Relation relation)
 			paths = lappend(paths, option->path);
 		}
 	}
-	scan->query.project = project_fields(paths);
+	scan->query.project = projection_fields(paths);
 }
 
 /* Evaluate this execution's values; false when they are such that no row can match. */
@@ -219,69 +219,71 @@ open_source(ForeignScanState *node)
 	MemoryContext before;
 
 	MemoryContextReset(scan->value_context);
-	if ((scan->id && (scan->query.id = text_value(node, scan->id)) == NULL) ||
-		(scan->search && (scan->query.search = text_value(node, scan->search)) == NULL))
+	if ((scan->id && (scan->query.id = evaluate_text(node, scan->id)) == NULL) ||
+		(scan->search && (scan->query.search = evaluate_text(node, scan->search)) == NULL))
 	{
 		scan->ended = true;
 		return false;
 	}
-	scan_set_filter(node, WALCU_FILTER_WHOLE);
-	if (matches_nothing(scan->query.clauses))
+	scan_set_filter(node, WALCU_PUSHDOWN_WHOLE);
+	if (is_sure_of_no_match(scan->query.filters))
 	{
 		scan->ended = true;
 		return false;
 	}
 	before = MemoryContextSwitchTo(scan->context);
 	begin_progress(scan);
-	scan->source = source_open(&scan->query, &scan->tally);
+	scan->fetch = fetch_open(&scan->query, &scan->tally);
 	MemoryContextSwitchTo(before);
 	return true;
 }
 
 /* Put what the conditions say now, and how much is wanted, into the query. */
 void
-scan_set_filter(ForeignScanState *node, WalcuFilterUse use)
+scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 {
 	WalcuScan *scan = node->fdw_state;
 	WalcuQuery *query = &scan->query;
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
-	query->clauses = clauses_now(node, use);
-	query->fallback = (use == WALCU_FILTER_SHOWN) ? query->clauses : clauses_now(node, WALCU_FILTER_TRUSTED);
+	query->filters = make_current_filters(node, use);
+	query->fallback =
+		(use == WALCU_PUSHDOWN_SHOWN) ? query->filters : make_current_filters(node, WALCU_PUSHDOWN_TRUSTED);
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->strategy;
-	query->skip = scan->plan.skips ? row_count(node, scan->offset, use) : 0;
-	query->wanted = filter_is_complete(scan->filtered) ? wanted_rows(node, use) : 0;
+	query->skip = scan->plan.skips ? evaluate_row_count(node, scan->offset, use) : 0;
+	query->wanted = pushdown_is_complete(scan->filtered) ? count_wanted_rows(node, use) : 0;
 	MemoryContextSwitchTo(before);
 }
 
 static bool
-matches_nothing(List *clauses)
+is_sure_of_no_match(List *clauses)
 {
-	return clauses != NIL && linitial(clauses) == &clause_nothing;
+	return clauses != NIL && linitial(clauses) == &filter_nothing;
 }
 
 /* The clauses of the conditions and, in a batched join's scan, of the keys, which come last. */
 static List *
-clauses_now(ForeignScanState *node, WalcuFilterUse use)
+make_current_filters(ForeignScanState *node, WalcuPushdownUse use)
 {
 	WalcuScan *scan = node->fdw_state;
 	const WalcuOptions *options = scan->query.options;
-	List *clauses = filter_clauses(options, scan->filtered, node->ss.ps.ps_ExprContext, use);
-	List *keys = filter_clauses(options, scan->keyed, node->ss.ps.ps_ExprContext, use);
+	List *clauses = pushdown_clauses(options, scan->filtered, node->ss.ps.ps_ExprContext, use);
+	List *keys = pushdown_clauses(options, scan->keyed, node->ss.ps.ps_ExprContext, use);
 
-	if (matches_nothing(clauses) || matches_nothing(keys))
-		return list_make1(&clause_nothing);
-	if (use == WALCU_FILTER_WHOLE)
+	if (is_sure_of_no_match(clauses) || is_sure_of_no_match(keys))
+		return list_make1(&filter_nothing);
+	if (use == WALCU_PUSHDOWN_WHOLE)
 		scan->key_clause = keys ? linitial(keys) : NULL;
 	if (keys)
-		((WalcuClause *) linitial(keys))->most = scan->keys_a_request;
+		((WalcuFilter *) linitial(keys))->most = scan->keys_a_request;
 	return list_concat(clauses, keys);
 }
 
 /*
- * For a batched join: the keys, an array, that documents are asked for with when the scan begins again, how many
- * of them at once at most, and whether by a background job.  The scan must have been told to (scan_rescan).
+ * For a batched join: the keys, an array, that documents are asked for with when the scan begins again, how
+ * many of them at once at most, and whether by a background job.  The scan must have been told to
+ * (scan_rescan).
  */
 WalcuKeysUse
 scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job)
@@ -298,9 +300,9 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 	scan->keys_a_request = keys_a_request;
 	scan->strategy = by_job ? WALCU_BY_JOB : plan_paging_strategy(scan->query.options);
 	MemoryContextReset(scan->value_context);
-	scan_set_filter(node, WALCU_FILTER_WHOLE);
+	scan_set_filter(node, WALCU_PUSHDOWN_WHOLE);
 	before = MemoryContextSwitchTo(scan->value_context);
-	if (matches_nothing(scan->query.clauses))
+	if (is_sure_of_no_match(scan->query.filters))
 		use = WALCU_KEYS_ASKED;
 	else if (scan->key_clause == NULL)
 		use = WALCU_KEYS_UNKNOWN;
@@ -312,22 +314,22 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 
 /* How many rows the query needs of the scan; 0 when it does not say. */
 static double
-wanted_rows(ForeignScanState *node, WalcuFilterUse use)
+count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use)
 {
 	WalcuScan *scan = node->fdw_state;
-	double limit = scan->limit ? row_count(node, scan->limit, use) : scan->plan.wanted;
+	double limit = scan->limit ? evaluate_row_count(node, scan->limit, use) : scan->plan.wanted;
 
-	return (limit > 0 && !scan->plan.skips) ? limit + row_count(node, scan->offset, use) : limit;
+	return (limit > 0 && !scan->plan.skips) ? limit + evaluate_row_count(node, scan->offset, use) : limit;
 }
 
 /* What LIMIT or OFFSET says; 0 for NULL, and for what EXPLAIN cannot know. */
 static int64
-row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use)
+evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownUse use)
 {
 	bool is_null = true;
 	Datum value = (Datum) 0;
 
-	if (expression && !(use == WALCU_FILTER_SHOWN && filter_needs_execution(expression->expr)))
+	if (expression && !(use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(expression->expr)))
 		value = ExecEvalExprSwitchContext(expression, node->ss.ps.ps_ExprContext, &is_null);
 	if (!is_null && DatumGetInt64(value) < 0 && expression == ((WalcuScan *) node->fdw_state)->offset)
 		ereport(ERROR, errcode(ERRCODE_INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE),
@@ -337,7 +339,7 @@ row_count(ForeignScanState *node, ExprState *expression, WalcuFilterUse use)
 
 /* The value of a text expression; NULL for SQL's NULL. */
 static char *
-text_value(ForeignScanState *node, ExprState *expression)
+evaluate_text(ForeignScanState *node, ExprState *expression)
 {
 	WalcuScan *scan = node->fdw_state;
 	bool is_null;
@@ -363,9 +365,9 @@ begin_progress(WalcuScan *scan)
 static void
 close_source(WalcuScan *scan)
 {
-	if (scan->source)
-		source_close(scan->source);
-	scan->source = NULL;
+	if (scan->fetch)
+		fetch_close(scan->fetch);
+	scan->fetch = NULL;
 	scan->ended = true;
 }
 
@@ -403,7 +405,7 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 static bool
 is_of_part(const WalcuScan *scan, const TupleTableSlot *slot)
 {
-	WalcuStreamPart part = source_part(scan->source);
+	WalcuPartNulls part = fetch_part(scan->fetch);
 	bool is_null;
 
 	if (part == WALCU_PART_ALL)

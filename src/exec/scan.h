@@ -26,20 +26,20 @@ typedef struct WalcuScan
 	MemoryContext tuple_context; /* what the current row points to */
 	MemoryContext value_context; /* what this execution's request is made of */
 	WalcuDecoder *decoder;
-	List *filtered;                /* of WalcuFiltered: the conditions */
+	List *filtered;                /* of WalcuPushdownCondition: the conditions */
 	List *keyed;                   /* the same of what a batched join asks for; NIL in any other scan */
 	int keys_a_request;            /* at most; 0 for as many as fit */
 	WalcuStrategy strategy;        /* the plan's, or what a batched join chose */
-	const WalcuClause *key_clause; /* what they became; NULL for nothing that the service can check */
+	const WalcuFilter *key_clause; /* what they became; NULL for nothing that the service can check */
 	WalcuOrderCheck *order_check;  /* NULL when no order was promised */
 	List *search_columns;          /* of int: columns (from 0) that show the search text */
 	ExprState *id;                 /* NULL, or computes query.id */
 	ExprState *search;             /* NULL, or computes query.search */
 	ExprState *limit;              /* NULL, or computes how many rows the query returns */
 	ExprState *offset;             /* NULL, or computes how many it passes over before */
-	WalcuSource *source;           /* NULL until the first row is asked for, and at the end */
+	WalcuFetch *fetch;             /* NULL until the first row is asked for, and at the end */
 	bool ended;
-	WalcuWatch *watch; /* while Append waits for it beside others; or NULL */
+	WalcuWaitDescriptor *watch; /* while Append waits for it beside others; or NULL */
 } WalcuScan;
 
 /* What the keys of a batched join are for the service. */
@@ -54,7 +54,7 @@ extern void scan_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *scan_iterate(ForeignScanState *node);
 extern void scan_rescan(ForeignScanState *node);
 extern void scan_end(ForeignScanState *node);
-extern void scan_set_filter(ForeignScanState *node, WalcuFilterUse use);
+extern void scan_set_filter(ForeignScanState *node, WalcuPushdownUse use);
 extern WalcuKeysUse scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job);
 
 #endif /* WALCU_SCAN_H */

@@ -1,14 +1,14 @@
 /*
  * count.c
- *	  How many documents match a query, without reading them.
+ * 	  How many documents match a query, without reading them.
  *
  * The API tells that of nothing but a background job, for which the service collects every document.  But a
  * page at an offset tells whether so many are there, and the last page how many exactly.  So the end is
- * searched for: in growing steps until there is nothing, and then by halves; or, when it
- * is known where the end was, from there.  A million documents take about twenty small requests.
+ * searched for: in growing steps until there is nothing, and then by halves; or, when it is known where the
+ * end was, from there.  A million documents take about twenty small requests.
  *
- * ANALYZE, count(*) and the planner's estimates ask here.  The number is that of the moment in which the service
- * made the last page; when documents come and go meanwhile, the search follows them.
+ * ANALYZE, count(*) and the planner's estimates ask here.  The number is that of the moment in which the
+ * service made the last page; when documents come and go meanwhile, the search follows them.
  */
 #include "postgres.h"
 
@@ -45,8 +45,8 @@ static void check_skipped(Search *search, WalcuPage *page, int64 position);
 static void note_page(Search *search, const WalcuPage *page, int64 position);
 
 /*
- * Count what matches the clauses and the search text of a query.  expected is where to look first, 0 for nowhere.  A
- * tolerance above 0 is how far from the truth the number may be, as a part of it.  When the
+ * Count what matches the clauses and the search text of a query.  expected is where to look first, 0 for
+ * nowhere.  A tolerance above 0 is how far from the truth the number may be, as a part of it.  When the
  * service does not take the filter, that is left to the query's fallback.
  */
 WalcuCount
@@ -121,19 +121,19 @@ next_position(Search *search)
 static void
 look_at(Search *search, int64 position)
 {
-	WalcuProbe *probe = probe_start(&search->query, search->tally, position);
+	WalcuPageAtOffset *page_at = page_at_offset_start(&search->query, search->tally, position);
 
-	if (!probe_wait(probe))
+	if (!page_at_offset_wait(page_at))
 	{
-		search->query.clauses = search->query.fallback;
+		search->query.filters = search->query.fallback;
 		search->tally->rejected++;
-		probe_release(probe);
-		probe = probe_start(&search->query, search->tally, position);
-		probe_wait(probe);
+		page_at_offset_release(page_at);
+		page_at = page_at_offset_start(&search->query, search->tally, position);
+		page_at_offset_wait(page_at);
 	}
-	check_skipped(search, probe->page, position);
-	note_page(search, probe->page, position);
-	probe_release(probe);
+	check_skipped(search, page_at->page, position);
+	note_page(search, page_at->page, position);
+	page_at_offset_release(page_at);
 }
 
 /* A service that ignores the offset would have no end of documents, or the first page's. */

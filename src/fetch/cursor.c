@@ -1,15 +1,15 @@
 /*
  * cursor.c
- *	  The documents of one stream, or of a range of it, read in sequence.
+ * 	  The documents of one part, or of a range of it, read in sequence.
  *
- * A lane asks for page after page, or for one document, or for a job's results.  What breaks is asked for again from
- * behind the last document taken, so that none is lost or repeated.  A source (source.c)
- * has one lane or several; nothing here waits.
+ * A cursor asks for page after page, or for one document, or for a job's results.  What breaks is asked for
+ * again from behind the last document taken, so that none is lost or repeated.  A fetch (fetch.c) has one
+ * cursor or several; nothing here waits.
  *
- * Paging by key asks for the documents after the last one seen, in the order of the scan's
- * keys and of _id, so that documents inserted or deleted meanwhile neither repeat nor hide
- * others.  A service that ignores the sort or the filter would break that silently; so the
- * order of _id is checked here where it is the only key, and that of others in scan.c.
+ * Paging by key asks for the documents after the last one seen, in the order of the scan's keys and of _id,
+ * so that documents inserted or deleted meanwhile neither repeat nor hide others.  A service that ignores the
+ * sort or the filter would break that silently; so the order of _id is checked here where it is the only key,
+ * and that of others in scan.c.
  */
 #include "postgres.h"
 
@@ -22,51 +22,51 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-static WalcuLane *create_lane(WalcuReading *reading, WalcuStream *stream);
-static WalcuPage *start_page(WalcuLane *lane, const char *id, int64 passed, const WalcuAttempt *attempt);
-static int64 waiting(const WalcuLane *lane);
-static WalcuShare *share_of(const WalcuLane *lane);
-static const WalcuRequest *make_request(const WalcuLane *lane, const char *id, int64 passed);
-static WalcuRequest *make_page_request(const WalcuLane *lane, const char *id, int64 passed,
+static WalcuCursor *create_cursor(WalcuCursorGroup *group, WalcuQueryPart *part);
+static WalcuPage *start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt);
+static int64 count_waiting(const WalcuCursor *cursor);
+static WalcuReplyCacheUse *get_reply_cache_use(const WalcuCursor *cursor);
+static const WalcuRequest *make_request(const WalcuCursor *cursor, const char *id, int64 passed);
+static WalcuRequest *make_page_request(const WalcuCursor *cursor, const char *id, int64 passed,
 									   const char *before);
-static List *position_clauses(const WalcuLane *lane, const char *id, const char *before);
-static void start_next_page(WalcuLane *lane);
-static bool next_is_wanted(const WalcuLane *lane);
-static void ask_again(WalcuLane *lane);
-static bool go_to_next_page(WalcuLane *lane);
-static bool more_follows(const WalcuLane *lane);
-static bool is_short(const WalcuLane *lane);
-static bool is_repeated(WalcuLane *lane);
-pg_noreturn static void raise_changed(const WalcuLane *lane);
-static bool is_beyond(const WalcuLane *lane, const char *id);
-static void note_keys(WalcuLane *lane, const WalcuDocument *document);
-static void check_found_documents(const WalcuLane *lane);
-static void check_order(const WalcuLane *lane);
-static void check_skip(const WalcuLane *lane);
-static const char *utf8(const char *id);
-static void drop_page(WalcuLane *lane, WalcuPage *page);
-static void count_bytes(WalcuLane *lane, WalcuPage *page);
+static List *make_position_filters(const WalcuCursor *cursor, const char *id, const char *before);
+static void start_next_page(WalcuCursor *cursor);
+static bool next_is_wanted(const WalcuCursor *cursor);
+static void request_again(WalcuCursor *cursor);
+static bool go_to_next_page(WalcuCursor *cursor);
+static bool has_more(const WalcuCursor *cursor);
+static bool is_short(const WalcuCursor *cursor);
+static bool skip_repeated(WalcuCursor *cursor);
+pg_noreturn static void raise_changed(const WalcuCursor *cursor);
+static bool is_beyond(const WalcuCursor *cursor, const char *id);
+static void note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document);
+static void check_found_documents(const WalcuCursor *cursor);
+static void check_order(const WalcuCursor *cursor);
+static void check_skip(const WalcuCursor *cursor);
+static const char *convert_to_utf8(const char *id);
+static void drop_page(WalcuCursor *cursor, WalcuPage *page);
+static void count_bytes(WalcuCursor *cursor, WalcuPage *page);
 
-/* Open a lane, in the current memory context, and send its first request. */
-WalcuLane *
-lane_open(WalcuReading *reading, WalcuStream *stream, const char *from, const char *before)
+/* Open a cursor, in the current memory context, and send its first request. */
+WalcuCursor *
+cursor_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from, const char *before)
 {
-	WalcuLane *lane = create_lane(reading, stream);
+	WalcuCursor *cursor = create_cursor(group, part);
 
-	lane->start = lane->from = from;
-	lane->before = before;
-	lane->page = start_page(lane, NULL, 0, NULL);
-	return lane;
+	cursor->start = cursor->from = from;
+	cursor->before = before;
+	cursor->page = start_page(cursor, NULL, 0, NULL);
+	return cursor;
 }
 
-/* Open a lane that reads the results of a background job, and start the job. */
-WalcuLane *
-lane_open_job(WalcuReading *reading, WalcuStream *stream)
+/* Open a cursor that reads the results of a background job, and start the job. */
+WalcuCursor *
+cursor_open_job(WalcuCursorGroup *group, WalcuQueryPart *part)
 {
-	WalcuLane *lane = create_lane(reading, stream);
+	WalcuCursor *cursor = create_cursor(group, part);
 
-	lane->job = job_start(lane->context, reading->query, stream, reading->may_be_rejected, reading->tally);
-	return lane;
+	cursor->job = job_start(cursor->context, group->query, part, group->may_be_rejected, group->tally);
+	return cursor;
 }
 
 /*
@@ -74,66 +74,66 @@ lane_open_job(WalcuReading *reading, WalcuStream *stream)
  * for more.
  */
 void
-lane_look(WalcuLane *lane, bool wait)
+cursor_look(WalcuCursor *cursor, bool wait)
 {
-	if (lane->ended)
+	if (cursor->ended)
 		return;
-	if (lane->page == NULL)
+	if (cursor->page == NULL)
 	{
-		job_look(lane->job, wait);
-		if (job_results(lane->job))
-			lane->page = start_page(lane, NULL, 0, NULL);
+		job_look(cursor->job, wait);
+		if (job_results(cursor->job))
+			cursor->page = start_page(cursor, NULL, 0, NULL);
 		return;
 	}
-	page_look(lane->page, wait);
-	if (lane->page->whole && lane->next == NULL && next_is_wanted(lane))
-		start_next_page(lane);
+	page_look(cursor->page, wait);
+	if (cursor->page->whole && cursor->next == NULL && next_is_wanted(cursor))
+		start_next_page(cursor);
 }
 
-/* Will lane_take bring a document, or the lane forward? */
+/* Will cursor_take bring a document, or the cursor forward? */
 bool
-lane_has_news(const WalcuLane *lane)
+cursor_has_news(const WalcuCursor *cursor)
 {
-	const WalcuPage *page = lane->page;
+	const WalcuPage *page = cursor->page;
 
-	return !lane->ended && page && (page->queue_head < page->queue_length || page->whole || page->broken);
+	return !cursor->ended && page && (page->queue_head < page->queue_length || page->whole || page->broken);
 }
 
 /*
  * The next document that is here; false when there is none yet, or no more (ended).  Its bytes are
- * good until the lane is looked at, or asked for the next one.
+ * good until the cursor is looked at, or asked for the next one.
  */
 bool
-lane_take(WalcuLane *lane, WalcuDocument *document)
+cursor_take(WalcuCursor *cursor, WalcuDocument *document)
 {
-	while (!lane->ended)
+	while (!cursor->ended)
 	{
-		WalcuPage *page = lane->page;
-		StringInfo id = lane->previous_id;
+		WalcuPage *page = cursor->page;
+		StringInfo id = cursor->previous_id;
 
 		if (!page_take(page, document, id))
 		{
 			if (page->broken)
-				ask_again(lane);
+				request_again(cursor);
 			else if (page->whole)
-				lane->ended = is_beyond(lane, lane->id->data) || !go_to_next_page(lane);
+				cursor->ended = is_beyond(cursor, cursor->id->data) || !go_to_next_page(cursor);
 			return false;
 		}
-		count_bytes(lane, page);
-		if (is_repeated(lane))
+		count_bytes(cursor, page);
+		if (skip_repeated(cursor))
 			continue;
-		lane->previous_id = lane->id;
-		lane->id = id;
-		if (query_is_keyed(lane->reading->query))
-			check_order(lane);
+		cursor->previous_id = cursor->id;
+		cursor->id = id;
+		if (query_is_keyed(cursor->group->query))
+			check_order(cursor);
 		else
-			check_skip(lane);
-		if (is_beyond(lane, id->data))
+			check_skip(cursor);
+		if (is_beyond(cursor, id->data))
 			continue;
 		if (page->queue_head == page->queue_length)
-			note_keys(lane, document);
-		if (lane->taken++ == 0)
-			appendStringInfoString(lane->first_id, id->data);
+			note_sort_keys(cursor, document);
+		if (cursor->taken++ == 0)
+			appendStringInfoString(cursor->first_id, id->data);
 		return true;
 	}
 	return false;
@@ -141,183 +141,185 @@ lane_take(WalcuLane *lane, WalcuDocument *document)
 
 /* What is waited for. */
 WalcuTransfer *
-lane_transfer(const WalcuLane *lane)
+cursor_transfer(const WalcuCursor *cursor)
 {
-	return lane->page ? lane->page->transfer : job_transfer(lane->job);
+	return cursor->page ? cursor->page->transfer : job_transfer(cursor->job);
 }
 
 /* Did the service not take the filter? */
 bool
-lane_is_rejected(const WalcuLane *lane)
+cursor_is_rejected(const WalcuCursor *cursor)
 {
-	return lane->page ? lane->page->rejected : job_is_rejected(lane->job);
+	return cursor->page ? cursor->page->rejected : job_is_rejected(cursor->job);
 }
 
 /* Did the service take the filter? */
 bool
-lane_is_answered(const WalcuLane *lane)
+cursor_is_answered(const WalcuCursor *cursor)
 {
-	return lane->taken > 0 || (lane->page && lane->page->transfer->status / 100 == 2);
+	return cursor->taken > 0 || (cursor->page && cursor->page->transfer->status / 100 == 2);
 }
 
 /* Why there is nothing to be had of its job, and pages are to be read; NULL when there is. */
 const char *
-lane_obstacle(const WalcuLane *lane)
+cursor_obstacle(const WalcuCursor *cursor)
 {
-	if (lane->job && lane->page && lane->page->unavailable)
-		return psprintf("the results were answered %d", lane->page->transfer->status);
-	return lane->job ? job_obstacle(lane->job) : NULL;
+	if (cursor->job && cursor->page && cursor->page->unavailable)
+		return psprintf("the results were answered %d", cursor->page->transfer->status);
+	return cursor->job ? job_obstacle(cursor->job) : NULL;
 }
 
-/* What a lane, of a stream without an order of its own, has not asked for yet. */
-WalcuRest
-lane_rest(const WalcuLane *lane)
+/* What a cursor, of a part without an order of its own, has not asked for yet. */
+WalcuCursorRest
+cursor_rest(const WalcuCursor *cursor)
 {
-	WalcuPage *page = lane->page;
-	WalcuRest rest = {.position = lane->start, .end = lane->before ? lane->before : range_of_now()};
-	const char *start = lane->start ? lane->start : lane->first_id->data;
+	WalcuPage *page = cursor->page;
+	WalcuCursorRest rest = {.position = cursor->start,
+							.end = cursor->before ? cursor->before : objectid_of_now()};
+	const char *start = cursor->start ? cursor->start : cursor->first_id->data;
 	StringInfoData last;
 	WalcuDocument document;
 
-	if (lane->ended || !range_is_object_id(rest.end) || (page->whole && !more_follows(lane)))
+	if (cursor->ended || !objectid_is_valid(rest.end) || (page->whole && !has_more(cursor)))
 		return rest;
-	/* another lane would ask for other ranges than those that are held */
-	if (lane->next && lane->next->replayed)
+	/* another cursor would ask for other ranges than those that are held */
+	if (cursor->next && cursor->next->replayed)
 		return rest;
 	initStringInfo(&last);
 	if (page_last(page, &document, &last))
 		rest.position = last.data;
-	else if (lane->taken > 0)
-		rest.position = lane->id->data;
-	if (rest.position == NULL || !range_is_object_id(rest.position) || strcmp(rest.position, rest.end) >= 0)
+	else if (cursor->taken > 0)
+		rest.position = cursor->id->data;
+	if (rest.position == NULL || !objectid_is_valid(rest.position) || strcmp(rest.position, rest.end) >= 0)
 		return rest;
-	if (rest.position == lane->start)
-		rest.documents = lane->expected;
-	else if (range_is_object_id(start) && strcmp(start, rest.position) < 0)
-		rest.documents = (lane->earlier + page->documents) * range_width(rest.position, rest.end) /
-						 range_width(start, rest.position);
+	if (rest.position == cursor->start)
+		rest.documents = cursor->expected;
+	else if (objectid_is_valid(start) && strcmp(start, rest.position) < 0)
+		rest.documents = (cursor->earlier + page->documents) * objectid_width(rest.position, rest.end) /
+						 objectid_width(start, rest.position);
 	return rest;
 }
 
-/* Drop a lane, at its end or before. */
+/* Drop a cursor, at its end or before. */
 void
-lane_close(WalcuLane *lane)
+cursor_close(WalcuCursor *cursor)
 {
-	if (lane->page)
-		count_bytes(lane, lane->page);
-	if (lane->next)
-		count_bytes(lane, lane->next);
-	MemoryContextDelete(lane->context);
+	if (cursor->page)
+		count_bytes(cursor, cursor->page);
+	if (cursor->next)
+		count_bytes(cursor, cursor->next);
+	MemoryContextDelete(cursor->context);
 }
 
-static WalcuLane *
-create_lane(WalcuReading *reading, WalcuStream *stream)
+static WalcuCursor *
+create_cursor(WalcuCursorGroup *group, WalcuQueryPart *part)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "walcu lane", ALLOCSET_SMALL_SIZES);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "walcu cursor", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	WalcuLane *lane = palloc0(sizeof(WalcuLane));
+	WalcuCursor *cursor = palloc0(sizeof(WalcuCursor));
 
-	lane->context = context;
-	lane->reading = reading;
-	lane->stream = stream;
-	lane->first_id = makeStringInfo();
-	lane->id = makeStringInfo();
-	lane->previous_id = makeStringInfo();
-	lane->value_context = AllocSetContextCreate(context, "walcu keys", ALLOCSET_SMALL_SIZES);
+	cursor->context = context;
+	cursor->group = group;
+	cursor->part = part;
+	cursor->first_id = makeStringInfo();
+	cursor->id = makeStringInfo();
+	cursor->previous_id = makeStringInfo();
+	cursor->value_context = AllocSetContextCreate(context, "walcu keys", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(before);
-	return lane;
+	return cursor;
 }
 
 /* Ask for the page behind a document's _id, if it has one, and behind so many documents. */
 static WalcuPage *
-start_page(WalcuLane *lane, const char *id, int64 passed, const WalcuAttempt *attempt)
+start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt)
 {
-	WalcuReading *reading = lane->reading;
-	const WalcuQuery *query = reading->query;
-	MemoryContext context = AllocSetContextCreate(lane->context, "walcu page", ALLOCSET_SMALL_SIZES);
+	WalcuCursorGroup *group = cursor->group;
+	const WalcuQuery *query = group->query;
+	MemoryContext context = AllocSetContextCreate(cursor->context, "walcu page", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	WalcuPage *page = page_start(context, query->options, query->credential, make_request(lane, id, passed),
-								 attempt, share_of(lane));
+	WalcuPage *page = page_start(context, query->options, query->credential, make_request(cursor, id, passed),
+								 attempt, get_reply_cache_use(cursor));
 
 	MemoryContextSwitchTo(before);
 	page->missing_is_empty = (query->strategy == WALCU_BY_ID);
-	page->may_be_unavailable = lane->job && lane->taken == 0;
+	page->may_be_unavailable = cursor->job && cursor->taken == 0;
 	/* later, documents have been delivered that would come again */
-	page->may_be_rejected = reading->may_be_rejected && lane->job == NULL && id == NULL && lane->taken == 0;
+	page->may_be_rejected = group->may_be_rejected && cursor->job == NULL && id == NULL && cursor->taken == 0;
 	if (page->replayed)
-		reading->tally->reused++;
+		group->tally->reused++;
 	else
 	{
-		reading->tally->requests++;
-		reading->tally->retries += attempt != NULL;
+		group->tally->requests++;
+		group->tally->retries += attempt != NULL;
 	}
 	return page;
 }
 
-/* Of the memo, if replies are to be had from there, or held; or NULL. */
-static WalcuShare *
-share_of(const WalcuLane *lane)
+/* Of the reply cache, if replies are to be had from there, or held; or NULL. */
+static WalcuReplyCacheUse *
+get_reply_cache_use(const WalcuCursor *cursor)
 {
-	return (lane->job || !memo_serves(&lane->reading->share)) ? NULL : &lane->reading->share;
+	return (cursor->job || !reply_cache_serves(&cursor->group->share)) ? NULL : &cursor->group->share;
 }
 
 static const WalcuRequest *
-make_request(const WalcuLane *lane, const char *id, int64 passed)
+make_request(const WalcuCursor *cursor, const char *id, int64 passed)
 {
-	const WalcuQuery *query = lane->reading->query;
+	const WalcuQuery *query = cursor->group->query;
 	WalcuRequest *request;
 
 	if (query->strategy == WALCU_BY_ID)
 		return query_document(query);
-	if (lane->job)
-		return job_results(lane->job);
-	request = make_page_request(lane, id, passed, lane->before);
-	request->before = lane->before;
-	if (lane->before && share_of(lane))
-		request->unbounded = make_page_request(lane, id, passed, NULL)->url.data;
+	if (cursor->job)
+		return job_results(cursor->job);
+	request = make_page_request(cursor, id, passed, cursor->before);
+	request->before = cursor->before;
+	if (cursor->before && get_reply_cache_use(cursor))
+		request->unbounded = make_page_request(cursor, id, passed, NULL)->url.data;
 	return request;
 }
 
 static WalcuRequest *
-make_page_request(const WalcuLane *lane, const char *id, int64 passed, const char *before)
+make_page_request(const WalcuCursor *cursor, const char *id, int64 passed, const char *before)
 {
-	const WalcuQuery *query = lane->reading->query;
+	const WalcuQuery *query = cursor->group->query;
 	bool by_position = query_is_keyed(query) && id != NULL;
 
-	return query_page(query, lane->stream, position_clauses(lane, by_position ? id : NULL, before),
-					  by_position ? 0 : query->skip + passed, lane->reading->delivered + waiting(lane));
+	return query_page(query, cursor->part, make_position_filters(cursor, by_position ? id : NULL, before),
+					  by_position ? 0 : query->skip + passed,
+					  cursor->group->delivered + count_waiting(cursor));
 }
 
 /* The documents that are here and not taken yet. */
 static int64
-waiting(const WalcuLane *lane)
+count_waiting(const WalcuCursor *cursor)
 {
-	return lane->page ? lane->page->documents - page_taken(lane->page) : 0;
+	return cursor->page ? cursor->page->documents - page_taken(cursor->page) : 0;
 }
 
-/* What is true of the documents of the lane behind one. */
+/* What is true of the documents of the cursor behind one. */
 static List *
-position_clauses(const WalcuLane *lane, const char *id, const char *before)
+make_position_filters(const WalcuCursor *cursor, const char *id, const char *before)
 {
-	/* a stream of documents without a value has no such key */
-	int missing = list_length(lane->reading->query->keys) - list_length(lane->stream->keys);
-	List *clauses = NIL;
+	/* a part of documents without a value has no such key */
+	int missing = list_length(cursor->group->query->keys) - list_length(cursor->part->keys);
+	List *filters = NIL;
 
 	if (id)
-		clauses = list_make1(order_after(lane->stream->keys, list_copy_tail(lane->values, missing), id));
-	else if (lane->from)
-		clauses = list_make1(clause_test("_id", "$gte", clause_string(lane->from)));
+		filters = list_make1(sort_after(cursor->part->keys, list_copy_tail(cursor->values, missing), id));
+	else if (cursor->from)
+		filters = list_make1(filter_test("_id", "$gte", filter_string(cursor->from)));
 	if (before)
-		clauses = lappend(clauses, clause_test("_id", "$lt", clause_string(before)));
-	return clauses;
+		filters = lappend(filters, filter_test("_id", "$lt", filter_string(before)));
+	return filters;
 }
 
 /* The current page is whole: ask for the one behind its last document. */
 static void
-start_next_page(WalcuLane *lane)
+start_next_page(WalcuCursor *cursor)
 {
-	WalcuPage *page = lane->page;
-	const char *id = lane->id->data;
+	WalcuPage *page = cursor->page;
+	const char *id = cursor->id->data;
 	WalcuDocument last;
 	StringInfoData last_id;
 
@@ -325,60 +327,60 @@ start_next_page(WalcuLane *lane)
 	if (page_last(page, &last, &last_id))
 	{
 		id = last_id.data;
-		note_keys(lane, &last);
+		note_sort_keys(cursor, &last);
 	}
-	if (is_short(lane))
+	if (is_short(cursor))
 	{
-		lane->from = MemoryContextStrdup(lane->context, page->before);
-		lane->next = start_page(lane, NULL, 0, NULL);
+		cursor->from = MemoryContextStrdup(cursor->context, page->before);
+		cursor->next = start_page(cursor, NULL, 0, NULL);
 	}
-	else if (!is_beyond(lane, id))
-		lane->next = start_page(lane, id, lane->earlier + page->documents, NULL);
+	else if (!is_beyond(cursor, id))
+		cursor->next = start_page(cursor, id, cursor->earlier + page->documents, NULL);
 	pfree(last_id.data);
 }
 
 /* Is it likely that more than the current page, which is whole, will be read? */
 static bool
-next_is_wanted(const WalcuLane *lane)
+next_is_wanted(const WalcuCursor *cursor)
 {
-	const WalcuQuery *query = lane->reading->query;
+	const WalcuQuery *query = cursor->group->query;
 
-	lane->reading->page_size = Max(lane->reading->page_size, lane->page->documents);
-	return more_follows(lane) &&
-		   (query->all_rows || query->wanted > lane->reading->delivered + waiting(lane));
+	cursor->group->page_size = Max(cursor->group->page_size, cursor->page->documents);
+	return has_more(cursor) &&
+		   (query->all_rows || query->wanted > cursor->group->delivered + count_waiting(cursor));
 }
 
 /* The current page broke: ask for what follows the last document taken. */
 static void
-ask_again(WalcuLane *lane)
+request_again(WalcuCursor *cursor)
 {
-	WalcuPage *broken = lane->page;
+	WalcuPage *broken = cursor->page;
 	WalcuAttempt attempt = retry_attempt(broken->transfer);
-	int64 passed = lane->earlier + page_taken(broken);
+	int64 passed = cursor->earlier + page_taken(broken);
 
-	lane->page = start_page(lane, lane->taken > 0 ? lane->id->data : NULL, passed, &attempt);
+	cursor->page = start_page(cursor, cursor->taken > 0 ? cursor->id->data : NULL, passed, &attempt);
 	/* what is no page comes whole again */
-	if (lane->job || lane->reading->query->strategy == WALCU_BY_ID)
-		lane->repeated = lane->taken;
+	if (cursor->job || cursor->group->query->strategy == WALCU_BY_ID)
+		cursor->repeated = cursor->taken;
 	else
-		lane->earlier = passed;
-	drop_page(lane, broken);
+		cursor->earlier = passed;
+	drop_page(cursor, broken);
 }
 
-/* False at the end of the lane. */
+/* False at the end of the cursor. */
 static bool
-go_to_next_page(WalcuLane *lane)
+go_to_next_page(WalcuCursor *cursor)
 {
-	if (lane->job)
-		check_found_documents(lane);
-	if (!more_follows(lane))
+	if (cursor->job)
+		check_found_documents(cursor);
+	if (!has_more(cursor))
 		return false;
-	if (lane->next == NULL)
-		start_next_page(lane);
-	lane->earlier += lane->page->documents;
-	drop_page(lane, lane->page);
-	lane->page = lane->next;
-	lane->next = NULL;
+	if (cursor->next == NULL)
+		start_next_page(cursor);
+	cursor->earlier += cursor->page->documents;
+	drop_page(cursor, cursor->page);
+	cursor->page = cursor->next;
+	cursor->next = NULL;
 	return true;
 }
 
@@ -387,110 +389,111 @@ go_to_next_page(WalcuLane *lane)
  * asked for is not the end; without the header, an empty one is.
  */
 static bool
-more_follows(const WalcuLane *lane)
+has_more(const WalcuCursor *cursor)
 {
-	const WalcuTransfer *transfer = lane->page->transfer;
+	const WalcuTransfer *transfer = cursor->page->transfer;
 
-	if (is_short(lane))
+	if (is_short(cursor))
 		return true;
-	if (lane->reading->query->strategy == WALCU_BY_ID || lane->job || transfer->has_more == WALCU_MORE_NO)
+	if (cursor->group->query->strategy == WALCU_BY_ID || cursor->job || transfer->has_more == WALCU_MORE_NO)
 		return false;
-	if (lane->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
+	if (cursor->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
 		reply_raise_malformed(transfer, "it has no documents, and says that more follow");
-	return lane->page->documents > 0;
+	return cursor->page->documents > 0;
 }
 
-/* Is the current page the last one of a shorter range, that a lane had which asked for it before? */
+/* Is the current page the last one of a shorter range, that a cursor had which asked for it before? */
 static bool
-is_short(const WalcuLane *lane)
+is_short(const WalcuCursor *cursor)
 {
-	const WalcuPage *page = lane->page;
+	const WalcuPage *page = cursor->page;
 
 	return page->before && (page->documents == 0 || page->transfer->has_more == WALCU_MORE_NO) &&
-		   (lane->before == NULL || strcmp(page->before, lane->before) < 0);
+		   (cursor->before == NULL || strcmp(page->before, cursor->before) < 0);
 }
 
 /* Was the document that was just found taken already, before a download broke? */
 static bool
-is_repeated(WalcuLane *lane)
+skip_repeated(WalcuCursor *cursor)
 {
-	if (lane->repeated == 0)
+	if (cursor->repeated == 0)
 		return false;
-	lane->repeated--;
-	if (lane->repeated == 0 && strcmp(lane->previous_id->data, lane->id->data) != 0)
-		raise_changed(lane);
+	cursor->repeated--;
+	if (cursor->repeated == 0 && strcmp(cursor->previous_id->data, cursor->id->data) != 0)
+		raise_changed(cursor);
 	return true;
 }
 
 /* What was asked for again is not what it was. */
 static void
-raise_changed(const WalcuLane *lane)
+raise_changed(const WalcuCursor *cursor)
 {
-	reply_raise_malformed(lane->page->transfer, "it has not the documents that it had before it broke");
+	reply_raise_malformed(cursor->page->transfer, "it has not the documents that it had before it broke");
 }
 
-/* What another lane took over is read there; here it only has to be in order. */
+/* What another cursor took over is read there; here it only has to be in order. */
 static bool
-is_beyond(const WalcuLane *lane, const char *id)
+is_beyond(const WalcuCursor *cursor, const char *id)
 {
-	return lane->before && strcmp(utf8(id), lane->before) >= 0;
+	return cursor->before && strcmp(convert_to_utf8(id), cursor->before) >= 0;
 }
 
 /* Remember the keys of what may be the last document of its page. */
 static void
-note_keys(WalcuLane *lane, const WalcuDocument *document)
+note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document)
 {
-	int count = list_length(lane->reading->query->keys);
+	int count = list_length(cursor->group->query->keys);
 	MemoryContext before;
 	Datum *values;
 	bool *nulls;
 
 	if (count == 0)
 		return;
-	MemoryContextReset(lane->value_context);
-	before = MemoryContextSwitchTo(lane->value_context);
+	MemoryContextReset(cursor->value_context);
+	before = MemoryContextSwitchTo(cursor->value_context);
 	values = palloc0(count * sizeof(Datum));
 	nulls = palloc(count * sizeof(bool));
 	memset(nulls, true, count * sizeof(bool));
-	decode_document(lane->reading->keys, document, values, nulls);
-	lane->values = NIL;
+	decode_document(cursor->group->keys, document, values, nulls);
+	cursor->values = NIL;
 	for (int i = 0; i < count; i++)
-		lane->values = lappend(lane->values, nulls[i] ? NULL : TextDatumGetCString(values[i]));
+		cursor->values = lappend(cursor->values, nulls[i] ? NULL : TextDatumGetCString(values[i]));
 	MemoryContextSwitchTo(before);
 }
 
 /* A result is whole, or it is an error. */
 static void
-check_found_documents(const WalcuLane *lane)
+check_found_documents(const WalcuCursor *cursor)
 {
-	int64 found = job_found_documents(lane->job);
+	int64 found = job_found_documents(cursor->job);
 
-	if (lane->repeated > 0)
-		raise_changed(lane);
-	if (found >= 0 && lane->page->documents != found)
-		reply_raise_malformed(lane->page->transfer,
+	if (cursor->repeated > 0)
+		raise_changed(cursor);
+	if (found >= 0 && cursor->page->documents != found)
+		reply_raise_malformed(cursor->page->transfer,
 							  psprintf("it has " INT64_FORMAT " documents, and the job found " INT64_FORMAT,
-									   lane->page->documents, found));
+									   cursor->page->documents, found));
 }
 
 /* Without an _id, or out of order, documents would be lost or repeated silently. */
 static void
-check_order(const WalcuLane *lane)
+check_order(const WalcuCursor *cursor)
 {
-	const WalcuQuery *query = lane->reading->query;
-	const char *id = lane->id->data;
-	bool is_first = lane->previous_id->len == 0;
-	const char *previous = is_first ? lane->from : lane->previous_id->data;
+	const WalcuQuery *query = cursor->group->query;
+	const char *id = cursor->id->data;
+	bool is_first = cursor->previous_id->len == 0;
+	const char *previous = is_first ? cursor->from : cursor->previous_id->data;
 
 	/* where the empty _id is asked for, it comes first */
 	if (id[0] == '\0' && !(is_first && query->id && query->id[0] == '\0'))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("a document of resource \"%s\" has no string as _id", query->options->resource),
-				errdetail("It follows the document \"%s\".", lane->previous_id->data),
+				errdetail("It follows the document \"%s\".", cursor->previous_id->data),
 				errhint("Set the option paging to 'skip'."));
 	if (query->keys != NIL || previous == NULL)
 		return;
-	if (is_first ? strcmp(utf8(id), previous) < 0 : strcmp(utf8(id), utf8(previous)) <= 0)
+	if (is_first ? strcmp(convert_to_utf8(id), previous) < 0
+				 : strcmp(convert_to_utf8(id), convert_to_utf8(previous)) <= 0)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("documents of resource \"%s\" did not arrive in the order of _id",
 					   query->options->resource),
@@ -501,36 +504,36 @@ check_order(const WalcuLane *lane)
 
 /* A service that ignores skip would begin each page alike, without end. */
 static void
-check_skip(const WalcuLane *lane)
+check_skip(const WalcuCursor *cursor)
 {
-	const char *id = lane->id->data;
+	const char *id = cursor->id->data;
 
-	if (lane->job || lane->earlier == 0 || page_taken(lane->page) != 1 || id[0] == '\0' ||
-		strcmp(id, lane->first_id->data) != 0)
+	if (cursor->job || cursor->earlier == 0 || page_taken(cursor->page) != 1 || id[0] == '\0' ||
+		strcmp(id, cursor->first_id->data) != 0)
 		return;
 	ereport(
 		ERROR, errcode(ERRCODE_FDW_ERROR),
-		errmsg("document \"%s\" of resource \"%s\" came twice", id, lane->reading->query->options->resource),
+		errmsg("document \"%s\" of resource \"%s\" came twice", id, cursor->group->query->options->resource),
 		errhint("The service may ignore the parameter skip: set the option paging to 'key'."));
 }
 
 /* The service compares ids by their bytes in UTF-8. */
 static const char *
-utf8(const char *id)
+convert_to_utf8(const char *id)
 {
 	return pg_server_to_any(id, strlen(id), PG_UTF8);
 }
 
 static void
-drop_page(WalcuLane *lane, WalcuPage *page)
+drop_page(WalcuCursor *cursor, WalcuPage *page)
 {
-	count_bytes(lane, page);
+	count_bytes(cursor, page);
 	page_release(page);
 }
 
 static void
-count_bytes(WalcuLane *lane, WalcuPage *page)
+count_bytes(WalcuCursor *cursor, WalcuPage *page)
 {
-	lane->reading->tally->bytes += page->transfer->received - page->counted_bytes;
+	cursor->group->tally->bytes += page->transfer->received - page->counted_bytes;
 	page->counted_bytes = page->transfer->received;
 }

@@ -1,6 +1,6 @@
 /*
  * cursor.h
- *	  The documents of one stream, or of a range of it, read in sequence.
+ *	  The documents of one part, or of a range of it, read in sequence.
  */
 #ifndef WALCU_CURSOR_H
 #define WALCU_CURSOR_H
@@ -12,26 +12,26 @@
 #include "fetch/query.h"
 #include "json/decode.h"
 
-/* What the lanes of a source have in common. */
-typedef struct WalcuReading
+/* What the cursors of a fetch have in common. */
+typedef struct WalcuCursorGroup
 {
 	const WalcuQuery *query;
 	WalcuTally *tally;
-	WalcuDecoder *keys;   /* reads the keys of an order; NULL without one */
-	WalcuShare share;     /* of the statement's memo */
-	bool may_be_rejected; /* there is less to ask for, should the service not take the filter */
-	int64 delivered;      /* documents taken so far, of all lanes */
-	int64 page_size;      /* documents in the largest page so far */
-} WalcuReading;
+	WalcuDecoder *keys;       /* reads the keys of an order; NULL without one */
+	WalcuReplyCacheUse share; /* of the statement's reply cache */
+	bool may_be_rejected;     /* there is less to ask for, should the service not take the filter */
+	int64 delivered;          /* documents taken so far, of all cursors */
+	int64 page_size;          /* documents in the largest page so far */
+} WalcuCursorGroup;
 
-typedef struct WalcuLane
+typedef struct WalcuCursor
 {
-	MemoryContext context; /* holds the lane and its pages */
-	WalcuReading *reading;
-	WalcuStream *stream;
+	MemoryContext context; /* holds the cursor and its pages */
+	WalcuCursorGroup *group;
+	WalcuQueryPart *part;
 	const char *start;  /* _id that it begins with, or NULL */
 	const char *from;   /* the same, or that of a range within it that pages without a position begin with */
-	const char *before; /* _id that it ends before, or NULL; source.c may lower it */
+	const char *before; /* _id that it ends before, or NULL; fetch.c may lower it */
 	double expected;    /* documents of a range that nothing has come from yet */
 	WalcuJob *job;      /* whose results it reads, or NULL */
 	WalcuPage *page;    /* documents are taken from this one; NULL while the job is at work */
@@ -45,26 +45,27 @@ typedef struct WalcuLane
 	StringInfo previous_id; /* of the one before */
 	List *values;           /* JSON texts of the keys of the last document that was noted */
 	MemoryContext value_context;
-} WalcuLane;
+} WalcuCursor;
 
-/* What is left to be asked for in a lane. */
-typedef struct WalcuRest
+/* What is left to be asked for in a cursor. */
+typedef struct WalcuCursorRest
 {
 	double documents;     /* about; 0 when it is not known, or cannot be divided */
 	const char *position; /* _id that it follows */
 	const char *end;      /* _id that it ends before, or that of a document made now */
-} WalcuRest;
+} WalcuCursorRest;
 
-extern WalcuLane *lane_open(WalcuReading *reading, WalcuStream *stream, const char *from, const char *before);
-extern WalcuLane *lane_open_job(WalcuReading *reading, WalcuStream *stream);
-extern void lane_look(WalcuLane *lane, bool wait);
-extern bool lane_has_news(const WalcuLane *lane);
-extern bool lane_take(WalcuLane *lane, WalcuDocument *document);
-extern WalcuTransfer *lane_transfer(const WalcuLane *lane);
-extern bool lane_is_rejected(const WalcuLane *lane);
-extern bool lane_is_answered(const WalcuLane *lane);
-extern const char *lane_obstacle(const WalcuLane *lane);
-extern WalcuRest lane_rest(const WalcuLane *lane);
-extern void lane_close(WalcuLane *lane);
+extern WalcuCursor *cursor_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from,
+								const char *before);
+extern WalcuCursor *cursor_open_job(WalcuCursorGroup *group, WalcuQueryPart *part);
+extern void cursor_look(WalcuCursor *cursor, bool wait);
+extern bool cursor_has_news(const WalcuCursor *cursor);
+extern bool cursor_take(WalcuCursor *cursor, WalcuDocument *document);
+extern WalcuTransfer *cursor_transfer(const WalcuCursor *cursor);
+extern bool cursor_is_rejected(const WalcuCursor *cursor);
+extern bool cursor_is_answered(const WalcuCursor *cursor);
+extern const char *cursor_obstacle(const WalcuCursor *cursor);
+extern WalcuCursorRest cursor_rest(const WalcuCursor *cursor);
+extern void cursor_close(WalcuCursor *cursor);
 
 #endif /* WALCU_CURSOR_H */

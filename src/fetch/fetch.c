@@ -1,12 +1,12 @@
 /*
  * fetch.c
- *	  Where the documents of a scan come from: which lanes are read, and from which the next is.
+ * 	  Where the documents of a scan come from: which cursors are read, and from which the next is.
  *
- * The scan opens a source with what it wants and takes documents one at a time; how many
- * requests that takes, and how many of them are under way at once, is decided here.  A scan is a list
- * of streams.  With an order they are read one after the other, else several at once,
- * each in a lane of its own (lane.c); and when lanes are to spare, the range of _id that one has before it
- * is divided with another, so that all end together however unevenly documents lie.
+ * The scan opens a fetch with what it wants and takes documents one at a time; how many requests that takes,
+ * and how many of them are under way at once, is decided here.  A scan is a list of parts.  With an order
+ * they are read one after the other, else several at once, each in a cursor of its own (cursor.c); and when
+ * cursors are to spare, the range of _id that one has before it is divided with another, so that all end
+ * together however unevenly documents lie.
  */
 #include "postgres.h"
 
@@ -20,106 +20,106 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* Documents that are taken before the other lanes are looked at. */
+/* Documents that are taken before the other cursors are looked at. */
 #define LOOK_INTERVAL 16
 
 /* A range is divided when this many pages are expected in it. */
 #define LEAST_PAGES 4
 
-struct WalcuSource
+struct WalcuFetch
 {
 	WalcuQuery query; /* with another strategy, when a job came to nothing */
-	WalcuReading reading;
+	WalcuCursorGroup group;
 	WalcuStats *stats;
-	MemoryContext context; /* holds the source and its lanes */
-	List *streams;         /* of WalcuStream */
-	int next_stream;       /* the first that has no lane yet */
-	List *lanes;           /* of WalcuLane: those being read, in the order of their streams */
-	WalcuLane *lane;       /* of the last document */
-	int until_look;        /* documents to be taken before the lanes are looked at */
+	MemoryContext context; /* holds the fetch and its cursors */
+	List *parts;           /* of WalcuQueryPart */
+	int next_part;         /* the first that has no cursor yet */
+	List *cursors;         /* of WalcuCursor: those being read, in the order of their parts */
+	WalcuCursor *cursor;   /* of the last document */
+	int until_look;        /* documents to be taken before the cursors are looked at */
 	HTAB *seen;            /* of a list's parts: the documents, by WalcuDigest of their _id; or NULL */
 };
 
-static bool next_document(WalcuSource *source, WalcuDocument *document);
-static void prepare_keys(WalcuSource *source);
+static bool next_document(WalcuFetch *fetch, WalcuDocument *document);
+static void prepare_keys(WalcuFetch *fetch);
 static bool has_fallback(const WalcuQuery *query);
-static bool take(WalcuSource *source, WalcuDocument *document);
-static void look_at_lanes(WalcuSource *source, bool wait);
-static bool any_ended(const WalcuSource *source);
-static void fall_back(WalcuSource *source);
-static const char *obstacle(const WalcuSource *source);
-static void read_pages(WalcuSource *source);
-static void close_lanes(WalcuSource *source);
-static void close_lane(WalcuSource *source, WalcuLane *lane);
-static void open_lanes(WalcuSource *source);
-static int width(const WalcuSource *source);
-static bool divide_range(WalcuSource *source);
-static bool is_repeated(WalcuSource *source);
-static void remember_ids(WalcuSource *source);
+static bool take_from_cursors(WalcuFetch *fetch, WalcuDocument *document);
+static void look_at_cursors(WalcuFetch *fetch, bool wait);
+static bool has_any_ended(const WalcuFetch *fetch);
+static void fall_back(WalcuFetch *fetch);
+static const char *find_obstacle(const WalcuFetch *fetch);
+static void read_pages_instead(WalcuFetch *fetch);
+static void close_cursors(WalcuFetch *fetch);
+static void close_cursor(WalcuFetch *fetch, WalcuCursor *cursor);
+static void open_cursors(WalcuFetch *fetch);
+static int count_cursors_at_once(const WalcuFetch *fetch);
+static bool divide_range(WalcuFetch *fetch);
+static bool is_seen(WalcuFetch *fetch);
+static void remember_ids(WalcuFetch *fetch);
 
-/* Open a source, and send its first requests.  query and tally must outlive it. */
-WalcuSource *
-source_open(const WalcuQuery *query, WalcuTally *tally)
+/* Open a fetch, and send its first requests.  query and tally must outlive it. */
+WalcuFetch *
+fetch_open(const WalcuQuery *query, WalcuTally *tally)
 {
 	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "walcu source", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(CurrentMemoryContext, "walcu fetch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	WalcuSource *source = palloc0(sizeof(WalcuSource));
+	WalcuFetch *fetch = palloc0(sizeof(WalcuFetch));
 
-	source->query = *query;
-	source->reading.query = &source->query;
-	source->reading.tally = tally;
-	source->reading.share.memo = query->memo;
-	source->reading.may_be_rejected = has_fallback(query);
-	source->context = context;
-	source->stats = stats_of(query->options);
-	prepare_keys(source);
-	source->streams = query_streams(query, query->clauses);
-	open_lanes(source);
+	fetch->query = *query;
+	fetch->group.query = &fetch->query;
+	fetch->group.tally = tally;
+	fetch->group.share.cache = query->cache;
+	fetch->group.may_be_rejected = has_fallback(query);
+	fetch->context = context;
+	fetch->stats = stats_of(query->options);
+	prepare_keys(fetch);
+	fetch->parts = query_split_parts(query, query->filters);
+	open_cursors(fetch);
 	MemoryContextSwitchTo(before);
-	return source;
+	return fetch;
 }
 
 /*
- * The next document of those that are here; false when there is none, or no more (source_has_ended).  Its
+ * The next document of those that are here; false when there is none, or no more (fetch_has_ended).  Its
  * bytes are good until the next call, and until anything else talks to the service.
  */
 bool
-source_next(WalcuSource *source, WalcuDocument *document)
+fetch_next(WalcuFetch *fetch, WalcuDocument *document)
 {
 	do
 	{
-		if (!next_document(source, document))
+		if (!next_document(fetch, document))
 			return false;
-	} while (is_repeated(source));
-	source->reading.tally->documents++;
-	source->reading.delivered++;
-	source->stats->documents++;
+	} while (is_seen(fetch));
+	fetch->group.tally->documents++;
+	fetch->group.delivered++;
+	fetch->stats->documents++;
 	return true;
 }
 
 /* Wait until something has happened, at most limit milliseconds; serves interrupts. */
 void
-source_wait(WalcuSource *source, double limit)
+fetch_wait(WalcuFetch *fetch, double limit)
 {
-	look_at_lanes(source, true);
-	if (source->lanes)
-		transport_drive(source_transfer(source), limit);
+	look_at_cursors(fetch, true);
+	if (fetch->cursors)
+		transfer_drive(fetch_transfer(fetch), limit);
 }
 
 /*
  * Take in what others' waiting has brought, as somebody else is about to wait; is there something for
- * source_next?
+ * fetch_next?
  */
 bool
-source_look(WalcuSource *source)
+fetch_look(WalcuFetch *fetch)
 {
 	ListCell *lc;
 
-	look_at_lanes(source, true);
-	foreach(lc, source->lanes)
+	look_at_cursors(fetch, true);
+	foreach(lc, fetch->cursors)
 	{
-		if (lane_has_news(lfirst(lc)))
+		if (cursor_has_news(lfirst(lc)))
 			return true;
 	}
 	return false;
@@ -127,56 +127,56 @@ source_look(WalcuSource *source)
 
 /* Is there nothing more to come? */
 bool
-source_has_ended(const WalcuSource *source)
+fetch_has_ended(const WalcuFetch *fetch)
 {
-	return source->lanes == NIL;
+	return fetch->cursors == NIL;
 }
 
 /* Which documents the last one is of, by what was asked for. */
-WalcuStreamPart
-source_part(const WalcuSource *source)
+WalcuPartNulls
+fetch_part(const WalcuFetch *fetch)
 {
-	return source->lane->stream->part;
+	return fetch->cursor->part->nulls;
 }
 
 /* What the next document is waited for on; NULL at the end. */
 WalcuTransfer *
-source_transfer(const WalcuSource *source)
+fetch_transfer(const WalcuFetch *fetch)
 {
-	return source->lanes ? lane_transfer(linitial(source->lanes)) : NULL;
+	return fetch->cursors ? cursor_transfer(linitial(fetch->cursors)) : NULL;
 }
 
-/* Drop a source, at its end or before. */
+/* Drop a fetch, at its end or before. */
 void
-source_close(WalcuSource *source)
+fetch_close(WalcuFetch *fetch)
 {
-	close_lanes(source);
-	MemoryContextDelete(source->context);
+	close_cursors(fetch);
+	MemoryContextDelete(fetch->context);
 }
 
-/* As source_next, but the parts of a list may repeat documents. */
+/* As fetch_next, but the parts of a list may repeat documents. */
 static bool
-next_document(WalcuSource *source, WalcuDocument *document)
+next_document(WalcuFetch *fetch, WalcuDocument *document)
 {
-	if (source->until_look-- > 0 && source->lane && lane_take(source->lane, document))
+	if (fetch->until_look-- > 0 && fetch->cursor && cursor_take(fetch->cursor, document))
 		return true;
-	source->until_look = LOOK_INTERVAL;
-	if (source->lanes)
-		transport_drive(source_transfer(source), 0);
+	fetch->until_look = LOOK_INTERVAL;
+	if (fetch->cursors)
+		transfer_drive(fetch_transfer(fetch), 0);
 	do
 	{
-		look_at_lanes(source, false);
-		if (take(source, document))
+		look_at_cursors(fetch, false);
+		if (take_from_cursors(fetch, document))
 			return true;
-	} while (any_ended(source));
+	} while (has_any_ended(fetch));
 	return false;
 }
 
 /* Keys are read as the texts that a filter has them as. */
 static void
-prepare_keys(WalcuSource *source)
+prepare_keys(WalcuFetch *fetch)
 {
-	List *keys = source->query.keys;
+	List *keys = fetch->query.keys;
 	TupleDesc columns;
 
 	if (keys == NIL)
@@ -184,9 +184,9 @@ prepare_keys(WalcuSource *source)
 	columns = CreateTemplateTupleDesc(list_length(keys));
 	for (int i = 0; i < list_length(keys); i++)
 		TupleDescInitEntry(columns, i + 1, "key", JSONOID, -1, 0);
-	source->reading.keys = decode_prepare(source->query.options, columns);
+	fetch->group.keys = decode_prepare(fetch->query.options, columns);
 	for (int i = 0; i < list_length(keys); i++)
-		decode_want(source->reading.keys, i, ((WalcuSortKey *) list_nth(keys, i))->operand->path);
+		decode_want(fetch->group.keys, i, ((WalcuSortKey *) list_nth(keys, i))->operand->path);
 }
 
 /* Is there less that the service may not take? */
@@ -194,97 +194,97 @@ static bool
 has_fallback(const WalcuQuery *query)
 {
 	return query->strategy != WALCU_BY_ID &&
-		   strcmp(clause_filter(query->clauses), clause_filter(query->fallback)) != 0;
+		   strcmp(filter_text(query->filters), filter_text(query->fallback)) != 0;
 }
 
-/* The next document of those that are here, of the first lane only where there is an order. */
+/* The next document of those that are here, of the first cursor only where there is an order. */
 static bool
-take(WalcuSource *source, WalcuDocument *document)
+take_from_cursors(WalcuFetch *fetch, WalcuDocument *document)
 {
 	ListCell *lc;
 
-	foreach(lc, source->lanes)
+	foreach(lc, fetch->cursors)
 	{
-		WalcuLane *lane = lfirst(lc);
+		WalcuCursor *cursor = lfirst(lc);
 
-		while (lane_has_news(lane))
+		while (cursor_has_news(cursor))
 		{
-			if (lane_take(lane, document))
+			if (cursor_take(cursor, document))
 			{
-				source->lane = lane;
+				fetch->cursor = cursor;
 				return true;
 			}
 		}
-		if (source->query.keys != NIL && !lane->ended)
+		if (fetch->query.keys != NIL && !cursor->ended)
 			break;
 	}
 	return false;
 }
 
 static bool
-any_ended(const WalcuSource *source)
+has_any_ended(const WalcuFetch *fetch)
 {
 	ListCell *lc;
 
-	foreach(lc, source->lanes)
+	foreach(lc, fetch->cursors)
 	{
-		if (((WalcuLane *) lfirst(lc))->ended)
+		if (((WalcuCursor *) lfirst(lc))->ended)
 			return true;
 	}
 	return false;
 }
 
-/* Take in what has arrived, close the lanes that have ended, and open others. */
+/* Take in what has arrived, close the cursors that have ended, and open others. */
 static void
-look_at_lanes(WalcuSource *source, bool wait)
+look_at_cursors(WalcuFetch *fetch, bool wait)
 {
-	WalcuLane *first;
+	WalcuCursor *first;
 	ListCell *lc;
 
-	foreach(lc, source->lanes)
-		lane_look(lfirst(lc), wait);
-	first = source->lanes ? linitial(source->lanes) : NULL;
-	if (first && lane_is_rejected(first))
-		fall_back(source);
-	else if (source->query.strategy == WALCU_BY_JOB && obstacle(source))
-		read_pages(source);
-	else if (first && lane_is_answered(first))
-		source->reading.may_be_rejected = false;
-	foreach(lc, source->lanes)
+	foreach(lc, fetch->cursors)
+		cursor_look(lfirst(lc), wait);
+	first = fetch->cursors ? linitial(fetch->cursors) : NULL;
+	if (first && cursor_is_rejected(first))
+		fall_back(fetch);
+	else if (fetch->query.strategy == WALCU_BY_JOB && find_obstacle(fetch))
+		read_pages_instead(fetch);
+	else if (first && cursor_is_answered(first))
+		fetch->group.may_be_rejected = false;
+	foreach(lc, fetch->cursors)
 	{
-		WalcuLane *lane = lfirst(lc);
+		WalcuCursor *cursor = lfirst(lc);
 
-		if (!lane->ended)
+		if (!cursor->ended)
 			continue;
-		source->lanes = foreach_delete_current(source->lanes, lc);
-		close_lane(source, lane);
+		fetch->cursors = foreach_delete_current(fetch->cursors, lc);
+		close_cursor(fetch, cursor);
 	}
-	open_lanes(source);
+	open_cursors(fetch);
 }
 
 /* The service did not take the filter: ask again without what it may not have taken. */
 static void
-fall_back(WalcuSource *source)
+fall_back(WalcuFetch *fetch)
 {
-	MemoryContext before = MemoryContextSwitchTo(source->context);
+	MemoryContext before = MemoryContextSwitchTo(fetch->context);
 
-	close_lanes(source);
-	source->reading.tally->rejected++;
-	source->reading.may_be_rejected = false;
-	source->streams = query_streams(&source->query, source->query.fallback);
-	source->next_stream = 0;
+	close_cursors(fetch);
+	fetch->group.tally->rejected++;
+	fetch->group.may_be_rejected = false;
+	fetch->parts = query_split_parts(&fetch->query, fetch->query.fallback);
+	fetch->next_part = 0;
 	MemoryContextSwitchTo(before);
 }
 
 /* Why there are no results of a job to be had; NULL while there may be. */
 static const char *
-obstacle(const WalcuSource *source)
+find_obstacle(const WalcuFetch *fetch)
 {
 	ListCell *lc;
 
-	foreach(lc, source->lanes)
+	foreach(lc, fetch->cursors)
 	{
-		const char *obstacle = lane_obstacle(lfirst(lc));
+		const char *obstacle = cursor_obstacle(lfirst(lc));
 
 		if (obstacle)
 			return obstacle;
@@ -293,72 +293,72 @@ obstacle(const WalcuSource *source)
 }
 
 /*
- * There are no results of a job to be had: read pages instead, of all streams that have not ended.  Of one of
+ * There are no results of a job to be had: read pages instead, of all parts that have not ended.  Of one of
  * several some documents may have been taken, but those are parts of a list (is_repeated).
  */
 static void
-read_pages(WalcuSource *source)
+read_pages_instead(WalcuFetch *fetch)
 {
-	MemoryContext before = MemoryContextSwitchTo(source->context);
-	List *streams = NIL;
+	MemoryContext before = MemoryContextSwitchTo(fetch->context);
+	List *parts = NIL;
 	ListCell *lc;
 
-	strlcpy(source->reading.tally->no_job, obstacle(source), sizeof(source->reading.tally->no_job));
-	foreach(lc, source->lanes)
-		streams = lappend(streams, ((WalcuLane *) lfirst(lc))->stream);
-	source->streams = list_concat(streams, list_copy_tail(source->streams, source->next_stream));
-	source->next_stream = 0;
-	close_lanes(source);
-	source->query.strategy = source->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
+	strlcpy(fetch->group.tally->no_job, find_obstacle(fetch), sizeof(fetch->group.tally->no_job));
+	foreach(lc, fetch->cursors)
+		parts = lappend(parts, ((WalcuCursor *) lfirst(lc))->part);
+	fetch->parts = list_concat(parts, list_copy_tail(fetch->parts, fetch->next_part));
+	fetch->next_part = 0;
+	close_cursors(fetch);
+	fetch->query.strategy = fetch->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
 	MemoryContextSwitchTo(before);
 }
 
 static void
-close_lanes(WalcuSource *source)
+close_cursors(WalcuFetch *fetch)
 {
 	ListCell *lc;
 
-	foreach(lc, source->lanes)
-		close_lane(source, lfirst(lc));
-	list_free(source->lanes);
-	source->lanes = NIL;
+	foreach(lc, fetch->cursors)
+		close_cursor(fetch, lfirst(lc));
+	list_free(fetch->cursors);
+	fetch->cursors = NIL;
 }
 
 static void
-close_lane(WalcuSource *source, WalcuLane *lane)
+close_cursor(WalcuFetch *fetch, WalcuCursor *cursor)
 {
-	if (lane == source->lane)
-		source->lane = NULL;
-	lane_close(lane);
+	if (cursor == fetch->cursor)
+		fetch->cursor = NULL;
+	cursor_close(cursor);
 }
 
-/* Open lanes for streams that have none yet; when all have, divide ranges between more lanes. */
+/* Open cursors for parts that have none yet; when all have, divide ranges between more cursors. */
 static void
-open_lanes(WalcuSource *source)
+open_cursors(WalcuFetch *fetch)
 {
-	int lanes = width(source);
-	MemoryContext before = MemoryContextSwitchTo(source->context);
+	int cursors = count_cursors_at_once(fetch);
+	MemoryContext before = MemoryContextSwitchTo(fetch->context);
 
-	while (list_length(source->lanes) < lanes && source->next_stream < list_length(source->streams))
+	while (list_length(fetch->cursors) < cursors && fetch->next_part < list_length(fetch->parts))
 	{
-		WalcuStream *stream = list_nth(source->streams, source->next_stream++);
+		WalcuQueryPart *part = list_nth(fetch->parts, fetch->next_part++);
 
-		source->lanes = lappend(source->lanes, source->query.strategy == WALCU_BY_JOB
-												   ? lane_open_job(&source->reading, stream)
-												   : lane_open(&source->reading, stream, NULL, NULL));
+		fetch->cursors = lappend(fetch->cursors, fetch->query.strategy == WALCU_BY_JOB
+													 ? cursor_open_job(&fetch->group, part)
+													 : cursor_open(&fetch->group, part, NULL, NULL));
 	}
-	while (source->lanes && list_length(source->lanes) < lanes && divide_range(source))
+	while (fetch->cursors && list_length(fetch->cursors) < cursors && divide_range(fetch))
 		;
 	MemoryContextSwitchTo(before);
 }
 
-/* How many lanes may be read at once. */
+/* How many cursors may be read at once. */
 static int
-width(const WalcuSource *source)
+count_cursors_at_once(const WalcuFetch *fetch)
 {
-	const WalcuQuery *query = &source->query;
+	const WalcuQuery *query = &fetch->query;
 
-	if (source->reading.may_be_rejected)
+	if (fetch->group.may_be_rejected)
 		return 1;
 	if (query->strategy == WALCU_BY_RANGES || (query->strategy == WALCU_BY_JOB && query->keys == NIL))
 		return query->options->max_connections;
@@ -366,23 +366,26 @@ width(const WalcuSource *source)
 	return (query->strategy == WALCU_BY_PAGES && query->keys != NIL && query->all_rows) ? 2 : 1;
 }
 
-/* Give a new lane half of what the lane with the most work has before it; false when that is not worth a request. */
+/*
+ * Give a new cursor half of what the cursor with the most work has before it; false when that is not worth a
+ * request.
+ */
 static bool
-divide_range(WalcuSource *source)
+divide_range(WalcuFetch *fetch)
 {
-	WalcuLane *longest = NULL;
-	WalcuLane *added;
-	WalcuRest most = {0};
+	WalcuCursor *longest = NULL;
+	WalcuCursor *added;
+	WalcuCursorRest most = {0};
 	char *middle;
 	ListCell *lc;
 
 	/* before a page is whole, nobody knows whether there is another */
-	if (source->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&source->query) ||
-		source->reading.page_size == 0)
+	if (fetch->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&fetch->query) ||
+		fetch->group.page_size == 0)
 		return false;
-	foreach(lc, source->lanes)
+	foreach(lc, fetch->cursors)
 	{
-		WalcuRest rest = lane_rest(lfirst(lc));
+		WalcuCursorRest rest = cursor_rest(lfirst(lc));
 
 		if (rest.documents > most.documents)
 		{
@@ -390,17 +393,17 @@ divide_range(WalcuSource *source)
 			most = rest;
 		}
 	}
-	if (longest == NULL || most.documents < LEAST_PAGES * source->reading.page_size)
+	if (longest == NULL || most.documents < LEAST_PAGES * fetch->group.page_size)
 		return false;
-	middle = range_middle(most.position, most.end);
+	middle = objectid_middle(most.position, most.end);
 	if (strcmp(middle, most.position) <= 0)
 		return false;
-	added = lane_open(&source->reading, longest->stream, middle, longest->before);
+	added = cursor_open(&fetch->group, longest->part, middle, longest->before);
 	added->expected = most.documents / 2;
 	longest->before = middle;
 	longest->expected = most.documents / 2;
-	source->lanes = lappend(source->lanes, added);
-	source->reading.tally->ranges++;
+	fetch->cursors = lappend(fetch->cursors, added);
+	fetch->group.tally->ranges++;
 	return true;
 }
 
@@ -409,26 +412,26 @@ divide_range(WalcuSource *source)
  * should send there are no more than fit the list, so that memory is bounded by the query's own.
  */
 static bool
-is_repeated(WalcuSource *source)
+is_seen(WalcuFetch *fetch)
 {
-	const StringInfo id = source->lane->id;
+	const StringInfo id = fetch->cursor->id;
 	WalcuDigest digest;
 	bool found;
 
-	if (source->query.strategy == WALCU_BY_ID || !source->lane->stream->of_list || id->len == 0)
+	if (fetch->query.strategy == WALCU_BY_ID || !fetch->cursor->part->of_list || id->len == 0)
 		return false;
-	if (source->seen == NULL)
-		remember_ids(source);
+	if (fetch->seen == NULL)
+		remember_ids(fetch);
 	digest = digest_of(id->data, id->len);
-	hash_search(source->seen, &digest, HASH_ENTER, &found);
+	hash_search(fetch->seen, &digest, HASH_ENTER, &found);
 	return found;
 }
 
 static void
-remember_ids(WalcuSource *source)
+remember_ids(WalcuFetch *fetch)
 {
 	HASHCTL control = {
-		.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = source->context};
+		.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = fetch->context};
 
-	source->seen = hash_create("walcu documents seen", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	fetch->seen = hash_create("walcu documents seen", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }

@@ -11,15 +11,15 @@
 #include "http/transfer.h"
 #include "json/decode.h"
 
-typedef struct WalcuSource WalcuSource;
+typedef struct WalcuFetch WalcuFetch;
 
-extern WalcuSource *source_open(const WalcuQuery *query, WalcuTally *tally);
-extern bool source_next(WalcuSource *source, WalcuDocument *document);
-extern void source_wait(WalcuSource *source, double limit);
-extern bool source_look(WalcuSource *source);
-extern bool source_has_ended(const WalcuSource *source);
-extern WalcuStreamPart source_part(const WalcuSource *source);
-extern WalcuTransfer *source_transfer(const WalcuSource *source);
-extern void source_close(WalcuSource *source);
+extern WalcuFetch *fetch_open(const WalcuQuery *query, WalcuTally *tally);
+extern bool fetch_next(WalcuFetch *fetch, WalcuDocument *document);
+extern void fetch_wait(WalcuFetch *fetch, double limit);
+extern bool fetch_look(WalcuFetch *fetch);
+extern bool fetch_has_ended(const WalcuFetch *fetch);
+extern WalcuPartNulls fetch_part(const WalcuFetch *fetch);
+extern WalcuTransfer *fetch_transfer(const WalcuFetch *fetch);
+extern void fetch_close(WalcuFetch *fetch);
 
 #endif /* WALCU_FETCH_H */

@@ -1,11 +1,11 @@
 /*
  * job.c
- *	  A background job of the service, from its start to where its results are.
+ * 	  A background job of the service, from its start to where its results are.
  *
- * GET /R/all starts a job and tells its job_url; that is asked for, with growing waits,
- * until it tells the results_url (source: the API's description).  A lane (lane.c) starts a job, looks at it
- * until there are results, and reads them.  A job that comes to nothing is no error: its obstacle
- * tells why, and source.c reads pages instead.
+ * GET /R/all starts a job and tells its job_url; that is asked for, with growing waits, until it tells the
+ * results_url (source: the API's description).  A cursor (cursor.c) starts a job, looks at it until there are
+ * results, and reads them.  A job that comes to nothing is no error: its obstacle tells why, and fetch.c
+ * reads pages instead.
  */
 #include "postgres.h"
 
@@ -35,7 +35,7 @@ struct WalcuJob
 	WalcuTransfer *transfer;  /* the call under way */
 	const WalcuRequest *poll; /* of its state; NULL until the service has told the job_url */
 	double wait;              /* before the next look at it, in milliseconds */
-	double started;           /* by multi_now */
+	double started;           /* by walcu_curl_multi_now */
 	bool may_be_rejected;     /* the filter */
 	bool rejected;
 	const char *obstacle;
@@ -52,18 +52,18 @@ typedef struct Answer
 	int64 found_documents; /* -1 when it does not say */
 } Answer;
 
-static void call(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
+static void send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
 static void take_answer(WalcuJob *job);
 static bool read_answer(const WalcuTransfer *transfer, Answer *answer);
-static char *member_text(json_t *object, const char *name);
-static void poll_again(WalcuJob *job, const Answer *answer);
+static char *get_member_text(json_t *object, const char *name);
+static void poll_later(WalcuJob *job, const Answer *answer);
 static const WalcuRequest *request_for_place(const char *url, const char *credential);
 static bool is_at_work(const char *status);
 static void check_deadline(const WalcuJob *job);
 
-/* Start a job for the documents of a stream; job, query and tally must outlive it. */
+/* Start a job for the documents of a part; job, query and tally must outlive it. */
 WalcuJob *
-job_start(MemoryContext parent, const WalcuQuery *query, const WalcuStream *stream, bool may_be_rejected,
+job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *part, bool may_be_rejected,
 		  WalcuTally *tally)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "walcu job", ALLOCSET_SMALL_SIZES);
@@ -74,12 +74,12 @@ job_start(MemoryContext parent, const WalcuQuery *query, const WalcuStream *stre
 	job->query = query;
 	job->tally = tally;
 	job->wait = FIRST_WAIT;
-	job->started = multi_now();
+	job->started = walcu_curl_multi_now();
 	job->may_be_rejected = may_be_rejected;
 	job->found = -1;
 	tally->jobs++;
 	stats_of(query->options)->jobs++;
-	call(job, query_job(query, stream), NULL);
+	send_job_request(job, query_job(query, part), NULL);
 	MemoryContextSwitchTo(before);
 	return job;
 }
@@ -98,22 +98,22 @@ job_look(WalcuJob *job, bool wait)
 	if (job->results || job->obstacle || job->rejected)
 		return;
 	check_deadline(job);
-	transport_look(transfer, wait);
+	transfer_look(transfer, wait);
 	before = MemoryContextSwitchTo(job->context);
 	if (retry_is_possible(transfer, false))
 	{
 		WalcuAttempt attempt = retry_attempt(transfer);
 
-		call(job, transfer->request, &attempt);
+		send_job_request(job, transfer->request, &attempt);
 	}
 	else if (transfer->status == 400 && job->may_be_rejected && job->poll == NULL)
 		job->rejected = transfer->done;
-	else if (transfer->failure.kind == WALCU_FAILURE_NONE &&
+	else if (transfer->failure.kind == WALCU_CURL_ERROR_NONE &&
 			 (transfer->status == 404 || transfer->status >= 500))
 		job->obstacle = transfer->done ? psprintf("the service answered %d", transfer->status) : NULL;
 	else
 	{
-		reply_check(transfer, job->query->credential);
+		http_error_check(transfer, job->query->credential);
 		if (transfer->length > MAX_ANSWER)
 			job->obstacle = "the service's answer is too long";
 		else if (transfer->done)
@@ -159,12 +159,12 @@ job_transfer(const WalcuJob *job)
 
 /* Make a call in place of the one before. */
 static void
-call(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt)
+send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	if (job->transfer)
-		transport_release(job->transfer);
+		transfer_release(job->transfer);
 	job->transfer =
-		transport_start(job->context, job->query->options, job->query->credential, request, attempt);
+		transfer_start(job->context, job->query->options, job->query->credential, request, attempt);
 	job->tally->requests++;
 	job->tally->retries += attempt && attempt->failed > 0;
 }
@@ -183,12 +183,12 @@ take_answer(WalcuJob *job)
 		trust_check_results(options, answer.results_url, credential);
 		job->results = request_for_place(answer.results_url, credential);
 		job->found = answer.found_documents;
-		latency_note_job(options, multi_now() - job->started);
+		latency_note_job(options, walcu_curl_multi_now() - job->started);
 	}
 	else if (is_at_work(answer.status) && (job->poll || answer.job_url))
-		poll_again(job, &answer);
+		poll_later(job, &answer);
 	else
-		job->obstacle = psprintf("the job is \"%s\"", reply_printable(answer.status, credential));
+		job->obstacle = psprintf("the job is \"%s\"", http_error_printable(answer.status, credential));
 }
 
 /* False when it has not even a status. */
@@ -200,16 +200,16 @@ read_answer(const WalcuTransfer *transfer, Answer *answer)
 	json_t *found = json_object_get(job, "found_documents");
 
 	/* nothing between here and json_decref raises but palloc, when memory is out */
-	answer->status = member_text(job, "status");
-	answer->job_url = member_text(job, "job_url");
-	answer->results_url = member_text(job, "results_url");
+	answer->status = get_member_text(job, "status");
+	answer->job_url = get_member_text(job, "job_url");
+	answer->results_url = get_member_text(job, "results_url");
 	answer->found_documents = json_is_integer(found) ? (int64) json_integer_value(found) : -1;
 	json_decref(document);
 	return answer->status != NULL;
 }
 
 static char *
-member_text(json_t *object, const char *name)
+get_member_text(json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
@@ -218,7 +218,7 @@ member_text(json_t *object, const char *name)
 
 /* Ask for the job's state, a while from now. */
 static void
-poll_again(WalcuJob *job, const Answer *answer)
+poll_later(WalcuJob *job, const Answer *answer)
 {
 	WalcuAttempt attempt = {.delay = job->wait, .reason = WALCU_PAUSE_JOB};
 
@@ -228,7 +228,7 @@ poll_again(WalcuJob *job, const Answer *answer)
 		job->poll = request_for_place(answer->job_url, job->query->credential);
 	}
 	job->wait = Min(2 * job->wait, LONGEST_WAIT);
-	call(job, job->poll, &attempt);
+	send_job_request(job, job->poll, &attempt);
 }
 
 static const WalcuRequest *
@@ -252,13 +252,13 @@ check_deadline(const WalcuJob *job)
 {
 	const WalcuOptions *options = job->query->options;
 
-	if (multi_now() - job->started < options->job_timeout)
+	if (walcu_curl_multi_now() - job->started < options->job_timeout)
 		return;
 	ereport(
 		ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 		errmsg("a background job of server \"%s\" did not finish within %g s", options->server_name,
 			   options->job_timeout / 1000.0),
-		transport_errdetail(job->transfer),
+		transfer_errdetail(job->transfer),
 		errhint(
 			"Raise the option job_timeout, narrow the query, or set the option fetch_mode to 'parallel'."));
 }

@@ -12,7 +12,7 @@
 
 typedef struct WalcuJob WalcuJob;
 
-extern WalcuJob *job_start(MemoryContext parent, const WalcuQuery *query, const WalcuStream *stream,
+extern WalcuJob *job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *part,
 						   bool may_be_rejected, WalcuTally *tally);
 extern void job_look(WalcuJob *job, bool wait);
 extern const WalcuRequest *job_results(const WalcuJob *job);

@@ -17,22 +17,22 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
-static bool replay(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);
-static void take_in(WalcuPage *page, bool wait);
+static bool replay_reply(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);
+static void take_in_bytes(WalcuPage *page, bool wait);
 static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
-static void enqueue(WalcuPage *page, const WalcuSpan *span);
+static void enqueue_document(WalcuPage *page, const WalcuSpan *span);
 static void check_size(const WalcuPage *page, uint64 size);
 static void check_depth(const WalcuPage *page);
 static bool read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id);
 
 /*
- * Ask for a page, which takes over the context; request may stand in it.  With a share of a memo, a reply that is held
- * is had from there.
+ * Ask for a page, which takes over the context; request may stand in it.  With a share of a reply cache, a
+ * reply that is held is had from there.
  */
 WalcuPage *
 page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
-		   const WalcuRequest *request, const WalcuAttempt *attempt, WalcuShare *share)
+		   const WalcuRequest *request, const WalcuAttempt *attempt, WalcuReplyCacheUse *share)
 {
 	WalcuPage *page = MemoryContextAllocZero(context, sizeof(WalcuPage));
 
@@ -41,10 +41,10 @@ page_start(MemoryContext context, const WalcuOptions *options, const char *crede
 	page->share = share;
 	page->splitter.max_depth = options->max_document_depth;
 	page->before = request->before;
-	if (share == NULL || !replay(page, options, request))
-		page->transfer = transport_start(context, options, credential, request, attempt);
+	if (share == NULL || !replay_reply(page, options, request))
+		page->transfer = transfer_start(context, options, credential, request, attempt);
 	if (share && !page->replayed)
-		transport_keep(page->transfer, memo_room(share));
+		transfer_keep(page->transfer, reply_cache_room(share));
 	return page;
 }
 
@@ -54,9 +54,9 @@ page_look(WalcuPage *page, bool wait)
 {
 	if (page->whole || page->broken || page->rejected || page->unavailable)
 		return;
-	take_in(page, wait);
+	take_in_bytes(page, wait);
 	if (page->whole && page->share && !page->replayed)
-		memo_hold(page->share, page->transfer, page->credential);
+		reply_cache_hold(page->share, page->transfer, page->credential);
 }
 
 /*
@@ -72,7 +72,7 @@ page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	if (page->queue_head == page->queue_length)
 		return false;
 	span = &page->queue[page->queue_head++];
-	transport_consume(transfer, span->start - page->base);
+	transfer_consume(transfer, span->start - page->base);
 	page->base = span->start;
 	read_id(page, span, id);
 	document->data = transfer->data;
@@ -114,29 +114,29 @@ page_release(WalcuPage *page)
 }
 
 static bool
-replay(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request)
+replay_reply(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request)
 {
 	const char *before;
-	const WalcuReply *reply = memo_find(page->share, options, page->credential, request, &before);
+	const WalcuReply *reply = reply_cache_find(page->share, options, page->credential, request, &before);
 
 	if (reply == NULL)
 		return false;
 	page->before = before ? MemoryContextStrdup(page->context, before) : NULL;
-	page->transfer = transport_replay(page->context, options, request, reply);
+	page->transfer = transfer_replay(page->context, options, request, reply);
 	page->replayed = true;
 	return true;
 }
 
 static void
-take_in(WalcuPage *page, bool wait)
+take_in_bytes(WalcuPage *page, bool wait)
 {
 	WalcuTransfer *transfer = page->transfer;
 
-	transport_look(transfer, wait);
+	transfer_look(transfer, wait);
 	if (transfer->status != 0 && transfer->status < 300)
 	{
 		/* before any document is taken, however fast the whole body has come */
-		reply_check_type(transfer, page->credential);
+		http_error_check_type(transfer, page->credential);
 		find_documents(page);
 	}
 	if (page->whole)
@@ -146,7 +146,7 @@ take_in(WalcuPage *page, bool wait)
 	else if (page->malformed)
 		reply_raise_malformed(transfer, page->malformed);
 	else if (!is_tolerated(page))
-		reply_check(transfer, page->credential);
+		http_error_check(transfer, page->credential);
 }
 
 /* Is it, or will it be, an answer that the reader can do with? */
@@ -156,7 +156,7 @@ is_tolerated(WalcuPage *page)
 	const WalcuTransfer *transfer = page->transfer;
 	int status = transfer->status;
 
-	if (transfer->failure.kind != WALCU_FAILURE_NONE)
+	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
 		return false;
 	if (status == 404 && page->missing_is_empty)
 		page->whole = transfer->done;
@@ -181,7 +181,7 @@ find_documents(WalcuPage *page)
 	{
 		check_size(page, span.length);
 		check_depth(page);
-		enqueue(page, &span);
+		enqueue_document(page, &span);
 		page->documents++;
 	}
 	check_depth(page);
@@ -189,7 +189,7 @@ find_documents(WalcuPage *page)
 		check_size(page, page->splitter.position - split_needed_from(&page->splitter));
 	if (result == WALCU_SPLIT_MALFORMED)
 		page->malformed = "it is not a list of documents";
-	else if (transfer->done && transfer->failure.kind == WALCU_FAILURE_NONE)
+	else if (transfer->done && transfer->failure.kind == WALCU_CURL_ERROR_NONE)
 	{
 		page->whole = (result == WALCU_SPLIT_END);
 		page->malformed = page->whole ? NULL : "it ends too early";
@@ -197,7 +197,7 @@ find_documents(WalcuPage *page)
 }
 
 static void
-enqueue(WalcuPage *page, const WalcuSpan *span)
+enqueue_document(WalcuPage *page, const WalcuSpan *span)
 {
 	if (page->queue_head == page->queue_length)
 		page->queue_head = page->queue_length = 0;
@@ -221,8 +221,7 @@ check_size(const WalcuPage *page, uint64 size)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
 					   options->resource, options->max_document_size),
-				transport_errdetail(page->transfer),
-				errhint("The option max_document_size sets this limit."));
+				transfer_errdetail(page->transfer), errhint("The option max_document_size sets this limit."));
 }
 
 static void
@@ -234,7 +233,7 @@ check_depth(const WalcuPage *page)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("a document of resource \"%s\" is nested more than %d levels deep", options->resource,
 					   options->max_document_depth),
-				transport_errdetail(page->transfer),
+				transfer_errdetail(page->transfer),
 				errhint("The option max_document_depth sets this limit."));
 }
 
@@ -257,7 +256,7 @@ read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id)
 		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 				errmsg("the _id of a document of resource \"%s\" is not valid UTF-8",
 					   page->transfer->options->resource),
-				transport_errdetail(page->transfer));
+				transfer_errdetail(page->transfer));
 	if (GetDatabaseEncoding() != PG_UTF8)
 	{
 		value.text = pg_any_to_server(pnstrdup(value.text, value.length), value.length, PG_UTF8);

@@ -17,19 +17,19 @@ typedef struct WalcuPage
 	MemoryContext context; /* holds the page, its request and its transfer */
 	WalcuTransfer *transfer;
 	const char *credential;
-	WalcuShare *share;       /* of the statement's memo, or NULL */
-	bool replayed;           /* the reply was held there */
-	const char *before;      /* _id that the documents asked for end before, or NULL */
-	bool missing_is_empty;   /* 404 means that there is no such document */
-	bool may_be_rejected;    /* 400 is not an error yet */
-	bool rejected;           /* it was answered 400 */
-	bool may_be_unavailable; /* nor is 404 or a failure of the service */
-	bool unavailable;        /* it was answered so */
-	bool whole;              /* every document has been found */
-	bool broken;             /* what follows the documents found cannot be had; it may be asked for again */
-	const char *malformed;   /* why, when the reply is not what the API promises */
-	int64 documents;         /* found so far */
-	uint64 counted_bytes;    /* of the reply, in the scan's tally already */
+	WalcuReplyCacheUse *share; /* of the statement's reply cache, or NULL */
+	bool replayed;             /* the reply was held there */
+	const char *before;        /* _id that the documents asked for end before, or NULL */
+	bool missing_is_empty;     /* 404 means that there is no such document */
+	bool may_be_rejected;      /* 400 is not an error yet */
+	bool rejected;             /* it was answered 400 */
+	bool may_be_unavailable;   /* nor is 404 or a failure of the service */
+	bool unavailable;          /* it was answered so */
+	bool whole;                /* every document has been found */
+	bool broken;               /* what follows the documents found cannot be had; it may be asked for again */
+	const char *malformed;     /* why, when the reply is not what the API promises */
+	int64 documents;           /* found so far */
+	uint64 counted_bytes;      /* of the reply, in the scan's tally already */
 	WalcuSplitter splitter;
 	uint64 base;      /* the reply's byte number of transfer->data */
 	WalcuSpan *queue; /* documents found and not taken yet */
@@ -39,7 +39,8 @@ typedef struct WalcuPage
 } WalcuPage;
 
 extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
-							 const WalcuRequest *request, const WalcuAttempt *attempt, WalcuShare *share);
+							 const WalcuRequest *request, const WalcuAttempt *attempt,
+							 WalcuReplyCacheUse *share);
 extern void page_look(WalcuPage *page, bool wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);

@@ -3,7 +3,7 @@
  *	  The page of documents that stands at an offset.
  *
  * Those who want to know how many documents there are (count.c), or to see a few of them from
- * anywhere (analyze.c), look into pages here.  Unlike a lane, a probe reads one page and no further.
+ * anywhere (analyze.c), look into pages here.  Unlike a cursor, a probe reads one page and no further.
  */
 #include "postgres.h"
 
@@ -13,67 +13,70 @@
 #include "http/stats.h"
 #include "utils/memutils.h"
 
-static void ask(WalcuProbe *probe, const WalcuAttempt *attempt);
+static void request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt);
 
-/* Ask for the page behind so many documents; query and tally must outlive the probe.  Nothing is waited for. */
-WalcuProbe *
-probe_start(const WalcuQuery *query, WalcuTally *tally, int64 skip)
+/*
+ * Ask for the page behind so many documents; query and tally must outlive the probe.  Nothing is waited for.
+ */
+WalcuPageAtOffset *
+page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "walcu probe", ALLOCSET_SMALL_SIZES);
-	WalcuProbe *probe = MemoryContextAllocZero(context, sizeof(WalcuProbe));
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu page at offset", ALLOCSET_SMALL_SIZES);
+	WalcuPageAtOffset *page_at = MemoryContextAllocZero(context, sizeof(WalcuPageAtOffset));
 
-	probe->query = query;
-	probe->tally = tally;
-	probe->skip = skip;
-	probe->context = context;
-	ask(probe, NULL);
-	return probe;
+	page_at->query = query;
+	page_at->tally = tally;
+	page_at->skip = skip;
+	page_at->context = context;
+	request_page(page_at, NULL);
+	return page_at;
 }
 
 /* Wait until the page is whole, and serve interrupts; false when the service does not take the filter. */
 bool
-probe_wait(WalcuProbe *probe)
+page_at_offset_wait(WalcuPageAtOffset *page_at)
 {
 	for (;;)
 	{
-		page_look(probe->page, true);
-		if (probe->page->whole || probe->page->rejected)
+		page_look(page_at->page, true);
+		if (page_at->page->whole || page_at->page->rejected)
 			break;
-		if (probe->page->broken)
+		if (page_at->page->broken)
 		{
-			WalcuAttempt attempt = retry_attempt(probe->page->transfer);
+			WalcuAttempt attempt = retry_attempt(page_at->page->transfer);
 
-			page_release(probe->page);
-			ask(probe, &attempt);
+			page_release(page_at->page);
+			request_page(page_at, &attempt);
 		}
 		else
-			transport_drive(probe->page->transfer, -1);
+			transfer_drive(page_at->page->transfer, -1);
 	}
-	probe->tally->bytes += probe->page->transfer->received;
-	probe->tally->documents += probe->page->documents;
-	stats_of(probe->query->options)->documents += probe->page->documents;
-	return probe->page->whole;
+	page_at->tally->bytes += page_at->page->transfer->received;
+	page_at->tally->documents += page_at->page->documents;
+	stats_of(page_at->query->options)->documents += page_at->page->documents;
+	return page_at->page->whole;
 }
 
 /* Drop a probe, whether its page is here or not. */
 void
-probe_release(WalcuProbe *probe)
+page_at_offset_release(WalcuPageAtOffset *page_at)
 {
-	MemoryContextDelete(probe->context);
+	MemoryContextDelete(page_at->context);
 }
 
 static void
-ask(WalcuProbe *probe, const WalcuAttempt *attempt)
+request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt)
 {
-	const WalcuQuery *query = probe->query;
-	WalcuStream stream = {.clauses = query->clauses};
-	MemoryContext context = AllocSetContextCreate(probe->context, "walcu page", ALLOCSET_SMALL_SIZES);
+	const WalcuQuery *query = page_at->query;
+	WalcuQueryPart part = {.filters = query->filters};
+	MemoryContext context = AllocSetContextCreate(page_at->context, "walcu page", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
 
-	probe->page = page_start(context, query->options, query->credential,
-							 query_page(query, &stream, NIL, probe->skip, 0), attempt, NULL);
+	page_at->page = page_start(context, query->options, query->credential,
+							   query_page(query, &part, NIL, page_at->skip, 0), attempt, NULL);
 	MemoryContextSwitchTo(before);
-	probe->page->may_be_rejected = strcmp(clause_filter(query->clauses), clause_filter(query->fallback)) != 0;
-	probe->tally->requests++;
-	probe->tally->retries += attempt != NULL;
+	page_at->page->may_be_rejected = strcmp(filter_text(query->filters), filter_text(query->fallback)) != 0;
+	page_at->tally->requests++;
+	page_at->tally->retries += attempt != NULL;
 }

@@ -11,17 +11,17 @@
 #include "fetch/query.h"
 
 /* A page on its way, or here. */
-typedef struct WalcuProbe
+typedef struct WalcuPageAtOffset
 {
 	const WalcuQuery *query;
 	WalcuTally *tally;
 	int64 skip;            /* documents in front of it */
 	MemoryContext context; /* holds the probe and its page */
 	WalcuPage *page;
-} WalcuProbe;
+} WalcuPageAtOffset;
 
-extern WalcuProbe *probe_start(const WalcuQuery *query, WalcuTally *tally, int64 skip);
-extern bool probe_wait(WalcuProbe *probe);
-extern void probe_release(WalcuProbe *probe);
+extern WalcuPageAtOffset *page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip);
+extern bool page_at_offset_wait(WalcuPageAtOffset *page_at);
+extern void page_at_offset_release(WalcuPageAtOffset *page_at);
 
 #endif /* WALCU_PAGE_AT_OFFSET_H */

@@ -2,7 +2,7 @@
  * query.c
  *	  The requests that say what a scan asks the service for.
  *
- * The lanes of a source and jobs build their requests here, and EXPLAIN shows the first one.
+ * The cursors of a fetch and jobs build their requests here, and EXPLAIN shows the first one.
  */
 #include "postgres.h"
 
@@ -11,9 +11,9 @@
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300
 
-static size_t room_for_filter(const WalcuQuery *query);
-static int page_size(const WalcuQuery *query, int64 delivered);
-static void add_filter(WalcuRequest *request, const WalcuQuery *query, List *clauses);
+static size_t count_filter_room(const WalcuQuery *query);
+static int choose_page_size(const WalcuQuery *query, int64 delivered);
+static void add_filter(WalcuRequest *request, const WalcuQuery *query, List *filters);
 static void add_project(WalcuRequest *request, const WalcuQuery *query);
 
 /* Are pages asked for by what follows a document, rather than by a number of documents? */
@@ -24,32 +24,32 @@ query_is_keyed(const WalcuQuery *query)
 		   query->options->paging == WALCU_PAGING_KEY;
 }
 
-/* The streams, of WalcuStream, that have the documents which match a filter. */
+/* The parts, of WalcuQueryPart, that have the documents which match a filter. */
 List *
-query_streams(const WalcuQuery *query, List *clauses)
+query_split_parts(const WalcuQuery *query, List *filters)
 {
-	return stream_plan(query->options, clauses, query->keys, room_for_filter(query));
+	return query_parts_plan(query->options, filters, query->keys, count_filter_room(query));
 }
 
 /* Is one of the query's clauses, which has no order, part of what is asked? */
 bool
-query_keeps(const WalcuQuery *query, const WalcuClause *clause)
+query_keeps(const WalcuQuery *query, const WalcuFilter *filter)
 {
-	return stream_keeps(query->clauses, clause, room_for_filter(query));
+	return query_parts_keeps(query->filters, filter, count_filter_room(query));
 }
 
 /* The request that a scan begins with. */
 WalcuRequest *
 query_first_request(const WalcuQuery *query)
 {
-	WalcuStream *stream;
+	WalcuQueryPart *part;
 
 	if (query->strategy == WALCU_BY_ID)
 		return query_document(query);
-	stream = linitial(query_streams(query, query->clauses));
+	part = linitial(query_split_parts(query, query->filters));
 	if (query->strategy == WALCU_BY_JOB)
-		return query_job(query, stream);
-	return query_page(query, stream, NIL, query->skip, 0);
+		return query_job(query, part);
+	return query_page(query, part, NIL, query->skip, 0);
 }
 
 /* One document, by its path.  EXPLAIN may not know the id yet. */
@@ -64,36 +64,36 @@ query_document(const WalcuQuery *query)
 }
 
 /*
- * A page of a stream's documents: those that meet the clauses of a position in it, too, and are behind the
+ * A page of a part's documents: those that meet the clauses of a position in it, too, and are behind the
  * first skip ones.  delivered tells how many the scan has had.
  */
 WalcuRequest *
-query_page(const WalcuQuery *query, const WalcuStream *stream, List *position, int64 skip, int64 delivered)
+query_page(const WalcuQuery *query, const WalcuQueryPart *part, List *position, int64 skip, int64 delivered)
 {
 	WalcuRequest *request = request_create(query->options, "GET");
 
 	request_add_segment(request, query->options->resource);
-	add_filter(request, query, list_concat_copy(stream->clauses, position));
+	add_filter(request, query, list_concat_copy(part->filters, position));
 	add_project(request, query);
-	request_add_parameter(request, "sort", order_sort(query->options, stream->keys));
+	request_add_parameter(request, "sort", sort_sort(query->options, part->keys));
 	if (skip > 0)
 		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
-	request_add_parameter(request, "limit", psprintf("%d", page_size(query, delivered)));
+	request_add_parameter(request, "limit", psprintf("%d", choose_page_size(query, delivered)));
 	return request;
 }
 
-/* The call that starts a background job for a stream's documents. */
+/* The call that starts a background job for a part's documents. */
 WalcuRequest *
-query_job(const WalcuQuery *query, const WalcuStream *stream)
+query_job(const WalcuQuery *query, const WalcuQueryPart *part)
 {
 	WalcuRequest *request = request_create(query->options, "GET");
 
 	request_add_segment(request, query->options->resource);
 	request_add_segment(request, "all");
-	add_filter(request, query, stream->clauses);
+	add_filter(request, query, part->filters);
 	add_project(request, query);
-	if (stream->keys != NIL)
-		request_add_parameter(request, "sort", order_sort(query->options, stream->keys));
+	if (part->keys != NIL)
+		request_add_parameter(request, "sort", sort_sort(query->options, part->keys));
 	return request;
 }
 
@@ -116,9 +116,9 @@ query_strategy_name(const WalcuQuery *query)
 
 /* How long a filter may be, in bytes of a URL. */
 static size_t
-room_for_filter(const WalcuQuery *query)
+count_filter_room(const WalcuQuery *query)
 {
-	const WalcuStream empty = {.keys = query->keys};
+	const WalcuQueryPart empty = {.keys = query->keys};
 	size_t length = query_page(query, &empty, NIL, 0, 0)->url.len + POSITION_SIZE;
 
 	/* without its filter, one document would cost all of them: then rather let the service decide */
@@ -129,7 +129,7 @@ room_for_filter(const WalcuQuery *query)
 
 /* No more documents than are likely to be wanted; a page when they turn out not to be enough. */
 static int
-page_size(const WalcuQuery *query, int64 delivered)
+choose_page_size(const WalcuQuery *query, int64 delivered)
 {
 	double left = query->wanted - delivered;
 
@@ -137,10 +137,10 @@ page_size(const WalcuQuery *query, int64 delivered)
 }
 
 static void
-add_filter(WalcuRequest *request, const WalcuQuery *query, List *clauses)
+add_filter(WalcuRequest *request, const WalcuQuery *query, List *filters)
 {
-	if (clauses != NIL)
-		request_add_parameter(request, "q", clause_filter(clauses));
+	if (filters != NIL)
+		request_add_parameter(request, "q", filter_text(filters));
 	if (query->search)
 		request_add_parameter(request, "search", query->search);
 }

@@ -27,11 +27,11 @@ typedef struct WalcuQuery
 {
 	const WalcuOptions *options;
 	const char *credential; /* header line */
-	WalcuMemo *memo;        /* of replies that may be used again; NULL to ask for all of them */
+	WalcuReplyCache *cache; /* of replies that may be used again; NULL to ask for all of them */
 	WalcuStrategy strategy;
 	const char *id;     /* for WALCU_BY_ID, where it fits a path */
 	const char *search; /* the service's own query language, or NULL */
-	List *clauses;      /* of WalcuClause: the filter */
+	List *filters;      /* of WalcuFilter: the filter */
 	List *fallback;     /* the filter without what the service may reject */
 	List *keys;         /* of WalcuSortKey: the order; NIL for any */
 	List *project;      /* paths of the wanted fields; NIL for whole documents */
@@ -49,19 +49,19 @@ typedef struct WalcuTally
 	int64 documents;
 	int64 bytes;
 	int64 rejected; /* filters that the service did not take */
-	int64 ranges;   /* divided off for another lane */
+	int64 ranges;   /* divided off for another cursor */
 	int64 jobs;
 	char no_job[200]; /* why pages were read instead of a job's results */
 } WalcuTally;
 
 extern bool query_is_keyed(const WalcuQuery *query);
-extern List *query_streams(const WalcuQuery *query, List *clauses);
-extern bool query_keeps(const WalcuQuery *query, const WalcuClause *clause);
+extern List *query_split_parts(const WalcuQuery *query, List *filters);
+extern bool query_keeps(const WalcuQuery *query, const WalcuFilter *filter);
 extern WalcuRequest *query_first_request(const WalcuQuery *query);
 extern WalcuRequest *query_document(const WalcuQuery *query);
-extern WalcuRequest *query_page(const WalcuQuery *query, const WalcuStream *stream, List *position,
+extern WalcuRequest *query_page(const WalcuQuery *query, const WalcuQueryPart *part, List *position,
 								int64 skip, int64 delivered);
-extern WalcuRequest *query_job(const WalcuQuery *query, const WalcuStream *stream);
+extern WalcuRequest *query_job(const WalcuQuery *query, const WalcuQueryPart *part);
 extern const char *query_strategy_name(const WalcuQuery *query);
 
 #endif /* WALCU_QUERY_H */

@@ -2,7 +2,7 @@
  * query_parts.c
  *	  The sequences of requests whose documents, one after the other, are a scan's.
  *
- * Most scans are one stream.  An order that places NULLs elsewhere than the service does is
+ * Most scans are one part.  An order that places NULLs elsewhere than the service does is
  * two, and a list too long for one URL is several.  No document is in two of them, unless the
  * service ignores the filter.
  */
@@ -13,60 +13,60 @@
 #include "http/request.h"
 #include "pushdown/deparse.h"
 
-static WalcuStream *make_stream(List *clauses, List *keys, WalcuStreamPart part);
-static List *split_nulls(List *clauses, List *keys, WalcuClause *nulls);
-static List *with_value(List *keys);
-static WalcuClause *neither(WalcuClause *clause);
-static List *fit(const WalcuStream *stream, size_t room);
-static int list_to_split(const WalcuStream *stream, size_t room);
-static int longest(List *clauses, bool splittable, List *keys);
-static bool can_be_split(const WalcuClause *clause, List *keys);
-static List *split_list(const WalcuStream *stream, int position, size_t room);
-static WalcuStream *part_of_list(const WalcuStream *stream, int position, List *literals);
-static WalcuStream *with_clause(const WalcuStream *stream, int position, WalcuClause *clause);
-static List *reversed(List *list);
-static List *replaced(List *clauses, int position, WalcuClause *clause);
-static size_t filter_length(List *clauses);
+static WalcuQueryPart *make_part(List *filters, List *keys, WalcuPartNulls nulls);
+static List *split_nulls(List *filters, List *keys, WalcuFilter *nulls);
+static List *make_keys_with_value(List *keys);
+static WalcuFilter *negate_filter(WalcuFilter *filter);
+static List *fit_in_urls(const WalcuQueryPart *part, size_t room);
+static int find_list_to_split(const WalcuQueryPart *part, size_t room);
+static int find_longest(List *filters, bool splittable, List *keys);
+static bool can_be_split(const WalcuFilter *filter, List *keys);
+static List *split_list(const WalcuQueryPart *part, int position, size_t room);
+static WalcuQueryPart *make_part_of_list(const WalcuQueryPart *part, int position, List *literals);
+static WalcuQueryPart *replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filter);
+static List *reverse_list(List *list);
+static List *replace_filter(List *filters, int position, WalcuFilter *filter);
+static size_t measure_filters(List *filters);
 
-/* The streams, of WalcuStream; room is how long a filter may be in a URL, in bytes. */
+/* The parts, of WalcuQueryPart; room is how long a filter may be in a URL, in bytes. */
 List *
-stream_plan(const WalcuOptions *options, List *clauses, List *keys, size_t room)
+query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t room)
 {
 	WalcuSortKey *first = keys ? linitial(keys) : NULL;
-	List *parts;
-	List *streams = NIL;
+	List *by_nulls;
+	List *parts = NIL;
 	ListCell *lc;
 
-	if (first == NULL || order_agrees_on_nulls(options, first))
-		parts = list_make1(make_stream(clauses, keys, WALCU_PART_ALL));
+	if (first == NULL || sort_agrees_on_nulls(options, first))
+		by_nulls = list_make1(make_part(filters, keys, WALCU_PART_ALL));
 	else if (first->never_null && options->on_type_mismatch == WALCU_MISMATCH_ERROR)
-		parts = list_make1(make_stream(clauses, with_value(keys), WALCU_PART_WITH_VALUE));
+		by_nulls = list_make1(make_part(filters, make_keys_with_value(keys), WALCU_PART_WITH_VALUE));
 	else
-		parts = split_nulls(clauses, keys, render_null(options, first->operand));
-	foreach(lc, parts)
-		streams = list_concat(streams, fit(lfirst(lc), room));
-	return streams;
+		by_nulls = split_nulls(filters, keys, deparse_null(options, first->operand));
+	foreach(lc, by_nulls)
+		parts = list_concat(parts, fit_in_urls(lfirst(lc), room));
+	return parts;
 }
 
-static WalcuStream *
-make_stream(List *clauses, List *keys, WalcuStreamPart part)
+static WalcuQueryPart *
+make_part(List *filters, List *keys, WalcuPartNulls nulls)
 {
-	WalcuStream *stream = palloc(sizeof(WalcuStream));
+	WalcuQueryPart *part = palloc(sizeof(WalcuQueryPart));
 
-	stream->clauses = clauses;
-	stream->keys = keys;
-	stream->part = part;
-	stream->of_list = false;
-	return stream;
+	part->filters = filters;
+	part->keys = keys;
+	part->nulls = nulls;
+	part->of_list = false;
+	return part;
 }
 
 static List *
-split_nulls(List *clauses, List *keys, WalcuClause *nulls)
+split_nulls(List *filters, List *keys, WalcuFilter *nulls)
 {
-	WalcuStream *without =
-		make_stream(lappend(list_copy(clauses), nulls), list_copy_tail(keys, 1), WALCU_PART_WITHOUT_VALUE);
-	WalcuStream *with =
-		make_stream(lappend(list_copy(clauses), neither(nulls)), with_value(keys), WALCU_PART_WITH_VALUE);
+	WalcuQueryPart *without =
+		make_part(lappend(list_copy(filters), nulls), list_copy_tail(keys, 1), WALCU_PART_WITHOUT_VALUE);
+	WalcuQueryPart *with = make_part(lappend(list_copy(filters), negate_filter(nulls)),
+									 make_keys_with_value(keys), WALCU_PART_WITH_VALUE);
 
 	/* without those that no condition lets through; but what does not fit the column stays out, too */
 	if (((WalcuSortKey *) linitial(keys))->never_null)
@@ -77,7 +77,7 @@ split_nulls(List *clauses, List *keys, WalcuClause *nulls)
 
 /* The keys where the first is not null. */
 static List *
-with_value(List *keys)
+make_keys_with_value(List *keys)
 {
 	WalcuSortKey *first = palloc(sizeof(WalcuSortKey));
 
@@ -87,28 +87,28 @@ with_value(List *keys)
 }
 
 /* What does not match the clause. */
-static WalcuClause *
-neither(WalcuClause *clause)
+static WalcuFilter *
+negate_filter(WalcuFilter *filter)
 {
-	if (clause->path && strcmp(clause->operator, "$eq") == 0)
-		return clause_test(clause->path, "$ne", clause->text);
-	return clause_test(NULL, NULL, psprintf("{\"$nor\":[%s]}", clause_filter(list_make1(clause))));
+	if (filter->path && strcmp(filter->op, "$eq") == 0)
+		return filter_test(filter->path, "$ne", filter->text);
+	return filter_test(NULL, NULL, psprintf("{\"$nor\":[%s]}", filter_text(list_make1(filter))));
 }
 
 /*
- * Streams whose filters are short enough.  A list is split over several; of what cannot be
+ * Parts whose filters are short enough.  A list is split over several; of what cannot be
  * split, the longest is left out, as every condition is checked here anyway.
  */
 static List *
-fit(const WalcuStream *stream, size_t room)
+fit_in_urls(const WalcuQueryPart *part, size_t room)
 {
-	int position = list_to_split(stream, room);
+	int position = find_list_to_split(part, room);
 
 	if (position >= 0)
-		return split_list(stream, position, room);
-	if (stream->clauses == NIL || filter_length(stream->clauses) <= room)
-		return list_make1(unconstify(WalcuStream *, stream));
-	return fit(with_clause(stream, longest(stream->clauses, false, stream->keys), NULL), room);
+		return split_list(part, position, room);
+	if (part->filters == NIL || measure_filters(part->filters) <= room)
+		return list_make1(unconstify(WalcuQueryPart *, part));
+	return fit_in_urls(replace_part_filter(part, find_longest(part->filters, false, part->keys), NULL), room);
 }
 
 /*
@@ -116,16 +116,18 @@ fit(const WalcuStream *stream, size_t room)
  * is no order?
  */
 bool
-stream_keeps(List *clauses, const WalcuClause *clause, size_t room)
+query_parts_keeps(List *filters, const WalcuFilter *filter, size_t room)
 {
 	ListCell *lc;
 
-	foreach(lc, ((WalcuStream *) linitial(fit(make_stream(clauses, NIL, WALCU_PART_ALL), room)))->clauses)
+	foreach(
+		lc,
+		((WalcuQueryPart *) linitial(fit_in_urls(make_part(filters, NIL, WALCU_PART_ALL), room)))->filters)
 	{
-		const WalcuClause *kept = lfirst(lc);
+		const WalcuFilter *kept = lfirst(lc);
 
-		if (kept == clause || (clause->literals && kept->path && strcmp(kept->path, clause->path) == 0 &&
-							   strcmp(kept->operator, clause->operator) == 0))
+		if (kept == filter || (filter->literals && kept->path && strcmp(kept->path, filter->path) == 0 &&
+							   strcmp(kept->op, filter->op) == 0))
 			return true;
 	}
 	return false;
@@ -133,39 +135,39 @@ stream_keeps(List *clauses, const WalcuClause *clause, size_t room)
 
 /* The position of a list that has too many values for one request; -1 when there is none. */
 static int
-list_to_split(const WalcuStream *stream, size_t room)
+find_list_to_split(const WalcuQueryPart *part, size_t room)
 {
-	bool too_long = stream->clauses && filter_length(stream->clauses) > room;
-	int position = too_long ? longest(stream->clauses, true, stream->keys) : -1;
+	bool too_long = part->filters && measure_filters(part->filters) > room;
+	int position = too_long ? find_longest(part->filters, true, part->keys) : -1;
 
-	for (int i = 0; i < list_length(stream->clauses) && !too_long; i++)
+	for (int i = 0; i < list_length(part->filters) && !too_long; i++)
 	{
-		const WalcuClause *clause = list_nth(stream->clauses, i);
+		const WalcuFilter *filter = list_nth(part->filters, i);
 
-		if (clause->most > 0 && list_length(clause->literals) > clause->most &&
-			can_be_split(clause, stream->keys))
+		if (filter->most > 0 && list_length(filter->literals) > filter->most &&
+			can_be_split(filter, part->keys))
 			position = i;
 	}
-	if (position >= 0 && filter_length(replaced(stream->clauses, position, NULL)) < room / 2)
+	if (position >= 0 && measure_filters(replace_filter(part->filters, position, NULL)) < room / 2)
 		return position;
 	return -1;
 }
 
 /* The position of the longest clause; -1 when there is none. */
 static int
-longest(List *clauses, bool splittable, List *keys)
+find_longest(List *filters, bool splittable, List *keys)
 {
 	int position = -1;
 	size_t length = 0;
 
-	for (int i = 0; i < list_length(clauses); i++)
+	for (int i = 0; i < list_length(filters); i++)
 	{
-		const WalcuClause *clause = list_nth(clauses, i);
+		const WalcuFilter *filter = list_nth(filters, i);
 
-		if ((!splittable || can_be_split(clause, keys)) && strlen(clause->text) >= length)
+		if ((!splittable || can_be_split(filter, keys)) && strlen(filter->text) >= length)
 		{
 			position = i;
-			length = strlen(clause->text);
+			length = strlen(filter->text);
 		}
 	}
 	return position;
@@ -173,19 +175,19 @@ longest(List *clauses, bool splittable, List *keys)
 
 /* Sorted documents stay sorted only when it is their sole key that is split, in its order. */
 static bool
-can_be_split(const WalcuClause *clause, List *keys)
+can_be_split(const WalcuFilter *filter, List *keys)
 {
 	ListCell *lc;
 
-	if (clause->literals == NIL)
+	if (filter->literals == NIL)
 		return false;
 	if (keys == NIL)
 		return true;
-	if (strcmp(((WalcuSortKey *) linitial(keys))->operand->path, clause->path) != 0 ||
-		strcmp(clause->path, "_id") != 0)
+	if (strcmp(((WalcuSortKey *) linitial(keys))->operand->path, filter->path) != 0 ||
+		strcmp(filter->path, "_id") != 0)
 		return false;
 	/* an escape sorts otherwise than the character it stands for */
-	foreach(lc, clause->literals)
+	foreach(lc, filter->literals)
 	{
 		if (strchr(lfirst(lc), '\\') != NULL)
 			return false;
@@ -194,14 +196,15 @@ can_be_split(const WalcuClause *clause, List *keys)
 }
 
 static List *
-split_list(const WalcuStream *stream, int position, size_t room)
+split_list(const WalcuQueryPart *part, int position, size_t room)
 {
-	const WalcuClause *list = list_nth(stream->clauses, position);
-	bool descending = stream->keys && ((WalcuSortKey *) linitial(stream->keys))->descending;
-	size_t fixed = filter_length(replaced(stream->clauses, position, clause_test(list->path, "$in", "[]")));
+	const WalcuFilter *list = list_nth(part->filters, position);
+	bool descending = part->keys && ((WalcuSortKey *) linitial(part->keys))->descending;
+	size_t fixed =
+		measure_filters(replace_filter(part->filters, position, filter_test(list->path, "$in", "[]")));
 	size_t length = fixed;
 	List *literals = NIL;
-	List *streams = NIL;
+	List *parts = NIL;
 
 	for (int i = 0; i < list_length(list->literals); i++)
 	{
@@ -211,30 +214,31 @@ split_list(const WalcuStream *stream, int position, size_t room)
 		if (literals != NIL &&
 			(length + literal_length > room || (list->most > 0 && list_length(literals) >= list->most)))
 		{
-			streams = lappend(streams, part_of_list(stream, position, literals));
+			parts = lappend(parts, make_part_of_list(part, position, literals));
 			literals = NIL;
 			length = fixed;
 		}
 		literals = lappend(literals, literal);
 		length += literal_length;
 	}
-	streams = lappend(streams, part_of_list(stream, position, literals));
-	return descending ? reversed(streams) : streams;
+	parts = lappend(parts, make_part_of_list(part, position, literals));
+	return descending ? reverse_list(parts) : parts;
 }
 
-/* The stream with some of a list's values only. */
-static WalcuStream *
-part_of_list(const WalcuStream *stream, int position, List *literals)
+/* The part with some of a list's values only. */
+static WalcuQueryPart *
+make_part_of_list(const WalcuQueryPart *part, int position, List *literals)
 {
-	const WalcuClause *list = list_nth(stream->clauses, position);
-	WalcuStream *part = with_clause(stream, position, clause_test(list->path, "$in", clause_list(literals)));
+	const WalcuFilter *list = list_nth(part->filters, position);
+	WalcuQueryPart *of_list =
+		replace_part_filter(part, position, filter_test(list->path, "$in", filter_list(literals)));
 
-	part->of_list = true;
-	return part;
+	of_list->of_list = true;
+	return of_list;
 }
 
 static List *
-reversed(List *list)
+reverse_list(List *list)
 {
 	List *copy = NIL;
 	ListCell *lc;
@@ -244,22 +248,22 @@ reversed(List *list)
 	return copy;
 }
 
-/* The stream with another clause, or none, in a place. */
-static WalcuStream *
-with_clause(const WalcuStream *stream, int position, WalcuClause *clause)
+/* The part with another clause, or none, in a place. */
+static WalcuQueryPart *
+replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filter)
 {
-	return make_stream(replaced(stream->clauses, position, clause), stream->keys, stream->part);
+	return make_part(replace_filter(part->filters, position, filter), part->keys, part->nulls);
 }
 
 /* The clauses with another one, or none, in a place. */
 static List *
-replaced(List *clauses, int position, WalcuClause *clause)
+replace_filter(List *filters, int position, WalcuFilter *filter)
 {
 	List *copy = NIL;
 
-	for (int i = 0; i < list_length(clauses); i++)
+	for (int i = 0; i < list_length(filters); i++)
 	{
-		WalcuClause *kept = (i == position) ? clause : list_nth(clauses, i);
+		WalcuFilter *kept = (i == position) ? filter : list_nth(filters, i);
 
 		if (kept)
 			copy = lappend(copy, kept);
@@ -268,7 +272,7 @@ replaced(List *clauses, int position, WalcuClause *clause)
 }
 
 static size_t
-filter_length(List *clauses)
+measure_filters(List *filters)
 {
-	return clauses ? request_encoded_length(clause_filter(clauses)) : 0;
+	return filters ? request_encoded_length(filter_text(filters)) : 0;
 }

@@ -9,24 +9,24 @@
 
 #include "pushdown/sort.h"
 
-/* Which documents a stream has, by the first key of the order. */
-typedef enum WalcuStreamPart
+/* Which documents a part has, by the first key of the order. */
+typedef enum WalcuPartNulls
 {
 	WALCU_PART_ALL,
 	WALCU_PART_WITH_VALUE,
 	WALCU_PART_WITHOUT_VALUE
-} WalcuStreamPart;
+} WalcuPartNulls;
 
 /* Documents that match all clauses, sorted by keys, which may be none. */
-typedef struct WalcuStream
+typedef struct WalcuQueryPart
 {
-	List *clauses; /* of WalcuClause */
+	List *filters; /* of WalcuFilter */
 	List *keys;    /* of WalcuSortKey */
-	WalcuStreamPart part;
+	WalcuPartNulls nulls;
 	bool of_list; /* it has a part of a list's values */
-} WalcuStream;
+} WalcuQueryPart;
 
-extern List *stream_plan(const WalcuOptions *options, List *clauses, List *keys, size_t room);
-extern bool stream_keeps(List *clauses, const WalcuClause *clause, size_t room);
+extern List *query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t room);
+extern bool query_parts_keeps(List *filters, const WalcuFilter *filter, size_t room);
 
 #endif /* WALCU_QUERY_PARTS_H */

@@ -10,21 +10,25 @@
 #include "http/transfer.h"
 #include "nodes/execnodes.h"
 
-typedef struct WalcuMemo WalcuMemo;
+typedef struct WalcuReplyCache WalcuReplyCache;
 
-/* What one execution of a scan has of its statement's memo.  Zeroed but for memo, it is ready. */
-typedef struct WalcuShare
+/*
+ * What one execution of a scan has of its statement's reply cache.  Zeroed but for reply cache, it is ready.
+ */
+typedef struct WalcuReplyCacheUse
 {
-	WalcuMemo *memo; /* NULL for those who always ask */
-	size_t used;     /* bytes of the replies that it had */
-} WalcuShare;
+	WalcuReplyCache *cache; /* NULL for those who always ask */
+	size_t used;            /* bytes of the replies that it had */
+} WalcuReplyCacheUse;
 
-extern WalcuMemo *memo_get(EState *estate, const WalcuOptions *options);
-extern void memo_expect(WalcuMemo *memo);
-extern bool memo_serves(const WalcuShare *share);
-extern const WalcuReply *memo_find(WalcuShare *share, const WalcuOptions *options, const char *credential,
-								   const WalcuRequest *request, const char **before);
-extern size_t memo_room(const WalcuShare *share);
-extern void memo_hold(WalcuShare *share, const WalcuTransfer *transfer, const char *credential);
+extern WalcuReplyCache *reply_cache_get(EState *estate, const WalcuOptions *options);
+extern void reply_cache_expect(WalcuReplyCache *cache);
+extern bool reply_cache_serves(const WalcuReplyCacheUse *share);
+extern const WalcuReply *reply_cache_find(WalcuReplyCacheUse *share, const WalcuOptions *options,
+										  const char *credential, const WalcuRequest *request,
+										  const char **before);
+extern size_t reply_cache_room(const WalcuReplyCacheUse *share);
+extern void reply_cache_hold(WalcuReplyCacheUse *share, const WalcuTransfer *transfer,
+							 const char *credential);
 
 #endif /* WALCU_REPLY_CACHE_H */

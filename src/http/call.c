@@ -20,7 +20,7 @@
 static void take_body(WalcuTransfer *transfer, StringInfo body);
 static WalcuRequest *request_from_arguments(const WalcuOptions *options, const char *method,
 											const char *path);
-static const char *canonical_method(const char *method);
+static const char *find_method(const char *method);
 static void add_segments(WalcuRequest *request, const char *path);
 static void add_query(WalcuRequest *request, Jsonb *query);
 
@@ -31,28 +31,28 @@ static void add_query(WalcuRequest *request, Jsonb *query);
 StringInfo
 call_perform(const WalcuOptions *options, const char *credential, const WalcuRequest *request)
 {
-	WalcuTransfer *transfer = transport_start(CurrentMemoryContext, options, credential, request, NULL);
+	WalcuTransfer *transfer = transfer_start(CurrentMemoryContext, options, credential, request, NULL);
 	StringInfo body = makeStringInfo();
 
 	for (;;)
 	{
-		transport_advance(transfer, true);
+		transfer_advance(transfer, true);
 		if (retry_is_possible(transfer, false))
 		{
 			WalcuAttempt attempt = retry_attempt(transfer);
 
-			transport_release(transfer);
+			transfer_release(transfer);
 			resetStringInfo(body);
-			transfer = transport_start(CurrentMemoryContext, options, credential, request, &attempt);
+			transfer = transfer_start(CurrentMemoryContext, options, credential, request, &attempt);
 			continue;
 		}
-		reply_check(transfer, credential);
+		http_error_check(transfer, credential);
 		if (transfer->status < 300)
 			take_body(transfer, body);
 		if (transfer->done)
 			break;
 	}
-	transport_release(transfer);
+	transfer_release(transfer);
 	return body;
 }
 
@@ -62,9 +62,9 @@ take_body(WalcuTransfer *transfer, StringInfo body)
 	if (transfer->length >= MaxAllocSize - body->len)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("reply of server \"%s\" is longer than 1 GB", transfer->options->server_name),
-				transport_errdetail(transfer));
+				transfer_errdetail(transfer));
 	appendBinaryStringInfo(body, transfer->data, (int) transfer->length);
-	transport_consume(transfer, transfer->length);
+	transfer_consume(transfer, transfer->length);
 }
 
 PG_FUNCTION_INFO_V1(walcu_fdw_request);
@@ -130,13 +130,13 @@ request_from_arguments(const WalcuOptions *options, const char *method, const ch
 		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 				errmsg("server \"%s\" has no dealer_id", options->server_name),
 				errhint("Use ALTER SERVER ... OPTIONS (ADD dealer_id '...')."));
-	request = request_create(options, canonical_method(method));
+	request = request_create(options, find_method(method));
 	add_segments(request, path);
 	return request;
 }
 
 static const char *
-canonical_method(const char *method)
+find_method(const char *method)
 {
 	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
 

@@ -6,7 +6,7 @@
  * TCP and TLS connections outlive a query, but not a change of the server or of credentials.
  * Credentials travel with each transfer and are not kept here.  Transfers stand in a queue
  * until their time has come and fewer than max_connections others are under way.
- * transport.c and async.c call this; SQL calls the functions at the end.
+ * transfer.c and async.c call this; SQL calls the functions at the end.
  */
 #include "postgres.h"
 
@@ -27,16 +27,16 @@
 struct WalcuConnection
 {
 	Oid serverid;          /* hash key */
-	WalcuMulti *multi;     /* NULL until it is needed, or needed again */
-	dlist_head queue;      /* of WalcuHandle: not begun yet, the first to begin first */
-	dlist_head begun;      /* of WalcuHandle: added to multi, or failed to be */
+	WalcuCurlMulti *multi; /* NULL until it is needed, or needed again */
+	dlist_head queue;      /* of WalcuCurlEasy: not begun yet, the first to begin first */
+	dlist_head begun;      /* of WalcuCurlEasy: added to multi, or failed to be */
 	int max_running;       /* max_connections */
-	double held_until;     /* nothing begins before, by multi_now: the service asked for a pause */
+	double held_until;     /* nothing begins before, by walcu_curl_multi_now: the service asked for a pause */
 	bool kept;             /* keep_connections */
 	uint32 server_hash;    /* by which PostgreSQL tells of a change of the server */
 	bool outdated;         /* the server, or somebody's credentials, were changed or dropped */
 	double waited;         /* milliseconds that the backend has waited for replies */
-	double wait_began;     /* when somebody else began to wait for it, by multi_now; 0 for not */
+	double wait_began;     /* when somebody else began to wait for it, by walcu_curl_multi_now; 0 for not */
 	double wait_limit;     /* for so many milliseconds at most */
 	TimestampTz statement; /* start of the statement that requests counts */
 	int requests;
@@ -45,20 +45,20 @@ struct WalcuConnection
 /* The cache of connections, by server. */
 static HTAB *connections = NULL;
 
-static void connections_create(void);
-static bool disconnect_or_warn(WalcuConnection *connection);
+static void create_connections(void);
+static bool close_or_warn(WalcuConnection *connection);
 static WalcuConnection *find_connection(const char *server_name);
 static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
-static void on_transaction_end(XactEvent event, void *arg);
+static void close_at_transaction_end(XactEvent event, void *arg);
 static void close_outdated(void);
 static void end_wait(WalcuConnection *connection);
 static bool is_idle(WalcuConnection *connection);
-static bool disconnect(WalcuConnection *connection);
+static bool close_connection(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
 static void begin_due(WalcuConnection *connection);
-static bool has_turn(WalcuHandle *handle, double now);
-static double may_begin(const WalcuConnection *connection, const WalcuHandle *handle);
+static bool has_turn(WalcuCurlEasy *handle, double now);
+static double may_begin(const WalcuConnection *connection, const WalcuCurlEasy *handle);
 static uint32 wait_event(WalcuConnection *connection);
 
 /* The connection to a server, made when there is none yet. */
@@ -69,7 +69,7 @@ connection_get(const WalcuOptions *options)
 	bool found;
 
 	if (connections == NULL)
-		connections_create();
+		create_connections();
 	close_outdated();
 	connection = hash_search(connections, &options->serverid, HASH_ENTER, &found);
 	if (!found)
@@ -82,7 +82,7 @@ connection_get(const WalcuOptions *options)
 	}
 	connection->max_running = options->max_connections;
 	connection->kept = options->keep_connections;
-	if (connection->multi == NULL && (connection->multi = multi_create()) == NULL)
+	if (connection->multi == NULL && (connection->multi = walcu_curl_multi_create()) == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				errdetail("Failed while preparing connections to server \"%s\".", options->server_name));
 	return connection;
@@ -112,16 +112,19 @@ connection_count_request(WalcuConnection *connection, const WalcuOptions *option
 
 /* Let a handle begin as soon as its time has come and there is room. */
 void
-connection_queue(WalcuConnection *connection, WalcuHandle *handle)
+connection_queue(WalcuConnection *connection, WalcuCurlEasy *handle)
 {
 	dlist_push_tail(&connection->queue, &handle->node);
 	handle->queued = true;
 	begin_due(connection);
 }
 
-/* Let a handle that has nothing to send keep the connection open until it is removed, as one that has ended does. */
+/*
+ * Let a handle that has nothing to send keep the connection open until it is removed, as one that has ended
+ * does.
+ */
 void
-connection_join(WalcuConnection *connection, WalcuHandle *handle)
+connection_join(WalcuConnection *connection, WalcuCurlEasy *handle)
 {
 	dlist_push_tail(&connection->begun, &handle->node);
 	handle->queued = true;
@@ -132,36 +135,36 @@ connection_join(WalcuConnection *connection, WalcuHandle *handle)
 void
 connection_hold(WalcuConnection *connection, double milliseconds)
 {
-	double until = multi_now() + milliseconds;
+	double until = walcu_curl_multi_now() + milliseconds;
 	dlist_iter iter;
 
 	connection->held_until = Max(connection->held_until, until);
 	/* places in the rate would all be past then; they are given back as they can be, the last one first */
 	dlist_reverse_foreach(iter, &connection->queue)
 	{
-		WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+		WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
 
 		if (handle->has_place)
-			rate_give_back(connection->serverid, handle->place);
+			rate_limit_give_back(connection->serverid, handle->place);
 		handle->has_place = false;
 	}
 }
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
 void
-connection_remove(WalcuConnection *connection, WalcuHandle *handle)
+connection_remove(WalcuConnection *connection, WalcuCurlEasy *handle)
 {
 	if (!handle->queued)
 		return;
 	if (handle->added)
-		multi_remove(connection->multi, handle);
+		walcu_curl_multi_remove(connection->multi, handle);
 	else if (handle->has_place)
-		rate_give_back(connection->serverid, handle->place);
+		rate_limit_give_back(connection->serverid, handle->place);
 	dlist_delete(&handle->node);
 	handle->queued = false;
 	/* what a transaction's end could not close yet, as its portals go later */
 	if (connection->outdated && !connection->kept)
-		disconnect(connection);
+		close_connection(connection);
 }
 
 /*
@@ -179,11 +182,11 @@ connection_drive(WalcuConnection *connection, double limit)
 	due = connection_due(connection);
 	if (due > 0)
 	{
-		due -= multi_now(); /* Max would look at the clock twice, and below 0 is without limit */
+		due -= walcu_curl_multi_now(); /* Max would look at the clock twice, and below 0 is without limit */
 		due = Max(due, 0);
 		limit = (limit < 0) ? due : Min(limit, due);
 	}
-	connection->waited += multi_drive(connection->multi, limit, wait_event(connection));
+	connection->waited += walcu_curl_multi_drive(connection->multi, limit, wait_event(connection));
 	begin_due(connection);
 }
 
@@ -195,14 +198,14 @@ void
 connection_begin_wait(WalcuConnection *connection, double limit)
 {
 	end_wait(connection);
-	connection->wait_began = multi_now();
+	connection->wait_began = walcu_curl_multi_now();
 	connection->wait_limit = limit;
 }
 
 static void
 end_wait(WalcuConnection *connection)
 {
-	double waited = multi_now() - connection->wait_began;
+	double waited = walcu_curl_multi_now() - connection->wait_began;
 
 	if (connection->wait_began != 0)
 		connection->waited += Min(waited, connection->wait_limit);
@@ -216,18 +219,18 @@ connection_waited(const WalcuConnection *connection)
 	return connection->waited;
 }
 
-/* When something is to be done even if no socket is ready, by multi_now; 0 for never. */
+/* When something is to be done even if no socket is ready, by walcu_curl_multi_now; 0 for never. */
 double
 connection_due(WalcuConnection *connection)
 {
-	double due = multi_timer(connection->multi);
+	double due = walcu_curl_multi_timer(connection->multi);
 	dlist_iter iter;
 
 	if (count_running(connection) >= connection->max_running)
 		return due;
 	dlist_foreach(iter, &connection->queue)
 	{
-		double begin = may_begin(connection, dlist_container(WalcuHandle, node, iter.cur));
+		double begin = may_begin(connection, dlist_container(WalcuCurlEasy, node, iter.cur));
 
 		due = (due == 0) ? begin : Min(due, begin);
 	}
@@ -238,11 +241,11 @@ connection_due(WalcuConnection *connection)
 const struct pollfd *
 connection_sockets(const WalcuConnection *connection, int *count)
 {
-	return multi_sockets(connection->multi, count);
+	return walcu_curl_multi_sockets(connection->multi, count);
 }
 
 static void
-connections_create(void)
+create_connections(void)
 {
 	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(WalcuConnection)};
 
@@ -251,7 +254,7 @@ connections_create(void)
 	connections = hash_create("walcu_fdw connections", 8, &control, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, on_server_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, on_mapping_change, (Datum) 0);
-	RegisterXactCallback(on_transaction_end, NULL);
+	RegisterXactCallback(close_at_transaction_end, NULL);
 }
 
 /* PostgreSQL tells of a changed or dropped server at any time; 0 means all of them. */
@@ -275,7 +278,7 @@ on_mapping_change(Datum arg, int cache, uint32 hash)
 
 /* Close what is not to outlive a transaction. */
 static void
-on_transaction_end(XactEvent event, void *arg)
+close_at_transaction_end(XactEvent event, void *arg)
 {
 	HASH_SEQ_STATUS status;
 	WalcuConnection *connection;
@@ -285,7 +288,7 @@ on_transaction_end(XactEvent event, void *arg)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (!connection->kept && !disconnect(connection))
+		if (!connection->kept && !close_connection(connection))
 			connection->outdated = true;
 	}
 }
@@ -304,7 +307,7 @@ close_outdated(void)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		if (connection->outdated)
-			disconnect(connection);
+			close_connection(connection);
 	}
 }
 
@@ -316,12 +319,12 @@ is_idle(WalcuConnection *connection)
 
 /* Close what a connection has open; false when it is in use.  Raises nothing. */
 static bool
-disconnect(WalcuConnection *connection)
+close_connection(WalcuConnection *connection)
 {
 	if (!is_idle(connection))
 		return false;
 	if (connection->multi)
-		multi_destroy(connection->multi);
+		walcu_curl_multi_destroy(connection->multi);
 	connection->multi = NULL;
 	connection->outdated = false;
 	return true;
@@ -336,7 +339,7 @@ count_running(WalcuConnection *connection)
 
 	dlist_foreach(iter, &connection->begun)
 	{
-		const WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+		const WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
 
 		running += !handle->done && !handle->paused;
 	}
@@ -353,10 +356,10 @@ begin_due(WalcuConnection *connection)
 	if (dlist_is_empty(&connection->queue))
 		return;
 	running = count_running(connection);
-	now = multi_now();
+	now = walcu_curl_multi_now();
 	dlist_foreach_modify(iter, &connection->queue)
 	{
-		WalcuHandle *handle = dlist_container(WalcuHandle, node, iter.cur);
+		WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
 
 		if (running >= connection->max_running)
 			return;
@@ -366,7 +369,7 @@ begin_due(WalcuConnection *connection)
 		dlist_push_tail(&connection->begun, &handle->node);
 		handle->began = connection->waited;
 		handle->began_at = now;
-		handle->done = !multi_add(connection->multi, handle);
+		handle->done = !walcu_curl_multi_add(connection->multi, handle);
 		handle->result = CURLE_OUT_OF_MEMORY; /* holds if it is done already */
 		running++;
 	}
@@ -374,13 +377,13 @@ begin_due(WalcuConnection *connection)
 
 /* Its time has come: does max_requests_per_second let it begin, too? */
 static bool
-has_turn(WalcuHandle *handle, double now)
+has_turn(WalcuCurlEasy *handle, double now)
 {
 	double wait;
 
 	if (handle->has_place)
 		return true;
-	wait = rate_reserve(handle->options, &handle->place);
+	wait = rate_limit_reserve(handle->options, &handle->place);
 	handle->has_place = true;
 	if (wait <= 0)
 		return true;
@@ -389,9 +392,9 @@ has_turn(WalcuHandle *handle, double now)
 	return false;
 }
 
-/* When a handle may begin, by multi_now, if there is room. */
+/* When a handle may begin, by walcu_curl_multi_now, if there is room. */
 static double
-may_begin(const WalcuConnection *connection, const WalcuHandle *handle)
+may_begin(const WalcuConnection *connection, const WalcuCurlEasy *handle)
 {
 	return Max(handle->not_before, connection->held_until);
 }
@@ -404,10 +407,10 @@ wait_event(WalcuConnection *connection)
 	static const char *const names[] = {"WalcuReply", "WalcuRateLimit", "WalcuRetry", "WalcuJob"};
 	WalcuPause reason = WALCU_PAUSE_NONE;
 
-	if (count_running(connection) == 0 && connection->held_until > multi_now())
+	if (count_running(connection) == 0 && connection->held_until > walcu_curl_multi_now())
 		reason = WALCU_PAUSE_RETRY;
 	else if (count_running(connection) == 0 && !dlist_is_empty(&connection->queue))
-		reason = dlist_container(WalcuHandle, node, dlist_head_node(&connection->queue))->reason;
+		reason = dlist_container(WalcuCurlEasy, node, dlist_head_node(&connection->queue))->reason;
 	return compat_wait_event(&events[reason], names[reason]);
 }
 
@@ -449,8 +452,8 @@ PG_FUNCTION_INFO_V1(walcu_fdw_disconnect);
 /*
  * walcu_fdw_disconnect(server_name text) returns boolean
  *
- * Close this session's connection to a server.  False, with a warning, when a request of an open cursor is under
- * way, and false when there is none.  Errors: 42704 there is no such server.
+ * Close this session's connection to a server.  False, with a warning, when a request of an open cursor is
+ * under way, and false when there is none.  Errors: 42704 there is no such server.
  */
 Datum
 walcu_fdw_disconnect(PG_FUNCTION_ARGS)
@@ -460,7 +463,7 @@ walcu_fdw_disconnect(PG_FUNCTION_ARGS)
 
 	if (connection == NULL || connection->multi == NULL)
 		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(disconnect_or_warn(connection));
+	PG_RETURN_BOOL(close_or_warn(connection));
 }
 
 PG_FUNCTION_INFO_V1(walcu_fdw_disconnect_all);
@@ -479,17 +482,17 @@ walcu_fdw_disconnect_all(PG_FUNCTION_ARGS)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		if (connection->multi)
-			any |= disconnect_or_warn(connection);
+			any |= close_or_warn(connection);
 	}
 	PG_RETURN_BOOL(any);
 }
 
 static bool
-disconnect_or_warn(WalcuConnection *connection)
+close_or_warn(WalcuConnection *connection)
 {
 	ForeignServer *server;
 
-	if (disconnect(connection))
+	if (close_connection(connection))
 		return true;
 	server = GetForeignServerExtended(connection->serverid, FSV_MISSING_OK);
 	ereport(WARNING, server ? errmsg("cannot close the connection to server \"%s\" because it is in use",

@@ -14,10 +14,10 @@ typedef struct WalcuConnection WalcuConnection;
 
 extern WalcuConnection *connection_get(const WalcuOptions *options);
 extern void connection_count_request(WalcuConnection *connection, const WalcuOptions *options);
-extern void connection_queue(WalcuConnection *connection, WalcuHandle *handle);
-extern void connection_join(WalcuConnection *connection, WalcuHandle *handle);
+extern void connection_queue(WalcuConnection *connection, WalcuCurlEasy *handle);
+extern void connection_join(WalcuConnection *connection, WalcuCurlEasy *handle);
 extern void connection_hold(WalcuConnection *connection, double milliseconds);
-extern void connection_remove(WalcuConnection *connection, WalcuHandle *handle);
+extern void connection_remove(WalcuConnection *connection, WalcuCurlEasy *handle);
 extern void connection_drive(WalcuConnection *connection, double limit);
 extern void connection_begin_wait(WalcuConnection *connection, double limit);
 extern double connection_waited(const WalcuConnection *connection);

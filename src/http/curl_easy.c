@@ -2,7 +2,7 @@
  * curl_easy.c
  *	  How curl is told to send a request: where to, over which protocols, on which connections.
  *
- * transport.c calls this for each request; the head's lines, among them the credential, and what is done
+ * transfer.c calls this for each request; the head's lines, among them the credential, and what is done
  * with the reply, are its own.
  */
 #include "postgres.h"
@@ -18,7 +18,7 @@ static void configure_write(CURL *easy, const WalcuRequest *request);
 
 /* Set up an easy handle; false when curl is out of memory. */
 bool
-handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request)
+walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request)
 {
 	if (curl_easy_setopt(easy, CURLOPT_URL, request->url.data) != CURLE_OK ||
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) != CURLE_OK)
@@ -41,7 +41,7 @@ handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *re
 	if (!request_is_read(request))
 		configure_write(easy, request);
 	/*
-	 * Rather one more stream of an HTTP/2 connection than another connection.  TLS tells early whether
+	 * Rather one more part of an HTTP/2 connection than another connection.  TLS tells early whether
 	 * that can be had; without it curl would wait for the first reply.
 	 */
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, pg_strncasecmp(request->url.data, "https:", 6) == 0 ? 1L : 0L);
@@ -56,9 +56,9 @@ handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *re
 }
 
 /*
- * On a connection used before, curl would repeat a request that got no reply: it cannot when it has the body only
- * once, piece by piece.  A connection that has been idle for long may be closing, and its request be lost; and what
- * has no body always gets a new one.
+ * On a connection used before, curl would repeat a request that got no reply: it cannot when it has the body
+ * only once, piece by piece.  A connection that has been idle for long may be closing, and its request be
+ * lost; and what has no body always gets a new one.
  */
 static void
 configure_write(CURL *easy, const WalcuRequest *request)

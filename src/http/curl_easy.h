@@ -12,6 +12,6 @@
 #include "http/request.h"
 #include "service/option.h"
 
-extern bool handle_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
+extern bool walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
 
 #endif /* WALCU_CURL_EASY_H */

@@ -2,7 +2,7 @@
  * curl_error.c
  *	  A reply that did not come, or not whole: what that means in SQL.
  *
- * retry.c asks whether it may be otherwise the next time, and reply.c raises it when it is the
+ * retry.c asks whether it may be otherwise the next time, and http_error.c raises it when it is the
  * end.
  */
 #include "postgres.h"
@@ -31,7 +31,7 @@ static const struct
 	{CURLE_OK, ERRCODE_CONNECTION_FAILURE, true, true},
 };
 
-static int row_of(CURLcode code);
+static int find_curl_row(CURLcode code);
 static bool is_unknown(const WalcuTransfer *transfer);
 pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
 pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
@@ -39,9 +39,9 @@ pg_noreturn static void raise_size(const WalcuTransfer *transfer);
 
 /* May it be otherwise the next time? */
 bool
-failure_is_transient(const WalcuFailure *failure)
+walcu_curl_error_is_transient(const WalcuCurlError *failure)
 {
-	return failure->kind == WALCU_FAILURE_CURL && failures[row_of(failure->code)].transient;
+	return failure->kind == WALCU_CURL_ERROR_CURL && failures[find_curl_row(failure->code)].transient;
 }
 
 /*
@@ -54,13 +54,13 @@ failure_raise(const WalcuTransfer *transfer)
 {
 	switch (transfer->failure.kind)
 	{
-		case WALCU_FAILURE_TIMEOUT:
+		case WALCU_CURL_ERROR_TIMEOUT:
 			raise_timeout(transfer);
-		case WALCU_FAILURE_HEAD_SIZE:
-		case WALCU_FAILURE_LINE_SIZE:
-		case WALCU_FAILURE_REPLY_SIZE:
+		case WALCU_CURL_ERROR_HEAD_SIZE:
+		case WALCU_CURL_ERROR_LINE_SIZE:
+		case WALCU_CURL_ERROR_REPLY_SIZE:
 			raise_size(transfer);
-		case WALCU_FAILURE_CURL:
+		case WALCU_CURL_ERROR_CURL:
 			raise_curl(transfer);
 		default:
 			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
@@ -69,7 +69,7 @@ failure_raise(const WalcuTransfer *transfer)
 }
 
 static int
-row_of(CURLcode code)
+find_curl_row(CURLcode code)
 {
 	int row = 0;
 
@@ -82,17 +82,17 @@ row_of(CURLcode code)
 static bool
 is_unknown(const WalcuTransfer *transfer)
 {
-	const WalcuFailure *failure = &transfer->failure;
+	const WalcuCurlError *failure = &transfer->failure;
 
 	return failure->sent && !request_is_read(transfer->request) &&
-		   (failure->kind != WALCU_FAILURE_CURL || failures[row_of(failure->code)].sent);
+		   (failure->kind != WALCU_CURL_ERROR_CURL || failures[find_curl_row(failure->code)].sent);
 }
 
 static void
 raise_curl(const WalcuTransfer *transfer)
 {
-	const WalcuFailure *failure = &transfer->failure;
-	int sqlstate = failures[row_of(failure->code)].sqlstate;
+	const WalcuCurlError *failure = &transfer->failure;
+	int sqlstate = failures[find_curl_row(failure->code)].sqlstate;
 	bool unknown = is_unknown(transfer);
 
 	if (!failure->sent && sqlstate == ERRCODE_CONNECTION_FAILURE)
@@ -100,7 +100,7 @@ raise_curl(const WalcuTransfer *transfer)
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
 			errmsg("could not get a reply from server \"%s\": %s", transfer->options->server_name,
 				   failure->message[0] ? failure->message : curl_easy_strerror(failure->code)),
-			transport_errdetail(transfer), unknown ? errhint(UNKNOWN_HINT) : 0);
+			transfer_errdetail(transfer), unknown ? errhint(UNKNOWN_HINT) : 0);
 }
 
 static void
@@ -118,7 +118,7 @@ raise_timeout(const WalcuTransfer *transfer)
 						  transfer->options->server_name, seconds)
 				 : errmsg("could not connect to server \"%s\" within %g s", transfer->options->server_name,
 						  seconds),
-			transport_errdetail(transfer),
+			transfer_errdetail(transfer),
 			unknown ? errhint(UNKNOWN_HINT) : errhint("The server option request_timeout sets this limit."));
 }
 
@@ -129,17 +129,17 @@ raise_size(const WalcuTransfer *transfer)
 	bool unknown = is_unknown(transfer);
 
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			transfer->failure.kind == WALCU_FAILURE_HEAD_SIZE
+			transfer->failure.kind == WALCU_CURL_ERROR_HEAD_SIZE
 				? errmsg("the head of a reply of server \"%s\" is longer than %d bytes", options->server_name,
-						 TRANSPORT_MAX_HEAD_SIZE)
-			: transfer->failure.kind == WALCU_FAILURE_LINE_SIZE
+						 TRANSFER_MAX_HEAD_SIZE)
+			: transfer->failure.kind == WALCU_CURL_ERROR_LINE_SIZE
 				? errmsg("a line in the head of a reply of server \"%s\" is longer than %d bytes",
 						 options->server_name, CURL_MAX_HTTP_HEADER)
 				: errmsg("a reply of server \"%s\" is longer than " INT64_FORMAT " bytes",
 						 options->server_name, options->max_reply_size),
-			transport_errdetail(transfer),
+			transfer_errdetail(transfer),
 			unknown ? errhint(UNKNOWN_HINT)
-			: transfer->failure.kind == WALCU_FAILURE_REPLY_SIZE
+			: transfer->failure.kind == WALCU_CURL_ERROR_REPLY_SIZE
 				? errhint("The option max_reply_size sets this limit.")
 				: 0);
 }

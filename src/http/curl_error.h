@@ -10,7 +10,7 @@
 #include "base/compat.h"
 #include "http/transfer.h"
 
-extern bool failure_is_transient(const WalcuFailure *failure);
+extern bool walcu_curl_error_is_transient(const WalcuCurlError *failure);
 pg_noreturn extern void failure_raise(const WalcuTransfer *transfer);
 
 #endif /* WALCU_CURL_ERROR_H */

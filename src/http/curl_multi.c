@@ -17,27 +17,27 @@
 #include "libpq/pqsignal.h"
 #include "portability/instr_time.h"
 
-struct WalcuMulti
+struct WalcuCurlMulti
 {
 	CURLM *curl;
 	struct pollfd *sockets; /* malloc'ed: it grows inside a curl callback */
 	int nsockets;
 	int sockets_size;
-	double timer; /* when curl wants to be called, by multi_now; 0 for never */
+	double timer; /* when curl wants to be called, by walcu_curl_multi_now; 0 for never */
 };
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);
 static int on_timer(CURLM *curl, long timeout_ms, void *arg);
-static bool act_on_sockets(WalcuMulti *multi);
-static void curl_action(WalcuMulti *multi, curl_socket_t fd, int events);
-static void wait_for_event(WalcuMulti *multi, double limit, uint32 wait_event);
-static void note_finished(WalcuMulti *multi);
+static bool act_on_sockets(WalcuCurlMulti *multi);
+static void act_on_socket(WalcuCurlMulti *multi, curl_socket_t fd, int events);
+static void wait_for_event(WalcuCurlMulti *multi, double limit, uint32 wait_event);
+static void note_finished(WalcuCurlMulti *multi);
 
 /* NULL when there is no memory for it. */
-WalcuMulti *
-multi_create(void)
+WalcuCurlMulti *
+walcu_curl_multi_create(void)
 {
-	WalcuMulti *multi = calloc(1, sizeof(WalcuMulti));
+	WalcuCurlMulti *multi = calloc(1, sizeof(WalcuCurlMulti));
 
 	if (multi == NULL)
 		return NULL;
@@ -56,7 +56,7 @@ multi_create(void)
 
 /* Close what it has open.  No handle may be added.  Raises nothing: it runs on abort, too. */
 void
-multi_destroy(WalcuMulti *multi)
+walcu_curl_multi_destroy(WalcuCurlMulti *multi)
 {
 	curl_multi_cleanup(multi->curl);
 	free(multi->sockets);
@@ -65,7 +65,7 @@ multi_destroy(WalcuMulti *multi)
 
 /* Let a request be sent; false when curl has no memory for it. */
 bool
-multi_add(WalcuMulti *multi, WalcuHandle *handle)
+walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 {
 	curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
 	handle->added = curl_multi_add_handle(multi->curl, handle->easy) == CURLM_OK;
@@ -74,7 +74,7 @@ multi_add(WalcuMulti *multi, WalcuHandle *handle)
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
 void
-multi_remove(WalcuMulti *multi, WalcuHandle *handle)
+walcu_curl_multi_remove(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 {
 	curl_multi_remove_handle(multi->curl, handle->easy);
 	handle->added = false;
@@ -86,9 +86,9 @@ multi_remove(WalcuMulti *multi, WalcuHandle *handle)
  * has waited; serves interrupts.
  */
 double
-multi_drive(WalcuMulti *multi, double limit, uint32 wait_event)
+walcu_curl_multi_drive(WalcuCurlMulti *multi, double limit, uint32 wait_event)
 {
-	double before = multi_now();
+	double before = walcu_curl_multi_now();
 	double waited = 0;
 
 	if (multi->timer != 0)
@@ -96,13 +96,13 @@ multi_drive(WalcuMulti *multi, double limit, uint32 wait_event)
 	if (!act_on_sockets(multi) && limit != 0)
 	{
 		wait_for_event(multi, limit, wait_event);
-		waited = multi_now() - before;
+		waited = walcu_curl_multi_now() - before;
 		act_on_sockets(multi);
 	}
-	if (multi->timer != 0 && multi->timer <= multi_now())
+	if (multi->timer != 0 && multi->timer <= walcu_curl_multi_now())
 	{
 		multi->timer = 0;
-		curl_action(multi, CURL_SOCKET_TIMEOUT, 0);
+		act_on_socket(multi, CURL_SOCKET_TIMEOUT, 0);
 	}
 	note_finished(multi);
 	return waited;
@@ -110,22 +110,22 @@ multi_drive(WalcuMulti *multi, double limit, uint32 wait_event)
 
 /* The sockets that curl waits for. */
 const struct pollfd *
-multi_sockets(const WalcuMulti *multi, int *count)
+walcu_curl_multi_sockets(const WalcuCurlMulti *multi, int *count)
 {
 	*count = multi->nsockets;
 	return multi->sockets;
 }
 
-/* When curl wants to be called at the latest, by multi_now; 0 for never. */
+/* When curl wants to be called at the latest, by walcu_curl_multi_now; 0 for never. */
 double
-multi_timer(const WalcuMulti *multi)
+walcu_curl_multi_timer(const WalcuCurlMulti *multi)
 {
 	return multi->timer;
 }
 
 /* Milliseconds by a clock that nobody sets. */
 double
-multi_now(void)
+walcu_curl_multi_now(void)
 {
 	instr_time now;
 
@@ -137,7 +137,7 @@ multi_now(void)
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
 {
-	WalcuMulti *multi = arg;
+	WalcuCurlMulti *multi = arg;
 	int i = 0;
 
 	while (i < multi->nsockets && multi->sockets[i].fd != fd)
@@ -168,15 +168,15 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
 static int
 on_timer(CURLM *curl, long timeout_ms, void *arg)
 {
-	WalcuMulti *multi = arg;
+	WalcuCurlMulti *multi = arg;
 
-	multi->timer = (timeout_ms < 0) ? 0 : multi_now() + timeout_ms;
+	multi->timer = (timeout_ms < 0) ? 0 : walcu_curl_multi_now() + timeout_ms;
 	return 0;
 }
 
 /* Let curl read and write what can be, without waiting; false when nothing can. */
 static bool
-act_on_sockets(WalcuMulti *multi)
+act_on_sockets(WalcuCurlMulti *multi)
 {
 	int count = multi->nsockets;
 	struct pollfd *sockets;
@@ -194,10 +194,10 @@ act_on_sockets(WalcuMulti *multi)
 		if (happened == 0)
 			continue;
 		any = true;
-		curl_action(multi, sockets[i].fd,
-					((happened & (POLLIN | POLLHUP)) ? CURL_CSELECT_IN : 0) |
-						((happened & POLLOUT) ? CURL_CSELECT_OUT : 0) |
-						((happened & (POLLERR | POLLNVAL)) ? CURL_CSELECT_ERR : 0));
+		act_on_socket(multi, sockets[i].fd,
+					  ((happened & (POLLIN | POLLHUP)) ? CURL_CSELECT_IN : 0) |
+						  ((happened & POLLOUT) ? CURL_CSELECT_OUT : 0) |
+						  ((happened & (POLLERR | POLLNVAL)) ? CURL_CSELECT_ERR : 0));
 	}
 	pfree(sockets);
 	return any;
@@ -208,7 +208,7 @@ act_on_sockets(WalcuMulti *multi)
  * inherit the signal mask: a signal for the backend must not be delivered there.
  */
 static void
-curl_action(WalcuMulti *multi, curl_socket_t fd, int events)
+act_on_socket(WalcuCurlMulti *multi, curl_socket_t fd, int events)
 {
 	sigset_t saved;
 	int running;
@@ -219,7 +219,7 @@ curl_action(WalcuMulti *multi, curl_socket_t fd, int events)
 }
 
 static void
-wait_for_event(WalcuMulti *multi, double limit, uint32 wait_event)
+wait_for_event(WalcuCurlMulti *multi, double limit, uint32 wait_event)
 {
 	WaitEventSet *set = compat_create_wait_event_set(multi->nsockets + 2);
 	WaitEvent event;
@@ -242,14 +242,14 @@ wait_for_event(WalcuMulti *multi, double limit, uint32 wait_event)
 }
 
 static void
-note_finished(WalcuMulti *multi)
+note_finished(WalcuCurlMulti *multi)
 {
 	CURLMsg *message;
 	int remaining;
 
 	while ((message = curl_multi_info_read(multi->curl, &remaining)) != NULL)
 	{
-		WalcuHandle *handle;
+		WalcuCurlEasy *handle;
 
 		if (message->msg != CURLMSG_DONE ||
 			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) != CURLE_OK)

@@ -23,7 +23,7 @@ typedef enum WalcuPause
 } WalcuPause;
 
 /* A curl easy handle of a transfer; curl's private pointer leads back to it. */
-typedef struct WalcuHandle
+typedef struct WalcuCurlEasy
 {
 	CURL *easy;
 	dlist_node node; /* in its connection's queue */
@@ -35,21 +35,21 @@ typedef struct WalcuHandle
 	const WalcuOptions *options;
 	bool has_place; /* in the rate of requests to its server */
 	int64 place;
-	double not_before; /* when it may be added, by multi_now */
+	double not_before; /* when it may be added, by walcu_curl_multi_now */
 	WalcuPause reason; /* of not_before */
-	double began_at;   /* when it was added, by multi_now */
+	double began_at;   /* when it was added, by walcu_curl_multi_now */
 	double began;      /* the same on its connection's clock of waiting */
-} WalcuHandle;
+} WalcuCurlEasy;
 
-typedef struct WalcuMulti WalcuMulti;
+typedef struct WalcuCurlMulti WalcuCurlMulti;
 
-extern WalcuMulti *multi_create(void);
-extern void multi_destroy(WalcuMulti *multi);
-extern bool multi_add(WalcuMulti *multi, WalcuHandle *handle);
-extern void multi_remove(WalcuMulti *multi, WalcuHandle *handle);
-extern double multi_drive(WalcuMulti *multi, double limit, uint32 wait_event);
-extern const struct pollfd *multi_sockets(const WalcuMulti *multi, int *count);
-extern double multi_timer(const WalcuMulti *multi);
-extern double multi_now(void);
+extern WalcuCurlMulti *walcu_curl_multi_create(void);
+extern void walcu_curl_multi_destroy(WalcuCurlMulti *multi);
+extern bool walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
+extern void walcu_curl_multi_remove(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
+extern double walcu_curl_multi_drive(WalcuCurlMulti *multi, double limit, uint32 wait_event);
+extern const struct pollfd *walcu_curl_multi_sockets(const WalcuCurlMulti *multi, int *count);
+extern double walcu_curl_multi_timer(const WalcuCurlMulti *multi);
+extern double walcu_curl_multi_now(void);
 
 #endif /* WALCU_CURL_MULTI_H */

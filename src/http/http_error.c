@@ -55,24 +55,24 @@ static const struct
 
 pg_noreturn static void raise_status(const WalcuTransfer *transfer, const char *credential);
 pg_noreturn static void raise_redirect(const WalcuTransfer *transfer, const char *credential);
-static const char *status_hint(const WalcuTransfer *transfer, const char *credential, int row);
-static char *service_message(const WalcuTransfer *transfer, const char *credential);
-static char *json_error_text(const char *body, size_t length);
-static char *printable(const char *text, size_t length, bool whole, const char *credential);
-static void redact(char *message, bool whole, const char *credential);
-static List *secrets_of(const char *credential);
-static const char *json_form(const char *text);
+static const char *find_status_hint(const WalcuTransfer *transfer, const char *credential, int row);
+static char *read_service_message(const WalcuTransfer *transfer, const char *credential);
+static char *read_json_error(const char *body, size_t length);
+static char *make_printable(const char *text, size_t length, bool whole, const char *credential);
+static void redact_secrets(char *message, bool whole, const char *credential);
+static List *list_secrets(const char *credential);
+static const char *get_json_form(const char *text);
 static void take_out(char *message, const char *secret);
-static size_t begun_at_end(const char *message, const char *secret);
+static size_t measure_begun_secret(const char *message, const char *secret);
 
 /*
  * Is the reply a success that carries JSON, as far as it has come?  Raises the fitting error when
  * not; for a status that is not a success, only once the error body is whole.
  */
 void
-reply_check(const WalcuTransfer *transfer, const char *credential)
+http_error_check(const WalcuTransfer *transfer, const char *credential)
 {
-	if (transfer->failure.kind != WALCU_FAILURE_NONE)
+	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
 		failure_raise(transfer);
 	if (transfer->status == 0)
 		return;
@@ -81,30 +81,30 @@ reply_check(const WalcuTransfer *transfer, const char *credential)
 	if (transfer->status >= 400 && transfer->done)
 		raise_status(transfer, credential);
 	if (transfer->status < 300)
-		reply_check_type(transfer, credential);
+		http_error_check_type(transfer, credential);
 }
 
 /* Does the head of a success promise JSON?  Raises an error when not. */
 void
-reply_check_type(const WalcuTransfer *transfer, const char *credential)
+http_error_check_type(const WalcuTransfer *transfer, const char *credential)
 {
 	const char *type = transfer->content_type;
 
 	if (transfer->request->is_download || type[0] == '\0' || strstr(type, "json") != NULL)
 		return;
-	ereport(
-		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
-		errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
-			   transfer->options->server_name,
-			   printable(type, strlen(type), strlen(type) < sizeof(transfer->content_type) - 1, credential)),
-		transport_errdetail(transfer), errhint("Check the server option endpoint."));
+	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+			errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
+				   transfer->options->server_name,
+				   make_printable(type, strlen(type), strlen(type) < sizeof(transfer->content_type) - 1,
+								  credential)),
+			transfer_errdetail(transfer), errhint("Check the server option endpoint."));
 }
 
 /* A word of the service as it can stand in a message. */
 char *
-reply_printable(const char *text, const char *credential)
+http_error_printable(const char *text, const char *credential)
 {
-	return printable(text, strlen(text), true, credential);
+	return make_printable(text, strlen(text), true, credential);
 }
 
 /* A reply whose bytes are not what the API promises. */
@@ -114,7 +114,7 @@ reply_raise_malformed(const WalcuTransfer *transfer, const char *reason)
 	ereport(
 		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 		errmsg("server \"%s\" answered with a malformed reply: %s", transfer->options->server_name, reason),
-		transport_errdetail(transfer));
+		transfer_errdetail(transfer));
 }
 
 static void
@@ -122,14 +122,14 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 {
 	int sqlstate = (transfer->status >= 500) ? ERRCODE_CONNECTION_FAILURE : ERRCODE_FDW_ERROR;
 	const char *hint = NULL;
-	char *message = service_message(transfer, credential);
+	char *message = read_service_message(transfer, credential);
 
 	for (int i = 0; i < lengthof(statuses); i++)
 	{
 		if (statuses[i].status == transfer->status)
 		{
 			sqlstate = statuses[i].sqlstate;
-			hint = status_hint(transfer, credential, i);
+			hint = find_status_hint(transfer, credential, i);
 		}
 	}
 	if (transfer->retry_after * 1000 > transfer->options->max_retry_wait)
@@ -138,12 +138,12 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 	ereport(ERROR, errcode(sqlstate),
 			errmsg("server \"%s\" answered %d%s%s", transfer->options->server_name, transfer->status,
 				   message[0] ? ": " : "", message),
-			transport_errdetail(transfer), hint ? errhint("%s", hint) : 0);
+			transfer_errdetail(transfer), hint ? errhint("%s", hint) : 0);
 }
 
 /* An import sends no credentials, and a single call has no table. */
 static const char *
-status_hint(const WalcuTransfer *transfer, const char *credential, int row)
+find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 {
 	const char *hint = statuses[row].hint;
 
@@ -163,28 +163,28 @@ raise_redirect(const WalcuTransfer *transfer, const char *credential)
 {
 	size_t length = strcspn(transfer->location, "?#");
 
-	ereport(
-		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
-		errmsg("server \"%s\" answered %d, a redirect, which is not followed", transfer->options->server_name,
-			   transfer->status),
-		errdetail("The request was %s; the redirect leads to \"%s\".", transfer->request->label.data,
-				  printable(transfer->location, length, length < sizeof(transfer->location) - 1, credential)),
-		errhint("If that place is right, set the server option endpoint to it."));
+	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+			errmsg("server \"%s\" answered %d, a redirect, which is not followed",
+				   transfer->options->server_name, transfer->status),
+			errdetail("The request was %s; the redirect leads to \"%s\".", transfer->request->label.data,
+					  make_printable(transfer->location, length, length < sizeof(transfer->location) - 1,
+									 credential)),
+			errhint("If that place is right, set the server option endpoint to it."));
 }
 
 /* The service's words: the "error" of a JSON body, the JSON, or the body's beginning. */
 static char *
-service_message(const WalcuTransfer *transfer, const char *credential)
+read_service_message(const WalcuTransfer *transfer, const char *credential)
 {
-	char *text = json_error_text(transfer->data, transfer->length);
+	char *text = read_json_error(transfer->data, transfer->length);
 
-	return text ? printable(text, strlen(text), true, credential)
-				: printable(transfer->data, transfer->length, true, credential);
+	return text ? make_printable(text, strlen(text), true, credential)
+				: make_printable(transfer->data, transfer->length, true, credential);
 }
 
 /* JSON is written anew, so that what it says stands there in one form. */
 static char *
-json_error_text(const char *body, size_t length)
+read_json_error(const char *body, size_t length)
 {
 	json_t *document = length > 0 ? json_loadb(body, length, JSON_ALLOW_NUL, NULL) : NULL;
 	json_t *member = json_object_get(document, "error");
@@ -208,12 +208,12 @@ json_error_text(const char *body, size_t length)
  * before that.
  */
 static char *
-printable(const char *text, size_t length, bool whole, const char *credential)
+make_printable(const char *text, size_t length, bool whole, const char *credential)
 {
 	int valid = length > 0 ? pg_encoding_verifymbstr(PG_UTF8, text, (int) length) : 0;
 	char *copy = pnstrdup(text ? text : "", valid);
 
-	redact(copy, whole && valid == length, credential);
+	redact_secrets(copy, whole && valid == length, credential);
 	copy[pg_encoding_mbcliplen(PG_UTF8, copy, valid, MESSAGE_SIZE)] = '\0';
 	for (char *c = copy; *c; c++)
 	{
@@ -228,16 +228,16 @@ printable(const char *text, size_t length, bool whole, const char *credential)
  * beginning of one when the message does not end where it ended.
  */
 static void
-redact(char *message, bool whole, const char *credential)
+redact_secrets(char *message, bool whole, const char *credential)
 {
-	List *secrets = secrets_of(credential);
+	List *secrets = list_secrets(credential);
 	size_t cut = 0;
 	ListCell *lc;
 
 	foreach(lc, secrets)
 		take_out(message, lfirst(lc));
 	foreach(lc, secrets)
-		cut = whole ? 0 : Max(cut, begun_at_end(message, lfirst(lc)));
+		cut = whole ? 0 : Max(cut, measure_begun_secret(message, lfirst(lc)));
 	memset(message + strlen(message) - cut, '*', cut);
 }
 
@@ -246,7 +246,7 @@ redact(char *message, bool whole, const char *credential)
  * the password of that; each as it is and as JSON writes it.
  */
 static List *
-secrets_of(const char *credential)
+list_secrets(const char *credential)
 {
 	const char *value = credential ? strchr(credential, ':') + 2 : NULL;
 	const char *word = value ? strrchr(value, ' ') : NULL;
@@ -260,7 +260,7 @@ secrets_of(const char *credential)
 	{
 		if (secrets[i] == NULL || secrets[i][0] == '\0')
 			continue;
-		forms = lappend(forms, unconstify(char *, json_form(secrets[i])));
+		forms = lappend(forms, unconstify(char *, get_json_form(secrets[i])));
 		forms = lappend(forms, unconstify(char *, secrets[i]));
 	}
 	return forms;
@@ -268,7 +268,7 @@ secrets_of(const char *credential)
 
 /* A text between the quotes of JSON. */
 static const char *
-json_form(const char *text)
+get_json_form(const char *text)
 {
 	StringInfoData json;
 
@@ -293,7 +293,7 @@ take_out(char *message, const char *secret)
 
 /* How many bytes of a secret's beginning stand at the end of a message? */
 static size_t
-begun_at_end(const char *message, const char *secret)
+measure_begun_secret(const char *message, const char *secret)
 {
 	size_t length = strlen(message);
 	size_t part = Min(length, strlen(secret) - 1);

@@ -10,9 +10,9 @@
 #include "base/compat.h"
 #include "http/transfer.h"
 
-extern void reply_check(const WalcuTransfer *transfer, const char *credential);
-extern void reply_check_type(const WalcuTransfer *transfer, const char *credential);
-extern char *reply_printable(const char *text, const char *credential);
+extern void http_error_check(const WalcuTransfer *transfer, const char *credential);
+extern void http_error_check_type(const WalcuTransfer *transfer, const char *credential);
+extern char *http_error_printable(const char *text, const char *credential);
 pg_noreturn extern void reply_raise_malformed(const WalcuTransfer *transfer, const char *reason);
 
 #endif /* WALCU_HTTP_ERROR_H */

@@ -2,7 +2,7 @@
  * latency.c
  *	  How long requests and background jobs of a server take, as far as this backend has seen.
  *
- * transport.c and job.c note what they measured; the planner (plan.c, join.c) and batched joins weigh a
+ * transfer.c and job.c note what they measured; the planner (plan.c, join_path.c) and batched joins weigh a
  * job against pages with it.  The latest measurements count most.
  */
 #include "postgres.h"
@@ -30,13 +30,13 @@ typedef struct LatencyEntry
 /* What was measured, by server. */
 static HTAB *latencies = NULL;
 
-static LatencyEntry *entry_of(const WalcuOptions *options);
-static void note(double *average, double milliseconds);
+static LatencyEntry *find_entry(const WalcuOptions *options);
+static void note_average(double *average, double milliseconds);
 
 WalcuLatency
 latency_of(const WalcuOptions *options)
 {
-	return entry_of(options)->latency;
+	return find_entry(options)->latency;
 }
 
 /*
@@ -54,17 +54,17 @@ latency_job_requests(const WalcuOptions *options)
 void
 latency_note_request(const WalcuOptions *options, double milliseconds)
 {
-	note(&entry_of(options)->latency.request, milliseconds);
+	note_average(&find_entry(options)->latency.request, milliseconds);
 }
 
 void
 latency_note_job(const WalcuOptions *options, double milliseconds)
 {
-	note(&entry_of(options)->latency.job, milliseconds);
+	note_average(&find_entry(options)->latency.job, milliseconds);
 }
 
 static LatencyEntry *
-entry_of(const WalcuOptions *options)
+find_entry(const WalcuOptions *options)
 {
 	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(LatencyEntry)};
 	LatencyEntry *entry;
@@ -82,7 +82,7 @@ entry_of(const WalcuOptions *options)
 }
 
 static void
-note(double *average, double milliseconds)
+note_average(double *average, double milliseconds)
 {
 	*average += WEIGHT * (Max(milliseconds, 1) - *average);
 }

@@ -2,7 +2,7 @@
  * rate_limit.c
  *	  When may the next request to a server be sent, as max_requests_per_second says?
  *
- * transport.c takes a place for each request, and sends it when its time has come.
+ * transfer.c takes a place for each request, and sends it when its time has come.
  * Nothing here waits.
  *
  * What is known of a server, its bucket, is one moment: when all places taken so far will
@@ -51,19 +51,19 @@ static bool preloaded = false;
 static CompatHook next_request_hook = NULL;
 
 static void request_memory(void);
-static void attach(void);
+static void attach_table(void);
 static void init_table(void *memory);
 static void lock_table(void);
 static void unlock_table(void);
 static Bucket *find_bucket(Oid serverid);
 static Bucket *replace_idlest_bucket(Oid serverid);
-static int64 time_between(double rate);
-static int64 credit(double rate);
-static int64 now_us(void);
+static int64 compute_interval(double rate);
+static int64 compute_credit(double rate);
+static int64 get_microseconds(void);
 
 /* Called from _PG_init. */
 void
-rate_init(void)
+rate_limit_init(void)
 {
 	preloaded = process_shared_preload_libraries_in_progress;
 	if (preloaded)
@@ -79,7 +79,7 @@ rate_init(void)
  * counts at once.
  */
 double
-rate_reserve(const WalcuOptions *options, int64 *place)
+rate_limit_reserve(const WalcuOptions *options, int64 *place)
 {
 	double rate = options->max_requests_per_second;
 	int64 between;
@@ -91,14 +91,14 @@ rate_reserve(const WalcuOptions *options, int64 *place)
 	if (rate == 0)
 		return 0;
 	if (table == NULL)
-		attach();
-	between = time_between(rate);
+		attach_table();
+	between = compute_interval(rate);
 
 	lock_table();
 	bucket = find_bucket(options->serverid);
 	if (bucket == NULL)
 		bucket = replace_idlest_bucket(options->serverid);
-	now = now_us();
+	now = get_microseconds();
 	debt = Max(bucket->paid - now, 0);
 	if (bucket->rate < rate)
 		debt = (int64) ceil(debt * (bucket->rate / rate));
@@ -106,7 +106,7 @@ rate_reserve(const WalcuOptions *options, int64 *place)
 	bucket->rate = rate;
 	*place = bucket->paid;
 	unlock_table();
-	return Max(debt - credit(rate), 0) / 1000.0;
+	return Max(debt - compute_credit(rate), 0) / 1000.0;
 }
 
 /*
@@ -115,7 +115,7 @@ rate_reserve(const WalcuOptions *options, int64 *place)
  * Raises nothing: it runs on abort, too.
  */
 void
-rate_give_back(Oid serverid, int64 place)
+rate_limit_give_back(Oid serverid, int64 place)
 {
 	Bucket *bucket;
 
@@ -124,7 +124,7 @@ rate_give_back(Oid serverid, int64 place)
 	lock_table();
 	bucket = find_bucket(serverid);
 	if (bucket && bucket->paid == place)
-		bucket->paid -= time_between(bucket->rate);
+		bucket->paid -= compute_interval(bucket->rate);
 	unlock_table();
 }
 
@@ -138,7 +138,7 @@ request_memory(void)
 
 /* Find the shared table, or make one for this backend. */
 static void
-attach(void)
+attach_table(void)
 {
 	BucketTable *shared = compat_shared_memory(TABLE_NAME, sizeof(BucketTable), init_table, preloaded);
 
@@ -206,21 +206,21 @@ replace_idlest_bucket(Oid serverid)
 
 /* The time between two requests in microseconds, rounded up: never more than the rate. */
 static int64
-time_between(double rate)
+compute_interval(double rate)
 {
 	return (int64) ceil(1000000 / rate);
 }
 
 /* What may be owed when a request is sent: a second's worth of them, itself included. */
 static int64
-credit(double rate)
+compute_credit(double rate)
 {
-	return (int64) Max(floor(rate) - 1, 0) * time_between(rate);
+	return (int64) Max(floor(rate) - 1, 0) * compute_interval(rate);
 }
 
 /* Microseconds by a clock that nobody sets, and that is the same in every process. */
 static int64
-now_us(void)
+get_microseconds(void)
 {
 	instr_time now;
 

@@ -9,8 +9,8 @@
 
 #include "service/option.h"
 
-extern void rate_init(void);
-extern double rate_reserve(const WalcuOptions *options, int64 *place);
-extern void rate_give_back(Oid serverid, int64 place);
+extern void rate_limit_init(void);
+extern double rate_limit_reserve(const WalcuOptions *options, int64 *place);
+extern void rate_limit_give_back(Oid serverid, int64 place);
 
 #endif /* WALCU_RATE_LIMIT_H */

@@ -163,7 +163,9 @@ request_encoded_length(const char *text)
 	return encoded.len;
 }
 
-/* URLs carry UTF-8, whatever the database's encoding is.  Of other characters, plain ones stay as they are. */
+/*
+ * URLs carry UTF-8, whatever the database's encoding is.  Of other characters, plain ones stay as they are.
+ */
 static void
 append_encoded(StringInfo url, const char *text, const char *plain)
 {

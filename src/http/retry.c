@@ -2,7 +2,7 @@
  * retry.c
  *	  What is tried again, and when.
  *
- * The lanes of a scan, jobs and single calls ask here when a request came to nothing.  A read is
+ * The cursors of a scan, jobs and single calls ask here when a request came to nothing.  A read is
  * tried again after what may be otherwise the next time; a write only when the service cannot have
  * carried it out.  The waits grow and are drawn at random ("full jitter"), so that many who failed
  * together do not come back together.
@@ -37,8 +37,8 @@ retry_is_possible(const WalcuTransfer *transfer, bool malformed)
 	if ((!transfer->done && !malformed) || transfer->attempt.failed >= options->max_retries ||
 		transfer->retry_after * 1000 > options->max_retry_wait)
 		return false;
-	if (transfer->failure.kind != WALCU_FAILURE_NONE)
-		again = failure_is_transient(&transfer->failure) &&
+	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
+		again = walcu_curl_error_is_transient(&transfer->failure) &&
 				(request_is_read(transfer->request) || !transfer->failure.sent);
 	else if (request_is_read(transfer->request))
 		again = malformed || is_transient_status(transfer->status);

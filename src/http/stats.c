@@ -21,7 +21,7 @@
 #define COLUMNS (2 + WALCU_METHODS + WALCU_REPLY_CLASSES + 6)
 
 static bool is_of(const WalcuStats *stats, const WalcuOptions *options);
-static Datum row_of(const WalcuStats *stats, const char *server, TupleDesc descriptor);
+static Datum make_stats_row(const WalcuStats *stats, const char *server, TupleDesc descriptor);
 
 /* In the order of the columns of walcu_fdw_stats(). */
 static const char *const methods[WALCU_METHODS] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
@@ -115,14 +115,14 @@ walcu_fdw_stats(PG_FUNCTION_ARGS)
 		const ForeignServer *server = GetForeignServerExtended(stats->serverid, FSV_MISSING_OK);
 
 		if (server)
-			SRF_RETURN_NEXT(call, row_of(stats, server->servername, call->tuple_desc));
+			SRF_RETURN_NEXT(call, make_stats_row(stats, server->servername, call->tuple_desc));
 		call->call_cntr++;
 	}
 	SRF_RETURN_DONE(call);
 }
 
 static Datum
-row_of(const WalcuStats *stats, const char *server, TupleDesc descriptor)
+make_stats_row(const WalcuStats *stats, const char *server, TupleDesc descriptor)
 {
 	Datum values[COLUMNS];
 	bool nulls[COLUMNS] = {false};

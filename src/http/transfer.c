@@ -2,13 +2,13 @@
  * transfer.c
  *	  Send one request and take in its reply, within limits.
  *
- * The lanes of a scan, jobs and single calls start a transfer, advance it until it
+ * The cursors of a scan, jobs and single calls start a transfer, advance it until it
  * holds what they need, and consume its bytes.  A transfer lives in a memory context
  * of its own below the caller's: when that goes, by success, error or cancel, curl's
  * side of it goes too.
  *
  * curl's callbacks run in here; they only note what arrives.  A failure is noted, too: whether it
- * is the end is for retry.c to say, and what a status means for reply.c.
+ * is the end is for retry.c to say, and what a status means for http_error.c.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@
 typedef struct Transfer
 {
 	WalcuTransfer shared; /* must be first */
-	WalcuHandle handle;
+	WalcuCurlEasy handle;
 	MemoryContext context;
 	MemoryContextCallback on_reset;
 	WalcuConnection *connection;
@@ -53,7 +53,7 @@ typedef struct Transfer
 /* The first time that a request is sent: at once. */
 static const WalcuAttempt first_attempt;
 
-static bool configure(Transfer *transfer, const char *credential);
+static bool configure_transfer(Transfer *transfer, const char *credential);
 static bool add_headers(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
 static void on_replay_reset(void *arg);
@@ -61,14 +61,14 @@ static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
-static bool header_value(const char *line, size_t length, const char *name, char *value, size_t size);
+static bool match_header(const char *line, size_t length, const char *name, char *value, size_t size);
 static bool make_room(Transfer *transfer, size_t bytes);
-static void resume(Transfer *transfer, bool wait);
-static double time_left(const Transfer *transfer);
+static void resume_reading(Transfer *transfer, bool wait);
+static double compute_time_left(const Transfer *transfer);
 static void hold_others(Transfer *transfer);
-static WalcuFailureKind kind_of_failure(const Transfer *transfer);
-static void fail(Transfer *transfer, WalcuFailureKind kind);
-static void finish(Transfer *transfer);
+static WalcuCurlErrorKind classify_failure(const Transfer *transfer);
+static void fail_transfer(Transfer *transfer, WalcuCurlErrorKind kind);
+static void finish_transfer(Transfer *transfer);
 
 /*
  * Let a request be sent as soon as may be.  Nothing is waited for.
@@ -77,8 +77,8 @@ static void finish(Transfer *transfer);
  * a request that is not tried again.  options and request must live as long as parent.
  */
 WalcuTransfer *
-transport_start(MemoryContext parent, const WalcuOptions *options, const char *credential,
-				const WalcuRequest *request, const WalcuAttempt *attempt)
+transfer_start(MemoryContext parent, const WalcuOptions *options, const char *credential,
+			   const WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	WalcuStats *stats = stats_of(options);
 	WalcuConnection *connection = connection_get(options);
@@ -100,7 +100,7 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 	stats->retries += transfer->shared.attempt.failed > 0;
 	transfer->allowance = WINDOW_SIZE;
 	transfer->handle.options = options;
-	transfer->handle.not_before = multi_now() + transfer->shared.attempt.delay;
+	transfer->handle.not_before = walcu_curl_multi_now() + transfer->shared.attempt.delay;
 	transfer->handle.reason = transfer->shared.attempt.reason;
 	transfer->on_reset.func = on_context_reset;
 	transfer->on_reset.arg = transfer;
@@ -108,22 +108,22 @@ transport_start(MemoryContext parent, const WalcuOptions *options, const char *c
 
 	before = MemoryContextSwitchTo(context);
 	transfer->handle.easy = curl_easy_init();
-	configured = transfer->handle.easy && configure(transfer, credential);
+	configured = transfer->handle.easy && configure_transfer(transfer, credential);
 	MemoryContextSwitchTo(before);
 	if (configured)
 		connection_queue(connection, &transfer->handle);
 	else
-		fail(transfer, WALCU_FAILURE_MEMORY);
+		fail_transfer(transfer, WALCU_CURL_ERROR_MEMORY);
 	return &transfer->shared;
 }
 
 /*
- * A transfer that has ended, with a reply that came before.  Nothing is sent, and nothing counted.  The reply may go;
- * options and request must live as long as parent.
+ * A transfer that has ended, with a reply that came before.  Nothing is sent, and nothing counted.  The reply
+ * may go; options and request must live as long as parent.
  */
 WalcuTransfer *
-transport_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRequest *request,
-				 const WalcuReply *reply)
+transfer_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRequest *request,
+				const WalcuReply *reply)
 {
 	WalcuConnection *connection = connection_get(options);
 	MemoryContext context = AllocSetContextCreate(parent, "walcu transfer", ALLOCSET_SMALL_SIZES);
@@ -147,16 +147,16 @@ transport_replay(MemoryContext parent, const WalcuOptions *options, const WalcuR
 	return shared;
 }
 
-/* Let a body that has no more bytes stay as it is while it is consumed, for transport_reply. */
+/* Let a body that has no more bytes stay as it is while it is consumed, for transfer_reply. */
 void
-transport_keep(WalcuTransfer *shared, size_t bytes)
+transfer_keep(WalcuTransfer *shared, size_t bytes)
 {
 	((Transfer *) shared)->keep = bytes;
 }
 
 /* The reply of a transfer that has ended; false when some of it is missing, or was not kept. */
 bool
-transport_reply(const WalcuTransfer *shared, WalcuReply *reply)
+transfer_reply(const WalcuTransfer *shared, WalcuReply *reply)
 {
 	const Transfer *transfer = (const Transfer *) shared;
 
@@ -164,25 +164,25 @@ transport_reply(const WalcuTransfer *shared, WalcuReply *reply)
 	reply->has_more = shared->has_more;
 	reply->body = transfer->buffer;
 	reply->length = transfer->consumed + shared->length;
-	return shared->done && shared->failure.kind == WALCU_FAILURE_NONE && reply->length == shared->received;
+	return shared->done && shared->failure.kind == WALCU_CURL_ERROR_NONE && reply->length == shared->received;
 }
 
 /*
  * Take in what has arrived; with wait, wait until something has.  Once it returns with done set,
- * the reply is whole, unless failure says why it is not: reply_check raises that.
+ * the reply is whole, unless failure says why it is not: http_error_check raises that.
  */
 void
-transport_advance(WalcuTransfer *transfer, bool wait)
+transfer_advance(WalcuTransfer *transfer, bool wait)
 {
 	uint64 before = transfer->received;
 	int status = transfer->status;
 
 	do
 	{
-		transport_look(transfer, wait);
+		transfer_look(transfer, wait);
 		if (!transfer->done)
-			transport_drive(transfer, wait ? -1 : 0);
-		transport_look(transfer, wait);
+			transfer_drive(transfer, wait ? -1 : 0);
+		transfer_look(transfer, wait);
 	} while (wait && !transfer->done && transfer->received == before && transfer->status == status);
 }
 
@@ -191,26 +191,26 @@ transport_advance(WalcuTransfer *transfer, bool wait)
  * that is about to wait has used what it could of the unread bytes.
  */
 void
-transport_look(WalcuTransfer *shared, bool wait)
+transfer_look(WalcuTransfer *shared, bool wait)
 {
 	Transfer *transfer = (Transfer *) shared;
 
 	if (shared->done)
 		return;
 	if (!transfer->handle.done)
-		resume(transfer, wait);
+		resume_reading(transfer, wait);
 	if (transfer->handle.done)
-		finish(transfer);
-	else if (transfer->handle.added && time_left(transfer) <= 0)
-		fail(transfer, WALCU_FAILURE_TIMEOUT);
+		finish_transfer(transfer);
+	else if (transfer->handle.added && compute_time_left(transfer) <= 0)
+		fail_transfer(transfer, WALCU_CURL_ERROR_TIMEOUT);
 }
 
 /*
- * Let this transfer, and all others to its server, go on, after waiting at most limit milliseconds for something to
- * happen (0: do not wait; below 0: as long as the transfer may take).
+ * Let this transfer, and all others to its server, go on, after waiting at most limit milliseconds for
+ * something to happen (0: do not wait; below 0: as long as the transfer may take).
  */
 void
-transport_drive(WalcuTransfer *shared, double limit)
+transfer_drive(WalcuTransfer *shared, double limit)
 {
 	Transfer *transfer = (Transfer *) shared;
 	double before = connection_waited(transfer->connection);
@@ -221,7 +221,7 @@ transport_drive(WalcuTransfer *shared, double limit)
 	if (transfer->handle.added && limit != 0)
 	{
 		/* a little more, so that it has passed when looked at */
-		double left = Max(time_left(transfer), 0) + 1;
+		double left = Max(compute_time_left(transfer), 0) + 1;
 
 		limit = (limit < 0) ? left : Min(limit, left);
 	}
@@ -229,23 +229,23 @@ transport_drive(WalcuTransfer *shared, double limit)
 	transfer->stats->waited += connection_waited(transfer->connection) - before;
 }
 
-/* When transport_drive is to be called even if no socket is ready, by multi_now; 0 for never. */
+/* When transfer_drive is to be called even if no socket is ready, by walcu_curl_multi_now; 0 for never. */
 double
-transport_due(const WalcuTransfer *shared)
+transfer_due(const WalcuTransfer *shared)
 {
 	const Transfer *transfer = (const Transfer *) shared;
 	double due = connection_due(transfer->connection);
-	double end = transfer->handle.added ? multi_now() + Max(time_left(transfer), 0) : 0;
+	double end = transfer->handle.added ? walcu_curl_multi_now() + Max(compute_time_left(transfer), 0) : 0;
 
 	return (due == 0 || (end != 0 && end < due)) ? end : due;
 }
 
 /*
- * Somebody else begins to wait, for limit milliseconds at most: the sockets that curl waits for, of all transfers to
- * the server.
+ * Somebody else begins to wait, for limit milliseconds at most: the sockets that curl waits for, of all
+ * transfers to the server.
  */
 const struct pollfd *
-transport_begin_wait(WalcuTransfer *shared, double limit, int *count)
+transfer_begin_wait(WalcuTransfer *shared, double limit, int *count)
 {
 	Transfer *transfer = (Transfer *) shared;
 	WalcuConnection *connection = transfer->connection;
@@ -258,7 +258,7 @@ transport_begin_wait(WalcuTransfer *shared, double limit, int *count)
 
 /* The errdetail of what is raised about a request: which it was, and how often it was tried. */
 int
-transport_errdetail(const WalcuTransfer *transfer)
+transfer_errdetail(const WalcuTransfer *transfer)
 {
 	const char *label = transfer->request->label.data;
 
@@ -269,7 +269,7 @@ transport_errdetail(const WalcuTransfer *transfer)
 
 /* Tell that the first bytes of data have been read and may go. */
 void
-transport_consume(WalcuTransfer *shared, size_t bytes)
+transfer_consume(WalcuTransfer *shared, size_t bytes)
 {
 	Transfer *transfer = (Transfer *) shared;
 
@@ -281,7 +281,7 @@ transport_consume(WalcuTransfer *shared, size_t bytes)
 
 /* Drop a transfer, finished or not. */
 void
-transport_release(WalcuTransfer *shared)
+transfer_release(WalcuTransfer *shared)
 {
 	MemoryContextDelete(((Transfer *) shared)->context);
 }
@@ -317,7 +317,7 @@ count_outcome(Transfer *transfer)
 
 	if (transfer->handle.began_at == 0) /* it never left the queue */
 		stats->requests[stats_method(shared->request->method)]--;
-	else if (shared->status == 0 || shared->failure.kind != WALCU_FAILURE_NONE)
+	else if (shared->status == 0 || shared->failure.kind != WALCU_CURL_ERROR_NONE)
 		stats->failures++;
 	else
 		stats->replies[stats_class(shared->status)]++;
@@ -325,11 +325,11 @@ count_outcome(Transfer *transfer)
 
 /* Set up the easy handle; false when curl is out of memory. */
 static bool
-configure(Transfer *transfer, const char *credential)
+configure_transfer(Transfer *transfer, const char *credential)
 {
 	CURL *easy = transfer->handle.easy;
 
-	if (!handle_configure(easy, transfer->shared.options, transfer->shared.request) ||
+	if (!walcu_curl_easy_configure(easy, transfer->shared.options, transfer->shared.request) ||
 		!add_headers(transfer, credential))
 		return false;
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
@@ -377,17 +377,17 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	char value[16];
 
 	transfer->head_size += length;
-	if (transfer->head_size > TRANSPORT_MAX_HEAD_SIZE)
+	if (transfer->head_size > TRANSFER_MAX_HEAD_SIZE)
 	{
-		shared->failure.kind = WALCU_FAILURE_HEAD_SIZE;
+		shared->failure.kind = WALCU_CURL_ERROR_HEAD_SIZE;
 		return 0; /* not what came: curl gives up */
 	}
-	if (header_value(data, length, "MAPP-has-more", value, sizeof(value)))
+	if (match_header(data, length, "MAPP-has-more", value, sizeof(value)))
 		shared->has_more = (pg_strcasecmp(value, "true") == 0)    ? WALCU_MORE_YES
 						   : (pg_strcasecmp(value, "false") == 0) ? WALCU_MORE_NO
 																  : WALCU_MORE_UNKNOWN;
-	header_value(data, length, "Content-Type", shared->content_type, sizeof(shared->content_type));
-	header_value(data, length, "Location", shared->location, sizeof(shared->location));
+	match_header(data, length, "Content-Type", shared->content_type, sizeof(shared->content_type));
+	match_header(data, length, "Location", shared->location, sizeof(shared->location));
 	if (length > 0 && (data[0] == '\r' || data[0] == '\n'))
 	{
 		long status = 0;
@@ -431,12 +431,12 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	}
 	else if (shared->received + length > shared->options->max_reply_size)
 	{
-		shared->failure.kind = WALCU_FAILURE_REPLY_SIZE;
+		shared->failure.kind = WALCU_CURL_ERROR_REPLY_SIZE;
 		return length + 1; /* not what came: curl gives up */
 	}
 	if (!make_room(transfer, kept))
 	{
-		shared->failure.kind = WALCU_FAILURE_MEMORY;
+		shared->failure.kind = WALCU_CURL_ERROR_MEMORY;
 		return length + 1;
 	}
 	memcpy(shared->data + shared->length, data, kept);
@@ -448,7 +448,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 
 /* The value of a header, when the line is of that name; a long one is cut. */
 static bool
-header_value(const char *line, size_t length, const char *name, char *value, size_t size)
+match_header(const char *line, size_t length, const char *name, char *value, size_t size)
 {
 	size_t name_length = strlen(name);
 	const char *start = line + name_length + 1;
@@ -500,7 +500,7 @@ make_room(Transfer *transfer, size_t bytes)
  * that they do not count; one that only looks gets a window in all.
  */
 static void
-resume(Transfer *transfer, bool wait)
+resume_reading(Transfer *transfer, bool wait)
 {
 	transfer->allowance = WINDOW_SIZE + (wait ? transfer->shared.length : 0);
 	if (transfer->handle.paused && transfer->shared.length < transfer->allowance)
@@ -513,7 +513,7 @@ resume(Transfer *transfer, bool wait)
 
 /* Milliseconds that may still be waited for a transfer that has begun. */
 static double
-time_left(const Transfer *transfer)
+compute_time_left(const Transfer *transfer)
 {
 	double now = transfer->handle.paused ? transfer->paused_at : connection_waited(transfer->connection);
 
@@ -522,34 +522,34 @@ time_left(const Transfer *transfer)
 
 /* curl is done with it, for better or worse. */
 static void
-finish(Transfer *transfer)
+finish_transfer(Transfer *transfer)
 {
 	CURL *easy = transfer->handle.easy;
-	WalcuFailure *failure = &transfer->shared.failure;
+	WalcuCurlError *failure = &transfer->shared.failure;
 	curl_off_t retry_after = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
 	transfer->shared.retry_after = (double) retry_after;
 	transfer->shared.done = true;
 	if (transfer->shared.status / 100 == 2)
-		latency_note_request(transfer->shared.options, multi_now() - transfer->handle.began_at);
+		latency_note_request(transfer->shared.options, walcu_curl_multi_now() - transfer->handle.began_at);
 	hold_others(transfer);
 	failure->code = transfer->handle.result;
 	if (failure->code != CURLE_OK)
-		fail(transfer, kind_of_failure(transfer));
+		fail_transfer(transfer, classify_failure(transfer));
 }
 
-static WalcuFailureKind
-kind_of_failure(const Transfer *transfer)
+static WalcuCurlErrorKind
+classify_failure(const Transfer *transfer)
 {
 	CURLcode code = transfer->handle.result;
 
 	/* noted by a callback */
-	if (transfer->shared.failure.kind != WALCU_FAILURE_NONE)
+	if (transfer->shared.failure.kind != WALCU_CURL_ERROR_NONE)
 		return transfer->shared.failure.kind;
 	if (code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
-		return WALCU_FAILURE_LINE_SIZE;
-	return code == CURLE_OUT_OF_MEMORY ? WALCU_FAILURE_MEMORY : WALCU_FAILURE_CURL;
+		return WALCU_CURL_ERROR_LINE_SIZE;
+	return code == CURLE_OUT_OF_MEMORY ? WALCU_CURL_ERROR_MEMORY : WALCU_CURL_ERROR_CURL;
 }
 
 /* A pause that the service asks for, and that will be made, is one of every request. */
@@ -565,9 +565,9 @@ hold_others(Transfer *transfer)
 }
 
 static void
-fail(Transfer *transfer, WalcuFailureKind kind)
+fail_transfer(Transfer *transfer, WalcuCurlErrorKind kind)
 {
-	WalcuFailure *failure = &transfer->shared.failure;
+	WalcuCurlError *failure = &transfer->shared.failure;
 	long bytes = 0;
 
 	failure->kind = kind;

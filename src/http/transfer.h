@@ -12,7 +12,7 @@
 #include "service/option.h"
 
 /* The most that a reply's head may have, in bytes. */
-#define TRANSPORT_MAX_HEAD_SIZE (256 * 1024)
+#define TRANSFER_MAX_HEAD_SIZE (256 * 1024)
 
 /* The reply header MAPP-has-more. */
 typedef enum WalcuHasMore
@@ -31,28 +31,28 @@ typedef struct WalcuAttempt
 } WalcuAttempt;
 
 /* Why a reply did not come, or not whole. */
-typedef enum WalcuFailureKind
+typedef enum WalcuCurlErrorKind
 {
-	WALCU_FAILURE_NONE,
-	WALCU_FAILURE_CURL,
-	WALCU_FAILURE_TIMEOUT,
-	WALCU_FAILURE_MEMORY,
-	WALCU_FAILURE_HEAD_SIZE,
-	WALCU_FAILURE_LINE_SIZE, /* of a line in the head */
-	WALCU_FAILURE_REPLY_SIZE
-} WalcuFailureKind;
+	WALCU_CURL_ERROR_NONE,
+	WALCU_CURL_ERROR_CURL,
+	WALCU_CURL_ERROR_TIMEOUT,
+	WALCU_CURL_ERROR_MEMORY,
+	WALCU_CURL_ERROR_HEAD_SIZE,
+	WALCU_CURL_ERROR_LINE_SIZE, /* of a line in the head */
+	WALCU_CURL_ERROR_REPLY_SIZE
+} WalcuCurlErrorKind;
 
-typedef struct WalcuFailure
+typedef struct WalcuCurlError
 {
-	WalcuFailureKind kind;
-	CURLcode code; /* for WALCU_FAILURE_CURL */
+	WalcuCurlErrorKind kind;
+	CURLcode code; /* for WALCU_CURL_ERROR_CURL */
 	bool sent;     /* the service, or a proxy, may have got some of the request */
 	char message[CURL_ERROR_SIZE];
-} WalcuFailure;
+} WalcuCurlError;
 
 /*
- * A request under way.  Readers look at it between calls of transport_advance; only
- * transport.c writes it.
+ * A request under way.  Readers look at it between calls of transfer_advance; only
+ * transfer.c writes it.
  */
 typedef struct WalcuTransfer
 {
@@ -65,7 +65,7 @@ typedef struct WalcuTransfer
 	char content_type[128];
 	char location[256];
 	bool done; /* nothing more will come */
-	WalcuFailure failure;
+	WalcuCurlError failure;
 	char *data; /* the body's bytes not consumed yet */
 	size_t length;
 	uint64 received; /* bytes of the body so far */
@@ -80,20 +80,20 @@ typedef struct WalcuReply
 	size_t length;
 } WalcuReply;
 
-extern WalcuTransfer *transport_start(MemoryContext parent, const WalcuOptions *options,
-									  const char *credential, const WalcuRequest *request,
-									  const WalcuAttempt *attempt);
-extern WalcuTransfer *transport_replay(MemoryContext parent, const WalcuOptions *options,
-									   const WalcuRequest *request, const WalcuReply *reply);
-extern void transport_keep(WalcuTransfer *transfer, size_t bytes);
-extern bool transport_reply(const WalcuTransfer *transfer, WalcuReply *reply);
-extern void transport_advance(WalcuTransfer *transfer, bool wait);
-extern void transport_look(WalcuTransfer *transfer, bool wait);
-extern void transport_drive(WalcuTransfer *transfer, double limit);
-extern double transport_due(const WalcuTransfer *transfer);
-extern const struct pollfd *transport_begin_wait(WalcuTransfer *transfer, double limit, int *count);
-extern int transport_errdetail(const WalcuTransfer *transfer);
-extern void transport_consume(WalcuTransfer *transfer, size_t bytes);
-extern void transport_release(WalcuTransfer *transfer);
+extern WalcuTransfer *transfer_start(MemoryContext parent, const WalcuOptions *options,
+									 const char *credential, const WalcuRequest *request,
+									 const WalcuAttempt *attempt);
+extern WalcuTransfer *transfer_replay(MemoryContext parent, const WalcuOptions *options,
+									  const WalcuRequest *request, const WalcuReply *reply);
+extern void transfer_keep(WalcuTransfer *transfer, size_t bytes);
+extern bool transfer_reply(const WalcuTransfer *transfer, WalcuReply *reply);
+extern void transfer_advance(WalcuTransfer *transfer, bool wait);
+extern void transfer_look(WalcuTransfer *transfer, bool wait);
+extern void transfer_drive(WalcuTransfer *transfer, double limit);
+extern double transfer_due(const WalcuTransfer *transfer);
+extern const struct pollfd *transfer_begin_wait(WalcuTransfer *transfer, double limit, int *count);
+extern int transfer_errdetail(const WalcuTransfer *transfer);
+extern void transfer_consume(WalcuTransfer *transfer, size_t bytes);
+extern void transfer_release(WalcuTransfer *transfer);
 
 #endif /* WALCU_TRANSFER_H */

@@ -18,7 +18,7 @@
 #define PUBLIC_RESULTS_HOST "ext.crm.walcu.com"
 
 static bool is_plain(const WalcuOptions *options, const char *url);
-static List *results_hosts(const WalcuOptions *options);
+static List *list_results_hosts(const WalcuOptions *options);
 static bool is_at(const char *url, const char *host);
 
 /* Errors: 08P01 unless a job's URL is on the endpoint's own host and port. */
@@ -45,7 +45,7 @@ trust_check_results(const WalcuOptions *options, const char *url, const char *cr
 
 	if (is_plain(options, url))
 	{
-		foreach(lc, results_hosts(options))
+		foreach(lc, list_results_hosts(options))
 		{
 			if (is_at(url, lfirst(lc)))
 				return;
@@ -63,7 +63,7 @@ trust_check_results(const WalcuOptions *options, const char *url, const char *cr
 char *
 trust_shown(const char *url, const char *credential)
 {
-	return reply_printable(pnstrdup(url, strcspn(url, "?#")), credential);
+	return http_error_printable(pnstrdup(url, strcspn(url, "?#")), credential);
 }
 
 /* Is it a URL that credentials may travel to, if the host is right? */
@@ -79,7 +79,7 @@ is_plain(const WalcuOptions *options, const char *url)
 
 /* The hosts that are trusted with results: what the option says, or what goes with the endpoint. */
 static List *
-results_hosts(const WalcuOptions *options)
+list_results_hosts(const WalcuOptions *options)
 {
 	if (options->results_hosts != NIL)
 		return options->results_hosts;

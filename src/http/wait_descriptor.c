@@ -23,7 +23,7 @@
  */
 #define LONGEST_WAIT 50.0
 
-struct WalcuWatch
+struct WalcuWaitDescriptor
 {
 	int epoll; /* -1 when there is none */
 	int timer;
@@ -31,19 +31,19 @@ struct WalcuWatch
 };
 
 static void close_descriptors(void *arg);
-static void add(WalcuWatch *watch, int fd, uint32_t events);
+static void add_descriptor(WalcuWaitDescriptor *watch, int fd, uint32_t events);
 
 bool
-watch_is_possible(void)
+wait_descriptor_is_possible(void)
 {
 	return true;
 }
 
 /* A watch of nothing yet; its descriptors are closed with the context. */
-WalcuWatch *
-watch_create(MemoryContext context)
+WalcuWaitDescriptor *
+wait_descriptor_create(MemoryContext context)
 {
-	WalcuWatch *watch = MemoryContextAllocZero(context, sizeof(WalcuWatch));
+	WalcuWaitDescriptor *watch = MemoryContextAllocZero(context, sizeof(WalcuWaitDescriptor));
 
 	watch->epoll = watch->timer = -1;
 	watch->on_reset.func = close_descriptors;
@@ -57,14 +57,14 @@ watch_create(MemoryContext context)
  * already.
  */
 void
-watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
+wait_descriptor_set(WalcuWaitDescriptor *watch, WalcuTransfer *transfer, bool at_once)
 {
-	double due = transport_due(transfer);
-	double left = due - multi_now();
+	double due = transfer_due(transfer);
+	double left = due - walcu_curl_multi_now();
 	double wait = (due == 0) ? LONGEST_WAIT : Min(Max(left, 0), LONGEST_WAIT);
 	int count;
 	/* what is left of a timeout may be lost in rounding: then only the clock brings its end */
-	const struct pollfd *sockets = transport_begin_wait(transfer, Max(wait, 1), &count);
+	const struct pollfd *sockets = transfer_begin_wait(transfer, Max(wait, 1), &count);
 	struct itimerspec when = {.it_value.tv_nsec = at_once ? 1 : (long) Max(ceil(wait * 1000 * 1000), 1)};
 
 	close_descriptors(watch);
@@ -72,14 +72,15 @@ watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
 	watch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (watch->epoll < 0 || watch->timer < 0 || timerfd_settime(watch->timer, 0, &when, NULL) < 0)
 		ereport(ERROR, errcode_for_file_access(), errmsg("could not wait for several scans at once: %m"));
-	add(watch, watch->timer, EPOLLIN);
+	add_descriptor(watch, watch->timer, EPOLLIN);
 	for (int i = 0; i < count; i++)
-		add(watch, sockets[i].fd,
-			((sockets[i].events & POLLIN) ? EPOLLIN : 0) | ((sockets[i].events & POLLOUT) ? EPOLLOUT : 0));
+		add_descriptor(watch, sockets[i].fd,
+					   ((sockets[i].events & POLLIN) ? EPOLLIN : 0) |
+						   ((sockets[i].events & POLLOUT) ? EPOLLOUT : 0));
 }
 
 int
-watch_descriptor(const WalcuWatch *watch)
+wait_descriptor_descriptor(const WalcuWaitDescriptor *watch)
 {
 	return watch->epoll;
 }
@@ -87,7 +88,7 @@ watch_descriptor(const WalcuWatch *watch)
 static void
 close_descriptors(void *arg)
 {
-	WalcuWatch *watch = arg;
+	WalcuWaitDescriptor *watch = arg;
 
 	if (watch->epoll >= 0)
 		close(watch->epoll);
@@ -97,7 +98,7 @@ close_descriptors(void *arg)
 }
 
 static void
-add(WalcuWatch *watch, int fd, uint32_t events)
+add_descriptor(WalcuWaitDescriptor *watch, int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events};
 
@@ -108,24 +109,24 @@ add(WalcuWatch *watch, int fd, uint32_t events)
 #else
 
 bool
-watch_is_possible(void)
+wait_descriptor_is_possible(void)
 {
 	return false;
 }
 
-WalcuWatch *
-watch_create(MemoryContext context)
+WalcuWaitDescriptor *
+wait_descriptor_create(MemoryContext context)
 {
 	return NULL;
 }
 
 void
-watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once)
+wait_descriptor_set(WalcuWaitDescriptor *watch, WalcuTransfer *transfer, bool at_once)
 {
 }
 
 int
-watch_descriptor(const WalcuWatch *watch)
+wait_descriptor_descriptor(const WalcuWaitDescriptor *watch)
 {
 	return -1;
 }

@@ -9,11 +9,11 @@
 
 #include "http/transfer.h"
 
-typedef struct WalcuWatch WalcuWatch;
+typedef struct WalcuWaitDescriptor WalcuWaitDescriptor;
 
-extern bool watch_is_possible(void);
-extern WalcuWatch *watch_create(MemoryContext context);
-extern void watch_set(WalcuWatch *watch, WalcuTransfer *transfer, bool at_once);
-extern int watch_descriptor(const WalcuWatch *watch);
+extern bool wait_descriptor_is_possible(void);
+extern WalcuWaitDescriptor *wait_descriptor_create(MemoryContext context);
+extern void wait_descriptor_set(WalcuWaitDescriptor *watch, WalcuTransfer *transfer, bool at_once);
+extern int wait_descriptor_descriptor(const WalcuWaitDescriptor *watch);
 
 #endif /* WALCU_WAIT_DESCRIPTOR_H */

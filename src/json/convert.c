@@ -68,10 +68,10 @@ static const struct
 
 static void prepare_array(WalcuConverter *converter, Oid element_type, int32 typmod);
 static void prepare_input(WalcuConverter *converter, Oid type);
-static bool number_fits_numeric(const char *text, int length);
-static bool integer_value(WalcuJson *value, int64 min, int64 max, int64 *result);
-static bool number_is_integer(const WalcuJson *value);
-static bool date_value(const WalcuJson *value, TimestampTz *result);
+static bool is_within_numeric(const char *text, int length);
+static bool read_integer(WalcuJson *value, int64 min, int64 max, int64 *result);
+static bool is_integer_number(const WalcuJson *value);
+static bool read_date_value(const WalcuJson *value, TimestampTz *result);
 static JsonTokenType next_element(JsonLexContext *lex, WalcuJson *element);
 
 /* Find out how to make values of a type.  What it allocates is in the caller's context. */
@@ -154,9 +154,9 @@ convert_name(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 static bool
 convert_numeric(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
-	if (value->type != JSON_TOKEN_NUMBER || !number_fits_numeric(value->text, value->length))
+	if (value->type != JSON_TOKEN_NUMBER || !is_within_numeric(value->text, value->length))
 		return false;
-	if (number_is_integer(value) && value->length <= SURELY_INT8)
+	if (is_integer_number(value) && value->length <= SURELY_INT8)
 		*result = NumericGetDatum(int64_to_numeric(strtoll(value->text, NULL, 10)));
 	else
 		*result = DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(value->text, value->length)),
@@ -169,7 +169,7 @@ convert_int2(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
 	int64 number;
 
-	if (!integer_value(value, PG_INT16_MIN, PG_INT16_MAX, &number))
+	if (!read_integer(value, PG_INT16_MIN, PG_INT16_MAX, &number))
 		return false;
 	*result = Int16GetDatum((int16) number);
 	return true;
@@ -180,7 +180,7 @@ convert_int4(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
 	int64 number;
 
-	if (!integer_value(value, PG_INT32_MIN, PG_INT32_MAX, &number))
+	if (!read_integer(value, PG_INT32_MIN, PG_INT32_MAX, &number))
 		return false;
 	*result = Int32GetDatum((int32) number);
 	return true;
@@ -191,7 +191,7 @@ convert_int8(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
 	int64 number;
 
-	if (!integer_value(value, PG_INT64_MIN, PG_INT64_MAX, &number))
+	if (!read_integer(value, PG_INT64_MIN, PG_INT64_MAX, &number))
 		return false;
 	*result = Int64GetDatum(number);
 	return true;
@@ -199,9 +199,9 @@ convert_int8(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 
 /* JSON has one kind of number: 3, 3.0 and 3e0 are the same integer. */
 static bool
-integer_value(WalcuJson *value, int64 min, int64 max, int64 *result)
+read_integer(WalcuJson *value, int64 min, int64 max, int64 *result)
 {
-	if (number_is_integer(value) && value->length <= SURELY_INT8)
+	if (is_integer_number(value) && value->length <= SURELY_INT8)
 		*result = strtoll(value->text, NULL, 10);
 	else
 	{
@@ -221,7 +221,7 @@ integer_value(WalcuJson *value, int64 min, int64 max, int64 *result)
 }
 
 static bool
-number_is_integer(const WalcuJson *value)
+is_integer_number(const WalcuJson *value)
 {
 	if (value->type != JSON_TOKEN_NUMBER)
 		return false;
@@ -258,7 +258,7 @@ convert_date(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	TimestampTz instant;
 	DateADT day;
 
-	if (!date_value(value, &instant))
+	if (!read_date_value(value, &instant))
 		return false;
 	day = (DateADT) (instant / USECS_PER_DAY);
 	if (instant % USECS_PER_DAY < 0)
@@ -273,7 +273,7 @@ convert_timestamp(const WalcuConverter *converter, WalcuJson *value, Datum *resu
 {
 	TimestampTz instant;
 
-	if (!date_value(value, &instant))
+	if (!read_date_value(value, &instant))
 		return false;
 	*result = TimestampTzGetDatum(instant);
 	if (converter->typmod != -1)
@@ -282,7 +282,7 @@ convert_timestamp(const WalcuConverter *converter, WalcuJson *value, Datum *resu
 }
 
 static bool
-date_value(const WalcuJson *value, TimestampTz *result)
+read_date_value(const WalcuJson *value, TimestampTz *result)
 {
 	const char *text;
 	int length;
@@ -436,7 +436,7 @@ convert_is_storable(const WalcuJson *value)
 		if (lex->token_type == JSON_TOKEN_END)
 			return true;
 		if (lex->token_type == JSON_TOKEN_NUMBER &&
-			!number_fits_numeric(lex->token_start, lex->token_terminator - lex->token_start))
+			!is_within_numeric(lex->token_start, lex->token_terminator - lex->token_start))
 			return false;
 	}
 	return false;
@@ -444,7 +444,7 @@ convert_is_storable(const WalcuJson *value)
 
 /* numeric_in has limits on both sides of the decimal point, and raises beyond them. */
 static bool
-number_fits_numeric(const char *text, int length)
+is_within_numeric(const char *text, int length)
 {
 	const char *end = text + length;
 	const char *exponent = text;

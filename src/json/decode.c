@@ -50,18 +50,18 @@ struct WalcuDecoder
 	WalcuSkimmer skimmer;
 };
 
-static PathNode *find_child(const PathNode *node, const char *name, int length);
-static PathNode *add_child(PathNode *node, const char *name, int length);
-static int child_slot(const char *name, int length);
-static void to_server_encoding(WalcuDecoder *decoder, WalcuDocument *document);
+static PathNode *find_path_child(const PathNode *node, const char *name, int length);
+static PathNode *add_path_child(PathNode *node, const char *name, int length);
+static int find_child_slot(const char *name, int length);
+static void convert_to_server(WalcuDecoder *decoder, WalcuDocument *document);
 static char *walk_value(WalcuDecoder *decoder, const PathNode *node, char *at);
 static char *walk_object(WalcuDecoder *decoder, const PathNode *node, char *at);
-static const PathNode *member_node(const PathNode *node, char *text, int size);
-static JsonTokenType token_type(char c);
-static void store(WalcuDecoder *decoder, int column, WalcuJson *value);
+static const PathNode *find_member_node(const PathNode *node, char *text, int size);
+static JsonTokenType get_token_type(char c);
+static void store_value(WalcuDecoder *decoder, int column, WalcuJson *value);
 pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value);
 pg_noreturn static void raise_invalid(WalcuDecoder *decoder);
-static const char *kind_name(JsonTokenType type);
+static const char *get_kind_name(JsonTokenType type);
 
 /* A decoder that wants nothing yet, in the current memory context. */
 WalcuDecoder *
@@ -92,10 +92,10 @@ decode_want(WalcuDecoder *decoder, int column, const char *path)
 
 		while ((dot = strchr(name, '.')) != NULL)
 		{
-			node = add_child(node, name, dot - name);
+			node = add_path_child(node, name, dot - name);
 			name = dot + 1;
 		}
-		node = add_child(node, name, strlen(name));
+		node = add_path_child(node, name, strlen(name));
 	}
 	node->columns = lappend_int(node->columns, column);
 }
@@ -113,7 +113,7 @@ decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *val
 	WalcuDocument document = *original;
 	char *at;
 
-	to_server_encoding(decoder, &document);
+	convert_to_server(decoder, &document);
 	decoder->document = &document;
 	decoder->values = values;
 	decoder->nulls = nulls;
@@ -132,9 +132,9 @@ decode_mismatches(const WalcuDecoder *decoder)
 }
 
 static PathNode *
-find_child(const PathNode *node, const char *name, int length)
+find_path_child(const PathNode *node, const char *name, int length)
 {
-	PathNode *child = node->children ? node->children[child_slot(name, length)] : NULL;
+	PathNode *child = node->children ? node->children[find_child_slot(name, length)] : NULL;
 
 	while (child && (child->name_length != length || memcmp(child->name, name, length) != 0))
 		child = child->next;
@@ -142,9 +142,9 @@ find_child(const PathNode *node, const char *name, int length)
 }
 
 static PathNode *
-add_child(PathNode *node, const char *name, int length)
+add_path_child(PathNode *node, const char *name, int length)
 {
-	PathNode *child = find_child(node, name, length);
+	PathNode *child = find_path_child(node, name, length);
 
 	if (child == NULL)
 	{
@@ -152,7 +152,7 @@ add_child(PathNode *node, const char *name, int length)
 
 		if (node->children == NULL)
 			node->children = palloc0(CHILD_SLOTS * sizeof(PathNode *));
-		slot = &node->children[child_slot(name, length)];
+		slot = &node->children[find_child_slot(name, length)];
 		child = palloc0(sizeof(PathNode));
 		child->name = pnstrdup(name, length);
 		child->name_length = length;
@@ -163,7 +163,7 @@ add_child(PathNode *node, const char *name, int length)
 }
 
 static int
-child_slot(const char *name, int length)
+find_child_slot(const char *name, int length)
 {
 	if (length == 0)
 		return 0;
@@ -172,7 +172,7 @@ child_slot(const char *name, int length)
 
 /* The service speaks UTF-8; nothing else may get further than this. */
 static void
-to_server_encoding(WalcuDecoder *decoder, WalcuDocument *document)
+convert_to_server(WalcuDecoder *decoder, WalcuDocument *document)
 {
 	if (!pg_verify_mbstr(PG_UTF8, document->data, document->length, true))
 		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
@@ -204,9 +204,9 @@ walk_value(WalcuDecoder *decoder, const PathNode *node, char *at)
 	skimmer->suspect |= suspect_before;
 	if (node && node->columns)
 	{
-		value.type = token_type(value.text[0]);
+		value.type = get_token_type(value.text[0]);
 		foreach(lc, node->columns)
-			store(decoder, lfirst_int(lc), &value);
+			store_value(decoder, lfirst_int(lc), &value);
 	}
 	return at;
 }
@@ -227,7 +227,7 @@ walk_object(WalcuDecoder *decoder, const PathNode *node, char *at)
 
 		if ((at = skim_string(skimmer, at)) == NULL)
 			raise_invalid(decoder);
-		member = member_node(node, key, at - key);
+		member = find_member_node(node, key, at - key);
 		if ((at = skim_colon(skimmer, at)) == NULL)
 			raise_invalid(decoder);
 		at = skim_space(skimmer, walk_value(decoder, member, at));
@@ -241,18 +241,18 @@ walk_object(WalcuDecoder *decoder, const PathNode *node, char *at)
 
 /* What is wanted of the member with this key, which is in its quotes. */
 static const PathNode *
-member_node(const PathNode *node, char *text, int size)
+find_member_node(const PathNode *node, char *text, int size)
 {
 	WalcuJson key = {.type = JSON_TOKEN_STRING, .text = text, .length = size};
 	const char *name;
 	int length;
 
-	return convert_string(&key, &name, &length) ? find_child(node, name, length) : NULL;
+	return convert_string(&key, &name, &length) ? find_path_child(node, name, length) : NULL;
 }
 
 /* The first token of a well-formed value, by its first byte. */
 static JsonTokenType
-token_type(char c)
+get_token_type(char c)
 {
 	switch (c)
 	{
@@ -274,7 +274,7 @@ token_type(char c)
 }
 
 static void
-store(WalcuDecoder *decoder, int column, WalcuJson *value)
+store_value(WalcuDecoder *decoder, int column, WalcuJson *value)
 {
 	decoder->values[column] = (Datum) 0;
 	decoder->nulls[column] = true;
@@ -303,8 +303,8 @@ raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value)
 					 format_type_with_typemod(attribute->atttypid, attribute->atttypmod))
 			: errmsg("value of \"%s\" in document \"%s\" of resource \"%s\" cannot be stored by PostgreSQL",
 					 decoder->paths[column], decoder->document->id, decoder->options->resource),
-		storable ? errdetail("The value is the JSON %s %.*s%s", kind_name(value->type), shown, value->text,
-							 shown < value->length ? "..." : "")
+		storable ? errdetail("The value is the JSON %s %.*s%s", get_kind_name(value->type), shown,
+							 value->text, shown < value->length ? "..." : "")
 				 : errdetail("It holds \\u0000, half of a surrogate pair, or a number out of range: %.*s%s",
 							 shown, value->text, shown < value->length ? "..." : ""),
 		errhint("Set the option on_type_mismatch to 'null' to read such values as NULL%s.",
@@ -326,7 +326,7 @@ raise_invalid(WalcuDecoder *decoder)
 }
 
 static const char *
-kind_name(JsonTokenType type)
+get_kind_name(JsonTokenType type)
 {
 	switch (type)
 	{

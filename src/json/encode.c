@@ -4,7 +4,7 @@
  *
  * The counterpart of convert.c: each type is written as the JSON that convert.c reads it
  * from.  modify.c calls it for the columns of a row that is written.  Where these values
- * stand in a document is body.c's business.
+ * stand in a document is document.c's business.
  *
  * Texts are in the database's encoding.
  */
@@ -63,8 +63,8 @@ struct WalcuEncoder
 	bool stored; /* it is the service's own: what it lost is no matter */
 };
 
-static Encoding *column_encoding(WalcuEncoder *encoder, int column);
-static void prepare(Encoding *encoding, Oid type);
+static Encoding *get_column_encoding(WalcuEncoder *encoder, int column);
+static void prepare_encoding(Encoding *encoding, Oid type);
 static void encode_boolean(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
 static void encode_numeric(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
 static void encode_integer(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
@@ -77,8 +77,8 @@ static void encode_json(WalcuEncoder *encoder, const Encoding *encoding, Datum v
 static void encode_array(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
 static void encode_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
 static void encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
-static TimestampTz to_milliseconds(WalcuEncoder *encoder, TimestampTz instant);
-static bool is_json_number(const char *text);
+static TimestampTz round_to_milliseconds(WalcuEncoder *encoder, TimestampTz instant);
+static bool is_integer_text(const char *text);
 pg_noreturn static void raise_unwritable(const WalcuEncoder *encoder, int sqlstate, const char *reason,
 										 const char *hint);
 
@@ -116,7 +116,7 @@ char *
 encode_value(WalcuEncoder *encoder, int column, Datum value)
 {
 	StringInfoData json;
-	Encoding *encoding = column_encoding(encoder, column);
+	Encoding *encoding = get_column_encoding(encoder, column);
 
 	initStringInfo(&json);
 	encoder->column = column;
@@ -144,7 +144,7 @@ encode_rounded(const WalcuEncoder *encoder)
 }
 
 static Encoding *
-column_encoding(WalcuEncoder *encoder, int column)
+get_column_encoding(WalcuEncoder *encoder, int column)
 {
 	Encoding *encoding = &encoder->encodings[column];
 
@@ -152,7 +152,7 @@ column_encoding(WalcuEncoder *encoder, int column)
 	{
 		MemoryContext before = MemoryContextSwitchTo(encoder->context);
 
-		prepare(encoding, TupleDescAttr(encoder->columns, column)->atttypid);
+		prepare_encoding(encoding, TupleDescAttr(encoder->columns, column)->atttypid);
 		MemoryContextSwitchTo(before);
 	}
 	return encoding;
@@ -160,7 +160,7 @@ column_encoding(WalcuEncoder *encoder, int column)
 
 /* As convert_prepare, an array is one only if it has no domain over it. */
 static void
-prepare(Encoding *encoding, Oid type)
+prepare_encoding(Encoding *encoding, Oid type)
 {
 	Oid element_type = get_element_type(type);
 	Oid base = getBaseType(type);
@@ -173,7 +173,7 @@ prepare(Encoding *encoding, Oid type)
 	if (OidIsValid(element_type))
 	{
 		encoding->element = palloc0(sizeof(Encoding));
-		prepare(encoding->element, element_type);
+		prepare_encoding(encoding->element, element_type);
 		get_typlenbyvalalign(element_type, &encoding->element_length, &encoding->element_by_value,
 							 &encoding->element_align);
 		encoding->encode = encode_array;
@@ -234,17 +234,17 @@ encode_float8(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Stri
 	if (!isfinite(DatumGetFloat8(value)))
 		raise_unwritable(encoder, ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
 						 "JSON has no NaN and no infinite numbers.", NULL);
-	appendStringInfoString(json, value_number_json(DatumGetFloat8(value)));
+	appendStringInfoString(json, scalar_number_json(DatumGetFloat8(value)));
 }
 
 /* A day alone, which the service takes as its midnight in UTC. */
 static void
 encode_date(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
-	TimestampTz midnight = value_instant(value, DATEOID, WALCU_CLOCK_UTC);
+	TimestampTz midnight = scalar_instant(value, DATEOID, WALCU_CLOCK_UTC);
 	char *text;
 
-	if (!value_instant_is_finite(midnight))
+	if (!scalar_instant_is_finite(midnight))
 		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE, "The service has no such date.", NULL);
 	text = iso8601_from_timestamptz(midnight);
 	*strchr(text, 'T') = '\0';
@@ -257,14 +257,14 @@ encode_instant(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Str
 {
 	TimestampTz instant = DatumGetTimestampTz(value);
 
-	if (!value_instant_is_finite(instant))
+	if (!scalar_instant_is_finite(instant))
 		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE, "The service has no such date.", NULL);
-	appendStringInfo(json, "\"%s\"", iso8601_from_timestamptz(to_milliseconds(encoder, instant)));
+	appendStringInfo(json, "\"%s\"", iso8601_from_timestamptz(round_to_milliseconds(encoder, instant)));
 }
 
 /* The service's dates have milliseconds. */
 static TimestampTz
-to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
+round_to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
 {
 	int64 rest = instant % USECS_PER_MSEC;
 
@@ -279,7 +279,7 @@ to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
 						 "'round'.");
 	encoder->rounded += !encoder->stored;
 	instant -= rest;
-	return (rest >= USECS_PER_MSEC / 2) ? value_instant_shifted(instant, USECS_PER_MSEC) : instant;
+	return (rest >= USECS_PER_MSEC / 2) ? scalar_instant_shifted(instant, USECS_PER_MSEC) : instant;
 }
 
 static void
@@ -341,7 +341,7 @@ encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value,
 {
 	char *text = OutputFunctionCall((FmgrInfo *) &encoding->output, value);
 
-	if (!is_json_number(text))
+	if (!is_integer_text(text))
 		raise_unwritable(encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
 						 psprintf("Type %s is not written as a JSON number.", format_type_be(encoding->type)),
 						 "Declare the column as numeric.");
@@ -350,7 +350,7 @@ encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value,
 
 /* Digits, perhaps with a sign: what oid and its like are written with. */
 static bool
-is_json_number(const char *text)
+is_integer_text(const char *text)
 {
 	const char *digits = text + (text[0] == '-');
 

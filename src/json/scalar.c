@@ -3,7 +3,7 @@
  *	  SQL values as the bounds of a filter.
  *
  * The service holds numbers as doubles and dates as milliseconds; SQL has finer ones.  Both
- * are mapped so that order is kept: what is not less there was not less here.  render.c
+ * are mapped so that order is kept: what is not less there was not less here.  deparse.c
  * decides what a bound excludes.
  */
 #include "postgres.h"
@@ -27,13 +27,13 @@
 #define EPOCH_SHIFT  ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 #define LAST_INSTANT (INT64CONST(100000000) * USECS_PER_DAY - EPOCH_SHIFT)
 
-static WalcuNumber number_of_double(double value);
-static WalcuNumber number_of_numeric(Numeric numeric);
+static WalcuScalarNumber number_of_double(double value);
+static WalcuScalarNumber number_of_numeric(Numeric numeric);
 static Numeric numeric_of_text(const char *text);
 
 /* The service's number for one of int2, int4, int8, float4, float8 or numeric. */
-WalcuNumber
-value_number(Datum value, Oid type)
+WalcuScalarNumber
+scalar_number(Datum value, Oid type)
 {
 	switch (type)
 	{
@@ -55,18 +55,18 @@ value_number(Datum value, Oid type)
 }
 
 /* SQL's NaN is greater than every number, as infinity is. */
-static WalcuNumber
+static WalcuScalarNumber
 number_of_double(double value)
 {
-	WalcuNumber number = {isnan(value) ? INFINITY : value, true};
+	WalcuScalarNumber number = {isnan(value) ? INFINITY : value, true};
 
 	return number;
 }
 
-static WalcuNumber
+static WalcuScalarNumber
 number_of_numeric(Numeric numeric)
 {
-	WalcuNumber number = {INFINITY, false};
+	WalcuScalarNumber number = {INFINITY, false};
 
 	if (numeric_is_nan(numeric))
 		return number;
@@ -74,7 +74,7 @@ number_of_numeric(Numeric numeric)
 	if (!isinf(number.value))
 		number.canonical = DatumGetBool(
 			DirectFunctionCall2(numeric_eq, NumericGetDatum(numeric),
-								NumericGetDatum(numeric_of_text(value_number_json(number.value)))));
+								NumericGetDatum(numeric_of_text(scalar_number_json(number.value)))));
 	return number;
 }
 
@@ -87,7 +87,7 @@ numeric_of_text(const char *text)
 
 /* The shortest text of a finite double, as the service itself prints it. */
 char *
-value_number_json(double number)
+scalar_number_json(double number)
 {
 	char *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
 
@@ -97,7 +97,7 @@ value_number_json(double number)
 
 /* The numbers that rounding, by so much at most or to float4 (single), can make this one of. */
 void
-value_number_range(double number, double rounding, bool single, double *least, double *greatest)
+scalar_number_range(double number, double rounding, bool single, double *least, double *greatest)
 {
 	*least = nextafter(number - rounding, -INFINITY);
 	*greatest = nextafter(number + rounding, INFINITY);
@@ -112,7 +112,7 @@ value_number_range(double number, double rounding, bool single, double *least, d
 
 /* The instant of a timestamptz, or the one at which a clock shows a timestamp, or a date begins. */
 TimestampTz
-value_instant(Datum value, Oid type, WalcuClock clock)
+scalar_instant(Datum value, Oid type, WalcuScalarClock clock)
 {
 	Timestamp timestamp;
 
@@ -136,28 +136,28 @@ value_instant(Datum value, Oid type, WalcuClock clock)
 
 /* Is it within what the service's dates can be? */
 bool
-value_instant_is_finite(TimestampTz instant)
+scalar_instant_is_finite(TimestampTz instant)
 {
 	return !TIMESTAMP_NOT_FINITE(instant) && instant <= LAST_INSTANT;
 }
 
 /* A finite instant so much later, within what dates can be. */
 TimestampTz
-value_instant_shifted(TimestampTz instant, int64 microseconds)
+scalar_instant_shifted(TimestampTz instant, int64 microseconds)
 {
 	return Max(Min(instant + microseconds, LAST_INSTANT), MIN_TIMESTAMP);
 }
 
 /* The millisecond that a finite instant lies in. */
 char *
-value_instant_json(TimestampTz instant)
+scalar_instant_json(TimestampTz instant)
 {
 	return psprintf("\"%s\"", iso8601_from_timestamptz(instant));
 }
 
 /* The characters of a string type's value. */
 char *
-value_text(Datum value, Oid type)
+scalar_text(Datum value, Oid type)
 {
 	Oid output;
 	bool is_varlena;

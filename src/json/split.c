@@ -21,15 +21,16 @@ typedef struct Brackets
 	uint64 close;
 } Brackets;
 
-static WalcuSplitResult between(WalcuSplitter *splitter, char c);
+static WalcuSplitResult pass_between(WalcuSplitter *splitter, char c);
 static void open_document(WalcuSplitter *splitter);
-static const char *inside(WalcuSplitter *splitter, const char *document, const char *at, const char *end);
+static const char *pass_inside(WalcuSplitter *splitter, const char *document, const char *at,
+							   const char *end);
 static uint64 find_escaped(WalcuSplitter *splitter, uint64 backslashes, int count);
 static int pass_brackets(const Brackets *brackets, int count);
-static void note_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
-					  uint64 keys);
-static int deepest(const Brackets *brackets, int count);
-static int depth_behind(const Brackets *brackets, int count);
+static void note_id_keys(WalcuSplitter *splitter, const char *document, const char *at,
+						 const Brackets *brackets, uint64 keys);
+static int measure_depth(const Brackets *brackets, int count);
+static int count_open_brackets(const Brackets *brackets, int count);
 static bool find_id(WalcuSplitter *splitter, const char *document, const char *end);
 static const char *pass_space(const char *at, const char *end);
 static bool is_space(char c);
@@ -49,11 +50,11 @@ split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length
 		if (splitter->state != SPLIT_INSIDE)
 		{
 			splitter->position++;
-			if (between(splitter, *at++) == WALCU_SPLIT_MALFORMED)
+			if (pass_between(splitter, *at++) == WALCU_SPLIT_MALFORMED)
 				return WALCU_SPLIT_MALFORMED;
 			continue;
 		}
-		at = inside(splitter, data + (splitter->span.start - base), at, end);
+		at = pass_inside(splitter, data + (splitter->span.start - base), at, end);
 		splitter->position = base + (at - data);
 		if (splitter->depth == 0)
 		{
@@ -76,7 +77,7 @@ split_needed_from(const WalcuSplitter *splitter)
 
 /* A byte outside of any document. */
 static WalcuSplitResult
-between(WalcuSplitter *splitter, char c)
+pass_between(WalcuSplitter *splitter, char c)
 {
 	WalcuSplitState state = splitter->state;
 
@@ -114,7 +115,7 @@ open_document(WalcuSplitter *splitter)
  * behind the document when depth has become 0.
  */
 static const char *
-inside(WalcuSplitter *splitter, const char *document, const char *at, const char *end)
+pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const char *end)
 {
 	char padded[BLOCK_SIZE];
 	const char *block = at;
@@ -142,11 +143,11 @@ inside(WalcuSplitter *splitter, const char *document, const char *at, const char
 	if (block_count(brackets.close) >= splitter->depth - 1)
 	{
 		count = pass_brackets(&brackets, count);
-		note_keys(splitter, document, at, &brackets, keys & block_first(count));
+		note_id_keys(splitter, document, at, &brackets, keys & block_first(count));
 	}
 	if (splitter->max_depth > 0 && splitter->depth + block_count(brackets.open) > splitter->max_depth)
-		splitter->too_deep |= deepest(&brackets, count) > splitter->max_depth;
-	splitter->depth = depth_behind(&brackets, count);
+		splitter->too_deep |= measure_depth(&brackets, count) > splitter->max_depth;
+	splitter->depth = count_open_brackets(&brackets, count);
 	return at + count;
 }
 
@@ -175,7 +176,7 @@ pass_brackets(const Brackets *brackets, int count)
 	{
 		int behind = block_count(block_before(left)) + 1;
 
-		if (depth_behind(brackets, behind) == 0)
+		if (count_open_brackets(brackets, behind) == 0)
 			return behind;
 	}
 	return count;
@@ -183,14 +184,14 @@ pass_brackets(const Brackets *brackets, int count)
 
 /* Of the strings that begin with an underscore there, remember one that may be the document's key _id. */
 static void
-note_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
-		  uint64 keys)
+note_id_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
+			 uint64 keys)
 {
 	for (; keys != 0; keys &= keys - 1)
 	{
 		int place = block_count(block_before(keys));
 
-		if (depth_behind(brackets, place) != 1)
+		if (count_open_brackets(brackets, place) != 1)
 			continue;
 		if (find_id(splitter, document, at + place))
 			splitter->maybe_id = (uint32) (at + place - document);
@@ -199,18 +200,18 @@ note_keys(WalcuSplitter *splitter, const char *document, const char *at, const B
 
 /* How many brackets are open at most. */
 static int
-deepest(const Brackets *brackets, int count)
+measure_depth(const Brackets *brackets, int count)
 {
 	int most = brackets->depth;
 
 	for (uint64 left = brackets->open & block_first(count); left != 0; left &= left - 1)
-		most = Max(most, depth_behind(brackets, block_count(block_before(left)) + 1));
+		most = Max(most, count_open_brackets(brackets, block_count(block_before(left)) + 1));
 	return most;
 }
 
 /* How many brackets are open behind the first bytes. */
 static int
-depth_behind(const Brackets *brackets, int count)
+count_open_brackets(const Brackets *brackets, int count)
 {
 	uint64 bytes = block_first(count);
 

@@ -19,7 +19,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-struct WalcuQueueTable
+struct WalcuCommitQueueTable
 {
 	Oid relid;
 	Oid userid;
@@ -30,8 +30,8 @@ struct WalcuQueueTable
 
 typedef struct QueueEntry
 {
-	WalcuQueued queued;
-	WalcuQueueTable *table;
+	WalcuCommitQueueWrite queued;
+	WalcuCommitQueueTable *table;
 	SubTransactionId subtransaction;
 	struct QueueEntry *before; /* the last one of the same document; NULL for none */
 	bool dropped;              /* another one says all that it says */
@@ -46,7 +46,7 @@ typedef struct Document
 /* The queue of the transaction. */
 typedef struct Queue
 {
-	List *tables;  /* of WalcuQueueTable */
+	List *tables;  /* of WalcuCommitQueueTable */
 	List *entries; /* of QueueEntry, in order */
 	HTAB *documents;
 	MemoryContext context; /* goes with the transaction */
@@ -55,24 +55,24 @@ typedef struct Queue
 static Queue *queue = NULL;
 
 static void create_queue(void);
-static void on_transaction_end(XactEvent event, void *arg);
-static void on_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
-								  void *arg);
+static void queue_at_transaction_end(XactEvent event, void *arg);
+static void queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+										void *arg);
 static void forget_last(QueueEntry *entry);
-static Document *document_of(const WalcuQueueTable *table, const char *id, HASHACTION action);
-static void merge(void);
+static Document *find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action);
+static void merge_writes(void);
 static bool merge_into(QueueEntry *earlier, QueueEntry *later);
-static char *join_patches(const char *one, const char *other);
-static void send_all(void);
+static char *join_patch_texts(const char *one, const char *other);
+static void send_queue(void);
 static bool must_follow(const QueueEntry *entry, const QueueEntry *previous);
 static void send_entry(const QueueEntry *entry);
-static void finish_all(void);
+static void finish_writers(void);
 
 /* The queue's side of a table.  Errors: those of option_for_table and option_credential_header. */
-WalcuQueueTable *
-queue_table(Oid relid, Oid userid)
+WalcuCommitQueueTable *
+commit_queue_table(Oid relid, Oid userid)
 {
-	WalcuQueueTable *table;
+	WalcuCommitQueueTable *table;
 	MemoryContext before;
 	ListCell *lc;
 
@@ -87,7 +87,7 @@ queue_table(Oid relid, Oid userid)
 	before = MemoryContextSwitchTo(queue->context);
 	if (lc == NULL)
 	{
-		table = palloc0(sizeof(WalcuQueueTable));
+		table = palloc0(sizeof(WalcuCommitQueueTable));
 		table->relid = relid;
 		table->userid = userid;
 		queue->tables = lappend(queue->tables, table);
@@ -99,15 +99,15 @@ queue_table(Oid relid, Oid userid)
 	return table;
 }
 
-/* Put a write at the end.  Its texts are copied.  Error: that of write_check_id. */
+/* Put a write at the end.  Its texts are copied.  Error: that of writer_check_id. */
 void
-queue_add(WalcuQueueTable *table, const WalcuQueued *queued)
+commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queued)
 {
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
 	QueueEntry *entry = palloc0(sizeof(QueueEntry));
 
 	if (strcmp(queued->method, "POST") != 0)
-		write_check_id(table->options, queued->id);
+		writer_check_id(table->options, queued->id);
 	entry->queued = *queued;
 	entry->queued.id = queued->id ? pstrdup(queued->id) : NULL;
 	entry->queued.body = queued->body ? pstrdup(queued->body) : NULL;
@@ -115,7 +115,7 @@ queue_add(WalcuQueueTable *table, const WalcuQueued *queued)
 	entry->subtransaction = GetCurrentSubTransactionId();
 	if (queued->id)
 	{
-		Document *document = document_of(table, queued->id, HASH_ENTER);
+		Document *document = find_document(table, queued->id, HASH_ENTER);
 
 		entry->before = document->last;
 		document->last = entry;
@@ -125,10 +125,10 @@ queue_add(WalcuQueueTable *table, const WalcuQueued *queued)
 }
 
 /* The last write of a document that waits; NULL when none does. */
-const WalcuQueued *
-queue_last(const WalcuQueueTable *table, const char *id)
+const WalcuCommitQueueWrite *
+commit_queue_last(const WalcuCommitQueueTable *table, const char *id)
 {
-	Document *document = document_of(table, id, HASH_FIND);
+	Document *document = find_document(table, id, HASH_FIND);
 
 	return (document && document->last) ? &document->last->queued : NULL;
 }
@@ -147,8 +147,8 @@ create_queue(void)
 		hash_create("walcu documents in queue", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	if (!registered)
 	{
-		RegisterXactCallback(on_transaction_end, NULL);
-		RegisterSubXactCallback(on_subtransaction_end, NULL);
+		RegisterXactCallback(queue_at_transaction_end, NULL);
+		RegisterSubXactCallback(queue_at_subtransaction_end, NULL);
 		registered = true;
 	}
 	queue = created;
@@ -156,15 +156,15 @@ create_queue(void)
 
 /* The queue goes with the transaction's memory. */
 static void
-on_transaction_end(XactEvent event, void *arg)
+queue_at_transaction_end(XactEvent event, void *arg)
 {
 	if (queue == NULL)
 		return;
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			merge();
-			send_all();
+			merge_writes();
+			send_queue();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (queue->entries != NIL)
@@ -185,7 +185,7 @@ on_transaction_end(XactEvent event, void *arg)
 
 /* What was put in under a savepoint goes when it is rolled back to. */
 static void
-on_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
 	if (queue == NULL)
 		return;
@@ -212,12 +212,12 @@ static void
 forget_last(QueueEntry *entry)
 {
 	if (entry->queued.id)
-		document_of(entry->table, entry->queued.id, HASH_FIND)->last = entry->before;
+		find_document(entry->table, entry->queued.id, HASH_FIND)->last = entry->before;
 }
 
 /* Two tables may show the same resource. */
 static Document *
-document_of(const WalcuQueueTable *table, const char *id, HASHACTION action)
+find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action)
 {
 	const WalcuOptions *options = table->options;
 	char *name = psprintf("%u/%s/%s/%s", options->serverid, options->dealer_id, options->resource, id);
@@ -234,7 +234,7 @@ document_of(const WalcuQueueTable *table, const char *id, HASHACTION action)
 
 /* Make one request of several that change one document. */
 static void
-merge(void)
+merge_writes(void)
 {
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
 	ListCell *lc;
@@ -265,38 +265,39 @@ merge_into(QueueEntry *earlier, QueueEntry *later)
 		return true;
 	if (strcmp(later->queued.method, "PATCH") != 0 || strcmp(earlier->queued.method, "PATCH") != 0)
 		return false;
-	later->queued.body = join_patches(earlier->queued.body, later->queued.body);
+	later->queued.body = join_patch_texts(earlier->queued.body, later->queued.body);
 	return true;
 }
 
 /* The operations of two patches in one. */
 static char *
-join_patches(const char *one, const char *other)
+join_patch_texts(const char *one, const char *other)
 {
 	return psprintf("%.*s,%s", (int) strlen(one) - 1, one, other + 1);
 }
 
 /*
- * Send what is left.  The ledger stays open: something else may still fail the transaction.  Writes of the same kind to the same resource are under way together; before
- * another kind begins, they are confirmed, so that a document can rely on an earlier one.
+ * Send what is left.  The write log stays open: something else may still fail the transaction.  Writes of the
+ * same kind to the same resource are under way together; before another kind begins, they are confirmed, so
+ * that a document can rely on an earlier one.
  */
 static void
-send_all(void)
+send_queue(void)
 {
 	const QueueEntry *previous = NULL;
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
-	WalcuLedger *ledger;
+	WalcuWriteLog *write_log;
 	int64 unwritten = 0;
 	ListCell *lc;
 
 	if (queue->entries == NIL)
 		return;
-	ledger = ledger_open(queue);
+	write_log = write_log_open(queue);
 	foreach(lc, queue->tables)
 	{
-		WalcuQueueTable *table = lfirst(lc);
+		WalcuCommitQueueTable *table = lfirst(lc);
 
-		table->writer = write_open(queue->context, table->options, table->credential, ledger);
+		table->writer = writer_open(queue->context, table->options, table->credential, write_log);
 	}
 	foreach(lc, queue->entries)
 	{
@@ -305,13 +306,13 @@ send_all(void)
 		if (entry->dropped)
 			continue;
 		if (previous && must_follow(entry, previous))
-			finish_all();
+			finish_writers();
 		send_entry(entry);
 		previous = entry;
 	}
-	finish_all();
+	finish_writers();
 	foreach(lc, queue->tables)
-		unwritten += write_take_unwritten(((WalcuQueueTable *) lfirst(lc))->writer);
+		unwritten += writer_take_unwritten(((WalcuCommitQueueTable *) lfirst(lc))->writer);
 	if (unwritten > 0)
 		ereport(
 			WARNING, errcode(ERRCODE_WARNING),
@@ -333,21 +334,21 @@ must_follow(const QueueEntry *entry, const QueueEntry *previous)
 static void
 send_entry(const QueueEntry *entry)
 {
-	WalcuWrite *write = write_create(entry->table->writer, entry->queued.method, entry->queued.id);
+	WalcuWrite *write = writer_create(entry->table->writer, entry->queued.method, entry->queued.id);
 
 	write->made_here = entry->queued.made_here;
 	write->conflict_is_none = entry->queued.conflict_is_none;
 	write->detached = true;
 	if (entry->queued.body)
-		write_set_body(write, entry->queued.body);
-	write_send(write);
+		writer_set_body(write, entry->queued.body);
+	writer_send(write);
 }
 
 static void
-finish_all(void)
+finish_writers(void)
 {
 	ListCell *lc;
 
 	foreach(lc, queue->tables)
-		write_finish(((WalcuQueueTable *) lfirst(lc))->writer);
+		writer_finish(((WalcuCommitQueueTable *) lfirst(lc))->writer);
 }

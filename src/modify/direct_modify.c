@@ -26,21 +26,21 @@
 #include "utils/memutils.h"
 
 static ForeignScan *scan_of_target(ModifyTable *plan, Index target, int subplan);
-static Expr *ids_of_scan(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
-static Expr *ids_of_list(const WalcuRelation *relation, Expr *clause);
+static Expr *find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
+static Expr *find_list_ids(const WalcuRelation *relation, Expr *clause);
 static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
 static bool needs_row(Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
-static void send_all(ForeignScanState *node);
-static List *current_ids(ForeignScanState *node);
+static void send_direct_changes(ForeignScanState *node);
+static List *evaluate_ids(ForeignScanState *node);
 static int compare_ids(const ListCell *one, const ListCell *other);
-static char *current_patch(ForeignScanState *node);
+static char *make_current_patch(ForeignScanState *node);
 static void count_rows(ForeignScanState *node, int64 rows);
 static TupleTableSlot *next_returned(ForeignScanState *node);
 
 /* FdwRoutine.PlanDirectModify */
 bool
-direct_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
+direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 {
 	ForeignScan *scan = scan_of_target(plan, target, subplan);
 	const WalcuOptions *options;
@@ -57,7 +57,7 @@ direct_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
 		return false;
-	ids = ids_of_scan(root, scan, &is_list);
+	ids = find_scan_ids(root, scan, &is_list);
 	if (ids == NULL || (plan->operation == CMD_UPDATE && !set_values(root, target, &columns, &values)))
 		return false;
 	scan->operation = plan->operation;
@@ -70,12 +70,12 @@ direct_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 
 /* FdwRoutine.BeginDirectModify */
 void
-direct_begin(ForeignScanState *node, int eflags)
+direct_modify_begin(ForeignScanState *node, int eflags)
 {
 	ForeignScan *scan = (ForeignScan *) node->ss.ps.plan;
 	Relation relation = node->ss.ss_currentRelation;
 	EState *estate = node->ss.ps.state;
-	WalcuDirect *direct = palloc0(sizeof(WalcuDirect));
+	WalcuDirectModify *direct = palloc0(sizeof(WalcuDirectModify));
 	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
 	ListCell *lc;
 
@@ -96,21 +96,21 @@ direct_begin(ForeignScanState *node, int eflags)
 		direct->values = lappend(direct->values, ExecInitExpr(lfirst(lc), (PlanState *) node));
 	direct->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_DEFAULT_SIZES);
-	direct->ledger = ledger_open(estate);
-	direct->writer = write_open(
+	direct->write_log = write_log_open(estate);
+	direct->writer = writer_open(
 		CurrentMemoryContext, options,
 		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid),
-		direct->ledger);
+		direct->write_log);
 }
 
 /* FdwRoutine.IterateDirectModify */
 TupleTableSlot *
-direct_iterate(ForeignScanState *node)
+direct_modify_iterate(ForeignScanState *node)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 
 	if (!direct->sent)
-		send_all(node);
+		send_direct_changes(node);
 	direct->sent = true;
 	return node->resultRelInfo->ri_projectReturning ? next_returned(node)
 													: ExecClearTuple(node->ss.ss_ScanTupleSlot);
@@ -118,14 +118,14 @@ direct_iterate(ForeignScanState *node)
 
 /* FdwRoutine.EndDirectModify */
 void
-direct_end(ForeignScanState *node)
+direct_modify_end(ForeignScanState *node)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 
 	if (direct == NULL || direct->writer == NULL)
 		return;
 	row_note_rounded(direct->row);
-	ledger_close(direct->ledger);
+	write_log_close(direct->write_log);
 }
 
 /* The scan of a target, where nothing else stands between it and the statement's node. */
@@ -143,7 +143,7 @@ scan_of_target(ModifyTable *plan, Index target, int subplan)
 
 /* What the only condition says that _id is, or is among; NULL when it is another. */
 static Expr *
-ids_of_scan(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
+find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
 {
 	const WalcuRelation *relation = plan_relation(find_base_rel(root, scan->scan.scanrelid));
 	WalcuPlan plan = plan_of_scan(scan);
@@ -151,11 +151,11 @@ ids_of_scan(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
 	if (list_length(scan->scan.plan.qual) != 1 || plan.search || !plan.pushdown)
 		return NULL;
 	*is_list = plan.id == NULL;
-	return plan.id ? plan.id : ids_of_list(relation, linitial(scan->scan.plan.qual));
+	return plan.id ? plan.id : find_list_ids(relation, linitial(scan->scan.plan.qual));
 }
 
 static Expr *
-ids_of_list(const WalcuRelation *relation, Expr *clause)
+find_list_ids(const WalcuRelation *relation, Expr *clause)
 {
 	ScalarArrayOpExpr *list = (ScalarArrayOpExpr *) clause;
 	WalcuColumn *option;
@@ -166,7 +166,7 @@ ids_of_list(const WalcuRelation *relation, Expr *clause)
 		return NULL;
 	column = (Var *) strip_implicit_coercions(linitial(list->args));
 	if (!IsA(column, Var) || column->varno != relation->varno || column->varattno <= 0 ||
-		!operand_is_value(relation, lsecond(list->args)))
+		!document_path_is_value(relation, lsecond(list->args)))
 		return NULL;
 	option = option_for_column(relation->relid, column->varattno);
 	if (!option->pushdown || option->parameter || strcmp(option->path, "_id") != 0)
@@ -218,38 +218,38 @@ is_multiple_assignment(Node *node, void *context)
 }
 
 static void
-send_all(ForeignScanState *node)
+send_direct_changes(ForeignScanState *node)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
 	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	List *ids = current_ids(node);
-	char *patch = (direct->operation == CMD_UPDATE && ids != NIL) ? current_patch(node) : NULL;
+	List *ids = evaluate_ids(node);
+	char *patch = (direct->operation == CMD_UPDATE && ids != NIL) ? make_current_patch(node) : NULL;
 	ListCell *lc;
 
 	foreach(lc, ids)
 	{
-		WalcuWrite *write = write_create(direct->writer, patch ? "PATCH" : "DELETE", lfirst(lc));
+		WalcuWrite *write = writer_create(direct->writer, patch ? "PATCH" : "DELETE", lfirst(lc));
 
 		if (patch)
-			write_set_body(write, patch);
+			writer_set_body(write, patch);
 		write->needs_reply = returns;
 		write->detached = !returns;
-		write_send(write);
+		writer_send(write);
 		if (returns)
 			direct->writes = lappend(direct->writes, write);
 	}
-	write_finish(direct->writer);
+	writer_finish(direct->writer);
 	if (!returns)
-		count_rows(node, list_length(ids) - write_take_unwritten(direct->writer));
+		count_rows(node, list_length(ids) - writer_take_unwritten(direct->writer));
 	MemoryContextSwitchTo(before);
 }
 
 /* The ids, each once, of char *.  NULL is nobody's. */
 static List *
-current_ids(ForeignScanState *node)
+evaluate_ids(ForeignScanState *node)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 	bool is_null;
 	Datum value = ExecEvalExprSwitchContext(direct->state, node->ss.ps.ps_ExprContext, &is_null);
 	List *ids = NIL;
@@ -285,9 +285,9 @@ compare_ids(const ListCell *one, const ListCell *other)
 }
 
 static char *
-current_patch(ForeignScanState *node)
+make_current_patch(ForeignScanState *node)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 	int count = list_length(direct->values);
 	Datum *values = palloc(count * sizeof(Datum));
 	bool *nulls = palloc(count * sizeof(bool));
@@ -302,7 +302,7 @@ current_patch(ForeignScanState *node)
 static void
 count_rows(ForeignScanState *node, int64 rows)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 
 	if (direct->sets_tag)
 		node->ss.ps.state->es_processed += rows;
@@ -314,7 +314,7 @@ count_rows(ForeignScanState *node, int64 rows)
 static TupleTableSlot *
 next_returned(ForeignScanState *node)
 {
-	WalcuDirect *direct = node->fdw_state;
+	WalcuDirectModify *direct = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
 	ExecClearTuple(slot);
@@ -329,7 +329,7 @@ next_returned(ForeignScanState *node)
 		before = MemoryContextSwitchTo(direct->row_context);
 		row_store(direct->row, &write->document, slot);
 		MemoryContextSwitchTo(before);
-		write_release(write);
+		writer_release(write);
 		if (direct->sets_tag)
 			node->ss.ps.state->es_processed++;
 		node->resultRelInfo->ri_projectReturning->pi_exprContext->ecxt_scantuple = slot;

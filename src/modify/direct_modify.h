@@ -13,7 +13,7 @@
 #include "nodes/pathnodes.h"
 
 /* What a ForeignScan that changes documents itself carries in fdw_state. */
-typedef struct WalcuDirect
+typedef struct WalcuDirectModify
 {
 	CmdType operation;
 	bool is_list;     /* the ids are an array */
@@ -24,16 +24,16 @@ typedef struct WalcuDirect
 	List *values;     /* of ExprState, as columns */
 	WalcuRow *row;
 	WalcuWriter *writer; /* NULL until it is begun */
-	WalcuLedger *ledger;
+	WalcuWriteLog *write_log;
 	MemoryContext row_context;
 	List *writes; /* of WalcuWrite: confirmed, to be returned */
 	int next;
 	bool sent;
-} WalcuDirect;
+} WalcuDirectModify;
 
-extern bool direct_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan);
-extern void direct_begin(ForeignScanState *node, int eflags);
-extern TupleTableSlot *direct_iterate(ForeignScanState *node);
-extern void direct_end(ForeignScanState *node);
+extern bool direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan);
+extern void direct_modify_begin(ForeignScanState *node, int eflags);
+extern TupleTableSlot *direct_modify_iterate(ForeignScanState *node);
+extern void direct_modify_end(ForeignScanState *node);
 
 #endif /* WALCU_DIRECT_MODIFY_H */

@@ -23,26 +23,26 @@ typedef struct BodyNode
 	List *children;     /* of BodyNode */
 } BodyNode;
 
-struct WalcuBody
+struct WalcuDocumentDraft
 {
 	const WalcuOptions *options;
 	BodyNode root;
 };
 
-static BodyNode *find_child(const BodyNode *node, const char *name, size_t length);
-static BodyNode *add_child(BodyNode *node, const char *name, size_t length);
-static const char *any_column(const BodyNode *node);
-pg_noreturn static void raise_overlap(const WalcuBody *body, const char *outer, const char *inner);
+static BodyNode *find_draft_child(const BodyNode *node, const char *name, size_t length);
+static BodyNode *add_draft_child(BodyNode *node, const char *name, size_t length);
+static const char *find_any_column(const BodyNode *node);
+pg_noreturn static void raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inner);
 static void append_node(StringInfo text, const BodyNode *node, JsonbValue *old);
 static void append_object(StringInfo text, const BodyNode *node, JsonbContainer *old);
-static bool append_key(StringInfo text, bool first, const char *name);
+static bool append_member_key(StringInfo text, bool first, const char *name);
 static bool is_left_out(const BodyNode *node);
 
 /* An empty document, in the current memory context. */
-WalcuBody *
-body_create(const WalcuOptions *options)
+WalcuDocumentDraft *
+document_create(const WalcuOptions *options)
 {
-	WalcuBody *body = palloc0(sizeof(WalcuBody));
+	WalcuDocumentDraft *body = palloc0(sizeof(WalcuDocumentDraft));
 
 	body->options = options;
 	return body;
@@ -53,7 +53,7 @@ body_create(const WalcuOptions *options)
  * is there.  Error: 42701 when another column that was set is the same place, within it, or around it.
  */
 void
-body_set(WalcuBody *body, const char *path, const char *column, const char *text)
+document_set(WalcuDocumentDraft *body, const char *path, const char *column, const char *text)
 {
 	BodyNode *node = &body->root;
 	const char *name = path;
@@ -64,20 +64,20 @@ body_set(WalcuBody *body, const char *path, const char *column, const char *text
 
 		if (node->column)
 			raise_overlap(body, node->column, column);
-		node = add_child(node, name, dot ? dot - name : strlen(name));
+		node = add_draft_child(node, name, dot ? dot - name : strlen(name));
 		name = dot ? dot + 1 : NULL;
 	}
 	if (node->column)
 		raise_overlap(body, node->column, column);
 	if (node->children != NIL)
-		raise_overlap(body, column, any_column(node));
+		raise_overlap(body, column, find_any_column(node));
 	node->column = column;
 	node->text = text;
 }
 
 /* The document as JSON text: what was set, over the members of the given one, if any. */
 char *
-body_text(const WalcuBody *body, Jsonb *document)
+document_text(const WalcuDocumentDraft *body, Jsonb *document)
 {
 	StringInfoData text;
 
@@ -90,7 +90,7 @@ body_text(const WalcuBody *body, Jsonb *document)
 }
 
 static BodyNode *
-find_child(const BodyNode *node, const char *name, size_t length)
+find_draft_child(const BodyNode *node, const char *name, size_t length)
 {
 	ListCell *lc;
 
@@ -105,9 +105,9 @@ find_child(const BodyNode *node, const char *name, size_t length)
 }
 
 static BodyNode *
-add_child(BodyNode *node, const char *name, size_t length)
+add_draft_child(BodyNode *node, const char *name, size_t length)
 {
-	BodyNode *child = find_child(node, name, length);
+	BodyNode *child = find_draft_child(node, name, length);
 
 	if (child == NULL)
 	{
@@ -120,7 +120,7 @@ add_child(BodyNode *node, const char *name, size_t length)
 
 /* A column that sets something within. */
 static const char *
-any_column(const BodyNode *node)
+find_any_column(const BodyNode *node)
 {
 	while (node->column == NULL)
 		node = linitial(node->children);
@@ -128,7 +128,7 @@ any_column(const BodyNode *node)
 }
 
 static void
-raise_overlap(const WalcuBody *body, const char *outer, const char *inner)
+raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inner)
 {
 	ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN),
 			errmsg("columns \"%s\" and \"%s\" of resource \"%s\" cannot be written together", outer, inner,
@@ -165,13 +165,13 @@ append_object(StringInfo text, const BodyNode *node, JsonbContainer *old)
 		JsonbIteratorNext(&iterator, &key, true);
 		while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
 		{
-			BodyNode *child = find_child(node, key.val.string.val, key.val.string.len);
+			BodyNode *child = find_draft_child(node, key.val.string.val, key.val.string.len);
 			Jsonb *json;
 
 			JsonbIteratorNext(&iterator, &value, true);
 			if (child)
 				continue;
-			first = append_key(text, first, pnstrdup(key.val.string.val, key.val.string.len));
+			first = append_member_key(text, first, pnstrdup(key.val.string.val, key.val.string.len));
 			json = JsonbValueToJsonb(&value);
 			JsonbToCString(text, &json->root, VARSIZE(json));
 		}
@@ -184,14 +184,14 @@ append_object(StringInfo text, const BodyNode *node, JsonbContainer *old)
 
 		if (is_left_out(child) && !(value && child->children != NIL))
 			continue;
-		first = append_key(text, first, child->name);
+		first = append_member_key(text, first, child->name);
 		append_node(text, child, value);
 	}
 	appendStringInfoChar(text, '}');
 }
 
 static bool
-append_key(StringInfo text, bool first, const char *name)
+append_member_key(StringInfo text, bool first, const char *name)
 {
 	if (!first)
 		appendStringInfoChar(text, ',');

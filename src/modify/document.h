@@ -10,10 +10,10 @@
 #include "service/option.h"
 #include "utils/jsonb.h"
 
-typedef struct WalcuBody WalcuBody;
+typedef struct WalcuDocumentDraft WalcuDocumentDraft;
 
-extern WalcuBody *body_create(const WalcuOptions *options);
-extern void body_set(WalcuBody *body, const char *path, const char *column, const char *text);
-extern char *body_text(const WalcuBody *body, Jsonb *document);
+extern WalcuDocumentDraft *document_create(const WalcuOptions *options);
+extern void document_set(WalcuDocumentDraft *body, const char *path, const char *column, const char *text);
+extern char *document_text(const WalcuDocumentDraft *body, Jsonb *document);
 
 #endif /* WALCU_DOCUMENT_H */

@@ -24,24 +24,27 @@
 /* Names that every JavaScript object has: the service refuses them in paths. */
 static const char *const inherited[] = {"__proto__", "constructor", "prototype"};
 
-static char *pointer_of_path(const char *path);
-static bool is_addressable(const char *key, size_t length);
-static void add_operation(WalcuPatch *patch, const char *operation, const char *pointer, const char *value);
-static bool differ(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new);
-static bool remove_members(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new);
-static void set_member(WalcuPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new);
-static void cut(WalcuPatch *patch, int length, int count);
-static bool are_equal(JsonbValue *one, JsonbValue *other);
+static char *make_pointer(const char *path);
+static bool is_pointer_key(const char *key, size_t length);
+static void add_operation(WalcuJsonPatch *patch, const char *operation, const char *pointer,
+						  const char *value);
+static bool add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
+							JsonbContainer *new);
+static bool remove_members(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
+						   JsonbContainer *new);
+static void set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new);
+static void cut_operations(WalcuJsonPatch *patch, int length, int count);
+static bool are_jsonb_equal(JsonbValue *one, JsonbValue *other);
 static bool is_object(const JsonbValue *value);
-static char *value_text(JsonbValue *value);
-static Jsonb *jsonb_of_text(const char *text);
-pg_noreturn static void raise_unaddressable(const WalcuPatch *patch, const WalcuChange *change);
+static char *get_value_text(JsonbValue *value);
+static Jsonb *parse_jsonb(const char *text);
+pg_noreturn static void raise_unaddressable(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 
 /* A patch that changes nothing, in the current memory context. */
-WalcuPatch *
-patch_create(const WalcuOptions *options)
+WalcuJsonPatch *
+json_patch_create(const WalcuOptions *options)
 {
-	WalcuPatch *patch = palloc0(sizeof(WalcuPatch));
+	WalcuJsonPatch *patch = palloc0(sizeof(WalcuJsonPatch));
 
 	patch->options = options;
 	initStringInfo(&patch->operations);
@@ -53,9 +56,9 @@ patch_create(const WalcuOptions *options)
  * when the service's patches cannot reach it.
  */
 void
-patch_change(WalcuPatch *patch, const WalcuChange *change)
+json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
-	char *pointer = pointer_of_path(change->path);
+	char *pointer = make_pointer(change->path);
 	Jsonb *old;
 	Jsonb *new;
 
@@ -72,12 +75,12 @@ patch_change(WalcuPatch *patch, const WalcuChange *change)
 		add_operation(patch, change->new ? "add" : "remove", pointer, change->new);
 		return;
 	}
-	old = jsonb_of_text(change->old);
-	new = jsonb_of_text(change->new);
+	old = parse_jsonb(change->old);
+	new = parse_jsonb(change->new);
 	if (compareJsonbContainers(&old->root, &new->root) == 0)
 		return;
 	if (change->type == JSONBOID && JB_ROOT_IS_OBJECT(old) && JB_ROOT_IS_OBJECT(new) &&
-		differ(patch, pointer, &old->root, &new->root))
+		add_differences(patch, pointer, &old->root, &new->root))
 		return;
 	if (pointer[0] == '\0')
 		raise_unaddressable(patch, change);
@@ -89,9 +92,9 @@ patch_change(WalcuPatch *patch, const WalcuChange *change)
  * is removed: then it can be removed by RFC 6902, too.
  */
 void
-patch_set(WalcuPatch *patch, const WalcuChange *change)
+json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
-	char *pointer = pointer_of_path(change->path);
+	char *pointer = make_pointer(change->path);
 
 	if (pointer == NULL || pointer[0] == '\0')
 		raise_unaddressable(patch, change);
@@ -102,14 +105,14 @@ patch_set(WalcuPatch *patch, const WalcuChange *change)
 
 /* The patch as JSON text. */
 char *
-patch_text(const WalcuPatch *patch)
+json_patch_text(const WalcuJsonPatch *patch)
 {
 	return psprintf("[%s]", patch->operations.data);
 }
 
 /* The JSON pointer of a dotted path; NULL when the service would read it as another one. */
 static char *
-pointer_of_path(const char *path)
+make_pointer(const char *path)
 {
 	StringInfoData pointer;
 	const char *name = path;
@@ -120,7 +123,7 @@ pointer_of_path(const char *path)
 		const char *dot = strchr(name, '.');
 		int length = dot ? dot - name : strlen(name);
 
-		if (!is_addressable(name, length))
+		if (!is_pointer_key(name, length))
 			return NULL;
 		appendStringInfo(&pointer, "/%.*s", length, name);
 		name = dot ? dot + 1 : NULL;
@@ -130,7 +133,7 @@ pointer_of_path(const char *path)
 
 /* Can the service be told of a member by this key? */
 static bool
-is_addressable(const char *key, size_t length)
+is_pointer_key(const char *key, size_t length)
 {
 	bool digits = true;
 
@@ -150,7 +153,7 @@ is_addressable(const char *key, size_t length)
 }
 
 static void
-add_operation(WalcuPatch *patch, const char *operation, const char *pointer, const char *value)
+add_operation(WalcuJsonPatch *patch, const char *operation, const char *pointer, const char *value)
 {
 	StringInfo operations = &patch->operations;
 
@@ -168,7 +171,7 @@ add_operation(WalcuPatch *patch, const char *operation, const char *pointer, con
  * cannot be addressed.
  */
 static bool
-differ(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new)
+add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new)
 {
 	int length = patch->operations.len;
 	int count = patch->count;
@@ -179,7 +182,7 @@ differ(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContain
 	check_stack_depth();
 	if (!remove_members(patch, pointer, old, new))
 	{
-		cut(patch, length, count);
+		cut_operations(patch, length, count);
 		return false;
 	}
 	JsonbIteratorNext(&iterator, &key, true);
@@ -189,11 +192,11 @@ differ(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContain
 			getKeyJsonValueFromContainer(old, key.val.string.val, key.val.string.len, NULL);
 
 		JsonbIteratorNext(&iterator, &value, true);
-		if (previous && are_equal(previous, &value))
+		if (previous && are_jsonb_equal(previous, &value))
 			continue;
-		if (!is_addressable(key.val.string.val, key.val.string.len))
+		if (!is_pointer_key(key.val.string.val, key.val.string.len))
 		{
-			cut(patch, length, count);
+			cut_operations(patch, length, count);
 			return false;
 		}
 		set_member(patch, psprintf("%s/%.*s", pointer, key.val.string.len, key.val.string.val), previous,
@@ -204,7 +207,7 @@ differ(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContain
 
 /* Remove the members that the new object does not have; false when one cannot be addressed. */
 static bool
-remove_members(WalcuPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new)
+remove_members(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(old);
 	JsonbValue key;
@@ -216,7 +219,7 @@ remove_members(WalcuPatch *patch, const char *pointer, JsonbContainer *old, Json
 		JsonbIteratorNext(&iterator, &value, true);
 		if (getKeyJsonValueFromContainer(new, key.val.string.val, key.val.string.len, NULL))
 			continue;
-		if (!is_addressable(key.val.string.val, key.val.string.len))
+		if (!is_pointer_key(key.val.string.val, key.val.string.len))
 			return false;
 		add_operation(patch, "remove", psprintf("%s/%.*s", pointer, key.val.string.len, key.val.string.val),
 					  NULL);
@@ -226,17 +229,17 @@ remove_members(WalcuPatch *patch, const char *pointer, JsonbContainer *old, Json
 
 /* A member that differs: what is within it, or all of it. */
 static void
-set_member(WalcuPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new)
+set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new)
 {
 	if (old && is_object(old) && is_object(new) &&
-		differ(patch, pointer, old->val.binary.data, new->val.binary.data))
+		add_differences(patch, pointer, old->val.binary.data, new->val.binary.data))
 		return;
-	add_operation(patch, "add", pointer, value_text(new));
+	add_operation(patch, "add", pointer, get_value_text(new));
 }
 
 /* Forget the operations behind the first ones. */
 static void
-cut(WalcuPatch *patch, int length, int count)
+cut_operations(WalcuJsonPatch *patch, int length, int count)
 {
 	patch->operations.len = length;
 	patch->operations.data[length] = '\0';
@@ -244,7 +247,7 @@ cut(WalcuPatch *patch, int length, int count)
 }
 
 static bool
-are_equal(JsonbValue *one, JsonbValue *other)
+are_jsonb_equal(JsonbValue *one, JsonbValue *other)
 {
 	Jsonb *first = JsonbValueToJsonb(one);
 	Jsonb *second = JsonbValueToJsonb(other);
@@ -259,7 +262,7 @@ is_object(const JsonbValue *value)
 }
 
 static char *
-value_text(JsonbValue *value)
+get_value_text(JsonbValue *value)
 {
 	Jsonb *json = JsonbValueToJsonb(value);
 
@@ -267,13 +270,13 @@ value_text(JsonbValue *value)
 }
 
 static Jsonb *
-jsonb_of_text(const char *text)
+parse_jsonb(const char *text)
 {
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
 static void
-raise_unaddressable(const WalcuPatch *patch, const WalcuChange *change)
+raise_unaddressable(const WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
 	ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			errmsg("column \"%s\" of resource \"%s\" cannot be changed by a patch", change->column,

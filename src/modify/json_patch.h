@@ -11,26 +11,26 @@
 #include "service/option.h"
 
 /* A JSON Patch under construction. */
-typedef struct WalcuPatch
+typedef struct WalcuJsonPatch
 {
 	const WalcuOptions *options;
 	StringInfoData operations; /* JSON objects, separated by commas */
 	int count;
-} WalcuPatch;
+} WalcuJsonPatch;
 
 /* A place of the document that changes. */
-typedef struct WalcuChange
+typedef struct WalcuJsonChange
 {
 	const char *column;
 	const char *path;
 	Oid type;        /* of the column, without domains */
 	const char *old; /* JSON, or NULL for none */
 	const char *new; /* the same */
-} WalcuChange;
+} WalcuJsonChange;
 
-extern WalcuPatch *patch_create(const WalcuOptions *options);
-extern void patch_change(WalcuPatch *patch, const WalcuChange *change);
-extern void patch_set(WalcuPatch *patch, const WalcuChange *change);
-extern char *patch_text(const WalcuPatch *patch);
+extern WalcuJsonPatch *json_patch_create(const WalcuOptions *options);
+extern void json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change);
+extern void json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change);
+extern char *json_patch_text(const WalcuJsonPatch *patch);
 
 #endif /* WALCU_JSON_PATCH_H */

@@ -15,7 +15,7 @@
 #include "miscadmin.h"
 #include "utils/tuplestore.h"
 
-struct WalcuSpool
+struct WalcuMaterialize
 {
 	PlanState stand_in; /* must be first: the executor calls it */
 	PlanState *subplan;
@@ -25,73 +25,73 @@ struct WalcuSpool
 	TupleTableSlot *slot; /* of the kind that the subplan returns */
 };
 
-static void read_all(WalcuSpool *spool);
-static TupleTableSlot *next_row(PlanState *state);
+static void read_all_rows(WalcuMaterialize *materialize);
+static TupleTableSlot *return_next_row(PlanState *state);
 
 /* A spool for the rows of a node, in the current memory context. */
-WalcuSpool *
-spool_create(ModifyTableState *node)
+WalcuMaterialize *
+materialize_create(ModifyTableState *node)
 {
-	WalcuSpool *spool = palloc0(sizeof(WalcuSpool));
+	WalcuMaterialize *materialize = palloc0(sizeof(WalcuMaterialize));
 	PlanState *subplan = outerPlanState(node);
 	EState *estate = node->ps.state;
 	const TupleTableSlotOps *kind = ExecGetResultSlotOps(subplan, NULL);
 
 	/* expressions over its rows were made for what the subplan returns */
-	spool->stand_in = *subplan;
-	spool->stand_in.ExecProcNode = next_row;
-	spool->subplan = subplan;
-	spool->node = node;
-	spool->stored = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), &TTSOpsMinimalTuple);
-	spool->slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), kind);
-	return spool;
+	materialize->stand_in = *subplan;
+	materialize->stand_in.ExecProcNode = return_next_row;
+	materialize->subplan = subplan;
+	materialize->node = node;
+	materialize->stored = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), &TTSOpsMinimalTuple);
+	materialize->slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), kind);
+	return materialize;
 }
 
-/* Run the node on the spooled rows, as its function does. */
+/* Run the node on the materialized rows, as its function does. */
 TupleTableSlot *
-spool_execute(WalcuSpool *spool, ExecProcNodeMtd execute)
+materialize_execute(WalcuMaterialize *materialize, ExecProcNodeMtd execute)
 {
 	TupleTableSlot *slot;
 
-	if (spool->rows == NULL)
-		read_all(spool);
-	outerPlanState(spool->node) = &spool->stand_in;
+	if (materialize->rows == NULL)
+		read_all_rows(materialize);
+	outerPlanState(materialize->node) = &materialize->stand_in;
 	PG_TRY();
 	{
-		slot = execute(&spool->node->ps);
+		slot = execute(&materialize->node->ps);
 	}
 	PG_FINALLY();
 	{
-		outerPlanState(spool->node) = spool->subplan;
+		outerPlanState(materialize->node) = materialize->subplan;
 	}
 	PG_END_TRY();
 	return slot;
 }
 
 static void
-read_all(WalcuSpool *spool)
+read_all_rows(WalcuMaterialize *materialize)
 {
-	MemoryContext before = MemoryContextSwitchTo(spool->node->ps.state->es_query_cxt);
+	MemoryContext before = MemoryContextSwitchTo(materialize->node->ps.state->es_query_cxt);
 
-	spool->rows = tuplestore_begin_heap(false, false, work_mem);
+	materialize->rows = tuplestore_begin_heap(false, false, work_mem);
 	MemoryContextSwitchTo(before);
 	for (;;)
 	{
-		TupleTableSlot *slot = ExecProcNode(spool->subplan);
+		TupleTableSlot *slot = ExecProcNode(materialize->subplan);
 
 		if (TupIsNull(slot))
 			break;
-		tuplestore_puttupleslot(spool->rows, slot);
+		tuplestore_puttupleslot(materialize->rows, slot);
 	}
 }
 
 static TupleTableSlot *
-next_row(PlanState *state)
+return_next_row(PlanState *state)
 {
-	WalcuSpool *spool = (WalcuSpool *) state;
+	WalcuMaterialize *materialize = (WalcuMaterialize *) state;
 
-	ExecClearTuple(spool->slot);
-	if (tuplestore_gettupleslot(spool->rows, true, false, spool->stored))
-		ExecCopySlot(spool->slot, spool->stored);
-	return spool->slot;
+	ExecClearTuple(materialize->slot);
+	if (tuplestore_gettupleslot(materialize->rows, true, false, materialize->stored))
+		ExecCopySlot(materialize->slot, materialize->stored);
+	return materialize->slot;
 }

@@ -9,9 +9,9 @@
 
 #include "nodes/execnodes.h"
 
-typedef struct WalcuSpool WalcuSpool;
+typedef struct WalcuMaterialize WalcuMaterialize;
 
-extern WalcuSpool *spool_create(ModifyTableState *node);
-extern TupleTableSlot *spool_execute(WalcuSpool *spool, ExecProcNodeMtd execute);
+extern WalcuMaterialize *materialize_create(ModifyTableState *node);
+extern TupleTableSlot *materialize_execute(WalcuMaterialize *materialize, ExecProcNodeMtd execute);
 
 #endif /* WALCU_MATERIALIZE_H */

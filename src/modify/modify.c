@@ -2,7 +2,7 @@
  * modify.c
  *	  INSERT, UPDATE, DELETE and COPY, row by row.
  *
- * The executor calls in here.  row.c says what a row means to the service, write.c sends it.  Rows
+ * The executor calls in here.  row.c says what a row means to the service, writer.c sends it.  Rows
  * that nobody waits for are sent several at a time; then this also stands around the node
  * that runs the statement, to see them confirmed before it ends, and to tell what was
  * written when something else in it fails.
@@ -23,24 +23,25 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 
-static WalcuModify *begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
+static WalcuModify *begin_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static void stand_around(ModifyTableState *node, WalcuModify *modify);
-static bool needs_spool(ModifyTableState *node, const WalcuModify *modify);
+static bool needs_materialize(ModifyTableState *node, const WalcuModify *modify);
 static bool has_scan(PlanState *state, void *context);
 static bool is_scan(PlanState *state);
-static WalcuModify *modify_of(ModifyTableState *node, int number);
-static TupleTableSlot *execute(PlanState *state);
-static void finish(ModifyTableState *node);
-pg_noreturn static void tell(ModifyTableState *node);
+static WalcuModify *get_modify(ModifyTableState *node, int number);
+static TupleTableSlot *execute_node(PlanState *state);
+static void finish_modify(ModifyTableState *node);
+pg_noreturn static void report_written(ModifyTableState *node);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
 static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
-static char *changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing);
-static bool send_change(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot);
-static bool confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
+static char *make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change,
+							   bool *missing);
+static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
+static bool confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
 static bool is_gone(WalcuModify *modify, const char *id);
-static bool is_repeated(WalcuModify *modify, const char *id);
+static bool is_changed_before(WalcuModify *modify, const char *id);
 
 /* FdwRoutine.BeginForeignModify */
 void
@@ -53,7 +54,7 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int s
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
-	modify = begin(node, target, node->operation);
+	modify = begin_modify(node, target, node->operation);
 	if (node->operation == CMD_INSERT)
 		row_check_inserted(modify->row, ExecGetInsertedCols(target, estate));
 	else if (node->operation == CMD_UPDATE)
@@ -61,7 +62,7 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int s
 	modify->whole_row_junk = ExecFindJunkAttributeInTlist(junk, "wholerow");
 	if (node->operation == CMD_DELETE)
 		modify->id_junk =
-			ExecFindJunkAttributeInTlist(junk, writable_id_name(descriptor, modify->row->id + 1));
+			ExecFindJunkAttributeInTlist(junk, updatable_id_name(descriptor, modify->row->id + 1));
 	stand_around(node, modify);
 }
 
@@ -74,7 +75,7 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 				errmsg("cannot route rows into foreign table \"%s\", which is updated itself",
 					   RelationGetRelationName(target->ri_RelationDesc)));
 	/* nobody counts again what COPY has counted, nor stands around what was routed */
-	begin(node, target, CMD_INSERT)->waits = true;
+	begin_modify(node, target, CMD_INSERT)->waits = true;
 }
 
 /* FdwRoutine.GetForeignModifyBatchSize */
@@ -120,11 +121,11 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		writes[i] = send_new(modify, slots[i]);
 	}
 	if (modify->waits)
-		write_finish(modify->writer);
+		writer_finish(modify->writer);
 	for (int i = 0; i < *count; i++)
 	{
 		/* what is under way, or waits for the commit, counts now */
-		if (writes[i] == NULL || confirm(modify, writes[i], slots[i]))
+		if (writes[i] == NULL || confirm_row(modify, writes[i], slots[i]))
 			inserted[rows++] = slots[i];
 	}
 	*count = rows;
@@ -140,7 +141,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	WalcuRow *row = modify->row;
 	int columns = row->descriptor->natts;
 	bool whole = row->options->update_method == WALCU_UPDATE_PUT;
-	WalcuQueued queued = {.method = whole ? "PUT" : "PATCH"};
+	WalcuCommitQueueWrite queued = {.method = whole ? "PUT" : "PATCH"};
 	WalcuRowChange *change;
 	MemoryContext before;
 	Datum *values;
@@ -161,7 +162,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	queued.id = id;
 	if (is_gone(modify, id))
 		missing = true;
-	else if (change->any && (queued.body = changed_body(modify, id, change, &missing)) != NULL)
+	else if (change->any && (queued.body = make_changed_body(modify, id, change, &missing)) != NULL)
 		missing = !send_change(modify, &queued, slot);
 	MemoryContextSwitchTo(before);
 	return missing ? NULL : slot;
@@ -172,7 +173,7 @@ TupleTableSlot *
 modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	WalcuModify *modify = target->ri_FdwState;
-	WalcuQueued queued = {.method = "DELETE"};
+	WalcuCommitQueueWrite queued = {.method = "DELETE"};
 	MemoryContext before;
 	Datum value;
 	bool is_null;
@@ -206,13 +207,13 @@ modify_end(EState *estate, ResultRelInfo *target)
 
 	if (modify == NULL)
 		return;
-	write_finish(modify->writer);
+	writer_finish(modify->writer);
 	row_note_rounded(modify->row);
-	ledger_close(modify->ledger);
+	write_log_close(modify->write_log);
 }
 
 static WalcuModify *
-begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
+begin_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 {
 	EState *estate = node->ps.state;
 	const ModifyTable *plan = (ModifyTable *) node->ps.plan;
@@ -235,10 +236,10 @@ begin(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
 	{
 		check_returning(options, plan);
-		modify->queue = queue_table(RelationGetRelid(target->ri_RelationDesc), userid);
+		modify->queue = commit_queue_table(RelationGetRelid(target->ri_RelationDesc), userid);
 	}
-	modify->ledger = ledger_open(estate);
-	modify->writer = write_open(estate->es_query_cxt, options, credential, modify->ledger);
+	modify->write_log = write_log_open(estate);
+	modify->writer = writer_open(estate->es_query_cxt, options, credential, modify->write_log);
 	target->ri_FdwState = modify;
 	MemoryContextSwitchTo(before);
 	return modify;
@@ -282,12 +283,12 @@ stand_around(ModifyTableState *node, WalcuModify *modify)
 {
 	MemoryContext before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 
-	if (node->ps.ExecProcNode != execute)
+	if (node->ps.ExecProcNode != execute_node)
 	{
 		modify->execute = node->ps.ExecProcNode;
-		node->ps.ExecProcNode = execute;
-		if (needs_spool(node, modify))
-			modify->spool = spool_create(node);
+		node->ps.ExecProcNode = execute_node;
+		if (needs_materialize(node, modify))
+			modify->materialize = materialize_create(node);
 	}
 	if (node->operation != CMD_INSERT && !is_scan(outerPlanState(node)))
 	{
@@ -305,7 +306,7 @@ stand_around(ModifyTableState *node, WalcuModify *modify)
  * come back to a document.
  */
 static bool
-needs_spool(ModifyTableState *node, const WalcuModify *modify)
+needs_materialize(ModifyTableState *node, const WalcuModify *modify)
 {
 	PlanState *subplan = outerPlanState(node);
 
@@ -330,7 +331,7 @@ is_scan(PlanState *state)
 
 /* What a node does with one of its tables; NULL when that is not ours. */
 static WalcuModify *
-modify_of(ModifyTableState *node, int number)
+get_modify(ModifyTableState *node, int number)
 {
 	ResultRelInfo *target = &node->resultRelInfo[number];
 
@@ -342,23 +343,24 @@ modify_of(ModifyTableState *node, int number)
 
 /* The node's function. */
 static TupleTableSlot *
-execute(PlanState *state)
+execute_node(PlanState *state)
 {
 	ModifyTableState *node = castNode(ModifyTableState, state);
 	WalcuModify *modify = NULL;
 	TupleTableSlot *slot;
 
 	for (int i = 0; modify == NULL || modify->execute == NULL; i++)
-		modify = modify_of(node, i);
+		modify = get_modify(node, i);
 	PG_TRY();
 	{
-		slot = modify->spool ? spool_execute(modify->spool, modify->execute) : modify->execute(state);
+		slot = modify->materialize ? materialize_execute(modify->materialize, modify->execute)
+								   : modify->execute(state);
 		if (TupIsNull(slot))
-			finish(node);
+			finish_modify(node);
 	}
 	PG_CATCH();
 	{
-		tell(node);
+		report_written(node);
 	}
 	PG_END_TRY();
 	return slot;
@@ -366,41 +368,42 @@ execute(PlanState *state)
 
 /* See all rows confirmed.  Those that were not written have been counted. */
 static void
-finish(ModifyTableState *node)
+finish_modify(ModifyTableState *node)
 {
 	for (int i = 0; i < node->mt_nrels; i++)
 	{
-		WalcuModify *modify = modify_of(node, i);
+		WalcuModify *modify = get_modify(node, i);
 
 		if (modify == NULL)
 			continue;
-		write_finish(modify->writer);
+		writer_finish(modify->writer);
 		if (node->canSetTag)
-			node->ps.state->es_processed -= write_take_unwritten(modify->writer);
+			node->ps.state->es_processed -= writer_take_unwritten(modify->writer);
 	}
 }
 
 /* Raise the error again, with what was written before it. */
 static void
-tell(ModifyTableState *node)
+report_written(ModifyTableState *node)
 {
 	ErrorData *error;
-	WalcuLedger *ledger = NULL;
+	WalcuWriteLog *write_log = NULL;
 
 	MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 	error = CopyErrorData();
 	FlushErrorState();
 	for (int i = 0; i < node->mt_nrels; i++)
 	{
-		WalcuModify *modify = modify_of(node, i);
+		WalcuModify *modify = get_modify(node, i);
 
 		if (modify == NULL)
 			continue;
-		write_settle(modify->writer, ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
-		ledger = modify->ledger;
+		writer_settle(modify->writer,
+					  ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
+		write_log = modify->write_log;
 	}
-	if (ledger)
-		ledger_tell(ledger, error, false);
+	if (write_log)
+		write_log_tell(write_log, error, false);
 	ReThrowError(error);
 }
 
@@ -426,20 +429,20 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	document = row_new_document(row, slot, made_id);
 	if (modify->queue)
 	{
-		WalcuQueued queued = {"POST", id, document, made_id != NULL, modify->skips_conflicts};
+		WalcuCommitQueueWrite queued = {"POST", id, document, made_id != NULL, modify->skips_conflicts};
 
-		queue_add(modify->queue, &queued);
+		commit_queue_add(modify->queue, &queued);
 		if (made_id)
 			row_set_id(row, slot, made_id);
 		return NULL;
 	}
-	write = write_create(modify->writer, "POST", id);
+	write = writer_create(modify->writer, "POST", id);
 	write->made_here = made_id != NULL;
 	write->conflict_is_none = modify->skips_conflicts;
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
-	write_set_body(write, document);
-	write_send(write);
+	writer_set_body(write, document);
+	writer_send(write);
 	return modify->waits ? write : NULL;
 }
 
@@ -464,9 +467,9 @@ read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values
 
 /* The body that changes a document; NULL when there is nothing to do, or it is gone. */
 static char *
-changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
+make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
 {
-	const WalcuQueued *waiting = modify->queue ? queue_last(modify->queue, id) : NULL;
+	const WalcuCommitQueueWrite *waiting = modify->queue ? commit_queue_last(modify->queue, id) : NULL;
 	char *body = NULL;
 	WalcuWrite *read;
 
@@ -480,48 +483,48 @@ changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, 
 		return row_replaced_document(modify->row, change, &document);
 	}
 	/* what no column shows must not get lost, nor what others wrote meanwhile */
-	read = write_create(modify->writer, "GET", id);
-	write_send(read);
-	write_wait(read);
+	read = writer_create(modify->writer, "GET", id);
+	writer_send(read);
+	writer_wait(read);
 	*missing = read->outcome == WALCU_WRITE_MISSING;
 	if (!*missing)
 		body = row_replaced_document(modify->row, change, &read->document);
-	write_release(read);
+	writer_release(read);
 	return body;
 }
 
 /* Send a change, or put it into the queue; false when the document is known to be gone. */
 static bool
-send_change(WalcuModify *modify, const WalcuQueued *change, TupleTableSlot *slot)
+send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot)
 {
 	WalcuWrite *write;
 
 	if (modify->queue)
 	{
-		queue_add(modify->queue, change);
+		commit_queue_add(modify->queue, change);
 		return true;
 	}
-	write = write_create(modify->writer, change->method, change->id);
+	write = writer_create(modify->writer, change->method, change->id);
 	if (change->body)
-		write_set_body(write, change->body);
+		writer_set_body(write, change->body);
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
-	write_send(write);
+	writer_send(write);
 	if (!modify->waits)
 		return true;
-	write_wait(write);
-	return confirm(modify, write, slot);
+	writer_wait(write);
+	return confirm_row(modify, write, slot);
 }
 
 /* Was the row written?  Then put what the service answers into the slot, if that is wanted. */
 static bool
-confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
+confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 {
 	bool written = write->outcome == WALCU_WRITE_DONE;
 
 	if (written && modify->needs_reply)
 		row_store(modify->row, &write->document, slot);
-	write_release(write);
+	writer_release(write);
 	return written;
 }
 
@@ -529,14 +532,14 @@ confirm(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 static bool
 is_gone(WalcuModify *modify, const char *id)
 {
-	const WalcuQueued *waiting = modify->queue ? queue_last(modify->queue, id) : NULL;
+	const WalcuCommitQueueWrite *waiting = modify->queue ? commit_queue_last(modify->queue, id) : NULL;
 
-	return is_repeated(modify, id) || (waiting && strcmp(waiting->method, "DELETE") == 0);
+	return is_changed_before(modify, id) || (waiting && strcmp(waiting->method, "DELETE") == 0);
 }
 
 /* A join may bring a document several times; as in a table of PostgreSQL, the first one counts. */
 static bool
-is_repeated(WalcuModify *modify, const char *id)
+is_changed_before(WalcuModify *modify, const char *id)
 {
 	WalcuDigest digest;
 	bool found;

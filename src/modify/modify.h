@@ -20,17 +20,17 @@ typedef struct WalcuModify
 	CmdType operation;
 	WalcuRow *row;
 	WalcuWriter *writer;
-	WalcuLedger *ledger;
-	WalcuQueueTable *queue;    /* where writes wait for the commit; or NULL */
-	MemoryContext row_context; /* what the current row points to */
-	bool needs_reply;          /* the rows that the service answers with are wanted */
-	bool waits;                /* each row must be confirmed before the next */
-	bool skips_conflicts;      /* ON CONFLICT DO NOTHING */
-	AttrNumber id_junk;        /* among the subplan's columns: _id, for DELETE */
-	AttrNumber whole_row_junk; /* the old row */
-	HTAB *seen;                /* documents written, where a join may bring them again; or NULL */
-	ExecProcNodeMtd execute;   /* of the node, which has ours instead; or NULL */
-	WalcuSpool *spool;         /* or NULL */
+	WalcuWriteLog *write_log;
+	WalcuCommitQueueTable *queue;  /* where writes wait for the commit; or NULL */
+	MemoryContext row_context;     /* what the current row points to */
+	bool needs_reply;              /* the rows that the service answers with are wanted */
+	bool waits;                    /* each row must be confirmed before the next */
+	bool skips_conflicts;          /* ON CONFLICT DO NOTHING */
+	AttrNumber id_junk;            /* among the subplan's columns: _id, for DELETE */
+	AttrNumber whole_row_junk;     /* the old row */
+	HTAB *seen;                    /* documents written, where a join may bring them again; or NULL */
+	ExecProcNodeMtd execute;       /* of the node, which has ours instead; or NULL */
+	WalcuMaterialize *materialize; /* or NULL */
 } WalcuModify;
 
 extern void modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan,

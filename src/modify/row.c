@@ -2,7 +2,7 @@
  * row.c
  *	  A row of a table that is written: what its columns say to the service.
  *
- * modify.c and direct.c ask for bodies and patches, and hand over replies.  Which columns may be
+ * modify.c and direct_modify.c ask for bodies and patches, and hand over replies.  Which columns may be
  * written is decided here, before anything is sent.
  */
 #include "postgres.h"
@@ -26,14 +26,14 @@
 #define GENERATED_VIRTUAL 'v'
 
 static bool is_path(const WalcuRow *row, int column, const char *path);
-static bool is_named(const Bitmapset *columns, int column);
+static bool is_column_in_set(const Bitmapset *columns, int column);
 static void check_overlap(const WalcuRow *row, const Bitmapset *columns);
-static char *text_of(const WalcuRow *row, int column, Datum value);
+static char *get_column_text(const WalcuRow *row, int column, Datum value);
 static bool is_inserted(const WalcuRow *row, int column, Datum value);
 static void check_changed(const WalcuRow *row, int column);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
-static char *document_id(const char *text);
-static WalcuChange change_of_column(const WalcuRow *row, int column, const char *old, const char *new);
+static char *get_document_id(const char *text);
+static WalcuJsonChange describe_change(const WalcuRow *row, int column, const char *old, const char *new);
 pg_noreturn static void raise_readonly(const WalcuRow *row, int column);
 pg_noreturn static void raise_fixed(const WalcuRow *row, int column);
 pg_noreturn static void raise_parameter(const WalcuRow *row, int column);
@@ -92,7 +92,7 @@ row_check_inserted(const WalcuRow *row, const Bitmapset *columns)
 {
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].option == NULL || !is_named(columns, i))
+		if (row->columns[i].option == NULL || !is_column_in_set(columns, i))
 			continue;
 		if (row->columns[i].option->parameter)
 			raise_parameter(row, i);
@@ -108,7 +108,7 @@ row_check_updated(const WalcuRow *row, const Bitmapset *columns)
 {
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].option && is_named(columns, i))
+		if (row->columns[i].option && is_column_in_set(columns, i))
 			check_changed(row, i);
 	}
 	check_overlap(row, columns);
@@ -122,25 +122,25 @@ row_id(const WalcuRow *row, Datum value, bool is_null)
 		ereport(ERROR, errcode(ERRCODE_NOT_NULL_VIOLATION),
 				errmsg("a row of resource \"%s\" has no _id, by which it could be written",
 					   row->options->resource));
-	return text_of(row, row->id, value);
+	return get_column_text(row, row->id, value);
 }
 
 /* The document that a new row makes, as JSON; what is NULL is left out. */
 char *
 row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
 {
-	WalcuBody *body = body_create(row->options);
+	WalcuDocumentDraft *body = document_create(row->options);
 
 	slot_getallattrs(slot);
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
 		if (row->columns[i].option && !slot->tts_isnull[i] && is_inserted(row, i, slot->tts_values[i]))
-			body_set(body, row->columns[i].option->path, row->columns[i].name,
-					 encode_value(row->encoder, i, slot->tts_values[i]));
+			document_set(body, row->columns[i].option->path, row->columns[i].name,
+						 encode_value(row->encoder, i, slot->tts_values[i]));
 	}
 	if (made_id)
-		body_set(body, "_id", "_id", psprintf("\"%s\"", made_id));
-	return body_text(body, NULL);
+		document_set(body, "_id", "_id", psprintf("\"%s\"", made_id));
+	return document_text(body, NULL);
 }
 
 /*
@@ -183,38 +183,38 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleT
 char *
 row_patch(const WalcuRow *row, const WalcuRowChange *change)
 {
-	WalcuPatch *patch = patch_create(row->options);
-	WalcuBody *places = body_create(row->options);
+	WalcuJsonPatch *patch = json_patch_create(row->options);
+	WalcuDocumentDraft *places = document_create(row->options);
 
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		WalcuChange of_column;
+		WalcuJsonChange of_column;
 
 		if (!change->changed[i])
 			continue;
 		/* two columns may not say different things of one place */
-		body_set(places, row->columns[i].option->path, row->columns[i].name, change->new[i]);
-		of_column = change_of_column(row, i, change->old[i], change->new[i]);
-		patch_change(patch, &of_column);
+		document_set(places, row->columns[i].option->path, row->columns[i].name, change->new[i]);
+		of_column = describe_change(row, i, change->old[i], change->new[i]);
+		json_patch_change(patch, &of_column);
 	}
-	return patch->count > 0 ? patch_text(patch) : NULL;
+	return patch->count > 0 ? json_patch_text(patch) : NULL;
 }
 
 /* The JSON Patch that sets columns (of int, from 0), whatever they were before. */
 char *
 row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls)
 {
-	WalcuPatch *patch = patch_create(row->options);
+	WalcuJsonPatch *patch = json_patch_create(row->options);
 
 	for (int i = 0; i < list_length(columns); i++)
 	{
 		int column = list_nth_int(columns, i);
 		char *new = nulls[i] ? NULL : encode_value(row->encoder, column, values[i]);
-		WalcuChange of_column = change_of_column(row, column, NULL, new);
+		WalcuJsonChange of_column = describe_change(row, column, NULL, new);
 
-		patch_set(patch, &of_column);
+		json_patch_set(patch, &of_column);
 	}
-	return patch_text(patch);
+	return json_patch_text(patch);
 }
 
 /*
@@ -224,7 +224,7 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 char *
 row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const WalcuDocument *document)
 {
-	WalcuBody *body = body_create(row->options);
+	WalcuDocumentDraft *body = document_create(row->options);
 	char *text = pg_any_to_server(document->data, document->length, PG_UTF8);
 	Datum old;
 	Datum new;
@@ -236,9 +236,9 @@ row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const W
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
 		if (change->changed[i])
-			body_set(body, row->columns[i].option->path, row->columns[i].name, change->new[i]);
+			document_set(body, row->columns[i].option->path, row->columns[i].name, change->new[i]);
 	}
-	replaced = body_text(body, DatumGetJsonbP(old));
+	replaced = document_text(body, DatumGetJsonbP(old));
 	new = DirectFunctionCall1(jsonb_in, CStringGetDatum(replaced));
 	return compareJsonbContainers(&DatumGetJsonbP(old)->root, &DatumGetJsonbP(new)->root) == 0 ? NULL
 																							   : replaced;
@@ -320,7 +320,7 @@ is_path(const WalcuRow *row, int column, const char *path)
 
 /* Is a column (from 0) in a set of the executor's? */
 static bool
-is_named(const Bitmapset *columns, int column)
+is_column_in_set(const Bitmapset *columns, int column)
 {
 	return bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, columns);
 }
@@ -329,17 +329,17 @@ is_named(const Bitmapset *columns, int column)
 static void
 check_overlap(const WalcuRow *row, const Bitmapset *columns)
 {
-	WalcuBody *places = body_create(row->options);
+	WalcuDocumentDraft *places = document_create(row->options);
 
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].option && is_named(columns, i))
-			body_set(places, row->columns[i].option->path, row->columns[i].name, NULL);
+		if (row->columns[i].option && is_column_in_set(columns, i))
+			document_set(places, row->columns[i].option->path, row->columns[i].name, NULL);
 	}
 }
 
 static char *
-text_of(const WalcuRow *row, int column, Datum value)
+get_column_text(const WalcuRow *row, int column, Datum value)
 {
 	Oid output;
 	bool is_varlena;
@@ -356,7 +356,7 @@ is_inserted(const WalcuRow *row, int column, Datum value)
 		raise_parameter(row, column);
 	if (is_path(row, column, "dealer_id"))
 	{
-		const char *dealer = text_of(row, column, value);
+		const char *dealer = get_column_text(row, column, value);
 
 		if (strcmp(dealer, row->options->dealer_id) != 0)
 			ereport(ERROR, errcode(ERRCODE_CHECK_VIOLATION),
@@ -385,8 +385,8 @@ check_changed(const WalcuRow *row, int column)
 static void
 check_document_id(const WalcuRow *row, const char *old, const char *new)
 {
-	const char *old_id = old ? document_id(old) : NULL;
-	const char *new_id = new ? document_id(new) : NULL;
+	const char *old_id = old ? get_document_id(old) : NULL;
+	const char *new_id = new ? get_document_id(new) : NULL;
 
 	if (old_id == NULL || new_id == NULL || strcmp(old_id, new_id) != 0)
 		ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
@@ -395,7 +395,7 @@ check_document_id(const WalcuRow *row, const char *old, const char *new)
 
 /* The text of a document's _id; NULL when it has none. */
 static char *
-document_id(const char *text)
+get_document_id(const char *text)
 {
 	Datum document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 	Jsonb *json = DatumGetJsonbP(document);
@@ -407,10 +407,10 @@ document_id(const char *text)
 											   : NULL;
 }
 
-static WalcuChange
-change_of_column(const WalcuRow *row, int column, const char *old, const char *new)
+static WalcuJsonChange
+describe_change(const WalcuRow *row, int column, const char *old, const char *new)
 {
-	WalcuChange change = {
+	WalcuJsonChange change = {
 		.column = row->columns[column].name,
 		.path = row->columns[column].option->path,
 		.type = row->columns[column].base_type,

@@ -16,9 +16,11 @@
 #include "optimizer/optimizer.h"
 #include "service/option.h"
 
-/* FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask of every table, also of one that lacks options. */
+/*
+ * FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask of every table, also of one that lacks options.
+ */
 int
-writable_operations(Relation relation)
+updatable_operations(Relation relation)
 {
 	if (!option_table_is_updatable(RelationGetRelid(relation)))
 		return 0;
@@ -30,7 +32,7 @@ writable_operations(Relation relation)
  * a document is written.
  */
 void
-writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation)
+updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation)
 {
 	TupleDesc descriptor = RelationGetDescr(relation);
 	AttrNumber column = row_id_column(RelationGetRelid(relation), descriptor);
@@ -46,7 +48,7 @@ writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relat
 	attribute = TupleDescAttr(descriptor, column - 1);
 	add_row_identity_var(
 		root, makeVar(varno, column, attribute->atttypid, attribute->atttypmod, attribute->attcollation, 0),
-		varno, writable_id_name(descriptor, column));
+		varno, updatable_id_name(descriptor, column));
 	/* the service does not answer with what it has deleted */
 	if (root->parse->returningList != NIL)
 		add_row_identity_var(root, makeVar(varno, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0), varno,
@@ -59,7 +61,7 @@ writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relat
  * compares the old row with the new one, and in others they do not differ.
  */
 Bitmapset *
-writable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
+updatable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
 {
 	const Query *query = root->parse;
 	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
@@ -91,7 +93,7 @@ writable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmaps
 
 /* What _id is called among a row's values: partitions share a name only for the same column. */
 char *
-writable_id_name(TupleDesc descriptor, AttrNumber column)
+updatable_id_name(TupleDesc descriptor, AttrNumber column)
 {
 	Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
 

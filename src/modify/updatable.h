@@ -10,9 +10,9 @@
 #include "nodes/pathnodes.h"
 #include "utils/rel.h"
 
-extern int writable_operations(Relation relation);
-extern void writable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation);
-extern Bitmapset *writable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
-extern char *writable_id_name(TupleDesc descriptor, AttrNumber column);
+extern int updatable_operations(Relation relation);
+extern void updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation);
+extern Bitmapset *updatable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
+extern char *updatable_id_name(TupleDesc descriptor, AttrNumber column);
 
 #endif /* WALCU_UPDATABLE_H */

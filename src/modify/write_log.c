@@ -2,11 +2,11 @@
  * write_log.c
  *	  What a statement has written so far, for the message when it fails midway.
  *
- * The service has no transactions: what was written stays written.  write.c notes each row here and
+ * The service has no transactions: what was written stays written.  writer.c notes each row here and
  * adds to its errors what stands here; so does modify.c for what other parts of a statement
  * raise.  Where neither is on the way of an error, a warning tells when the transaction aborts.
  *
- * All tables that a statement writes share its ledger, which lives until the statement ends.
+ * All tables that a statement writes share its write log, which lives until the statement ends.
  */
 #include "postgres.h"
 
@@ -19,9 +19,9 @@
 /* Rows and requests that are named; the others are counted. */
 #define NAMED 100
 
-struct WalcuLedger
+struct WalcuWriteLog
 {
-	WalcuLedger *next;
+	WalcuWriteLog *next;
 	const void *statement; /* by which tables of a statement find each other */
 	int users;             /* tables that have it open */
 	SubTransactionId subtransaction;
@@ -33,72 +33,72 @@ struct WalcuLedger
 };
 
 /* The statements of the transaction that are writing. */
-static WalcuLedger *ledgers = NULL;
+static WalcuWriteLog *write_logs = NULL;
 
 static void register_callbacks(void);
-static void on_transaction_end(XactEvent event, void *arg);
-static void on_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
-								  void *arg);
-static void warn(WalcuLedger *ledger);
-static char *ledger_text(const WalcuLedger *ledger);
+static void log_at_transaction_end(XactEvent event, void *arg);
+static void log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+									  void *arg);
+static void warn_of_written(WalcuWriteLog *write_log);
+static char *describe_written(const WalcuWriteLog *write_log);
 static void append_list(StringInfo text, List *names, int64 count);
 
-/* The ledger of a statement, which is known by its execution's state. */
-WalcuLedger *
-ledger_open(const void *statement)
+/* The write log of a statement, which is known by its execution's state. */
+WalcuWriteLog *
+write_log_open(const void *statement)
 {
-	WalcuLedger *ledger = ledgers;
+	WalcuWriteLog *write_log = write_logs;
 
 	register_callbacks();
-	while (ledger && ledger->statement != statement)
-		ledger = ledger->next;
-	if (ledger == NULL)
+	while (write_log && write_log->statement != statement)
+		write_log = write_log->next;
+	if (write_log == NULL)
 	{
-		ledger = MemoryContextAllocZero(TopTransactionContext, sizeof(WalcuLedger));
-		ledger->statement = statement;
-		ledger->subtransaction = GetCurrentSubTransactionId();
-		ledger->next = ledgers;
-		ledgers = ledger;
+		write_log = MemoryContextAllocZero(TopTransactionContext, sizeof(WalcuWriteLog));
+		write_log->statement = statement;
+		write_log->subtransaction = GetCurrentSubTransactionId();
+		write_log->next = write_logs;
+		write_logs = write_log;
 	}
-	ledger->users++;
-	return ledger;
+	write_log->users++;
+	return write_log;
 }
 
 /* A table of the statement has come to its end. */
 void
-ledger_close(WalcuLedger *ledger)
+write_log_close(WalcuWriteLog *write_log)
 {
-	WalcuLedger **link = &ledgers;
+	WalcuWriteLog **link = &write_logs;
 
-	if (--ledger->users > 0)
+	if (--write_log->users > 0)
 		return;
-	while (*link != ledger)
+	while (*link != write_log)
 		link = &(*link)->next;
-	*link = ledger->next;
-	list_free_deep(ledger->rows);
-	list_free_deep(ledger->requests);
-	pfree(ledger);
+	*link = write_log->next;
+	list_free_deep(write_log->rows);
+	list_free_deep(write_log->requests);
+	pfree(write_log);
 }
 
 /* A row was written; id is NULL when the service has not told it. */
 void
-ledger_note_written(WalcuLedger *ledger, const char *resource, const char *id)
+write_log_note_written(WalcuWriteLog *write_log, const char *resource, const char *id)
 {
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
-	if (ledger->written++ < NAMED)
-		ledger->rows = lappend(ledger->rows, psprintf("%s/%s", resource, id ? id : "(of unknown _id)"));
+	if (write_log->written++ < NAMED)
+		write_log->rows = lappend(write_log->rows, psprintf("%s/%s", resource, id ? id : "(of unknown _id)"));
 	MemoryContextSwitchTo(before);
 }
 
 /* It is not known whether a request was carried out. */
 void
-ledger_note_unknown(WalcuLedger *ledger, const char *request)
+write_log_note_unknown(WalcuWriteLog *write_log, const char *request)
 {
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
-	if (ledger->unknown++ < NAMED)
-		ledger->requests = lappend(ledger->requests, pstrdup(request));
+	if (write_log->unknown++ < NAMED)
+		write_log->requests = lappend(write_log->requests, pstrdup(request));
 	MemoryContextSwitchTo(before);
 }
 
@@ -107,19 +107,19 @@ ledger_note_unknown(WalcuLedger *ledger, const char *request)
  * write only.
  */
 void
-ledger_tell(WalcuLedger *ledger, ErrorData *error, bool of_write)
+write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write)
 {
 	char *text;
 
-	if (ledger->told || (!of_write && ledger->written == 0 && ledger->unknown == 0))
+	if (write_log->told || (!of_write && write_log->written == 0 && write_log->unknown == 0))
 		return;
-	text = ledger_text(ledger);
+	text = describe_written(write_log);
 	if (error->detail == NULL)
 		error->detail = text;
 	else
 		error->detail = psprintf("%s%s %s", error->detail,
 								 error->detail[strlen(error->detail) - 1] == '.' ? "" : ".", text);
-	ledger->told = true;
+	write_log->told = true;
 }
 
 static void
@@ -129,81 +129,81 @@ register_callbacks(void)
 
 	if (registered)
 		return;
-	RegisterXactCallback(on_transaction_end, NULL);
-	RegisterSubXactCallback(on_subtransaction_end, NULL);
+	RegisterXactCallback(log_at_transaction_end, NULL);
+	RegisterSubXactCallback(log_at_subtransaction_end, NULL);
 	registered = true;
 }
 
-/* The ledgers go with the transaction's memory. */
+/* The write logs go with the transaction's memory. */
 static void
-on_transaction_end(XactEvent event, void *arg)
+log_at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT)
 	{
-		for (WalcuLedger *ledger = ledgers; ledger; ledger = ledger->next)
-			warn(ledger);
+		for (WalcuWriteLog *write_log = write_logs; write_log; write_log = write_log->next)
+			warn_of_written(write_log);
 	}
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-		ledgers = NULL;
+		write_logs = NULL;
 }
 
 static void
-on_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
-	WalcuLedger **link = &ledgers;
+	WalcuWriteLog **link = &write_logs;
 
 	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
 		return;
 	while (*link)
 	{
-		WalcuLedger *ledger = *link;
+		WalcuWriteLog *write_log = *link;
 
-		if (ledger->subtransaction == id && event == SUBXACT_EVENT_ABORT_SUB)
+		if (write_log->subtransaction == id && event == SUBXACT_EVENT_ABORT_SUB)
 		{
-			warn(ledger);
-			*link = ledger->next;
+			warn_of_written(write_log);
+			*link = write_log->next;
 			continue;
 		}
-		if (ledger->subtransaction == id)
-			ledger->subtransaction = parent;
-		link = &ledger->next;
+		if (write_log->subtransaction == id)
+			write_log->subtransaction = parent;
+		link = &write_log->next;
 	}
 }
 
 /* For errors that came from elsewhere. */
 static void
-warn(WalcuLedger *ledger)
+warn_of_written(WalcuWriteLog *write_log)
 {
-	if (!ledger->told && (ledger->written > 0 || ledger->unknown > 0))
+	if (!write_log->told && (write_log->written > 0 || write_log->unknown > 0))
 		ereport(WARNING, errcode(ERRCODE_WARNING),
 				errmsg("what the failed statement had written stays written"),
-				errdetail("%s", ledger_text(ledger)));
+				errdetail("%s", describe_written(write_log)));
 }
 
 static char *
-ledger_text(const WalcuLedger *ledger)
+describe_written(const WalcuWriteLog *write_log)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
-	if (ledger->written == 0)
+	if (write_log->written == 0)
 		appendStringInfoString(&text, "No row was written.");
 	else
 	{
 		appendStringInfo(&text,
-						 ledger->written == 1 ? "One row was written and stays so: "
-											  : INT64_FORMAT " rows were written and stay so: ",
-						 ledger->written);
-		append_list(&text, ledger->rows, ledger->written);
+						 write_log->written == 1 ? "One row was written and stays so: "
+												 : INT64_FORMAT " rows were written and stay so: ",
+						 write_log->written);
+		append_list(&text, write_log->rows, write_log->written);
 	}
-	if (ledger->unknown > 0)
+	if (write_log->unknown > 0)
 	{
 		appendStringInfo(&text,
-						 ledger->unknown == 1 ? " It is not known whether one request was carried out: "
-											  : " It is not known whether " INT64_FORMAT
-												" requests were carried out: ",
-						 ledger->unknown);
-		append_list(&text, ledger->requests, ledger->unknown);
+						 write_log->unknown == 1 ? " It is not known whether one request was carried out: "
+												 : " It is not known whether " INT64_FORMAT
+												   " requests were carried out: ",
+						 write_log->unknown);
+		append_list(&text, write_log->requests, write_log->unknown);
 	}
 	return text.data;
 }

@@ -9,12 +9,12 @@
 
 #include "nodes/execnodes.h"
 
-typedef struct WalcuLedger WalcuLedger;
+typedef struct WalcuWriteLog WalcuWriteLog;
 
-extern WalcuLedger *ledger_open(const void *statement);
-extern void ledger_close(WalcuLedger *ledger);
-extern void ledger_note_written(WalcuLedger *ledger, const char *resource, const char *id);
-extern void ledger_note_unknown(WalcuLedger *ledger, const char *request);
-extern void ledger_tell(WalcuLedger *ledger, ErrorData *error, bool of_write);
+extern WalcuWriteLog *write_log_open(const void *statement);
+extern void write_log_close(WalcuWriteLog *write_log);
+extern void write_log_note_written(WalcuWriteLog *write_log, const char *resource, const char *id);
+extern void write_log_note_unknown(WalcuWriteLog *write_log, const char *request);
+extern void write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write);
 
 #endif /* WALCU_WRITE_LOG_H */

@@ -2,7 +2,7 @@
  * writer.c
  *	  Send writes, several at a time, and find out what became of each.
  *
- * modify.c and direct.c make the requests.  A write is confirmed by the service, or it is an
+ * modify.c and direct_modify.c make the requests.  A write is confirmed by the service, or it is an
  * error; before that is raised, the writes that are under way come to their end, so that it can tell
  * of each row whether it was written.  Where no reply tells, the write is never sent again,
  * unless its _id was made here: then the service can be asked, and refuses a second one.
@@ -24,28 +24,28 @@ struct WalcuWriter
 {
 	const WalcuOptions *options;
 	const char *credential;
-	WalcuLedger *ledger;
+	WalcuWriteLog *write_log;
 	MemoryContext context;
 	List *under_way;    /* of WalcuWrite, oldest first */
 	ErrorData *failure; /* the first one, to be raised when nothing is under way */
-	int64 unwritten;    /* see write_take_unwritten */
+	int64 unwritten;    /* see writer_take_unwritten */
 	int64 requests;
 };
 
-static int requests_at_once(const WalcuOptions *options);
-static void start(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
+static int count_requests_at_once(const WalcuOptions *options);
+static void start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
 static void make_progress(WalcuWriter *writer);
-static void advance(WalcuWrite *write, bool wait);
-static void take_in(WalcuWrite *write, bool wait);
-static void collect(WalcuWrite *write);
+static void advance_write(WalcuWrite *write, bool wait);
+static void take_in_reply(WalcuWrite *write, bool wait);
+static void collect_body(WalcuWrite *write);
 static void on_reply(WalcuWrite *write);
 static void send_again(WalcuWrite *write);
 static void on_failure(WalcuWrite *write, ErrorData *error);
 static void look_up(WalcuWrite *write, ErrorData *error);
-static void settle(WalcuWrite *write, WalcuOutcome outcome);
-static void fail(WalcuWrite *write, ErrorData *error);
+static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
+static void fail_write(WalcuWrite *write, ErrorData *error);
 static bool is_interrupt(const ErrorData *error);
-static bool was_answered(const WalcuTransfer *transfer);
+static bool has_answer(const WalcuTransfer *transfer);
 static bool is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error);
 static void raise_failure(WalcuWriter *writer);
 static bool read_document(WalcuWrite *write);
@@ -53,21 +53,22 @@ static void check_id(WalcuWrite *write);
 
 /* A writer of one table's documents.  Everything of it is in a context below parent. */
 WalcuWriter *
-write_open(MemoryContext parent, const WalcuOptions *options, const char *credential, WalcuLedger *ledger)
+writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
+			WalcuWriteLog *write_log)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "walcu writer", ALLOCSET_DEFAULT_SIZES);
 	WalcuWriter *writer = MemoryContextAllocZero(context, sizeof(WalcuWriter));
 
 	writer->options = options;
 	writer->credential = credential;
-	writer->ledger = ledger;
+	writer->write_log = write_log;
 	writer->context = context;
 	return writer;
 }
 
 /* Can a document be written?  Error: HV000 for an id that cannot stand in a path. */
 void
-write_check_id(const WalcuOptions *options, const char *id)
+writer_check_id(const WalcuOptions *options, const char *id)
 {
 	if (!request_id_fits_path(id))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
@@ -80,7 +81,7 @@ write_check_id(const WalcuOptions *options, const char *id)
  * Error: HV000 for an id that cannot stand in a path.
  */
 WalcuWrite *
-write_create(WalcuWriter *writer, const char *method, const char *id)
+writer_create(WalcuWriter *writer, const char *method, const char *id)
 {
 	MemoryContext context = AllocSetContextCreate(writer->context, "walcu write", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
@@ -89,7 +90,7 @@ write_create(WalcuWriter *writer, const char *method, const char *id)
 	bool is_new = strcmp(method, "POST") == 0;
 
 	if (!is_new)
-		write_check_id(writer->options, id);
+		writer_check_id(writer->options, id);
 	write->writer = writer;
 	write->context = context;
 	write->id = id ? pstrdup(id) : NULL;
@@ -106,7 +107,7 @@ write_create(WalcuWriter *writer, const char *method, const char *id)
 
 /* JSON in the database's encoding. */
 void
-write_set_body(WalcuWrite *write, const char *text)
+writer_set_body(WalcuWrite *write, const char *text)
 {
 	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
 
@@ -115,18 +116,18 @@ write_set_body(WalcuWrite *write, const char *text)
 
 /* Send a write, once there is room for it.  Raises what earlier ones have failed with. */
 void
-write_send(WalcuWrite *write)
+writer_send(WalcuWrite *write)
 {
 	WalcuWriter *writer = write->writer;
 	MemoryContext before;
 
-	while (list_length(writer->under_way) >= requests_at_once(writer->options))
+	while (list_length(writer->under_way) >= count_requests_at_once(writer->options))
 		make_progress(writer);
 	if (writer->failure)
 		raise_failure(writer);
 	PG_TRY();
 	{
-		start(write, write->request, NULL);
+		start_request(write, write->request, NULL);
 	}
 	PG_CATCH();
 	{
@@ -144,21 +145,21 @@ write_send(WalcuWrite *write)
 
 /* Wait until it is known what became of a write; its reply is good until it is released. */
 void
-write_wait(WalcuWrite *write)
+writer_wait(WalcuWrite *write)
 {
 	WalcuWriter *writer = write->writer;
 
 	while (write->outcome == WALCU_WRITE_UNDER_WAY)
-		advance(write, true);
+		advance_write(write, true);
 	if (writer->failure)
 		raise_failure(writer);
 }
 
 /* Wait for all that is under way. */
 void
-write_finish(WalcuWriter *writer)
+writer_finish(WalcuWriter *writer)
 {
-	write_settle(writer, true);
+	writer_settle(writer, true);
 	if (writer->failure)
 		raise_failure(writer);
 }
@@ -168,7 +169,7 @@ write_finish(WalcuWriter *writer)
  * has not been answered yet counts as unknown.
  */
 void
-write_settle(WalcuWriter *writer, bool wait)
+writer_settle(WalcuWriter *writer, bool wait)
 {
 	while (wait && writer->under_way != NIL)
 		make_progress(writer);
@@ -178,7 +179,7 @@ write_settle(WalcuWriter *writer, bool wait)
 
 		writer->under_way = list_delete_first(writer->under_way);
 		if (!write->reads)
-			ledger_note_unknown(writer->ledger, write->request->label.data);
+			write_log_note_unknown(writer->write_log, write->request->label.data);
 	}
 }
 
@@ -187,7 +188,7 @@ write_settle(WalcuWriter *writer, bool wait)
  * told of once.
  */
 int64
-write_take_unwritten(WalcuWriter *writer)
+writer_take_unwritten(WalcuWriter *writer)
 {
 	int64 unwritten = writer->unwritten;
 
@@ -196,36 +197,36 @@ write_take_unwritten(WalcuWriter *writer)
 }
 
 int64
-write_count_requests(const WalcuWriter *writer)
+writer_count_requests(const WalcuWriter *writer)
 {
 	return writer->requests;
 }
 
 void
-write_release(WalcuWrite *write)
+writer_release(WalcuWrite *write)
 {
 	MemoryContextDelete(write->context);
 }
 
 /* How many requests may be under way to a server. */
 static int
-requests_at_once(const WalcuOptions *options)
+count_requests_at_once(const WalcuOptions *options)
 {
 	return options->max_connections;
 }
 
 /* Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL. */
 static void
-start(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt)
+start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	WalcuWriter *writer = write->writer;
 	MemoryContext before = MemoryContextSwitchTo(write->context);
 
 	if (write->transfer)
-		transport_release(write->transfer);
+		transfer_release(write->transfer);
 	write->transfer = NULL;
 	write->body = makeStringInfo();
-	write->transfer = transport_start(write->context, writer->options, writer->credential, request, attempt);
+	write->transfer = transfer_start(write->context, writer->options, writer->credential, request, attempt);
 	write->attempts += (request == write->request && attempt == NULL);
 	writer->requests++;
 	MemoryContextSwitchTo(before);
@@ -239,7 +240,7 @@ make_progress(WalcuWriter *writer)
 	ListCell *lc;
 
 	foreach(lc, writes)
-		advance(lfirst(lc), lc == list_head(writes));
+		advance_write(lfirst(lc), lc == list_head(writes));
 	list_free(writes);
 }
 
@@ -249,7 +250,7 @@ make_progress(WalcuWriter *writer)
  * rolled back.  A cancel is raised at once.
  */
 static void
-advance(WalcuWrite *write, bool wait)
+advance_write(WalcuWrite *write, bool wait)
 {
 	WalcuWriter *writer = write->writer;
 	MemoryContext before = CurrentMemoryContext;
@@ -257,7 +258,7 @@ advance(WalcuWrite *write, bool wait)
 
 	PG_TRY();
 	{
-		take_in(write, wait);
+		take_in_reply(write, wait);
 	}
 	PG_CATCH();
 	{
@@ -268,8 +269,8 @@ advance(WalcuWrite *write, bool wait)
 	PG_END_TRY();
 	if (error && is_interrupt(error))
 	{
-		write_settle(writer, false);
-		ledger_tell(writer->ledger, error, false);
+		writer_settle(writer, false);
+		write_log_tell(writer->write_log, error, false);
 		ReThrowError(error);
 	}
 	if (error)
@@ -278,32 +279,32 @@ advance(WalcuWrite *write, bool wait)
 }
 
 static void
-take_in(WalcuWrite *write, bool wait)
+take_in_reply(WalcuWrite *write, bool wait)
 {
 	WalcuTransfer *transfer = write->transfer;
 	bool is_missing;
 	bool is_conflict;
 
-	transport_advance(transfer, wait);
+	transfer_advance(transfer, wait);
 	if (retry_is_possible(transfer, false))
 	{
 		WalcuAttempt attempt = retry_attempt(transfer);
 
-		start(write, write->look_up ? write->look_up : write->request, &attempt);
+		start_request(write, write->look_up ? write->look_up : write->request, &attempt);
 		return;
 	}
 	is_missing = transfer->status == 404 && (!write->is_new || write->look_up);
 	is_conflict = transfer->status == 409 && (write->conflict_is_none || write->doubt);
 	if (!is_missing && !is_conflict)
-		reply_check(transfer, write->writer->credential);
+		http_error_check(transfer, write->writer->credential);
 	if (transfer->status > 0 && transfer->status < 300)
-		collect(write);
+		collect_body(write);
 	if (transfer->done)
 		on_reply(write);
 }
 
 static void
-collect(WalcuWrite *write)
+collect_body(WalcuWrite *write)
 {
 	WalcuTransfer *transfer = write->transfer;
 	const WalcuOptions *options = write->writer->options;
@@ -312,9 +313,9 @@ collect(WalcuWrite *write)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
 					   options->resource, options->max_document_size),
-				transport_errdetail(transfer), errhint("The option max_document_size sets this limit."));
+				transfer_errdetail(transfer), errhint("The option max_document_size sets this limit."));
 	appendBinaryStringInfo(write->body, transfer->data, (int) transfer->length);
-	transport_consume(transfer, transfer->length);
+	transfer_consume(transfer, transfer->length);
 }
 
 /* The whole reply is here, and no error. */
@@ -328,15 +329,15 @@ on_reply(WalcuWrite *write)
 	else if (status == 409 && write->doubt)
 		look_up(write, write->doubt);
 	else if (status == 409)
-		settle(write, WALCU_WRITE_CONFLICT);
+		settle_write(write, WALCU_WRITE_CONFLICT);
 	else if (status == 404)
-		settle(write, WALCU_WRITE_MISSING);
+		settle_write(write, WALCU_WRITE_MISSING);
 	else if ((write->needs_reply || write->is_new) && !read_document(write))
-		settle(write, WALCU_WRITE_MISSING);
+		settle_write(write, WALCU_WRITE_MISSING);
 	else
 	{
 		check_id(write);
-		settle(write, WALCU_WRITE_DONE);
+		settle_write(write, WALCU_WRITE_DONE);
 	}
 }
 
@@ -346,11 +347,11 @@ send_again(WalcuWrite *write)
 {
 	if (write->answered || write->attempts >= ATTEMPTS)
 	{
-		fail(write, write->doubt);
+		fail_write(write, write->doubt);
 		return;
 	}
 	write->look_up = NULL;
-	start(write, write->request, NULL);
+	start_request(write, write->request, NULL);
 }
 
 static void
@@ -359,13 +360,13 @@ on_failure(WalcuWrite *write, ErrorData *error)
 	bool helps = write->made_here && write->look_up == NULL && write->attempts < ATTEMPTS;
 
 	if (write->look_up == NULL)
-		write->answered = was_answered(write->transfer);
+		write->answered = has_answer(write->transfer);
 	if (write->answered && !write->is_new && !write->needs_reply)
-		settle(write, WALCU_WRITE_DONE);
+		settle_write(write, WALCU_WRITE_DONE);
 	else if (helps && (write->answered || is_in_doubt(write->transfer, error)))
 		look_up(write, error);
 	else
-		fail(write, write->doubt ? write->doubt : error);
+		fail_write(write, write->doubt ? write->doubt : error);
 }
 
 /* Ask for the document that may have been made. */
@@ -379,11 +380,11 @@ look_up(WalcuWrite *write, ErrorData *error)
 	request_add_segment(write->look_up, write->writer->options->resource);
 	request_add_segment(write->look_up, write->id);
 	MemoryContextSwitchTo(before);
-	start(write, write->look_up, NULL);
+	start_request(write, write->look_up, NULL);
 }
 
 static void
-settle(WalcuWrite *write, WalcuOutcome outcome)
+settle_write(WalcuWrite *write, WalcuOutcome outcome)
 {
 	WalcuWriter *writer = write->writer;
 
@@ -391,16 +392,16 @@ settle(WalcuWrite *write, WalcuOutcome outcome)
 	writer->under_way = list_delete_ptr(writer->under_way, write);
 	writer->unwritten += (outcome != WALCU_WRITE_DONE && write->detached);
 	if (outcome == WALCU_WRITE_DONE && !write->reads)
-		ledger_note_written(writer->ledger, writer->options->resource,
-							write->id ? write->id : write->document.id);
-	transport_release(write->transfer);
+		write_log_note_written(writer->write_log, writer->options->resource,
+							   write->id ? write->id : write->document.id);
+	transfer_release(write->transfer);
 	write->transfer = NULL;
 	if (write->detached)
-		write_release(write);
+		writer_release(write);
 }
 
 static void
-fail(WalcuWrite *write, ErrorData *error)
+fail_write(WalcuWrite *write, ErrorData *error)
 {
 	WalcuWriter *writer = write->writer;
 	const char *id = write->document.id ? write->document.id : write->id;
@@ -413,11 +414,11 @@ fail(WalcuWrite *write, ErrorData *error)
 		return;
 	if (write->answered)
 	{
-		ledger_note_written(writer->ledger, writer->options->resource, id);
+		write_log_note_written(writer->write_log, writer->options->resource, id);
 		error->hint = "The service answered that the request was carried out.";
 	}
 	else if (write->doubt || is_in_doubt(write->transfer, error))
-		ledger_note_unknown(writer->ledger, write->request->label.data);
+		write_log_note_unknown(writer->write_log, write->request->label.data);
 }
 
 /* What must not be held up. */
@@ -430,7 +431,7 @@ is_interrupt(const ErrorData *error)
 
 /* Has the service said that the request was carried out, whatever came after that? */
 static bool
-was_answered(const WalcuTransfer *transfer)
+has_answer(const WalcuTransfer *transfer)
 {
 	return transfer->status >= 200 && transfer->status < 300 &&
 		   (transfer->content_type[0] == '\0' || strstr(transfer->content_type, "json") != NULL);
@@ -449,8 +450,8 @@ is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error)
 static void
 raise_failure(WalcuWriter *writer)
 {
-	write_settle(writer, true);
-	ledger_tell(writer->ledger, writer->failure, true);
+	writer_settle(writer, true);
+	write_log_tell(writer->write_log, writer->failure, true);
 	ReThrowError(writer->failure);
 }
 

@@ -40,7 +40,7 @@ typedef struct WalcuWrite
 	bool reads;    /* it changes nothing */
 	WalcuOutcome outcome;
 	WalcuDocument document; /* the reply, when it is needed */
-	/* of write.c alone: */
+	/* of writer.c alone: */
 	WalcuTransfer *transfer;
 	StringInfo body;       /* of the reply */
 	WalcuRequest *look_up; /* under way, to see whether the request was carried out */
@@ -49,17 +49,17 @@ typedef struct WalcuWrite
 	int attempts;
 } WalcuWrite;
 
-extern WalcuWriter *write_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
-							   WalcuLedger *ledger);
-extern void write_check_id(const WalcuOptions *options, const char *id);
-extern WalcuWrite *write_create(WalcuWriter *writer, const char *method, const char *id);
-extern void write_set_body(WalcuWrite *write, const char *text);
-extern void write_send(WalcuWrite *write);
-extern void write_wait(WalcuWrite *write);
-extern void write_finish(WalcuWriter *writer);
-extern void write_settle(WalcuWriter *writer, bool wait);
-extern int64 write_take_unwritten(WalcuWriter *writer);
-extern int64 write_count_requests(const WalcuWriter *writer);
-extern void write_release(WalcuWrite *write);
+extern WalcuWriter *writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
+								WalcuWriteLog *write_log);
+extern void writer_check_id(const WalcuOptions *options, const char *id);
+extern WalcuWrite *writer_create(WalcuWriter *writer, const char *method, const char *id);
+extern void writer_set_body(WalcuWrite *write, const char *text);
+extern void writer_send(WalcuWrite *write);
+extern void writer_wait(WalcuWrite *write);
+extern void writer_finish(WalcuWriter *writer);
+extern void writer_settle(WalcuWriter *writer, bool wait);
+extern int64 writer_take_unwritten(WalcuWriter *writer);
+extern int64 writer_count_requests(const WalcuWriter *writer);
+extern void writer_release(WalcuWrite *write);
 
 #endif /* WALCU_WRITER_H */

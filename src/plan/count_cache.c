@@ -2,7 +2,7 @@
  * count_cache.c
  *	  How many documents match, as the service was asked lately.
  *
- * The planner (size.c) asks for a number that need not be exact, and asks again for each plan; so
+ * The planner (relsize.c) asks for a number that need not be exact, and asks again for each plan; so
  * what was counted is kept for a while by this backend.  ANALYZE leaves what it counted here, too.
  */
 #include "postgres.h"
@@ -36,37 +36,37 @@ typedef struct EstimateEntry
 static HTAB *estimates = NULL;
 static bool is_stale = false;
 
-static WalcuDigest key_of(const WalcuQuery *query);
+static WalcuDigest make_count_key(const WalcuQuery *query);
 static void on_change(Datum arg, int cache, uint32 hash);
-static void forget(void);
+static void forget_counts(void);
 
 /*
  * About how many documents match the clauses and the search text of a query.  expected is where to look
  * first, 0 for nowhere.
  */
 double
-estimate_documents(const WalcuQuery *query, double expected)
+count_cache_documents(const WalcuQuery *query, double expected)
 {
 	WalcuTally tally = {0};
 	WalcuCount count;
 
-	if (!estimate_lookup(query, &count))
+	if (!count_cache_lookup(query, &count))
 	{
 		count = count_documents(query, &tally, expected, TOLERANCE);
-		estimate_note(query, &count);
+		count_cache_note(query, &count);
 	}
 	return count.documents;
 }
 
 /* What was counted lately; false when that is nothing. */
 bool
-estimate_lookup(const WalcuQuery *query, WalcuCount *count)
+count_cache_lookup(const WalcuQuery *query, WalcuCount *count)
 {
-	WalcuDigest key = key_of(query);
+	WalcuDigest key = make_count_key(query);
 	EstimateEntry *entry;
 
 	if (is_stale)
-		forget();
+		forget_counts();
 	entry = estimates ? hash_search(estimates, &key, HASH_FIND, NULL) : NULL;
 	if (entry == NULL || TimestampDifferenceExceeds(entry->counted_at, GetCurrentTimestamp(), LIFETIME))
 		return false;
@@ -76,10 +76,10 @@ estimate_lookup(const WalcuQuery *query, WalcuCount *count)
 
 /* Keep what was counted just now. */
 void
-estimate_note(const WalcuQuery *query, const WalcuCount *count)
+count_cache_note(const WalcuQuery *query, const WalcuCount *count)
 {
 	static bool registered = false;
-	WalcuDigest key = key_of(query);
+	WalcuDigest key = make_count_key(query);
 	EstimateEntry *entry;
 
 	if (!registered)
@@ -89,7 +89,7 @@ estimate_note(const WalcuQuery *query, const WalcuCount *count)
 		registered = true;
 	}
 	if (is_stale || (estimates && hash_get_num_entries(estimates) >= MOST_ENTRIES))
-		forget();
+		forget_counts();
 	if (estimates == NULL)
 	{
 		HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(EstimateEntry)};
@@ -103,15 +103,15 @@ estimate_note(const WalcuQuery *query, const WalcuCount *count)
 
 /* Another user may see other documents. */
 static WalcuDigest
-key_of(const WalcuQuery *query)
+make_count_key(const WalcuQuery *query)
 {
 	WalcuQuery asked = *query;
-	WalcuStream stream = {.clauses = query->clauses};
+	WalcuQueryPart part = {.filters = query->filters};
 
 	asked.project = NIL;
 	asked.wanted = 0;
 	return digest_of_request(query->options->serverid, query->credential,
-							 query_page(&asked, &stream, NIL, 0, 0)->url.data);
+							 query_page(&asked, &part, NIL, 0, 0)->url.data);
 }
 
 /* A server or a user mapping is another one now; nothing may be freed in here. */
@@ -122,7 +122,7 @@ on_change(Datum arg, int cache, uint32 hash)
 }
 
 static void
-forget(void)
+forget_counts(void)
 {
 	if (estimates)
 		hash_destroy(estimates);

@@ -9,8 +9,8 @@
 
 #include "fetch/count.h"
 
-extern double estimate_documents(const WalcuQuery *query, double expected);
-extern bool estimate_lookup(const WalcuQuery *query, WalcuCount *count);
-extern void estimate_note(const WalcuQuery *query, const WalcuCount *count);
+extern double count_cache_documents(const WalcuQuery *query, double expected);
+extern bool count_cache_lookup(const WalcuQuery *query, WalcuCount *count);
+extern void count_cache_note(const WalcuQuery *query, const WalcuCount *count);
 
 #endif /* WALCU_COUNT_CACHE_H */

@@ -30,7 +30,9 @@
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 
-/* Of a URL's length, what is not left for keys; and what a key takes beside its text: its quotes and a comma. */
+/*
+ * Of a URL's length, what is not left for keys; and what a key takes beside its text: its quotes and a comma.
+ */
 #define URL_OVERHEAD 500
 #define KEY_OVERHEAD 7
 
@@ -53,7 +55,7 @@ typedef struct JoinKey
 	bool by_job;           /* background jobs are expected */
 } JoinKey;
 
-bool join_enabled = true;
+bool join_path_enabled = true;
 
 static set_join_pathlist_hook_type previous_hook;
 
@@ -66,15 +68,15 @@ static bool is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *i
 static bool is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
 static JoinKey *choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 						   JoinType type, List *restrictions);
-static JoinKey *key_of_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
-							  RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
+static JoinKey *match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+								 RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
 static bool find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
-static double keys_of(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
+static double estimate_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
 static ScalarArrayOpExpr *make_condition(const JoinKey *key);
-static void estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static void estimate_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
-static int first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
+static int choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
 static void estimate_requests(const WalcuOptions *options, JoinKey *key);
 static void add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer,
 						  const JoinKey *key, List *restrictions);
@@ -83,7 +85,7 @@ static void set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, Re
 
 /* Called when the library is loaded. */
 void
-join_init(void)
+join_path_init(void)
 {
 	join_plan_init();
 	previous_hook = set_join_pathlist_hook;
@@ -134,7 +136,7 @@ is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, Joi
 {
 	ListCell *lc;
 
-	if (!join_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
+	if (!join_path_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
 		innerrel->fdwroutine->GetForeignPaths != plan_paths || IS_DUMMY_REL(innerrel))
 		return false;
 	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
@@ -157,8 +159,8 @@ is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, Joi
 }
 
 /*
- * Is it no expression that is to be computed in the join?  Nor what identifies rows of an inherited table that
- * is changed, which a custom scan cannot have in its row.
+ * Is it no expression that is to be computed in the join?  Nor what identifies rows of an inherited table
+ * that is changed, which a custom scan cannot have in its row.
  */
 static bool
 is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
@@ -179,11 +181,11 @@ choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptI
 
 	foreach(lc, restrictions)
 	{
-		JoinKey *key = key_of_clause(root, joinrel, outerrel, innerrel, type, lfirst(lc));
+		JoinKey *key = match_key_clause(root, joinrel, outerrel, innerrel, type, lfirst(lc));
 
 		if (key == NULL)
 			continue;
-		estimate(root, outerrel, innerrel, key);
+		estimate_key(root, outerrel, innerrel, key);
 		if (best == NULL || key->documents < best->documents)
 			best = key;
 	}
@@ -191,20 +193,20 @@ choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptI
 }
 
 static JoinKey *
-key_of_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
-			  JoinType type, RestrictInfo *restriction)
+match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+				 JoinType type, RestrictInfo *restriction)
 {
 	JoinKey *key = palloc0(sizeof(JoinKey));
-	WalcuFiltered *filtered;
+	WalcuPushdownCondition *filtered;
 
 	key->restriction = restriction;
 	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
 		!restriction_is_securely_promotable(restriction, innerrel) ||
 		!(find_sides(outerrel, innerrel, key) || find_array_sides(root, outerrel, innerrel, key)) ||
-		!OidIsValid(key->plan.operator) || !op_strict(key->plan.operator) ||
+		!OidIsValid(key->plan.op) || !op_strict(key->plan.op) ||
 		(key->keyed_by = make_condition(key)) == NULL)
 		return NULL;
-	filtered = linitial(filter_conditions(plan_relation(innerrel), list_make1(key->keyed_by)));
+	filtered = linitial(pushdown_conditions(plan_relation(innerrel), list_make1(key->keyed_by)));
 	if (filtered->filter == NULL)
 		return NULL;
 	key->plan.by_id = strcmp(filtered->filter->condition->operand->path, "_id") == 0;
@@ -227,7 +229,7 @@ find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 		return false;
 	key->outer = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
 	key->inner = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
-	key->plan.operator= outer_is_left ? equality->opno : get_commutator(equality->opno);
+	key->plan.op = outer_is_left ? equality->opno : get_commutator(equality->opno);
 	key->plan.collation = equality->inputcollid;
 	return true;
 }
@@ -250,7 +252,7 @@ find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, 
 		!bms_equal(pull_varnos(root, (Node *) key->inner), innerrel->relids))
 		return false;
 	key->plan.of_array = true;
-	key->plan.operator= get_commutator(equality->opno);
+	key->plan.op = get_commutator(equality->opno);
 	key->plan.collation = equality->inputcollid;
 	return true;
 }
@@ -270,7 +272,7 @@ make_condition(const JoinKey *key)
 	keys->paramtypmod = -1;
 	keys->paramcollid = exprCollation((Node *) key->outer);
 	keys->location = -1;
-	condition->opno = get_commutator(key->plan.operator);
+	condition->opno = get_commutator(key->plan.op);
 	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
 		return NULL;
 	condition->opfuncid = get_opcode(condition->opno);
@@ -282,24 +284,27 @@ make_condition(const JoinKey *key)
 }
 
 static void
-estimate(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+estimate_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
 	double inner_keys = key->plan.by_id
 							? innerrel->tuples
 							: estimate_num_groups(root, list_make1(key->inner), innerrel->tuples, NULL, NULL);
 
-	key->plan.keys = keys_of(root, outerrel, key);
+	key->plan.keys = estimate_keys(root, outerrel, key);
 	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
-	/* a guess of the resource's size says nothing of how many keys lead nowhere; that they lead to many is seen */
+	/*
+	 * a guess of the resource's size says nothing of how many keys lead nowhere; that they lead to many is
+	 * seen
+	 */
 	key->plan.per_key = plan_assumed(innerrel) > 0 ? 1 : Min(key->documents / key->plan.keys, 1);
 	key->plan.by_job = may_be_jobs(root, innerrel, key);
-	key->plan.first_batch = first_batch(root, innerrel, key);
+	key->plan.first_batch = choose_first_batch(root, innerrel, key);
 	estimate_requests(plan_relation(innerrel)->options, key);
 }
 
 /* Distinct keys of the outer side; of arrays nothing is known but that they have some elements. */
 static double
-keys_of(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
+estimate_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
 {
 	if (key->plan.of_array)
 		return outerrel->rows * compat_array_length(root, (Node *) key->outer);
@@ -322,7 +327,7 @@ may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
  * wanted.
  */
 static int
-first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
+choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 {
 	int most = plan_relation(innerrel)->options->join_batch_size;
 	double width = innerrel->reltarget->width + ROW_OVERHEAD;
@@ -356,7 +361,7 @@ estimate_requests(const WalcuOptions *options, JoinKey *key)
 		double requests = Max(ceil(keys / plan->keys_a_request), ceil(keys * per_key / options->fetch_size));
 		double batches = 1;
 
-		if (join_prefers_jobs(options, plan, keys, requests))
+		if (join_path_prefers_jobs(options, plan, keys, requests))
 		{
 			requests = ceil(keys / fit) * latency_job_requests(options);
 			key->by_job = true;
@@ -373,7 +378,7 @@ estimate_requests(const WalcuOptions *options, JoinKey *key)
 
 /* Are background jobs the better way to the documents of so many keys than so many pages? */
 bool
-join_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys, double pages)
+join_path_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys, double pages)
 {
 	return plan->by_job && (options->fetch_mode == WALCU_FETCH_JOB ||
 							ceil(keys / plan->keys_a_url) * latency_job_requests(options) < pages);
@@ -403,8 +408,8 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
 }
 
 /*
- * The first row costs the first batch.  Where few rows are wanted that is small, and counts by the part of all rows, as
- * PostgreSQL counts the other joins, whose inner side may be read as a whole for the first row.
+ * The first row costs the first batch.  Where few rows are wanted that is small, and counts by the part of
+ * all rows, as PostgreSQL counts the other joins, whose inner side may be read as a whole for the first row.
  */
 static void
 set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel, const JoinKey *key,

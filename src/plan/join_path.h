@@ -11,7 +11,10 @@
 #include "nodes/plannodes.h"
 #include "service/option.h"
 
-/* Keys of the first batch, where few rows may be wanted; each further one has twice as many as the one before. */
+/*
+ * Keys of the first batch, where few rows may be wanted; each further one has twice as many as the one
+ * before.
+ */
 #define JOIN_FIRST_BATCH 50
 
 /* What a CustomScan node carries for its join, beside expressions. */
@@ -24,7 +27,7 @@ typedef struct WalcuJoinPlan
 	int first_batch;       /* keys of the first batch */
 	int keys_a_url;        /* expected to fit, at least 1 */
 	bool of_array;         /* the outer key is an array, whose elements are keys */
-	Oid operator;          /* outer key = inner key */
+	Oid op;                /* outer key = inner key */
 	Oid collation;         /* of the comparison */
 	double keys;           /* expected, distinct */
 	double keys_a_request; /* expected */
@@ -33,10 +36,10 @@ typedef struct WalcuJoinPlan
 } WalcuJoinPlan;
 
 /* The setting walcu_fdw.enable_batched_join. */
-extern bool join_enabled;
+extern bool join_path_enabled;
 
-extern void join_init(void);
-extern bool join_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys,
-							  double pages);
+extern void join_path_init(void);
+extern bool join_path_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys,
+								   double pages);
 
 #endif /* WALCU_JOIN_PATH_H */

@@ -1,10 +1,10 @@
 /*
  * join_plan.c
- *	  The plan of a batched key join: made from its path, and read back when it is run.
+ * 	  The plan of a batched key join: made from its path, and read back when it is run.
  *
- * The node has two plans below it: the outer one, which may be any, and a foreign scan of ours, which reads the
- * documents of the keys that it is told.  Its scan tuple is a row of the outer plan and one of
- * the inner plan side by side, so that each of its expressions is about one row.
+ * The node has two plans below it: the outer one, which may be any, and a foreign scan of ours, which reads
+ * the documents of the keys that it is told.  Its scan tuple is a row of the outer plan and one of the inner
+ * plan side by side, so that each of its expressions is about one row.
  */
 #include "postgres.h"
 
@@ -17,8 +17,8 @@
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 
-static List *row_of_plans(List *plans, List *output);
-static Node *in_terms_of_row(Node *node, void *row);
+static List *list_outputs(List *plans, List *output);
+static Node *replace_by_row_vars(Node *node, void *row);
 
 static const CustomScanMethods scan_methods = {JOIN_NAME, join_exec_create};
 
@@ -35,7 +35,7 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 				 List *plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
-	List *row = row_of_plans(plans, lfourth(path->custom_private));
+	List *row = list_outputs(plans, lfourth(path->custom_private));
 	List *expressions = NIL;
 	List *restrictions = lthird(path->custom_private);
 	List *quals;
@@ -49,12 +49,12 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 	foreach(lc, row)
 		expressions = lappend(expressions, ((TargetEntry *) lfirst(lc))->expr);
 	scan->scan.plan.targetlist = tlist;
-	scan->scan.plan.qual = (List *) in_terms_of_row((Node *) filter, expressions);
+	scan->scan.plan.qual = (List *) replace_by_row_vars((Node *) filter, expressions);
 	scan->flags = path->flags;
 	scan->custom_plans = plans;
 	scan->custom_scan_tlist = row;
 	scan->custom_exprs =
-		(List *) in_terms_of_row((Node *) list_make2(lsecond(path->custom_private), quals), expressions);
+		(List *) replace_by_row_vars((Node *) list_make2(lsecond(path->custom_private), quals), expressions);
 	scan->custom_private = linitial(path->custom_private);
 	scan->methods = &scan_methods;
 	return &scan->scan.plan;
@@ -93,7 +93,7 @@ join_plan_serialize(const WalcuJoinPlan *plan)
 
 	numbers = lappend_int(lappend_int(numbers, plan->keys_a_url), plan->of_array);
 	return list_make3(
-		numbers, list_make2_oid(plan->operator, plan->collation),
+		numbers, list_make2_oid(plan->op, plan->collation),
 		list_make4(makeFloat(psprintf("%.0f", plan->keys)), makeFloat(psprintf("%.0f", plan->keys_a_request)),
 				   makeFloat(psprintf("%.0f", plan->requests)), makeFloat(psprintf("%g", plan->per_key))));
 }
@@ -112,7 +112,7 @@ join_plan_of_scan(const CustomScan *scan)
 		.first_batch = list_nth_int(integers, 4),
 		.keys_a_url = list_nth_int(integers, 5),
 		.of_array = list_nth_int(integers, 6) != 0,
-		.operator= linitial_oid(oids),
+		.op = linitial_oid(oids),
 		.collation = lsecond_oid(oids),
 		.keys = floatVal(linitial(numbers)),
 		.keys_a_request = floatVal(lsecond(numbers)),
@@ -133,9 +133,9 @@ join_plan_condition(const CustomScan *scan)
 	ScalarArrayOpExpr *condition;
 
 	if (!plan.of_array)
-		return make_opclause(plan.operator, BOOLOID, false, outer, inner, InvalidOid, plan.collation);
+		return make_opclause(plan.op, BOOLOID, false, outer, inner, InvalidOid, plan.collation);
 	condition = makeNode(ScalarArrayOpExpr);
-	condition->opno = get_commutator(plan.operator);
+	condition->opno = get_commutator(plan.op);
 	condition->useOr = true;
 	condition->inputcollid = plan.collation;
 	condition->args = list_make2(inner, outer);
@@ -162,12 +162,12 @@ join_plan_quals(const CustomScan *scan)
 }
 
 /*
- * The columns of both plans, of TargetEntry, as the plans above this one know them: one that this join may make NULL is
- * marked so in its output, and not below.  The output is that of when the path was made, as a relation's own becomes
- * that of the query in the end.
+ * The columns of both plans, of TargetEntry, as the plans above this one know them: one that this join may
+ * make NULL is marked so in its output, and not below.  The output is that of when the path was made, as a
+ * relation's own becomes that of the query in the end.
  */
 static List *
-row_of_plans(List *plans, List *output)
+list_outputs(List *plans, List *output)
 {
 	List *row = NIL;
 	ListCell *lc;
@@ -190,7 +190,7 @@ row_of_plans(List *plans, List *output)
 
 /* Expressions with the columns as the row, of Expr, has them. */
 static Node *
-in_terms_of_row(Node *node, void *row)
+replace_by_row_vars(Node *node, void *row)
 {
 	Node *same;
 
@@ -199,5 +199,5 @@ in_terms_of_row(Node *node, void *row)
 	same = (IsA(node, Var) || IsA(node, PlaceHolderVar)) ? join_plan_same(node, row) : NULL;
 	if (same)
 		return copyObject(same);
-	return expression_tree_mutator(node, in_terms_of_row, row);
+	return expression_tree_mutator(node, replace_by_row_vars, row);
 }

@@ -18,30 +18,30 @@
 #include "plan/plan.h"
 #include "pushdown/sort.h"
 
-static Path *skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extra);
+static Path *make_skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extra);
 static ForeignPath *scan_of_path(Path *path);
 static bool can_skip(PlannerInfo *root, const ForeignPath *path);
 static void pass_over(Path *path, int64 count);
 
 /*
  * FdwRoutine.GetForeignUpperPaths: the limit over a scan that the service begins later.  Aggregates are for
- * aggregate.c.
+ * count_scan.c.
  */
 void
-limit_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output,
-				  void *extra)
+offset_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output,
+				   void *extra)
 {
 	const Query *query = root->parse;
 	ListCell *lc;
 
 	if (stage == UPPERREL_GROUP_AGG)
-		aggregate_upper_paths(root, input, output);
+		count_scan_upper_paths(root, input, output);
 	if (stage != UPPERREL_FINAL || query->commandType != CMD_SELECT || query->rowMarks != NIL ||
 		query->limitOffset == NULL || query->limitCount == NULL)
 		return;
 	foreach(lc, input->pathlist)
 	{
-		Path *path = skipping_path(root, lfirst(lc), extra);
+		Path *path = make_skipping_path(root, lfirst(lc), extra);
 
 		if (path)
 			add_path(output, (Path *) create_limit_path(root, output, path, NULL, query->limitCount,
@@ -52,7 +52,7 @@ limit_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
 
 /* A copy of a scan's path, or of a projection of one, that skips; NULL where that is not exact. */
 static Path *
-skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extra)
+make_skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extra)
 {
 	ForeignPath *scan = scan_of_path(path);
 	ForeignPath *skipping;
@@ -79,7 +79,7 @@ scan_of_path(Path *path)
 		path = ((ProjectionPath *) path)->subpath;
 	if (!IsA(path, ForeignPath) || path->parent->reloptkind != RELOPT_BASEREL ||
 		path->parent->fdwroutine == NULL ||
-		path->parent->fdwroutine->GetForeignUpperPaths != limit_upper_paths)
+		path->parent->fdwroutine->GetForeignUpperPaths != offset_upper_paths)
 		return NULL;
 	return (ForeignPath *) path;
 }
@@ -89,11 +89,11 @@ can_skip(PlannerInfo *root, const ForeignPath *path)
 {
 	RelOptInfo *rel = path->path.parent;
 	const WalcuRelation *relation = plan_relation(rel);
-	List *keys = order_of_pathkeys(root, rel, relation, path->path.pathkeys);
+	List *keys = sort_of_pathkeys(root, rel, relation, path->path.pathkeys);
 
 	return plan_has_limit(root, rel, &path->path) && rel->baserestrictinfo == NIL &&
 		   relation->options->pushdown &&
-		   (keys == NIL || order_agrees_on_nulls(relation->options, linitial(keys)));
+		   (keys == NIL || sort_agrees_on_nulls(relation->options, linitial(keys)));
 }
 
 static void

@@ -9,7 +9,7 @@
 
 #include "nodes/pathnodes.h"
 
-extern void limit_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
-							  RelOptInfo *output, void *extra);
+extern void offset_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
+							   RelOptInfo *output, void *extra);
 
 #endif /* WALCU_OFFSET_H */

@@ -2,8 +2,8 @@
  * plan.c
  *	  Sizes, costs and paths of a foreign table, and the plan a scan gets.
  *
- * Costs are counted in requests, as a round trip costs far more than any row.  filter.c and
- * order.c say what of the query can become part of the request; every condition is
+ * Costs are counted in requests, as a round trip costs far more than any row.  pushdown.c and
+ * sort.c say what of the query can become part of the request; every condition is
  * checked again by the executor.
  */
 #include "postgres.h"
@@ -39,7 +39,7 @@ typedef struct PlannedRelation
 {
 	WalcuRelation relation;
 	bool by_id;
-	WalcuSize size;
+	WalcuRelSize size;
 } PlannedRelation;
 
 /* Where a value stands among a plan's flags, and so whether it is in fdw_exprs, in this order. */
@@ -62,7 +62,7 @@ typedef enum PathMember
 {
 	PATH_REQUESTS,  /* expected */
 	PATH_DOCUMENTS, /* expected */
-	PATH_ORDER,     /* as order_serialize makes it */
+	PATH_ORDER,     /* as sort_serialize makes it */
 	PATH_STRATEGY,
 	PATH_SKIPS,   /* does the service pass over the offset? */
 	PATH_KEYED_BY /* see WalcuPlan; the parameter has no number yet */
@@ -80,21 +80,21 @@ static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, doubl
 static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 							  List *pathkeys, Relids required_outer, List *keys, WalcuStrategy strategy,
 							  double requests);
-static List *path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
-						  ScalarArrayOpExpr *keyed_by);
-static ScalarArrayOpExpr *with_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by);
+static List *make_path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
+							   ScalarArrayOpExpr *keyed_by);
+static ScalarArrayOpExpr *assign_key_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by);
 static void add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
 static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
 static bool has_relids(List *sets, Relids wanted);
-static List *pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel);
+static List *list_pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel);
 static bool is_untried_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *class,
 							  EquivalenceMember *member, void *arg);
 static Expr *find_value(const WalcuRelation *relation, List *restrictions,
 						bool (*wanted)(const WalcuColumn *column));
-static Expr *equal_value(const WalcuRelation *relation, Expr *clause,
-						 bool (*wanted)(const WalcuColumn *column));
-static bool is_id(const WalcuColumn *column);
+static Expr *match_equal_value(const WalcuRelation *relation, Expr *clause,
+							   bool (*wanted)(const WalcuColumn *column));
+static bool is_id_column(const WalcuColumn *column);
 static bool is_search(const WalcuColumn *column);
 
 /* FdwRoutine.GetForeignRelSize */
@@ -112,15 +112,15 @@ plan_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	rel->fdw_private = planned;
 
 	search = find_value(relation, rel->baserestrictinfo, is_search);
-	planned->by_id =
-		relation->options->pushdown && search == NULL && find_value(relation, rel->baserestrictinfo, is_id);
+	planned->by_id = relation->options->pushdown && search == NULL &&
+					 find_value(relation, rel->baserestrictinfo, is_id_column);
 	/* there is nothing to ask about one document */
 	options->use_remote_estimate &= !planned->by_id;
-	planned->size = size_of_scan(root, rel, relation, search);
+	planned->size = relsize_of_scan(root, rel, relation, search);
 	if (planned->by_id)
 	{
 		rel->rows = 1;
-		planned->size = (WalcuSize){.documents = 1};
+		planned->size = (WalcuRelSize){.documents = 1};
 	}
 }
 
@@ -147,7 +147,8 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 	const WalcuRelation *relation = &planned->relation;
 	bool limited = plan_has_limit(root, rel, &path->path);
 	Expr *search = find_value(relation, clauses, is_search);
-	Expr *id = (relation->options->pushdown && search == NULL) ? find_value(relation, clauses, is_id) : NULL;
+	Expr *id =
+		(relation->options->pushdown && search == NULL) ? find_value(relation, clauses, is_id_column) : NULL;
 	ScalarArrayOpExpr *keyed_by = list_nth(path->fdw_private, PATH_KEYED_BY);
 	Expr *exprs[] = {id, search, limited ? (Expr *) root->parse->limitCount : NULL,
 					 limited ? (Expr *) root->parse->limitOffset : NULL,
@@ -175,7 +176,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 							   makeFloat(psprintf("%.0f", wanted)), used_columns(root, rel, relid),
 							   list_nth(path->fdw_private, PATH_ORDER)),
 					list_make2(makeFloat(psprintf("%.0f", id ? 1 : documents)),
-							   keyed_by ? with_parameter(root, keyed_by) : NULL)),
+							   keyed_by ? assign_key_parameter(root, keyed_by) : NULL)),
 		NIL, NIL, outer_plan);
 }
 
@@ -259,7 +260,7 @@ plan_documents(const RelOptInfo *rel)
 	return ((PlannedRelation *) rel->fdw_private)->size.documents;
 }
 
-/* A path for the documents that one key or another leads to, which a batched join (join.c) sets. */
+/* A path for the documents that one key or another leads to, which a batched join (join_path.c) sets. */
 ForeignPath *
 plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double documents, bool by_job,
 				ScalarArrayOpExpr *keyed_by)
@@ -271,8 +272,8 @@ plan_keyed_path(PlannerInfo *root, RelOptInfo *rel, double requests, double docu
 		rel->baserestrictcost.startup + requests * options->fdw_startup_cost +
 			documents * plan_document_cost(rel),
 		NIL, NULL,
-		path_members(requests, documents, NIL, by_job ? WALCU_BY_JOB : plan_paging_strategy(options),
-					 keyed_by));
+		make_path_members(requests, documents, NIL, by_job ? WALCU_BY_JOB : plan_paging_strategy(options),
+						  keyed_by));
 }
 
 /* Do the conditions of a table alone ask for one document by its _id? */
@@ -301,9 +302,12 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, double documents,
 	/* an order that nobody asked for is no good where a hash can group or join as well */
 	bool is_spare = keys != NIL && !pathkeys_contained_in(pathkeys, root->sort_pathkeys);
 	/* documents without a value are asked for apart: a request, or a job, too many */
-	bool apart = is_spare && !order_agrees_on_nulls(options, linitial(keys));
+	bool apart = is_spare && !sort_agrees_on_nulls(options, linitial(keys));
 
-	/* nor is one page after the other, where ranges can be read at once: more than add_path takes for the same */
+	/*
+	 * nor is one page after the other, where ranges can be read at once: more than add_path takes for the
+	 * same
+	 */
 	if (is_spare && mode != WALCU_FETCH_PAGES && plan_paging_strategy(options) == WALCU_BY_RANGES)
 		pages *= IN_SEQUENCE;
 	if (mode != WALCU_FETCH_JOB)
@@ -326,27 +330,28 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, double rows, double docume
 	Cost startup =
 		rel->baserestrictcost.startup + (strategy == WALCU_BY_JOB ? requests : 1) * options->fdw_startup_cost;
 
-	add_path(rel, (Path *) compat_foreignscan_path(
-					  root, rel, rows, startup,
-					  rel->baserestrictcost.startup + requests * options->fdw_startup_cost +
-						  documents * plan_document_cost(rel),
-					  pathkeys, required_outer, path_members(requests, documents, keys, strategy, NULL)));
+	add_path(rel,
+			 (Path *) compat_foreignscan_path(
+				 root, rel, rows, startup,
+				 rel->baserestrictcost.startup + requests * options->fdw_startup_cost +
+					 documents * plan_document_cost(rel),
+				 pathkeys, required_outer, make_path_members(requests, documents, keys, strategy, NULL)));
 }
 
 /* In the order of PathMember. */
 static List *
-path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
-			 ScalarArrayOpExpr *keyed_by)
+make_path_members(double requests, double documents, List *keys, WalcuStrategy strategy,
+				  ScalarArrayOpExpr *keyed_by)
 {
 	List *members = list_make5(makeFloat(psprintf("%.0f", requests)), makeFloat(psprintf("%.0f", documents)),
-							   order_serialize(keys), makeInteger(strategy), makeInteger(false));
+							   sort_serialize(keys), makeInteger(strategy), makeInteger(false));
 
 	return lappend(members, keyed_by);
 }
 
 /* The condition with a parameter that is the plan's alone. */
 static ScalarArrayOpExpr *
-with_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by)
+assign_key_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by)
 {
 	ScalarArrayOpExpr *condition = copyObject(keyed_by);
 	const Param *keys = lsecond(keyed_by->args);
@@ -383,7 +388,7 @@ static void
 add_ordered_path(PlannerInfo *root, RelOptInfo *rel, List *pathkeys)
 {
 	PlannedRelation *planned = rel->fdw_private;
-	List *keys = order_of_pathkeys(root, rel, &planned->relation, pathkeys);
+	List *keys = sort_of_pathkeys(root, rel, &planned->relation, pathkeys);
 
 	if (keys != NIL)
 		add_scan_path(root, rel, rel->rows, planned->size.documents,
@@ -414,7 +419,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 	List *outers = NIL;
 	ListCell *lc;
 
-	foreach(lc, pushable_join_clauses(root, rel))
+	foreach(lc, list_pushable_join_clauses(root, rel))
 	{
 		Relids required = bms_union(((RestrictInfo *) lfirst(lc))->clause_relids, rel->lateral_relids);
 
@@ -426,10 +431,10 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 	{
 		ParamPathInfo *info = get_baserel_parampathinfo(root, rel, lfirst(lc));
 		List *restrictions = list_concat_copy(info->ppi_clauses, rel->baserestrictinfo);
-		bool by_id = find_value(&planned->relation, info->ppi_clauses, is_id) != NULL;
+		bool by_id = find_value(&planned->relation, info->ppi_clauses, is_id_column) != NULL;
 
 		add_scan_path(root, rel, info->ppi_rows,
-					  by_id ? 1 : size_of_pushed(root, rel, &planned->relation, restrictions), NIL,
+					  by_id ? 1 : relsize_of_pushed(root, rel, &planned->relation, restrictions), NIL,
 					  lfirst(lc), NIL);
 	}
 }
@@ -449,7 +454,7 @@ has_relids(List *sets, Relids wanted)
 
 /* Join clauses from which a filter can be had once the other side is known. */
 static List *
-pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
+list_pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
 {
 	PlannedRelation *planned = rel->fdw_private;
 	JoinColumn column = {NULL, NIL};
@@ -475,9 +480,9 @@ pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
 	foreach(lc, candidates)
 	{
 		List *filtered =
-			filter_conditions(&planned->relation, list_make1(((RestrictInfo *) lfirst(lc))->clause));
+			pushdown_conditions(&planned->relation, list_make1(((RestrictInfo *) lfirst(lc))->clause));
 
-		if (((WalcuFiltered *) linitial(filtered))->filter)
+		if (((WalcuPushdownCondition *) linitial(filtered))->filter)
 			pushable = lappend(pushable, lfirst(lc));
 	}
 	return pushable;
@@ -510,7 +515,7 @@ find_value(const WalcuRelation *relation, List *restrictions, bool (*wanted)(con
 	foreach(lc, restrictions)
 	{
 		RestrictInfo *restriction = lfirst(lc);
-		Expr *value = equal_value(relation, restriction->clause, wanted);
+		Expr *value = match_equal_value(relation, restriction->clause, wanted);
 
 		/* a condition that is evaluated once per query must not be, once per scan */
 		if (value && !restriction->pseudoconstant)
@@ -520,7 +525,7 @@ find_value(const WalcuRelation *relation, List *restrictions, bool (*wanted)(con
 }
 
 static Expr *
-equal_value(const WalcuRelation *relation, Expr *clause, bool (*wanted)(const WalcuColumn *column))
+match_equal_value(const WalcuRelation *relation, Expr *clause, bool (*wanted)(const WalcuColumn *column))
 {
 	OpExpr *operation = (OpExpr *) clause;
 
@@ -533,7 +538,7 @@ equal_value(const WalcuRelation *relation, Expr *clause, bool (*wanted)(const Wa
 		Expr *value = list_nth(operation->args, 1 - side);
 
 		if (IsA(column, Var) && column->varno == relation->varno && column->varattno > 0 &&
-			column->varlevelsup == 0 && operand_is_value(relation, value) &&
+			column->varlevelsup == 0 && document_path_is_value(relation, value) &&
 			wanted(option_for_column(relation->relid, column->varattno)))
 			return value;
 	}
@@ -541,7 +546,7 @@ equal_value(const WalcuRelation *relation, Expr *clause, bool (*wanted)(const Wa
 }
 
 static bool
-is_id(const WalcuColumn *column)
+is_id_column(const WalcuColumn *column)
 {
 	return column->pushdown && column->parameter == NULL && strcmp(column->path, "_id") == 0;
 }

@@ -23,7 +23,7 @@ typedef struct WalcuPlan
 	double documents; /* expected to be sent */
 	double assumed;   /* documents of the resource, which nobody has counted; 0 when somebody has */
 	List *columns;    /* of int: attribute numbers the query needs */
-	List *order;      /* as order_serialize makes it */
+	List *order;      /* as sort_serialize makes it */
 	Expr *id;         /* the _id asked for, or NULL */
 	Expr *search;     /* the service's search text, or NULL */
 	Expr *limit;      /* of the query, when it is that of the scan, too; or NULL */

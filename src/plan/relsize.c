@@ -23,64 +23,64 @@
 /* The conditions of a scan, by what is known of them while planning; of RestrictInfo. */
 typedef struct Conditions
 {
-	List *asked;  /* WalcuFiltered: the service can be asked about them */
+	List *asked;  /* WalcuPushdownCondition: the service can be asked about them */
 	List *pushed; /* the service will be, once their values are known */
 	List *left;   /* all that are not asked about */
 } Conditions;
 
 static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
 								  Expr *search);
-static bool ask(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
-				bool is_known, WalcuSize *size);
+static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
+						bool is_known, WalcuRelSize *size);
 static bool is_clause_of(Expr *clause, Expr *search);
-static List *clauses_of(List *restrictions);
-static double selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
+static List *list_clauses(List *restrictions);
+static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
 
 /*
  * Estimate a relation's size, and put it into the relation, too.  search is the value of the service's
  * search text, or NULL.
  */
-WalcuSize
-size_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search)
+WalcuRelSize
+relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search)
 {
 	/* less than none: it was never analyzed */
 	bool is_known = rel->tuples >= 0;
-	WalcuSize size = {0};
+	WalcuRelSize size = {0};
 
-	if (relation->options->use_remote_estimate && ask(root, rel, relation, search, is_known, &size))
+	if (relation->options->use_remote_estimate && ask_service(root, rel, relation, search, is_known, &size))
 		return size;
 	if (!is_known)
 		rel->tuples = size.assumed = DEFAULT_DOCUMENTS;
 	set_baserel_size_estimates(root, rel);
-	size.documents = size_of_pushed(root, rel, relation, rel->baserestrictinfo);
+	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo);
 	return size;
 }
 
 /* How many documents the service is expected to send for what is pushed of the conditions. */
 double
-size_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
+relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
 {
-	List *filtered = filter_conditions(relation, clauses_of(restrictions));
+	List *filtered = pushdown_conditions(relation, list_clauses(restrictions));
 	List *pushed = NIL;
 
 	for (int i = 0; i < list_length(filtered); i++)
 	{
-		if (((WalcuFiltered *) list_nth(filtered, i))->filter)
+		if (((WalcuPushdownCondition *) list_nth(filtered, i))->filter)
 			pushed = lappend(pushed, list_nth(restrictions, i));
 	}
-	return clamp_row_est(rel->tuples * selectivity(root, rel, pushed));
+	return clamp_row_est(rel->tuples * estimate_selectivity(root, rel, pushed));
 }
 
 /* Ask the service; false when it cannot be asked about this scan. */
 static bool
-ask(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search, bool is_known,
-	WalcuSize *size)
+ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search, bool is_known,
+			WalcuRelSize *size)
 {
 	const WalcuOptions *options = relation->options;
 	Conditions conditions = sort_conditions(root, relation, rel->baserestrictinfo, search);
 	WalcuQuery query = {.options = options, .strategy = WALCU_BY_PAGES, .project = list_make1("_id")};
 	WalcuQuery all;
-	List *streams;
+	List *parts;
 	double matching;
 
 	query.credential =
@@ -94,38 +94,38 @@ ask(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *sea
 			return false;
 		query.search = TextDatumGetCString(value->constvalue);
 	}
-	query.clauses = filter_clauses(options, conditions.asked, NULL, WALCU_FILTER_WHOLE);
-	query.fallback = filter_clauses(options, conditions.asked, NULL, WALCU_FILTER_TRUSTED);
+	query.filters = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_WHOLE);
+	query.fallback = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_TRUSTED);
 	/* what is longer than a URL is asked for in several requests, or without a part of it */
-	streams = query_streams(&query, query.clauses);
-	if (list_length(streams) != 1 || ((WalcuStream *) linitial(streams))->clauses != query.clauses)
+	parts = query_split_parts(&query, query.filters);
+	if (list_length(parts) != 1 || ((WalcuQueryPart *) linitial(parts))->filters != query.filters)
 		return false;
 
-	if (query.clauses && linitial(query.clauses) == &clause_nothing)
+	if (query.filters && linitial(query.filters) == &filter_nothing)
 		matching = 0;
 	else
-		matching = estimate_documents(&query, (query.clauses || search) ? 0 : Max(rel->tuples, 0));
-	if (query.clauses == NIL && search == NULL)
+		matching = count_cache_documents(&query, (query.filters || search) ? 0 : Max(rel->tuples, 0));
+	if (query.filters == NIL && search == NULL)
 		rel->tuples = matching;
 	else if (!is_known)
-		rel->tuples = estimate_documents(&all, 0);
+		rel->tuples = count_cache_documents(&all, 0);
 	rel->tuples = Max(rel->tuples, matching);
 	set_baserel_size_estimates(root, rel);
-	rel->rows = clamp_row_est(matching * selectivity(root, rel, conditions.left));
-	size->documents = clamp_row_est(matching * selectivity(root, rel, conditions.pushed));
+	rel->rows = clamp_row_est(matching * estimate_selectivity(root, rel, conditions.left));
+	size->documents = clamp_row_est(matching * estimate_selectivity(root, rel, conditions.pushed));
 	return true;
 }
 
 static Conditions
 sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions, Expr *search)
 {
-	List *filtered = filter_conditions(relation, clauses_of(restrictions));
+	List *filtered = pushdown_conditions(relation, list_clauses(restrictions));
 	Conditions conditions = {0};
 
 	for (int i = 0; i < list_length(filtered); i++)
 	{
-		WalcuFiltered *entry = list_nth(filtered, i);
-		bool is_asked = entry->filter && filter_foretell(root, entry->filter);
+		WalcuPushdownCondition *entry = list_nth(filtered, i);
+		bool is_asked = entry->filter && pushdown_foretell(root, entry->filter);
 
 		if (is_asked)
 			conditions.asked = lappend(conditions.asked, entry);
@@ -146,7 +146,7 @@ is_clause_of(Expr *clause, Expr *search)
 }
 
 static List *
-clauses_of(List *restrictions)
+list_clauses(List *restrictions)
 {
 	List *clauses = NIL;
 	ListCell *lc;
@@ -157,7 +157,7 @@ clauses_of(List *restrictions)
 }
 
 static double
-selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions)
+estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions)
 {
 	return clauselist_selectivity(root, restrictions, rel->relid, JOIN_INNER, NULL);
 }

@@ -10,15 +10,15 @@
 #include "nodes/pathnodes.h"
 #include "pushdown/document_path.h"
 
-typedef struct WalcuSize
+typedef struct WalcuRelSize
 {
 	double documents; /* expected to be sent for a scan without parameters */
 	double assumed;   /* documents of the resource, which nobody has counted; 0 when somebody has */
-} WalcuSize;
+} WalcuRelSize;
 
-extern WalcuSize size_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-							  Expr *search);
-extern double size_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-							 List *restrictions);
+extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+									Expr *search);
+extern double relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+								List *restrictions);
 
 #endif /* WALCU_RELSIZE_H */

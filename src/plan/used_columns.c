@@ -17,7 +17,7 @@
 
 #define WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
 
-static Bitmapset *without_copy(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used);
+static Bitmapset *remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used);
 static bool is_copied(const PlannerInfo *root, const RelOptInfo *rel);
 static bool is_copy(const TargetEntry *entry);
 
@@ -33,10 +33,10 @@ used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
 	foreach(lc, rel->baserestrictinfo)
 		pull_varattnos((Node *) ((RestrictInfo *) lfirst(lc))->clause, rel->relid, &used);
-	used = without_copy(root, rel, used);
+	used = remove_copied_row(root, rel, used);
 
 	relation = table_open(relid, NoLock);
-	used = writable_used_columns(root, rel->relid, relation, used);
+	used = updatable_used_columns(root, rel->relid, relation, used);
 	for (AttrNumber number = 1; number <= RelationGetNumberOfAttributes(relation); number++)
 	{
 		if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attisdropped)
@@ -50,11 +50,11 @@ used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 }
 
 /*
- * Where rows of one table are changed or locked, PostgreSQL keeps the whole rows of the others, to join them again with
- * what another session has made of the first.  That takes no other columns than the query does.
+ * Where rows of one table are changed or locked, PostgreSQL keeps the whole rows of the others, to join them
+ * again with what another session has made of the first.  That takes no other columns than the query does.
  */
 static Bitmapset *
-without_copy(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used)
+remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used)
 {
 	const Query *query = root->parse;
 	Bitmapset *said = NULL;

@@ -22,27 +22,31 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-static WalcuClause *clause_of_condition(const WalcuOptions *options, const WalcuCondition *condition,
-										Datum value, bool is_null);
-static const char *order_obstacle(const WalcuCondition *condition);
-static const char *match_obstacle(const WalcuCondition *condition);
-static WalcuOperand *element_operand(const WalcuOperand *operand);
-static WalcuClause *exists(const WalcuOperand *operand);
-static WalcuClause *unfit(const WalcuOperand *operand);
-static List *arrays_on_the_way(const char *path);
-static WalcuClause *compare(const WalcuCondition *condition, const WalcuOperand *operand, Datum value);
-static WalcuClause *order(const WalcuCondition *condition, const WalcuOperand *operand, Datum value);
-static WalcuClause *order_numbers(const WalcuOperand *operand, int strategy, WalcuNumber number);
-static WalcuClause *order_instants(const WalcuOperand *operand, int strategy, TimestampTz instant);
-static WalcuClause *all_but(const WalcuOperand *operand, List *excluded, bool null_excluded);
-static WalcuClause *distinct(const WalcuOptions *options, const WalcuCondition *condition, Datum value,
-							 bool is_null);
-static WalcuClause *list(const WalcuCondition *condition, const WalcuOperand *operand, Datum values,
-						 bool null_matters);
-static WalcuClause *includes(const WalcuCondition *condition, Datum values);
-static WalcuClause *match(const WalcuCondition *condition, Datum value);
-static char *pattern_of_value(const WalcuCondition *condition, Datum value);
-static WalcuClause *truth(const WalcuCondition *condition);
+static WalcuFilter *deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition,
+									  Datum value, bool is_null);
+static const char *find_order_obstacle(const WalcuPredicate *condition);
+static const char *find_match_obstacle(const WalcuPredicate *condition);
+static WalcuDocumentPath *make_element_operand(const WalcuDocumentPath *operand);
+static WalcuFilter *deparse_not_null(const WalcuDocumentPath *operand);
+static WalcuFilter *deparse_unfit(const WalcuDocumentPath *operand);
+static List *list_arrays_on_path(const char *path);
+static WalcuFilter *deparse_comparison(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
+									   Datum value);
+static WalcuFilter *deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
+								  Datum value);
+static WalcuFilter *deparse_number_order(const WalcuDocumentPath *operand, int strategy,
+										 WalcuScalarNumber number);
+static WalcuFilter *deparse_instant_order(const WalcuDocumentPath *operand, int strategy,
+										  TimestampTz instant);
+static WalcuFilter *exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_excluded);
+static WalcuFilter *deparse_distinct(const WalcuOptions *options, const WalcuPredicate *condition,
+									 Datum value, bool is_null);
+static WalcuFilter *deparse_list(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
+								 Datum values, bool null_matters);
+static WalcuFilter *deparse_includes(const WalcuPredicate *condition, Datum values);
+static WalcuFilter *deparse_match(const WalcuPredicate *condition, Datum value);
+static char *make_pattern(const WalcuPredicate *condition, Datum value);
+static WalcuFilter *deparse_truth(const WalcuPredicate *condition);
 static void read_array(Datum array, Oid type, Datum **values, bool **nulls, int *count);
 
 /* Is some operator less, or less or equal? */
@@ -50,129 +54,131 @@ static void read_array(Datum array, Oid type, Datum **values, bool **nulls, int 
 
 /* Why no filter can be had from a condition, whatever its value is; NULL when one can. */
 const char *
-render_obstacle(const WalcuOptions *options, const WalcuCondition *condition)
+deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 {
-	WalcuOperand *operand = condition->operand;
+	WalcuDocumentPath *operand = condition->operand;
 	bool is_array = (operand->domain == WALCU_DOMAIN_ARRAY);
-	bool says_not = condition->negated || condition->kind == WALCU_DISTINCT || condition->kind == WALCU_NULL;
+	bool says_not = condition->negated || condition->kind == WALCU_PREDICATE_DISTINCT ||
+					condition->kind == WALCU_PREDICATE_NULL;
 
 	if (operand->indexed && says_not)
 		return "the service looks at every element of an array, too";
 	switch (condition->kind)
 	{
-		case WALCU_NULL:
-			return condition->negated ? NULL : render_null_obstacle(options, operand);
-		case WALCU_COMPARE:
-		case WALCU_DISTINCT:
-		case WALCU_LIST:
+		case WALCU_PREDICATE_NULL:
+			return condition->negated ? NULL : deparse_null_obstacle(options, operand);
+		case WALCU_PREDICATE_COMPARE:
+		case WALCU_PREDICATE_DISTINCT:
+		case WALCU_PREDICATE_LIST:
 			if (is_array)
 				return "the service does not compare whole arrays as SQL does";
-			return order_obstacle(condition);
-		case WALCU_ELEMENT:
-		case WALCU_OVERLAP:
-		case WALCU_INCLUDES:
+			return find_order_obstacle(condition);
+		case WALCU_PREDICATE_ELEMENT:
+		case WALCU_PREDICATE_OVERLAP:
+		case WALCU_PREDICATE_INCLUDES:
 			if (!is_array)
 				return "the service does not compare whole arrays as SQL does";
-			if (element_operand(operand)->reason)
-				return element_operand(operand)->reason;
-			return order_obstacle(condition);
-		case WALCU_MATCH:
-			return match_obstacle(condition);
+			if (make_element_operand(operand)->reason)
+				return make_element_operand(operand)->reason;
+			return find_order_obstacle(condition);
+		case WALCU_PREDICATE_MATCH:
+			return find_match_obstacle(condition);
 		default:
 			return NULL;
 	}
 }
 
 /* What a condition becomes with its value, which is NULL if is_null says so. */
-WalcuClause *
-render_clause(const WalcuOptions *options, const WalcuCondition *condition, Datum value, bool is_null)
+WalcuFilter *
+deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Datum value, bool is_null)
 {
-	WalcuClause *clause = clause_of_condition(options, condition, value, is_null);
-	List *ways = list_make1(clause);
+	WalcuFilter *filter = deparse_predicate(options, condition, value, is_null);
+	List *ways = list_make1(filter);
 	ListCell *lc;
 
-	if (clause == &clause_nothing)
-		return clause;
+	if (filter == &filter_nothing)
+		return filter;
 	/* for PostgreSQL a scalar is its own first element */
 	foreach(lc, condition->operand->first_elements_of)
 	{
-		if (schema_at(options->resource, lfirst(lc)).type < WALCU_REMOTE_STRING ||
-			schema_at(options->resource, lfirst(lc)).type == WALCU_REMOTE_OBJECT)
+		if (remote_type_at(options->resource, lfirst(lc)).type < WALCU_REMOTE_STRING ||
+			remote_type_at(options->resource, lfirst(lc)).type == WALCU_REMOTE_OBJECT)
 			ways =
-				lappend(ways, clause_test(lfirst(lc), "$type", "[\"string\",\"number\",\"bool\",\"date\"]"));
+				lappend(ways, filter_test(lfirst(lc), "$type", "[\"string\",\"number\",\"bool\",\"date\"]"));
 		else
-			return &clause_everything;
+			return &filter_everything;
 	}
-	return clause_or(ways);
+	return filter_or(ways);
 }
 
-static WalcuClause *
-clause_of_condition(const WalcuOptions *options, const WalcuCondition *condition, Datum value, bool is_null)
+static WalcuFilter *
+deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition, Datum value, bool is_null)
 {
-	WalcuOperand *operand = condition->operand;
+	WalcuDocumentPath *operand = condition->operand;
 
 	switch (condition->kind)
 	{
-		case WALCU_NULL:
-			return condition->negated ? exists(operand) : render_null(options, operand);
-		case WALCU_TRUE:
-			return truth(condition);
-		case WALCU_DISTINCT:
-			return distinct(options, condition, value, is_null);
+		case WALCU_PREDICATE_NULL:
+			return condition->negated ? deparse_not_null(operand) : deparse_null(options, operand);
+		case WALCU_PREDICATE_TRUE:
+			return deparse_truth(condition);
+		case WALCU_PREDICATE_DISTINCT:
+			return deparse_distinct(options, condition, value, is_null);
 		default:
 			break;
 	}
 	/* all others are NULL when the value is; but <> ALL is true of no elements */
 	if (is_null)
-		return condition->kind == WALCU_ELEMENT && condition->negated ? exists(operand) : &clause_nothing;
+		return condition->kind == WALCU_PREDICATE_ELEMENT && condition->negated ? deparse_not_null(operand)
+																				: &filter_nothing;
 	switch (condition->kind)
 	{
-		case WALCU_COMPARE:
-			return compare(condition, operand, value);
-		case WALCU_ELEMENT:
-			return compare(condition, element_operand(operand), value);
-		case WALCU_LIST:
-			return list(condition, operand, value, true);
-		case WALCU_OVERLAP:
-			return list(condition, element_operand(operand), value, false);
-		case WALCU_INCLUDES:
-			return condition->negated ? exists(operand) : includes(condition, value);
-		case WALCU_MATCH:
-			return match(condition, value);
+		case WALCU_PREDICATE_COMPARE:
+			return deparse_comparison(condition, operand, value);
+		case WALCU_PREDICATE_ELEMENT:
+			return deparse_comparison(condition, make_element_operand(operand), value);
+		case WALCU_PREDICATE_LIST:
+			return deparse_list(condition, operand, value, true);
+		case WALCU_PREDICATE_OVERLAP:
+			return deparse_list(condition, make_element_operand(operand), value, false);
+		case WALCU_PREDICATE_INCLUDES:
+			return condition->negated ? deparse_not_null(operand) : deparse_includes(condition, value);
+		case WALCU_PREDICATE_MATCH:
+			return deparse_match(condition, value);
 		default:
-			return condition->negated ? exists(operand) : render_json(options, condition, value);
+			return condition->negated ? deparse_not_null(operand) : deparse_jsonb(options, condition, value);
 	}
 }
 
 /* In what ways can a place be NULL that no filter tells? */
 const char *
-render_null_obstacle(const WalcuOptions *options, const WalcuOperand *operand)
+deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *operand)
 {
 	if (options->on_type_mismatch == WALCU_MISMATCH_ERROR)
 		return NULL;
 	if (operand->nested || !operand->plain || operand->domain == WALCU_DOMAIN_JSON ||
 		operand->domain == WALCU_DOMAIN_ARRAY)
 		return "values that do not fit the column are NULL, and the service does not know them";
-	if (!equal_is_alike(operand))
+	if (!deparse_equal_is_alike(operand))
 		return "the service has another type there";
 	return NULL;
 }
 
 static const char *
-order_obstacle(const WalcuCondition *condition)
+find_order_obstacle(const WalcuPredicate *condition)
 {
-	WalcuOperand *operand = condition->operand;
+	WalcuDocumentPath *operand = condition->operand;
 
 	if (condition->strategy == BTEqualStrategyNumber || condition->strategy == 0)
 		return NULL;
 	if (operand->domain == WALCU_DOMAIN_ARRAY)
-		operand = element_operand(operand);
+		operand = make_element_operand(operand);
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
 			if (!condition->ascii)
 				return "the service orders text as the collation \"C\" does";
-			if (!(equal_checked(operand) & WALCU_IS_STRING))
+			if (!(deparse_equal_checked(operand) & WALCU_IS_STRING))
 				return "the service has another type there";
 			return NULL;
 		case WALCU_DOMAIN_NUMBER:
@@ -184,21 +190,21 @@ order_obstacle(const WalcuCondition *condition)
 }
 
 static const char *
-match_obstacle(const WalcuCondition *condition)
+find_match_obstacle(const WalcuPredicate *condition)
 {
 	if (condition->ignore_case && !condition->ascii)
 		return "the service knows upper and lower case of the collation \"C\" only";
 	if (condition->operand->domain != WALCU_DOMAIN_TEXT ||
-		!(equal_checked(condition->operand) & WALCU_IS_STRING))
+		!(deparse_equal_checked(condition->operand) & WALCU_IS_STRING))
 		return "the service has another type there";
 	return NULL;
 }
 
 /* The elements of an array, for which a filter on the array's path looks. */
-static WalcuOperand *
-element_operand(const WalcuOperand *operand)
+static WalcuDocumentPath *
+make_element_operand(const WalcuDocumentPath *operand)
 {
-	WalcuOperand *element = operand_of_type(get_element_type(operand->type), -1);
+	WalcuDocumentPath *element = document_path_of_type(get_element_type(operand->type), -1);
 
 	element->path = operand->path;
 	element->remote = operand->remote;
@@ -208,84 +214,84 @@ element_operand(const WalcuOperand *operand)
 }
 
 /* It IS NOT NULL. */
-static WalcuClause *
-exists(const WalcuOperand *operand)
+static WalcuFilter *
+deparse_not_null(const WalcuDocumentPath *operand)
 {
-	WalcuClause *array = clause_test(operand->path, "$type", "[\"array\"]");
+	WalcuFilter *array = filter_test(operand->path, "$type", "[\"array\"]");
 
 	if (operand->domain == WALCU_DOMAIN_ARRAY)
 		return array;
 	if (operand->json_null)
-		return clause_test(operand->path, "$exists", "true");
+		return filter_test(operand->path, "$exists", "true");
 	/* an array with a null in it counts as null */
 	if (operand->sources & WALCU_IS_ARRAY)
-		return clause_or(list_make2(clause_test(operand->path, "$ne", "null"), array));
-	return clause_test(operand->path, "$ne", "null");
+		return filter_or(list_make2(filter_test(operand->path, "$ne", "null"), array));
+	return filter_test(operand->path, "$ne", "null");
 }
 
 /* It IS NULL; only where there is no obstacle. */
-WalcuClause *
-render_null(const WalcuOptions *options, const WalcuOperand *operand)
+WalcuFilter *
+deparse_null(const WalcuOptions *options, const WalcuDocumentPath *operand)
 {
-	List *ways = arrays_on_the_way(operand->path);
+	List *ways = list_arrays_on_path(operand->path);
 
 	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
-		ways = lcons(unfit(operand), ways);
+		ways = lcons(deparse_unfit(operand), ways);
 	else if (operand->json_null)
-		ways = lcons(clause_test(operand->path, "$exists", "false"), ways);
+		ways = lcons(filter_test(operand->path, "$exists", "false"), ways);
 	else
-		ways = lcons(clause_test(operand->path, "$eq", "null"), ways);
-	return clause_or(ways);
+		ways = lcons(filter_test(operand->path, "$eq", "null"), ways);
+	return filter_or(ways);
 }
 
 /* Nothing is there, or what does not fit the column. */
-static WalcuClause *
-unfit(const WalcuOperand *operand)
+static WalcuFilter *
+deparse_unfit(const WalcuDocumentPath *operand)
 {
 	List *ways = NIL;
 
 	/* an array is of its own type and of those of its elements */
-	ways = lappend(ways, clause_test(operand->path, "$not",
-									 psprintf("{\"$type\":%s}", equal_types_json(operand->sources))));
-	ways = lappend(ways, clause_test(operand->path, "$type", "[\"array\"]"));
+	ways = lappend(ways, filter_test(operand->path, "$not",
+									 psprintf("{\"$type\":%s}", deparse_equal_types_json(operand->sources))));
+	ways = lappend(ways, filter_test(operand->path, "$type", "[\"array\"]"));
 	if (operand->domain == WALCU_DOMAIN_TEXT)
-		ways = lappend(ways, clause_test(operand->path, "$regex", "\"\\\\x00\""));
+		ways = lappend(ways, filter_test(operand->path, "$regex", "\"\\\\x00\""));
 	if (operand->domain == WALCU_DOMAIN_INSTANT)
-		ways = lappend(ways, clause_test(operand->path, "$lt", value_instant_json(MIN_TIMESTAMP)));
-	return clause_or(ways);
+		ways = lappend(ways, filter_test(operand->path, "$lt", scalar_instant_json(MIN_TIMESTAMP)));
+	return filter_or(ways);
 }
 
 /* A path ends here at an array, where the service goes on through its elements. */
 static List *
-arrays_on_the_way(const char *path)
+list_arrays_on_path(const char *path)
 {
-	List *clauses = NIL;
+	List *filters = NIL;
 
 	for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.'))
-		clauses = lappend(clauses, clause_test(pnstrdup(path, dot - path), "$type", "[\"array\"]"));
-	return clauses;
+		filters = lappend(filters, filter_test(pnstrdup(path, dot - path), "$type", "[\"array\"]"));
+	return filters;
 }
 
-static WalcuClause *
-compare(const WalcuCondition *condition, const WalcuOperand *operand, Datum value)
+static WalcuFilter *
+deparse_comparison(const WalcuPredicate *condition, const WalcuDocumentPath *operand, Datum value)
 {
-	WalcuMatches matches = {NIL};
+	WalcuEqualMatches matches = {NIL};
 
 	if (condition->strategy != BTEqualStrategyNumber)
-		return order(condition, operand, value);
+		return deparse_order(condition, operand, value);
 	if (condition->negated)
 	{
-		char *excluded = equal_excluded(operand, value, condition->value_type);
+		char *excluded = deparse_equal_excluded(operand, value, condition->value_type);
 
-		return all_but(operand, excluded ? list_make1(excluded) : NIL, true);
+		return exclude_unfit(operand, excluded ? list_make1(excluded) : NIL, true);
 	}
-	equal_add(operand, value, condition->value_type, &matches);
-	return equal_clause(operand, &matches);
+	deparse_equal_add(operand, value, condition->value_type, &matches);
+	return deparse_equal_clause(operand, &matches);
 }
 
 /* operand < value, and the like */
-static WalcuClause *
-order(const WalcuCondition *condition, const WalcuOperand *operand, Datum value)
+static WalcuFilter *
+deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand, Datum value)
 {
 	static const char *const operators[] = {
 		[BTLessStrategyNumber] = "$lt",
@@ -297,115 +303,117 @@ order(const WalcuCondition *condition, const WalcuOperand *operand, Datum value)
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
-			return equal_or_unchecked(
+			return deparse_equal_or_unchecked(
 				operand,
-				list_make1(clause_test(operand->path, operators[condition->strategy],
-									   clause_string(value_text(value, condition->value_type)))),
+				list_make1(filter_test(operand->path, operators[condition->strategy],
+									   filter_string(scalar_text(value, condition->value_type)))),
 				operand->sources & ~WALCU_IS_STRING);
 		case WALCU_DOMAIN_NUMBER:
-			return order_numbers(operand, condition->strategy, value_number(value, condition->value_type));
+			return deparse_number_order(operand, condition->strategy,
+										scalar_number(value, condition->value_type));
 		default:
-			return order_instants(operand, condition->strategy,
-								  value_instant(value, condition->value_type, operand->clock));
+			return deparse_instant_order(operand, condition->strategy,
+										 scalar_instant(value, condition->value_type, operand->clock));
 	}
 }
 
-static WalcuClause *
-order_numbers(const WalcuOperand *operand, int strategy, WalcuNumber number)
+static WalcuFilter *
+deparse_number_order(const WalcuDocumentPath *operand, int strategy, WalcuScalarNumber number)
 {
-	uint32 unchecked = operand->sources & ~equal_checked(operand);
+	uint32 unchecked = operand->sources & ~deparse_equal_checked(operand);
 	bool less = IS_LESS(strategy);
 	bool strict = (strategy == BTLessStrategyNumber || strategy == BTGreaterStrategyNumber);
 	double least;
 	double greatest;
-	WalcuClause *clause;
+	WalcuFilter *filter;
 
 	/* the text of a number may be NaN */
 	unchecked |= operand->sources & ~WALCU_IS_NUMBER;
 	if (isinf(number.value))
-		clause = (less == (number.value > 0)) ? clause_test(operand->path, "$ne", "null") : &clause_nothing;
+		filter = (less == (number.value > 0)) ? filter_test(operand->path, "$ne", "null") : &filter_nothing;
 	else if (operand->rounding == 0 && !operand->single)
-		clause = clause_test(operand->path,
+		filter = filter_test(operand->path,
 							 less ? (strict && number.canonical ? "$lt" : "$lte")
 								  : (strict && number.canonical ? "$gt" : "$gte"),
-							 value_number_json(number.value));
+							 scalar_number_json(number.value));
 	else
 	{
-		value_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
-		clause =
-			clause_test(operand->path, less ? "$lte" : "$gte", value_number_json(less ? greatest : least));
+		scalar_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
+		filter =
+			filter_test(operand->path, less ? "$lte" : "$gte", scalar_number_json(less ? greatest : least));
 	}
-	if (!(equal_checked(operand) & WALCU_IS_NUMBER))
-		clause = &clause_nothing;
-	return equal_or_unchecked(operand, list_make1(clause), unchecked);
+	if (!(deparse_equal_checked(operand) & WALCU_IS_NUMBER))
+		filter = &filter_nothing;
+	return deparse_equal_or_unchecked(operand, list_make1(filter), unchecked);
 }
 
-static WalcuClause *
-order_instants(const WalcuOperand *operand, int strategy, TimestampTz instant)
+static WalcuFilter *
+deparse_instant_order(const WalcuDocumentPath *operand, int strategy, TimestampTz instant)
 {
 	bool less = IS_LESS(strategy);
 	bool strict = (strategy == BTLessStrategyNumber || strategy == BTGreaterStrategyNumber) &&
 				  operand->before == 0 && operand->after == 0;
-	WalcuClause *clause;
+	WalcuFilter *filter;
 
-	if (!value_instant_is_finite(instant))
-		clause = (less == (instant > 0)) ? clause_test(operand->path, "$ne", "null") : &clause_nothing;
+	if (!scalar_instant_is_finite(instant))
+		filter = (less == (instant > 0)) ? filter_test(operand->path, "$ne", "null") : &filter_nothing;
 	else
 	{
 		/* the service's dates have whole milliseconds, and so has a filter's */
 		strict &= (instant % 1000 == 0);
-		clause = clause_test(
+		filter = filter_test(
 			operand->path, less ? (strict ? "$lt" : "$lte") : (strict ? "$gt" : "$gte"),
-			value_instant_json(value_instant_shifted(instant, less ? operand->after : -operand->before)));
+			scalar_instant_json(scalar_instant_shifted(instant, less ? operand->after : -operand->before)));
 	}
-	if (!(equal_checked(operand) & WALCU_IS_DATE))
-		clause = &clause_nothing;
-	return equal_or_unchecked(operand, list_make1(clause),
-							  operand->sources & ~(equal_checked(operand) & WALCU_IS_DATE));
+	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
+		filter = &filter_nothing;
+	return deparse_equal_or_unchecked(operand, list_make1(filter),
+									  operand->sources & ~(deparse_equal_checked(operand) & WALCU_IS_DATE));
 }
 
 /* Everything but these literals and, where that is right, NULL. */
-static WalcuClause *
-all_but(const WalcuOperand *operand, List *excluded, bool null_excluded)
+static WalcuFilter *
+exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_excluded)
 {
-	WalcuClause *clause;
+	WalcuFilter *filter;
 
 	if (excluded == NIL)
-		return null_excluded ? exists(operand) : &clause_everything;
+		return null_excluded ? deparse_not_null(operand) : &filter_everything;
 	if (null_excluded && !operand->json_null)
 		excluded = lappend(excluded, "null");
-	clause = clause_test(operand->path, "$nin", clause_list(excluded));
+	filter = filter_test(operand->path, "$nin", filter_list(excluded));
 	/* an array with the literal in it is another value */
 	if ((operand->sources & WALCU_IS_ARRAY))
-		clause = clause_or(list_make2(clause, clause_test(operand->path, "$type", "[\"array\"]")));
-	return clause;
+		filter = filter_or(list_make2(filter, filter_test(operand->path, "$type", "[\"array\"]")));
+	return filter;
 }
 
-static WalcuClause *
-distinct(const WalcuOptions *options, const WalcuCondition *condition, Datum value, bool is_null)
+static WalcuFilter *
+deparse_distinct(const WalcuOptions *options, const WalcuPredicate *condition, Datum value, bool is_null)
 {
-	WalcuOperand *operand = condition->operand;
-	WalcuCondition equality = *condition;
-	bool tells_null = render_null_obstacle(options, operand) == NULL;
-	WalcuClause *null_clause = tells_null ? render_null(options, operand) : &clause_everything;
+	WalcuDocumentPath *operand = condition->operand;
+	WalcuPredicate equality = *condition;
+	bool tells_null = deparse_null_obstacle(options, operand) == NULL;
+	WalcuFilter *null_clause = tells_null ? deparse_null(options, operand) : &filter_everything;
 
-	equality.kind = WALCU_COMPARE;
+	equality.kind = WALCU_PREDICATE_COMPARE;
 	equality.negated = !condition->negated;
 	if (is_null)
-		return condition->negated ? null_clause : exists(operand);
+		return condition->negated ? null_clause : deparse_not_null(operand);
 	if (condition->negated)
-		return compare(&equality, operand, value);
-	return clause_or(list_make2(compare(&equality, operand, value), null_clause));
+		return deparse_comparison(&equality, operand, value);
+	return filter_or(list_make2(deparse_comparison(&equality, operand, value), null_clause));
 }
 
 /*
  * One of the values is there, or none when negated.  null_matters for lists, where "<> ALL" is
  * never true with a NULL among the values.
  */
-static WalcuClause *
-list(const WalcuCondition *condition, const WalcuOperand *operand, Datum values, bool null_matters)
+static WalcuFilter *
+deparse_list(const WalcuPredicate *condition, const WalcuDocumentPath *operand, Datum values,
+			 bool null_matters)
 {
-	WalcuMatches matches = {NIL};
+	WalcuEqualMatches matches = {NIL};
 	List *excluded = NIL;
 	Datum *elements;
 	bool *nulls;
@@ -419,26 +427,26 @@ list(const WalcuCondition *condition, const WalcuOperand *operand, Datum values,
 		if (nulls[i])
 		{
 			if (condition->negated && null_matters)
-				return &clause_nothing;
+				return &filter_nothing;
 			continue;
 		}
 		if (!condition->negated)
-			equal_add(operand, elements[i], condition->value_type, &matches);
-		else if ((literal = equal_excluded(operand, elements[i], condition->value_type)) != NULL)
+			deparse_equal_add(operand, elements[i], condition->value_type, &matches);
+		else if ((literal = deparse_equal_excluded(operand, elements[i], condition->value_type)) != NULL)
 			excluded = lappend(excluded, literal);
 	}
 	if (!condition->negated)
-		return equal_clause(operand, &matches);
+		return deparse_equal_clause(operand, &matches);
 	/* x <> ALL of nothing is true even for NULL */
-	return all_but(operand, excluded, null_matters && count > 0);
+	return exclude_unfit(operand, excluded, null_matters && count > 0);
 }
 
 /* All of the values are elements. */
-static WalcuClause *
-includes(const WalcuCondition *condition, Datum values)
+static WalcuFilter *
+deparse_includes(const WalcuPredicate *condition, Datum values)
 {
-	WalcuOperand *operand = element_operand(condition->operand);
-	List *clauses = NIL;
+	WalcuDocumentPath *operand = make_element_operand(condition->operand);
+	List *filters = NIL;
 	Datum *elements;
 	bool *nulls;
 	int count;
@@ -446,41 +454,41 @@ includes(const WalcuCondition *condition, Datum values)
 	read_array(values, condition->value_type, &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		WalcuMatches matches = {NIL};
+		WalcuEqualMatches matches = {NIL};
 
 		if (nulls[i])
-			return &clause_nothing;
-		equal_add(operand, elements[i], condition->value_type, &matches);
-		clauses = lappend(clauses, equal_clause(operand, &matches));
+			return &filter_nothing;
+		deparse_equal_add(operand, elements[i], condition->value_type, &matches);
+		filters = lappend(filters, deparse_equal_clause(operand, &matches));
 	}
-	return clauses ? clause_and(clauses) : exists(condition->operand);
+	return filters ? filter_and(filters) : deparse_not_null(condition->operand);
 }
 
 /* operand LIKE value, and the like */
-static WalcuClause *
-match(const WalcuCondition *condition, Datum value)
+static WalcuFilter *
+deparse_match(const WalcuPredicate *condition, Datum value)
 {
-	WalcuOperand *operand = condition->operand;
-	char *pattern = pattern_of_value(condition, value);
+	WalcuDocumentPath *operand = condition->operand;
+	char *pattern = make_pattern(condition, value);
 
 	if (pattern == NULL)
-		return &clause_everything;
+		return &filter_everything;
 	if (!condition->negated)
-		return equal_or_unchecked(operand,
-								  list_make1(clause_test(operand->path, "$regex", clause_string(pattern))),
-								  operand->sources & ~WALCU_IS_STRING);
-	return clause_and(list_make2(
-		exists(operand),
-		clause_or(list_make2(
-			clause_test(operand->path, "$not", psprintf("{\"$regex\":%s}", clause_string(pattern))),
-			(operand->sources & WALCU_IS_ARRAY) ? clause_test(operand->path, "$type", "[\"array\"]")
-												: &clause_nothing))));
+		return deparse_equal_or_unchecked(
+			operand, list_make1(filter_test(operand->path, "$regex", filter_string(pattern))),
+			operand->sources & ~WALCU_IS_STRING);
+	return filter_and(list_make2(
+		deparse_not_null(operand),
+		filter_or(list_make2(
+			filter_test(operand->path, "$not", psprintf("{\"$regex\":%s}", filter_string(pattern))),
+			(operand->sources & WALCU_IS_ARRAY) ? filter_test(operand->path, "$type", "[\"array\"]")
+												: &filter_nothing))));
 }
 
 static char *
-pattern_of_value(const WalcuCondition *condition, Datum value)
+make_pattern(const WalcuPredicate *condition, Datum value)
 {
-	char *text = value_text(value, condition->value_type);
+	char *text = scalar_text(value, condition->value_type);
 
 	switch (condition->pattern)
 	{
@@ -493,14 +501,14 @@ pattern_of_value(const WalcuCondition *condition, Datum value)
 	}
 }
 
-static WalcuClause *
-truth(const WalcuCondition *condition)
+static WalcuFilter *
+deparse_truth(const WalcuPredicate *condition)
 {
-	WalcuOperand *operand = condition->operand;
-	WalcuMatches matches = {NIL};
+	WalcuDocumentPath *operand = condition->operand;
+	WalcuEqualMatches matches = {NIL};
 
-	equal_add(operand, BoolGetDatum(!condition->negated), BOOLOID, &matches);
-	return equal_clause(operand, &matches);
+	deparse_equal_add(operand, BoolGetDatum(!condition->negated), BOOLOID, &matches);
+	return deparse_equal_clause(operand, &matches);
 }
 
 static void

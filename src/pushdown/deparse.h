@@ -10,10 +10,10 @@
 #include "pushdown/filter.h"
 #include "pushdown/predicate.h"
 
-extern const char *render_obstacle(const WalcuOptions *options, const WalcuCondition *condition);
-extern const char *render_null_obstacle(const WalcuOptions *options, const WalcuOperand *operand);
-extern WalcuClause *render_null(const WalcuOptions *options, const WalcuOperand *operand);
-extern WalcuClause *render_clause(const WalcuOptions *options, const WalcuCondition *condition, Datum value,
-								  bool is_null);
+extern const char *deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition);
+extern const char *deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *operand);
+extern WalcuFilter *deparse_null(const WalcuOptions *options, const WalcuDocumentPath *operand);
+extern WalcuFilter *deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Datum value,
+								   bool is_null);
 
 #endif /* WALCU_DEPARSE_H */

@@ -2,7 +2,7 @@
  * deparse_equal.c
  *	  Filters for a place that equals one of some values.
  *
- * Called by render.c for =, IN, and what is made of equality.  A value becomes a literal where
+ * Called by deparse.c for =, IN, and what is made of equality.  A value becomes a literal where
  * the service compares it as SQL does; it casts literals by its schema, so that only values of
  * the schema's own type are compared rightly.  Documents that hold something else there are
  * few: they are asked for by their type and looked at here.
@@ -22,22 +22,23 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-static void add_text(const WalcuOperand *operand, const char *text, WalcuMatches *matches);
-static void add_other_texts(const WalcuOperand *operand, const char *text, WalcuMatches *matches);
-static bool is_json_number(const char *text);
-static void add_number(const WalcuOperand *operand, WalcuNumber number, WalcuMatches *matches);
-static void add_instant(const WalcuOperand *operand, TimestampTz instant, WalcuMatches *matches);
-static void add_json(const WalcuOperand *operand, Jsonb *json, WalcuMatches *matches);
-static bool is_exclusive(const WalcuOperand *operand);
-static List *sorted_unique(List *texts);
+static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
+static void add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
+static bool is_plain_number(const char *text);
+static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number,
+					   WalcuEqualMatches *matches);
+static void add_instant(const WalcuDocumentPath *operand, TimestampTz instant, WalcuEqualMatches *matches);
+static void add_json(const WalcuDocumentPath *operand, Jsonb *json, WalcuEqualMatches *matches);
+static bool is_exclusive(const WalcuDocumentPath *operand);
+static List *sort_unique_texts(List *texts);
 static int compare_texts(const ListCell *a, const ListCell *b);
-static uint32 natural_type(const WalcuRemote *remote);
+static uint32 get_natural_type(const WalcuRemotePlace *remote);
 
 /* The JSON types whose values the service compares with literals as SQL does, WALCU_IS_... */
 uint32
-equal_checked(const WalcuOperand *operand)
+deparse_equal_checked(const WalcuDocumentPath *operand)
 {
-	const WalcuRemote *remote = &operand->remote;
+	const WalcuRemotePlace *remote = &operand->remote;
 
 	switch (remote->array ? WALCU_REMOTE_OBJECT : remote->type)
 	{
@@ -47,13 +48,13 @@ equal_checked(const WalcuOperand *operand)
 		case WALCU_REMOTE_OBJECT:
 			return 0;
 		default:
-			return natural_type(remote);
+			return get_natural_type(remote);
 	}
 }
 
 /* Is nearly every value there of the type that the SQL value is made of? */
 bool
-equal_is_alike(const WalcuOperand *operand)
+deparse_equal_is_alike(const WalcuDocumentPath *operand)
 {
 	static const uint32 types[] = {
 		[WALCU_DOMAIN_TEXT] = WALCU_IS_STRING,
@@ -65,14 +66,14 @@ equal_is_alike(const WalcuOperand *operand)
 		[WALCU_DOMAIN_JSON] = 0,
 		[WALCU_DOMAIN_ARRAY] = 0,
 	};
-	uint32 natural = natural_type(&operand->remote);
+	uint32 natural = get_natural_type(&operand->remote);
 
 	return natural != 0 && natural == types[operand->domain];
 }
 
 /* The type of nearly every value there; 0 when there is none. */
 static uint32
-natural_type(const WalcuRemote *remote)
+get_natural_type(const WalcuRemotePlace *remote)
 {
 	static const uint32 types[] = {
 		[WALCU_REMOTE_UNKNOWN] = 0,
@@ -89,32 +90,35 @@ natural_type(const WalcuRemote *remote)
 
 /* An SQL value that is not NULL. */
 void
-equal_add(const WalcuOperand *operand, Datum value, Oid type, WalcuMatches *matches)
+deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualMatches *matches)
 {
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
-			add_text(operand, value_text(value, type), matches);
+			add_text(operand, scalar_text(value, type), matches);
 			break;
 		case WALCU_DOMAIN_ENUM:
-			equal_add_scalar(operand, WALCU_IS_STRING, clause_string(value_text(value, type)), matches);
+			deparse_equal_add_scalar(operand, WALCU_IS_STRING, filter_string(scalar_text(value, type)),
+									 matches);
 			break;
 		case WALCU_DOMAIN_NUMBER:
-			add_number(operand, value_number(value, type), matches);
+			add_number(operand, scalar_number(value, type), matches);
 			break;
 		case WALCU_DOMAIN_BOOLEAN:
-			equal_add_scalar(operand, WALCU_IS_BOOLEAN, DatumGetBool(value) ? "true" : "false", matches);
+			deparse_equal_add_scalar(operand, WALCU_IS_BOOLEAN, DatumGetBool(value) ? "true" : "false",
+									 matches);
 			matches->unchecked |= operand->sources & ~WALCU_IS_BOOLEAN;
 			break;
 		case WALCU_DOMAIN_INSTANT:
-			add_instant(operand, value_instant(value, type, operand->clock), matches);
+			add_instant(operand, scalar_instant(value, type, operand->clock), matches);
 			break;
 		case WALCU_DOMAIN_UUID:
 			matches->unchecked |= operand->sources & ~WALCU_IS_STRING;
-			if (equal_checked(operand) & WALCU_IS_STRING)
-				matches->clauses = lappend(
-					matches->clauses, clause_test(operand->path, "$regex",
-												  clause_string(pattern_from_uuid(value_text(value, type)))));
+			if (deparse_equal_checked(operand) & WALCU_IS_STRING)
+				matches->filters =
+					lappend(matches->filters,
+							filter_test(operand->path, "$regex",
+										filter_string(pattern_from_uuid(scalar_text(value, type)))));
 			else
 				matches->unchecked |= WALCU_IS_STRING;
 			break;
@@ -129,40 +133,41 @@ equal_add(const WalcuOperand *operand, Datum value, Oid type, WalcuMatches *matc
 
 /* A value of a JSON type, WALCU_IS_..., matches when it equals the literal. */
 void
-equal_add_scalar(const WalcuOperand *operand, uint32 type, const char *literal, WalcuMatches *matches)
+deparse_equal_add_scalar(const WalcuDocumentPath *operand, uint32 type, const char *literal,
+						 WalcuEqualMatches *matches)
 {
-	if (equal_checked(operand) & type)
+	if (deparse_equal_checked(operand) & type)
 		matches->literals = lappend(matches->literals, (char *) literal);
 	else
 		matches->unchecked |= type;
 }
 
 static void
-add_text(const WalcuOperand *operand, const char *text, WalcuMatches *matches)
+add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches)
 {
 	TimestampTz instant;
 
-	equal_add_scalar(operand, WALCU_IS_STRING, clause_string(text), matches);
+	deparse_equal_add_scalar(operand, WALCU_IS_STRING, filter_string(text), matches);
 	if ((operand->sources & WALCU_IS_DATE) && iso8601_to_timestamptz(text, strlen(text), &instant) &&
-		value_instant_is_finite(instant))
-		equal_add_scalar(operand, WALCU_IS_DATE, value_instant_json(instant), matches);
+		scalar_instant_is_finite(instant))
+		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(instant), matches);
 	if (operand->nested)
 		add_other_texts(operand, text, matches);
 }
 
 /* What else has this text as ->> shows it. */
 static void
-add_other_texts(const WalcuOperand *operand, const char *text, WalcuMatches *matches)
+add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches)
 {
-	if (is_json_number(text))
+	if (is_plain_number(text))
 	{
 		double number = strtod(text, NULL);
 
 		if (!isinf(number))
-			equal_add_scalar(operand, WALCU_IS_NUMBER, value_number_json(number), matches);
+			deparse_equal_add_scalar(operand, WALCU_IS_NUMBER, scalar_number_json(number), matches);
 	}
 	else if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
-		equal_add_scalar(operand, WALCU_IS_BOOLEAN, text, matches);
+		deparse_equal_add_scalar(operand, WALCU_IS_BOOLEAN, text, matches);
 	else if (text[0] == '{')
 		matches->unchecked |= WALCU_IS_OBJECT;
 	else if (text[0] == '[')
@@ -171,7 +176,7 @@ add_other_texts(const WalcuOperand *operand, const char *text, WalcuMatches *mat
 
 /* As jsonb prints it: no sign but a minus, no exponent. */
 static bool
-is_json_number(const char *text)
+is_plain_number(const char *text)
 {
 	const char *digits = text[0] == '-' ? text + 1 : text;
 
@@ -179,50 +184,50 @@ is_json_number(const char *text)
 }
 
 static void
-add_number(const WalcuOperand *operand, WalcuNumber number, WalcuMatches *matches)
+add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number, WalcuEqualMatches *matches)
 {
 	matches->unchecked |= operand->sources & ~WALCU_IS_NUMBER;
 	if (isinf(number.value))
 		return;
 	if (operand->rounding == 0 && !operand->single)
-		equal_add_scalar(operand, WALCU_IS_NUMBER, value_number_json(number.value), matches);
-	else if (equal_checked(operand) & WALCU_IS_NUMBER)
+		deparse_equal_add_scalar(operand, WALCU_IS_NUMBER, scalar_number_json(number.value), matches);
+	else if (deparse_equal_checked(operand) & WALCU_IS_NUMBER)
 	{
 		double least;
 		double greatest;
 
-		value_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
-		matches->clauses =
-			lappend(matches->clauses,
-					clause_and(list_make2(clause_test(operand->path, "$gte", value_number_json(least)),
-										  clause_test(operand->path, "$lte", value_number_json(greatest)))));
+		scalar_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
+		matches->filters =
+			lappend(matches->filters,
+					filter_and(list_make2(filter_test(operand->path, "$gte", scalar_number_json(least)),
+										  filter_test(operand->path, "$lte", scalar_number_json(greatest)))));
 	}
 	else
 		matches->unchecked |= WALCU_IS_NUMBER;
 }
 
 static void
-add_instant(const WalcuOperand *operand, TimestampTz instant, WalcuMatches *matches)
+add_instant(const WalcuDocumentPath *operand, TimestampTz instant, WalcuEqualMatches *matches)
 {
 	matches->unchecked |= operand->sources & ~WALCU_IS_DATE;
-	if (!value_instant_is_finite(instant))
+	if (!scalar_instant_is_finite(instant))
 		return;
-	if (!(equal_checked(operand) & WALCU_IS_DATE))
+	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
 		matches->unchecked |= WALCU_IS_DATE;
 	else if (operand->before == 0 && operand->after == 0)
-		equal_add_scalar(operand, WALCU_IS_DATE, value_instant_json(instant), matches);
+		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(instant), matches);
 	else
-		matches->clauses =
-			lappend(matches->clauses,
-					clause_and(list_make2(
-						clause_test(operand->path, "$gte",
-									value_instant_json(value_instant_shifted(instant, -operand->before))),
-						clause_test(operand->path, "$lte",
-									value_instant_json(value_instant_shifted(instant, operand->after))))));
+		matches->filters =
+			lappend(matches->filters,
+					filter_and(list_make2(
+						filter_test(operand->path, "$gte",
+									scalar_instant_json(scalar_instant_shifted(instant, -operand->before))),
+						filter_test(operand->path, "$lte",
+									scalar_instant_json(scalar_instant_shifted(instant, operand->after))))));
 }
 
 static void
-add_json(const WalcuOperand *operand, Jsonb *json, WalcuMatches *matches)
+add_json(const WalcuDocumentPath *operand, Jsonb *json, WalcuEqualMatches *matches)
 {
 	JsonbValue value;
 
@@ -232,35 +237,37 @@ add_json(const WalcuOperand *operand, Jsonb *json, WalcuMatches *matches)
 		return;
 	}
 	JsonbExtractScalar(&json->root, &value);
-	equal_add_jsonb(operand, &value, matches);
+	deparse_equal_add_jsonb(operand, &value, matches);
 }
 
 /* A scalar of jsonb. */
 void
-equal_add_jsonb(const WalcuOperand *operand, const JsonbValue *value, WalcuMatches *matches)
+deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *value, WalcuEqualMatches *matches)
 {
 	switch (value->type)
 	{
 		case jbvNull:
-			matches->clauses = lappend(matches->clauses, clause_test(operand->path, "$eq", "null"));
+			matches->filters = lappend(matches->filters, filter_test(operand->path, "$eq", "null"));
 			break;
 		case jbvString:
-			equal_add_scalar(operand, WALCU_IS_STRING,
-							 clause_string(pnstrdup(value->val.string.val, value->val.string.len)), matches);
+			deparse_equal_add_scalar(operand, WALCU_IS_STRING,
+									 filter_string(pnstrdup(value->val.string.val, value->val.string.len)),
+									 matches);
 			/* a date, too, arrives as a string */
 			if (operand->remote.type == WALCU_REMOTE_DATE)
 				matches->unchecked |= WALCU_IS_DATE;
 			break;
 		case jbvNumeric:
 		{
-			WalcuNumber number = value_number(NumericGetDatum(value->val.numeric), NUMERICOID);
+			WalcuScalarNumber number = scalar_number(NumericGetDatum(value->val.numeric), NUMERICOID);
 
 			if (!isinf(number.value))
-				equal_add_scalar(operand, WALCU_IS_NUMBER, value_number_json(number.value), matches);
+				deparse_equal_add_scalar(operand, WALCU_IS_NUMBER, scalar_number_json(number.value), matches);
 			break;
 		}
 		case jbvBool:
-			equal_add_scalar(operand, WALCU_IS_BOOLEAN, value->val.boolean ? "true" : "false", matches);
+			deparse_equal_add_scalar(operand, WALCU_IS_BOOLEAN, value->val.boolean ? "true" : "false",
+									 matches);
 			break;
 		default:
 			matches->unchecked |= WALCU_IS_ANY;
@@ -269,23 +276,23 @@ equal_add_jsonb(const WalcuOperand *operand, const JsonbValue *value, WalcuMatch
 }
 
 /* What the place must be like to match one of the values. */
-WalcuClause *
-equal_clause(const WalcuOperand *operand, WalcuMatches *matches)
+WalcuFilter *
+deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matches)
 {
-	List *clauses = list_copy(matches->clauses);
-	List *literals = sorted_unique(matches->literals);
+	List *filters = list_copy(matches->filters);
+	List *literals = sort_unique_texts(matches->literals);
 
 	if (list_length(literals) == 1)
-		clauses = lappend(clauses, clause_test(operand->path, "$eq", linitial(literals)));
+		filters = lappend(filters, filter_test(operand->path, "$eq", linitial(literals)));
 	else if (literals != NIL)
 	{
-		WalcuClause *list = clause_test(operand->path, "$in", clause_list(literals));
+		WalcuFilter *list = filter_test(operand->path, "$in", filter_list(literals));
 
-		if (is_exclusive(operand) && clauses == NIL && matches->unchecked == 0)
+		if (is_exclusive(operand) && filters == NIL && matches->unchecked == 0)
 			list->literals = literals;
-		clauses = lappend(clauses, list);
+		filters = lappend(filters, list);
 	}
-	return equal_or_unchecked(operand, clauses, matches->unchecked);
+	return deparse_equal_or_unchecked(operand, filters, matches->unchecked);
 }
 
 /*
@@ -293,21 +300,21 @@ equal_clause(const WalcuOperand *operand, WalcuMatches *matches)
  * column, and a filter that the service may ignore would bring every document with each part.
  */
 static bool
-is_exclusive(const WalcuOperand *operand)
+is_exclusive(const WalcuDocumentPath *operand)
 {
 	return !operand->nested && !operand->element && operand->remote.type != WALCU_REMOTE_UNKNOWN &&
 		   operand->remote.type != WALCU_REMOTE_FREE;
 }
 
 /* One of the clauses, or a value of the types that the service cannot compare here. */
-WalcuClause *
-equal_or_unchecked(const WalcuOperand *operand, List *clauses, uint32 unchecked)
+WalcuFilter *
+deparse_equal_or_unchecked(const WalcuDocumentPath *operand, List *filters, uint32 unchecked)
 {
-	if (unchecked & natural_type(&operand->remote))
-		return &clause_everything;
+	if (unchecked & get_natural_type(&operand->remote))
+		return &filter_everything;
 	if (unchecked)
-		clauses = lappend(clauses, clause_test(operand->path, "$type", equal_types_json(unchecked)));
-	return clause_or(clauses);
+		filters = lappend(filters, filter_test(operand->path, "$type", deparse_equal_types_json(unchecked)));
+	return filter_or(filters);
 }
 
 /*
@@ -315,32 +322,32 @@ equal_or_unchecked(const WalcuOperand *operand, List *clauses, uint32 unchecked)
  * NULL when there is none.
  */
 char *
-equal_excluded(const WalcuOperand *operand, Datum value, Oid type)
+deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 {
-	uint32 checked = equal_checked(operand);
+	uint32 checked = deparse_equal_checked(operand);
 
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
 		case WALCU_DOMAIN_ENUM:
-			return (checked & WALCU_IS_STRING) ? clause_string(value_text(value, type)) : NULL;
+			return (checked & WALCU_IS_STRING) ? filter_string(scalar_text(value, type)) : NULL;
 		case WALCU_DOMAIN_NUMBER:
 		{
-			WalcuNumber number = value_number(value, type);
+			WalcuScalarNumber number = scalar_number(value, type);
 
 			if (!(checked & WALCU_IS_NUMBER) || !number.canonical || isinf(number.value) ||
 				operand->rounding != 0 || operand->single)
 				return NULL;
-			return value_number_json(number.value);
+			return scalar_number_json(number.value);
 		}
 		case WALCU_DOMAIN_INSTANT:
 		{
-			TimestampTz instant = value_instant(value, type, operand->clock);
+			TimestampTz instant = scalar_instant(value, type, operand->clock);
 
-			if (!(checked & WALCU_IS_DATE) || !value_instant_is_finite(instant) || instant % 1000 != 0 ||
+			if (!(checked & WALCU_IS_DATE) || !scalar_instant_is_finite(instant) || instant % 1000 != 0 ||
 				operand->before != 0 || operand->after != 0)
 				return NULL;
-			return value_instant_json(instant);
+			return scalar_instant_json(instant);
 		}
 		case WALCU_DOMAIN_BOOLEAN:
 			return (checked & WALCU_IS_BOOLEAN) ? pstrdup(DatumGetBool(value) ? "true" : "false") : NULL;
@@ -350,7 +357,7 @@ equal_excluded(const WalcuOperand *operand, Datum value, Oid type)
 }
 
 static List *
-sorted_unique(List *texts)
+sort_unique_texts(List *texts)
 {
 	List *unique = NIL;
 	ListCell *lc;
@@ -379,7 +386,7 @@ compare_texts(const ListCell *a, const ListCell *b)
 
 /* The names that $type has for JSON types. */
 char *
-equal_types_json(uint32 types)
+deparse_equal_types_json(uint32 types)
 {
 	static const char *const names[] = {"string", "number", "bool", "date", "object", "array"};
 	List *texts = NIL;
@@ -387,7 +394,7 @@ equal_types_json(uint32 types)
 	for (int i = 0; i < lengthof(names); i++)
 	{
 		if (types & (1 << i))
-			texts = lappend(texts, clause_string(names[i]));
+			texts = lappend(texts, filter_string(names[i]));
 	}
-	return clause_list(texts);
+	return filter_list(texts);
 }

@@ -12,22 +12,25 @@
 #include "utils/jsonb.h"
 
 /* What documents have to be like, gathered value by value. */
-typedef struct WalcuMatches
+typedef struct WalcuEqualMatches
 {
 	List *literals;   /* JSON texts to equal */
-	List *clauses;    /* other ways to match */
+	List *filters;    /* other ways to match */
 	uint32 unchecked; /* WALCU_IS_...: of these, every value may match */
-} WalcuMatches;
+} WalcuEqualMatches;
 
-extern uint32 equal_checked(const WalcuOperand *operand);
-extern bool equal_is_alike(const WalcuOperand *operand);
-extern WalcuClause *equal_or_unchecked(const WalcuOperand *operand, List *clauses, uint32 unchecked);
-extern void equal_add(const WalcuOperand *operand, Datum value, Oid type, WalcuMatches *matches);
-extern void equal_add_scalar(const WalcuOperand *operand, uint32 type, const char *literal,
-							 WalcuMatches *matches);
-extern void equal_add_jsonb(const WalcuOperand *operand, const JsonbValue *value, WalcuMatches *matches);
-extern char *equal_types_json(uint32 types);
-extern char *equal_excluded(const WalcuOperand *operand, Datum value, Oid type);
-extern WalcuClause *equal_clause(const WalcuOperand *operand, WalcuMatches *matches);
+extern uint32 deparse_equal_checked(const WalcuDocumentPath *operand);
+extern bool deparse_equal_is_alike(const WalcuDocumentPath *operand);
+extern WalcuFilter *deparse_equal_or_unchecked(const WalcuDocumentPath *operand, List *filters,
+											   uint32 unchecked);
+extern void deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type,
+							  WalcuEqualMatches *matches);
+extern void deparse_equal_add_scalar(const WalcuDocumentPath *operand, uint32 type, const char *literal,
+									 WalcuEqualMatches *matches);
+extern void deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *value,
+									WalcuEqualMatches *matches);
+extern char *deparse_equal_types_json(uint32 types);
+extern char *deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type);
+extern WalcuFilter *deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matches);
 
 #endif /* WALCU_DEPARSE_EQUAL_H */

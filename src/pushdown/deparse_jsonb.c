@@ -17,39 +17,39 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-static List *contained(const WalcuOptions *options, const char *path, JsonbContainer *container);
-static List *contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value);
-static WalcuOperand *place(const WalcuOptions *options, const char *path);
-static char *member_path(const char *path, const JsonbValue *key);
-static WalcuClause *has_key(const WalcuOptions *options, const WalcuOperand *operand, const char *key);
-static List *keys_of_value(Datum keys);
+static List *deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer *container);
+static List *deparse_contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value);
+static WalcuDocumentPath *make_jsonb_operand(const WalcuOptions *options, const char *path);
+static char *make_member_path(const char *path, const JsonbValue *key);
+static WalcuFilter *has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const char *key);
+static List *list_keys(Datum keys);
 
 /* operand @> value, operand ? value, operand ?| values, operand ?& values */
-WalcuClause *
-render_json(const WalcuOptions *options, const WalcuCondition *condition, Datum value)
+WalcuFilter *
+deparse_jsonb(const WalcuOptions *options, const WalcuPredicate *condition, Datum value)
 {
-	const WalcuOperand *operand = condition->operand;
-	List *clauses = NIL;
+	const WalcuDocumentPath *operand = condition->operand;
+	List *filters = NIL;
 	ListCell *lc;
 
 	switch (condition->kind)
 	{
-		case WALCU_CONTAINS:
-			return clause_and(contained(options, operand->path, &DatumGetJsonbP(value)->root));
-		case WALCU_KEY:
+		case WALCU_PREDICATE_CONTAINS:
+			return filter_and(deparse_contained(options, operand->path, &DatumGetJsonbP(value)->root));
+		case WALCU_PREDICATE_KEY:
 			return has_key(options, operand, TextDatumGetCString(value));
 		default:
-			foreach(lc, keys_of_value(value))
-				clauses = lappend(clauses, has_key(options, operand, lfirst(lc)));
-			return condition->kind == WALCU_ANY_KEY ? clause_or(clauses) : clause_and(clauses);
+			foreach(lc, list_keys(value))
+				filters = lappend(filters, has_key(options, operand, lfirst(lc)));
+			return condition->kind == WALCU_PREDICATE_ANY_KEY ? filter_or(filters) : filter_and(filters);
 	}
 }
 
-/* What holds of a place that contains this, of WalcuClause. */
+/* What holds of a place that contains this, of WalcuFilter. */
 static List *
-contained(const WalcuOptions *options, const char *path, JsonbContainer *container)
+deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer *container)
 {
-	List *clauses = NIL;
+	List *filters = NIL;
 	JsonbIterator *iterator = JsonbIteratorInit(container);
 	JsonbValue value;
 	JsonbIteratorToken token;
@@ -59,75 +59,75 @@ contained(const WalcuOptions *options, const char *path, JsonbContainer *contain
 	{
 		if (token == WJB_KEY)
 		{
-			char *member = member_path(path, &value);
+			char *member = make_member_path(path, &value);
 
 			JsonbIteratorNext(&iterator, &value, true);
 			if (member)
-				clauses = list_concat(clauses, contained_member(options, member, &value));
+				filters = list_concat(filters, deparse_contained_member(options, member, &value));
 		}
 		else if (token == WJB_ELEM)
-			clauses = list_concat(clauses, contained_member(options, path, &value));
+			filters = list_concat(filters, deparse_contained_member(options, path, &value));
 	}
-	return clauses;
+	return filters;
 }
 
 static List *
-contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value)
+deparse_contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value)
 {
-	WalcuOperand *operand;
-	WalcuMatches matches = {NIL};
+	WalcuDocumentPath *operand;
+	WalcuEqualMatches matches = {NIL};
 
 	if (value->type == jbvBinary)
-		return contained(options, path, value->val.binary.data);
-	operand = place(options, path);
+		return deparse_contained(options, path, value->val.binary.data);
+	operand = make_jsonb_operand(options, path);
 	/* the service compares the elements of an array one by one */
 	operand->remote.array = false;
-	equal_add_jsonb(operand, value, &matches);
-	return list_make1(equal_clause(operand, &matches));
+	deparse_equal_add_jsonb(operand, value, &matches);
+	return list_make1(deparse_equal_clause(operand, &matches));
 }
 
 /* Any JSON value, at a path. */
-static WalcuOperand *
-place(const WalcuOptions *options, const char *path)
+static WalcuDocumentPath *
+make_jsonb_operand(const WalcuOptions *options, const char *path)
 {
-	WalcuOperand *operand = operand_of_type(JSONBOID, -1);
+	WalcuDocumentPath *operand = document_path_of_type(JSONBOID, -1);
 
 	operand->path = pstrdup(path);
 	operand->nested = true;
-	operand->remote = schema_at(options->resource, path);
+	operand->remote = remote_type_at(options->resource, path);
 	return operand;
 }
 
 /* NULL when no filter can name it. */
 static char *
-member_path(const char *path, const JsonbValue *key)
+make_member_path(const char *path, const JsonbValue *key)
 {
 	char *name = pnstrdup(key->val.string.val, key->val.string.len);
 
-	return operand_can_name(name) ? psprintf("%s.%s", path, name) : NULL;
+	return document_path_can_name(name) ? psprintf("%s.%s", path, name) : NULL;
 }
 
 /* An object has the key; or an array has it as an element; or it is that very string. */
-static WalcuClause *
-has_key(const WalcuOptions *options, const WalcuOperand *operand, const char *key)
+static WalcuFilter *
+has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const char *key)
 {
-	WalcuOperand *self = place(options, operand->path);
-	WalcuMatches matches = {NIL};
+	WalcuDocumentPath *self = make_jsonb_operand(options, operand->path);
+	WalcuEqualMatches matches = {NIL};
 
-	if (!operand_can_name(key))
-		return &clause_everything;
+	if (!document_path_can_name(key))
+		return &filter_everything;
 	self->remote.array = false;
-	equal_add_scalar(self, WALCU_IS_STRING, clause_string(key), &matches);
+	deparse_equal_add_scalar(self, WALCU_IS_STRING, filter_string(key), &matches);
 	/* an array of what is no string there has them as it likes */
-	if (!(equal_checked(self) & WALCU_IS_STRING))
+	if (!(deparse_equal_checked(self) & WALCU_IS_STRING))
 		matches.unchecked |= WALCU_IS_ARRAY;
-	matches.clauses = list_make1(clause_test(psprintf("%s.%s", operand->path, key), "$exists", "true"));
-	return equal_clause(operand, &matches);
+	matches.filters = list_make1(filter_test(psprintf("%s.%s", operand->path, key), "$exists", "true"));
+	return deparse_equal_clause(operand, &matches);
 }
 
 /* The texts of an array; NULLs are no keys. */
 static List *
-keys_of_value(Datum keys)
+list_keys(Datum keys)
 {
 	Datum *elements;
 	bool *nulls;

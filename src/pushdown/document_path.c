@@ -3,7 +3,7 @@
  *	  What a part of an SQL expression stands for in a document.
  *
  * A column, a path in a jsonb column, or a cast of one is a place in the document whose value
- * render.c and order.c can reason about.  Everything else has a reason why it is not.
+ * deparse.c and sort.c can reason about.  Everything else has a reason why it is not.
  */
 #include "postgres.h"
 
@@ -50,48 +50,50 @@ static const struct
 	{JSONBOID, WALCU_DOMAIN_JSON, WALCU_IS_ANY, true},
 };
 
-static WalcuOperand *not_of_use(const char *reason);
-static WalcuOperand *of_column(const WalcuRelation *relation, const Var *var);
-static bool is_addressable(const char *path);
-static WalcuOperand *of_operator(const WalcuRelation *relation, OpExpr *operation);
-static WalcuOperand *of_subscripts(const WalcuRelation *relation, SubscriptingRef *reference);
-static WalcuOperand *of_member(const WalcuRelation *relation, Expr *container, List *keys, bool as_text);
-static List *keys_of_array(Const *constant);
-static bool append_key(WalcuOperand *operand, Node *key);
-static WalcuOperand *of_function(const WalcuRelation *relation, FuncExpr *function);
-static WalcuOperand *of_text_cast(const WalcuRelation *relation, CoerceViaIO *cast);
-static WalcuOperand *of_relabel(const WalcuRelation *relation, RelabelType *relabel);
-static bool apply_cast(WalcuOperand *operand, Oid to);
-static bool cast_number(WalcuOperand *operand, Oid to);
-static bool cast_instant(WalcuOperand *operand, Oid to);
+static WalcuDocumentPath *make_unusable(const char *reason);
+static WalcuDocumentPath *follow_column(const WalcuRelation *relation, const Var *var);
+static bool is_nameable_path(const char *path);
+static WalcuDocumentPath *follow_operator(const WalcuRelation *relation, OpExpr *operation);
+static WalcuDocumentPath *follow_subscripts(const WalcuRelation *relation, SubscriptingRef *reference);
+static WalcuDocumentPath *follow_member(const WalcuRelation *relation, Expr *container, List *keys,
+										bool as_text);
+static List *list_array_keys(Const *constant);
+static bool append_path_key(WalcuDocumentPath *operand, Node *key);
+static WalcuDocumentPath *follow_function(const WalcuRelation *relation, FuncExpr *function);
+static WalcuDocumentPath *follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast);
+static WalcuDocumentPath *follow_relabel(const WalcuRelation *relation, RelabelType *relabel);
+static bool apply_cast(WalcuDocumentPath *operand, Oid to);
+static bool cast_number(WalcuDocumentPath *operand, Oid to);
+static bool cast_instant(WalcuDocumentPath *operand, Oid to);
 static bool is_integer(Oid type);
 
 /*
  * The operand that an expression is.  NULL when it has nothing to do with the relation;
  * with a reason when it has, and cannot be used.
  */
-WalcuOperand *
-operand_of_expression(const WalcuRelation *relation, Expr *expression)
+WalcuDocumentPath *
+document_path_of_expression(const WalcuRelation *relation, Expr *expression)
 {
 	switch (nodeTag(expression))
 	{
 		case T_Var:
-			return of_column(relation, (Var *) expression);
+			return follow_column(relation, (Var *) expression);
 		case T_OpExpr:
-			return of_operator(relation, (OpExpr *) expression);
+			return follow_operator(relation, (OpExpr *) expression);
 		case T_SubscriptingRef:
-			return of_subscripts(relation, (SubscriptingRef *) expression);
+			return follow_subscripts(relation, (SubscriptingRef *) expression);
 		case T_FuncExpr:
-			return of_function(relation, (FuncExpr *) expression);
+			return follow_function(relation, (FuncExpr *) expression);
 		case T_CoerceViaIO:
-			return of_text_cast(relation, (CoerceViaIO *) expression);
+			return follow_text_cast(relation, (CoerceViaIO *) expression);
 		case T_RelabelType:
-			return of_relabel(relation, (RelabelType *) expression);
+			return follow_relabel(relation, (RelabelType *) expression);
 		case T_CollateExpr:
-			return operand_of_expression(relation, ((CollateExpr *) expression)->arg);
+			return document_path_of_expression(relation, ((CollateExpr *) expression)->arg);
 		default:
-			return operand_is_value(relation, expression) ? NULL
-														  : not_of_use("the service cannot compute it");
+			return document_path_is_value(relation, expression)
+					   ? NULL
+					   : make_unusable("the service cannot compute it");
 	}
 }
 
@@ -100,7 +102,7 @@ operand_of_expression(const WalcuRelation *relation, Expr *expression)
  * by the session's clock, whatever the timestamp was made of.
  */
 void
-operand_compare_with(WalcuOperand *operand, Oid type)
+document_path_compare_with(WalcuDocumentPath *operand, Oid type)
 {
 	if (operand->domain == WALCU_DOMAIN_INSTANT && operand->clock == WALCU_CLOCK_UTC &&
 		type == TIMESTAMPTZOID)
@@ -112,44 +114,44 @@ operand_compare_with(WalcuOperand *operand, Oid type)
 
 /* Is it known before any row of the relation is? */
 bool
-operand_is_value(const WalcuRelation *relation, Expr *expression)
+document_path_is_value(const WalcuRelation *relation, Expr *expression)
 {
 	return !bms_is_member(relation->varno, pull_varnos(NULL, (Node *) expression)) &&
 		   !contain_volatile_functions((Node *) expression) && !contain_subplans((Node *) expression);
 }
 
-static WalcuOperand *
-not_of_use(const char *reason)
+static WalcuDocumentPath *
+make_unusable(const char *reason)
 {
-	WalcuOperand *operand = palloc0(sizeof(WalcuOperand));
+	WalcuDocumentPath *operand = palloc0(sizeof(WalcuDocumentPath));
 
 	operand->reason = reason;
 	return operand;
 }
 
-static WalcuOperand *
-of_column(const WalcuRelation *relation, const Var *var)
+static WalcuDocumentPath *
+follow_column(const WalcuRelation *relation, const Var *var)
 {
 	WalcuColumn *column;
-	WalcuOperand *operand;
+	WalcuDocumentPath *operand;
 
 	if (var->varno != relation->varno || var->varlevelsup != 0)
 		return NULL;
 	if (var->varattno <= 0)
-		return not_of_use("the service does not have the column");
+		return make_unusable("the service does not have the column");
 	column = option_for_column(relation->relid, var->varattno);
 	if (!column->pushdown)
-		return not_of_use("pushdown is off for the column");
+		return make_unusable("pushdown is off for the column");
 	if (column->parameter)
-		return not_of_use("the column is no part of the document");
-	if (!is_addressable(column->path))
-		return not_of_use("no filter can name the path");
-	operand = operand_of_type(var->vartype, var->vartypmod);
+		return make_unusable("the column is no part of the document");
+	if (!is_nameable_path(column->path))
+		return make_unusable("no filter can name the path");
+	operand = document_path_of_type(var->vartype, var->vartypmod);
 	if (operand->reason)
 		return operand;
 	operand->column = var->varattno;
 	operand->path = column->path;
-	operand->remote = schema_at(relation->options->resource, column->path);
+	operand->remote = remote_type_at(relation->options->resource, column->path);
 	/* a text that is a date, or a date that is a text, the service's own writes rule out */
 	if (operand->remote.type == WALCU_REMOTE_DATE && operand->domain == WALCU_DOMAIN_INSTANT)
 		operand->sources = WALCU_IS_DATE;
@@ -159,10 +161,10 @@ of_column(const WalcuRelation *relation, const Var *var)
 }
 
 /* What a column of a type is made of, wherever it stands in the document. */
-WalcuOperand *
-operand_of_type(Oid type, int32 typmod)
+WalcuDocumentPath *
+document_path_of_type(Oid type, int32 typmod)
 {
-	WalcuOperand *operand = palloc0(sizeof(WalcuOperand));
+	WalcuDocumentPath *operand = palloc0(sizeof(WalcuDocumentPath));
 	Oid base = getBaseType(type);
 
 	operand->type = base;
@@ -177,7 +179,7 @@ operand_of_type(Oid type, int32 typmod)
 		operand->sources = column_types[i].sources;
 		operand->plain = column_types[i].plain && typmod == -1 && base == type;
 		if (typmod != -1 && operand->domain != WALCU_DOMAIN_TEXT)
-			return not_of_use("the column's type rounds values");
+			return make_unusable("the column's type rounds values");
 		return operand;
 	}
 	operand->domain = WALCU_DOMAIN_ENUM;
@@ -188,12 +190,12 @@ operand_of_type(Oid type, int32 typmod)
 	operand->sources = WALCU_IS_ARRAY;
 	if (OidIsValid(get_element_type(base)) && typmod == -1)
 		return operand;
-	return not_of_use("the column's type is not compared as the service compares");
+	return make_unusable("the column's type is not compared as the service compares");
 }
 
 /* Can a filter name it?  "$" begins operators, and some names mean something to JavaScript. */
 static bool
-is_addressable(const char *path)
+is_nameable_path(const char *path)
 {
 	const char *segment = path;
 
@@ -210,8 +212,8 @@ is_addressable(const char *path)
 }
 
 /* The operators of jsonb that lead to a member. */
-static WalcuOperand *
-of_operator(const WalcuRelation *relation, OpExpr *operation)
+static WalcuDocumentPath *
+follow_operator(const WalcuRelation *relation, OpExpr *operation)
 {
 	static const struct
 	{
@@ -232,45 +234,47 @@ of_operator(const WalcuRelation *relation, OpExpr *operation)
 			continue;
 		key = lsecond(operation->args);
 		if (!IsA(key, Const) || ((Const *) key)->constisnull)
-			return operand_is_value(relation, (Expr *) operation)
+			return document_path_is_value(relation, (Expr *) operation)
 					   ? NULL
-					   : not_of_use("a key of the path is not a constant");
-		return of_member(relation, linitial(operation->args),
-						 operators[i].is_path ? keys_of_array((Const *) key) : list_make1(key),
-						 operators[i].as_text);
+					   : make_unusable("a key of the path is not a constant");
+		return follow_member(relation, linitial(operation->args),
+							 operators[i].is_path ? list_array_keys((Const *) key) : list_make1(key),
+							 operators[i].as_text);
 	}
-	return operand_is_value(relation, (Expr *) operation) ? NULL
-														  : not_of_use("the service cannot compute it");
+	return document_path_is_value(relation, (Expr *) operation)
+			   ? NULL
+			   : make_unusable("the service cannot compute it");
 }
 
-static WalcuOperand *
-of_subscripts(const WalcuRelation *relation, SubscriptingRef *reference)
+static WalcuDocumentPath *
+follow_subscripts(const WalcuRelation *relation, SubscriptingRef *reference)
 {
 	if (reference->refcontainertype != JSONBOID || reference->refassgnexpr || reference->reflowerindexpr)
-		return operand_is_value(relation, (Expr *) reference) ? NULL
-															  : not_of_use("the service cannot compute it");
-	return of_member(relation, reference->refexpr, reference->refupperindexpr, false);
+		return document_path_is_value(relation, (Expr *) reference)
+				   ? NULL
+				   : make_unusable("the service cannot compute it");
+	return follow_member(relation, reference->refexpr, reference->refupperindexpr, false);
 }
 
 /* What stands at keys (constants) below a container. */
-static WalcuOperand *
-of_member(const WalcuRelation *relation, Expr *container, List *keys, bool as_text)
+static WalcuDocumentPath *
+follow_member(const WalcuRelation *relation, Expr *container, List *keys, bool as_text)
 {
-	WalcuOperand *operand = operand_of_expression(relation, container);
+	WalcuDocumentPath *operand = document_path_of_expression(relation, container);
 	ListCell *lc;
 
 	if (operand == NULL || operand->reason)
 		return operand;
 	if (operand->domain != WALCU_DOMAIN_JSON)
-		return not_of_use("the service cannot compute it");
+		return make_unusable("the service cannot compute it");
 	foreach(lc, keys)
 	{
-		if (!append_key(operand, lfirst(lc)))
-			return not_of_use("no filter can name the path");
+		if (!append_path_key(operand, lfirst(lc)))
+			return make_unusable("no filter can name the path");
 	}
 	operand->column = 0;
 	operand->nested = true;
-	operand->remote = schema_at(relation->options->resource, operand->path);
+	operand->remote = remote_type_at(relation->options->resource, operand->path);
 	operand->domain = as_text ? WALCU_DOMAIN_TEXT : WALCU_DOMAIN_JSON;
 	operand->type = as_text ? TEXTOID : JSONBOID;
 	operand->json_null = !as_text;
@@ -279,7 +283,7 @@ of_member(const WalcuRelation *relation, Expr *container, List *keys, bool as_te
 
 /* The elements of a text array, as constants; one that is NULL leads nowhere. */
 static List *
-keys_of_array(Const *constant)
+list_array_keys(Const *constant)
 {
 	Datum *elements;
 	bool *nulls;
@@ -295,13 +299,13 @@ keys_of_array(Const *constant)
 
 /* Can a filter name a member that has this key?  A minus may begin an index. */
 bool
-operand_can_name(const char *key)
+document_path_can_name(const char *key)
 {
-	return is_addressable(key) && strchr(key, '.') == NULL && key[0] != '-';
+	return is_nameable_path(key) && strchr(key, '.') == NULL && key[0] != '-';
 }
 
 static bool
-append_key(WalcuOperand *operand, Node *key)
+append_path_key(WalcuDocumentPath *operand, Node *key)
 {
 	Const *constant = (Const *) key;
 	char *name;
@@ -319,7 +323,7 @@ append_key(WalcuOperand *operand, Node *key)
 	}
 	else
 		name = TextDatumGetCString(constant->constvalue);
-	if (!operand_can_name(name))
+	if (!document_path_can_name(name))
 		return false;
 	operand->indexed |= (strspn(name, "0123456789") == strlen(name));
 	operand->path = psprintf("%s.%s", operand->path, name);
@@ -327,39 +331,40 @@ append_key(WalcuOperand *operand, Node *key)
 }
 
 /* A cast that is a function. */
-static WalcuOperand *
-of_function(const WalcuRelation *relation, FuncExpr *function)
+static WalcuDocumentPath *
+follow_function(const WalcuRelation *relation, FuncExpr *function)
 {
 	Oid cast_function;
-	WalcuOperand *operand;
+	WalcuDocumentPath *operand;
 
-	if (operand_is_value(relation, (Expr *) function))
+	if (document_path_is_value(relation, (Expr *) function))
 		return NULL;
 	if (list_length(function->args) != 1 ||
 		find_coercion_pathway(function->funcresulttype, exprType(linitial(function->args)), COERCION_EXPLICIT,
 							  &cast_function) != COERCION_PATH_FUNC ||
 		cast_function != function->funcid)
-		return not_of_use("the service cannot compute it");
-	operand = operand_of_expression(relation, linitial(function->args));
+		return make_unusable("the service cannot compute it");
+	operand = document_path_of_expression(relation, linitial(function->args));
 	if (operand == NULL || operand->reason)
 		return operand;
-	return apply_cast(operand, function->funcresulttype) ? operand
-														 : not_of_use("the cast changes more than the type");
+	return apply_cast(operand, function->funcresulttype)
+			   ? operand
+			   : make_unusable("the cast changes more than the type");
 }
 
 /* A cast by way of text, such as (doc->>'price')::numeric. */
-static WalcuOperand *
-of_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
+static WalcuDocumentPath *
+follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
 {
-	WalcuOperand *operand = operand_of_expression(relation, cast->arg);
-	WalcuOperand *target;
+	WalcuDocumentPath *operand = document_path_of_expression(relation, cast->arg);
+	WalcuDocumentPath *target;
 
 	if (operand == NULL || operand->reason)
 		return operand;
-	target = operand_of_type(cast->resulttype, -1);
+	target = document_path_of_type(cast->resulttype, -1);
 	if (operand->domain != WALCU_DOMAIN_TEXT || target->reason || target->domain == WALCU_DOMAIN_JSON ||
 		target->domain == WALCU_DOMAIN_ARRAY || target->domain == WALCU_DOMAIN_TEXT)
-		return not_of_use("the cast changes more than the type");
+		return make_unusable("the cast changes more than the type");
 	operand->domain = target->domain;
 	operand->type = target->type;
 	operand->single = target->single;
@@ -374,24 +379,24 @@ of_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
 }
 
 /* A cast that changes nothing but the name of the type. */
-static WalcuOperand *
-of_relabel(const WalcuRelation *relation, RelabelType *relabel)
+static WalcuDocumentPath *
+follow_relabel(const WalcuRelation *relation, RelabelType *relabel)
 {
-	WalcuOperand *operand = operand_of_expression(relation, relabel->arg);
+	WalcuDocumentPath *operand = document_path_of_expression(relation, relabel->arg);
 	Oid base = getBaseType(relabel->resulttype);
 
 	if (operand == NULL || operand->reason)
 		return operand;
 	if (base != operand->type &&
 		(operand->domain != WALCU_DOMAIN_TEXT || (base != TEXTOID && base != VARCHAROID)))
-		return not_of_use("the cast changes more than the type");
+		return make_unusable("the cast changes more than the type");
 	operand->type = base;
 	return operand;
 }
 
 /* The operand after a cast; false when it is of no use then. */
 static bool
-apply_cast(WalcuOperand *operand, Oid to)
+apply_cast(WalcuDocumentPath *operand, Oid to)
 {
 	switch (operand->domain)
 	{
@@ -415,7 +420,7 @@ apply_cast(WalcuOperand *operand, Oid to)
 }
 
 static bool
-cast_number(WalcuOperand *operand, Oid to)
+cast_number(WalcuDocumentPath *operand, Oid to)
 {
 	if (is_integer(to) && !is_integer(operand->type))
 		operand->rounding = 0.5;
@@ -429,7 +434,7 @@ cast_number(WalcuOperand *operand, Oid to)
 }
 
 static bool
-cast_instant(WalcuOperand *operand, Oid to)
+cast_instant(WalcuDocumentPath *operand, Oid to)
 {
 	if (operand->type == TIMESTAMPTZOID && (to == TIMESTAMPOID || to == DATEOID))
 	{

@@ -38,11 +38,11 @@ typedef enum WalcuDomain
 /*
  * A place in the document, and how the SQL value is made of what stands there.
  */
-typedef struct WalcuOperand
+typedef struct WalcuDocumentPath
 {
 	AttrNumber column; /* whose value it is, or is made of by casts; 0 within a jsonb column */
 	char *path;
-	WalcuRemote remote;
+	WalcuRemotePlace remote;
 	WalcuDomain domain;
 	Oid type;                /* of the SQL value */
 	uint32 sources;          /* WALCU_IS_...: what a value that is not NULL can be made of */
@@ -56,9 +56,9 @@ typedef struct WalcuOperand
 	bool single;             /* numbers: rounded to float4 */
 	int64 before;            /* instants: the document's date is at most so many microseconds */
 	int64 after;             /* before, or after, the SQL value's */
-	WalcuClock clock;        /* instants: what dates and timestamps mean */
+	WalcuScalarClock clock;  /* instants: what dates and timestamps mean */
 	const char *reason;      /* why it is not of use; then nothing else is set */
-} WalcuOperand;
+} WalcuDocumentPath;
 
 /* The relation whose columns count. */
 typedef struct WalcuRelation
@@ -68,10 +68,10 @@ typedef struct WalcuRelation
 	const WalcuOptions *options;
 } WalcuRelation;
 
-extern WalcuOperand *operand_of_expression(const WalcuRelation *relation, Expr *expression);
-extern WalcuOperand *operand_of_type(Oid type, int32 typmod);
-extern void operand_compare_with(WalcuOperand *operand, Oid type);
-extern bool operand_can_name(const char *key);
-extern bool operand_is_value(const WalcuRelation *relation, Expr *expression);
+extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relation, Expr *expression);
+extern WalcuDocumentPath *document_path_of_type(Oid type, int32 typmod);
+extern void document_path_compare_with(WalcuDocumentPath *operand, Oid type);
+extern bool document_path_can_name(const char *key);
+extern bool document_path_is_value(const WalcuRelation *relation, Expr *expression);
 
 #endif /* WALCU_DOCUMENT_PATH_H */

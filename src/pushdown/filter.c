@@ -2,7 +2,7 @@
  * filter.c
  *	  The text of a filter: conditions on places of a document, joined by and or or.
  *
- * Conditions (render.c) make clauses, filter.c joins them, and source.c adds what it needs to
+ * Conditions (deparse.c) make clauses, pushdown.c joins them, and fetch.c adds what it needs to
  * read page after page.  Only how filters are written is known here, not what they mean.
  */
 #include "postgres.h"
@@ -12,62 +12,62 @@
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
-WalcuClause clause_everything = {NULL, NULL, "{}"};
-WalcuClause clause_nothing = {NULL, NULL, "{\"_id\":{\"$in\":[]}}"};
+WalcuFilter filter_everything = {NULL, NULL, "{}"};
+WalcuFilter filter_nothing = {NULL, NULL, "{\"_id\":{\"$in\":[]}}"};
 
-static WalcuClause *join(const char *operator, List * clauses);
-static bool can_share_object(List *clauses);
-static bool repeats(List *clauses, int position);
-static void append_path(StringInfo filter, List *clauses, int position);
+static WalcuFilter *join_filters(const char *op, List *filters);
+static bool can_share_object(List *filters);
+static bool repeats_path(List *filters, int position);
+static void append_path(StringInfo filter, List *filters, int position);
 
 /* One operator, such as $gte, on one path; operand is JSON. */
-WalcuClause *
-clause_test(const char *path, const char *operator, const char * operand)
+WalcuFilter *
+filter_test(const char *path, const char *op, const char *operand)
 {
-	WalcuClause *clause = palloc0(sizeof(WalcuClause));
+	WalcuFilter *filter = palloc0(sizeof(WalcuFilter));
 
-	clause->path = path;
-	clause->operator= operator;
-	clause->text = operand;
-	return clause;
+	filter->path = path;
+	filter->op = op;
+	filter->text = operand;
+	return filter;
 }
 
 /* One of the clauses holds. */
-WalcuClause *
-clause_or(List *clauses)
+WalcuFilter *
+filter_or(List *filters)
 {
 	List *arms = NIL;
 	ListCell *lc;
 
-	foreach(lc, clauses)
+	foreach(lc, filters)
 	{
-		if (lfirst(lc) == &clause_everything)
-			return &clause_everything;
-		if (lfirst(lc) != &clause_nothing)
+		if (lfirst(lc) == &filter_everything)
+			return &filter_everything;
+		if (lfirst(lc) != &filter_nothing)
 			arms = lappend(arms, lfirst(lc));
 	}
 	if (arms == NIL)
-		return &clause_nothing;
-	return list_length(arms) == 1 ? linitial(arms) : join("$or", arms);
+		return &filter_nothing;
+	return list_length(arms) == 1 ? linitial(arms) : join_filters("$or", arms);
 }
 
 /* All of the clauses hold. */
-WalcuClause *
-clause_and(List *clauses)
+WalcuFilter *
+filter_and(List *filters)
 {
 	List *arms = NIL;
 	ListCell *lc;
 
-	foreach(lc, clauses)
+	foreach(lc, filters)
 	{
-		if (lfirst(lc) == &clause_nothing)
-			return &clause_nothing;
-		if (lfirst(lc) != &clause_everything)
+		if (lfirst(lc) == &filter_nothing)
+			return &filter_nothing;
+		if (lfirst(lc) != &filter_everything)
 			arms = lappend(arms, lfirst(lc));
 	}
 	if (arms == NIL)
-		return &clause_everything;
-	return list_length(arms) == 1 ? linitial(arms) : clause_test(NULL, NULL, clause_filter(arms));
+		return &filter_everything;
+	return list_length(arms) == 1 ? linitial(arms) : filter_test(NULL, NULL, filter_text(arms));
 }
 
 /*
@@ -75,20 +75,20 @@ clause_and(List *clauses)
  * object, which is shorter to send and to read.
  */
 char *
-clause_filter(List *clauses)
+filter_text(List *filters)
 {
 	StringInfoData filter;
 
-	if (list_length(clauses) == 1 && ((WalcuClause *) linitial(clauses))->path == NULL)
-		return pstrdup(((WalcuClause *) linitial(clauses))->text);
-	if (!can_share_object(clauses))
-		return pstrdup(join("$and", clauses)->text);
+	if (list_length(filters) == 1 && ((WalcuFilter *) linitial(filters))->path == NULL)
+		return pstrdup(((WalcuFilter *) linitial(filters))->text);
+	if (!can_share_object(filters))
+		return pstrdup(join_filters("$and", filters)->text);
 	initStringInfo(&filter);
 	appendStringInfoChar(&filter, '{');
-	for (int i = 0; i < list_length(clauses); i++)
+	for (int i = 0; i < list_length(filters); i++)
 	{
-		if (!repeats(clauses, i))
-			append_path(&filter, clauses, i);
+		if (!repeats_path(filters, i))
+			append_path(&filter, filters, i);
 	}
 	appendStringInfoChar(&filter, '}');
 	return filter.data;
@@ -96,7 +96,7 @@ clause_filter(List *clauses)
 
 /* Text as a JSON string. */
 char *
-clause_string(const char *text)
+filter_string(const char *text)
 {
 	StringInfoData json;
 
@@ -107,7 +107,7 @@ clause_string(const char *text)
 
 /* JSON texts as a JSON array. */
 char *
-clause_list(List *texts)
+filter_list(List *texts)
 {
 	StringInfoData list;
 	ListCell *lc;
@@ -119,32 +119,32 @@ clause_list(List *texts)
 	return list.data;
 }
 
-static WalcuClause *
-join(const char *operator, List * clauses)
+static WalcuFilter *
+join_filters(const char *op, List *filters)
 {
-	List *filters = NIL;
+	List *texts = NIL;
 	ListCell *lc;
 
-	foreach(lc, clauses)
-		filters = lappend(filters, clause_filter(list_make1(lfirst(lc))));
-	return clause_test(NULL, NULL, psprintf("{\"%s\":%s}", operator, clause_list(filters)));
+	foreach(lc, filters)
+		texts = lappend(texts, filter_text(list_make1(lfirst(lc))));
+	return filter_test(NULL, NULL, psprintf("{\"%s\":%s}", op, filter_list(texts)));
 }
 
 /* No two say the same operator of one path, and none is a filter of its own. */
 static bool
-can_share_object(List *clauses)
+can_share_object(List *filters)
 {
-	for (int i = 0; i < list_length(clauses); i++)
+	for (int i = 0; i < list_length(filters); i++)
 	{
-		const WalcuClause *clause = list_nth(clauses, i);
+		const WalcuFilter *filter = list_nth(filters, i);
 
-		if (clause->path == NULL)
+		if (filter->path == NULL)
 			return false;
 		for (int j = 0; j < i; j++)
 		{
-			const WalcuClause *other = list_nth(clauses, j);
+			const WalcuFilter *other = list_nth(filters, j);
 
-			if (strcmp(other->path, clause->path) == 0 && strcmp(other->operator, clause->operator) == 0)
+			if (strcmp(other->path, filter->path) == 0 && strcmp(other->op, filter->op) == 0)
 				return false;
 		}
 	}
@@ -153,13 +153,13 @@ can_share_object(List *clauses)
 
 /* Has an earlier clause the same path? */
 static bool
-repeats(List *clauses, int position)
+repeats_path(List *filters, int position)
 {
-	const WalcuClause *clause = list_nth(clauses, position);
+	const WalcuFilter *filter = list_nth(filters, position);
 
 	for (int i = 0; i < position; i++)
 	{
-		if (strcmp(((WalcuClause *) list_nth(clauses, i))->path, clause->path) == 0)
+		if (strcmp(((WalcuFilter *) list_nth(filters, i))->path, filter->path) == 0)
 			return true;
 	}
 	return false;
@@ -167,23 +167,22 @@ repeats(List *clauses, int position)
 
 /* A path with all that is said of it; equality alone needs no operator. */
 static void
-append_path(StringInfo filter, List *clauses, int position)
+append_path(StringInfo filter, List *filters, int position)
 {
-	const WalcuClause *first = list_nth(clauses, position);
+	const WalcuFilter *first = list_nth(filters, position);
 	const char *only = first->text;
 	StringInfoData operators;
 
 	initStringInfo(&operators);
-	for (int i = position; i < list_length(clauses); i++)
+	for (int i = position; i < list_length(filters); i++)
 	{
-		const WalcuClause *clause = list_nth(clauses, i);
+		const WalcuFilter *filter = list_nth(filters, i);
 
-		if (strcmp(clause->path, first->path) != 0)
+		if (strcmp(filter->path, first->path) != 0)
 			continue;
-		if (i > position || strcmp(clause->operator, "$eq") != 0)
+		if (i > position || strcmp(filter->op, "$eq") != 0)
 			only = NULL;
-		appendStringInfo(&operators, "%c\"%s\":%s", operators.len > 0 ? ',' : '{', clause->operator,
-						 clause->text);
+		appendStringInfo(&operators, "%c\"%s\":%s", operators.len > 0 ? ',' : '{', filter->op, filter->text);
 	}
 	if (filter->len > 1)
 		appendStringInfoChar(filter, ',');

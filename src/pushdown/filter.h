@@ -13,24 +13,24 @@
  * A condition as the service reads it.  Either one operator on one path, or the text of a
  * whole filter object.
  */
-typedef struct WalcuClause
+typedef struct WalcuFilter
 {
-	const char *path;     /* NULL for a whole filter */
-	const char *operator; /* such as $gte */
-	const char *text;     /* JSON: the operand, or the whole filter */
-	List *literals;       /* of $in: the JSON texts, when a document has one of them at most */
-	int most;             /* of these, in one request; 0 for as many as fit */
-} WalcuClause;
+	const char *path; /* NULL for a whole filter */
+	const char *op;   /* such as $gte */
+	const char *text; /* JSON: the operand, or the whole filter */
+	List *literals;   /* of $in: the JSON texts, when a document has one of them at most */
+	int most;         /* of these, in one request; 0 for as many as fit */
+} WalcuFilter;
 
 /* What every document meets, and what none does. */
-extern WalcuClause clause_everything;
-extern WalcuClause clause_nothing;
+extern WalcuFilter filter_everything;
+extern WalcuFilter filter_nothing;
 
-extern WalcuClause *clause_test(const char *path, const char *operator, const char * operand);
-extern WalcuClause *clause_or(List *clauses);
-extern WalcuClause *clause_and(List *clauses);
-extern char *clause_filter(List *clauses);
-extern char *clause_string(const char *text);
-extern char *clause_list(List *texts);
+extern WalcuFilter *filter_test(const char *path, const char *op, const char *operand);
+extern WalcuFilter *filter_or(List *filters);
+extern WalcuFilter *filter_and(List *filters);
+extern char *filter_text(List *filters);
+extern char *filter_string(const char *text);
+extern char *filter_list(List *texts);
 
 #endif /* WALCU_FILTER_H */

@@ -2,8 +2,8 @@
  * predicate.c
  *	  Recognize one SQL condition on one place of the document.
  *
- * filter.c takes AND, OR and NOT apart and asks here for what is left.  What a condition
- * becomes in a filter is render.c's question.
+ * pushdown.c takes AND, OR and NOT apart and asks here for what is left.  What a condition
+ * becomes in a filter is deparse.c's question.
  */
 #include "postgres.h"
 
@@ -29,89 +29,90 @@ static const Oid comparison_families[] = {TEXT_BTREE_FAM_OID,   INTEGER_BTREE_FA
 static const struct
 {
 	Oid function;
-	WalcuConditionKind kind;
+	WalcuPredicateKind kind;
 	WalcuPattern pattern;
 	bool ignore_case;
 	bool negated;
 	bool commuted; /* the document's side is the right one */
 } functions[] = {
-	{F_TEXTLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE},
-	{F_NAMELIKE, WALCU_MATCH, WALCU_PATTERN_LIKE},
-	{F_TEXTNLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, false, true},
-	{F_NAMENLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, false, true},
-	{F_TEXTICLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true},
-	{F_NAMEICLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true},
-	{F_TEXTICNLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true, true},
-	{F_NAMEICNLIKE, WALCU_MATCH, WALCU_PATTERN_LIKE, true, true},
-	{F_TEXTREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX},
-	{F_NAMEREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX},
-	{F_TEXTREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, false, true},
-	{F_NAMEREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, false, true},
-	{F_TEXTICREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX, true},
-	{F_NAMEICREGEXEQ, WALCU_MATCH, WALCU_PATTERN_REGEX, true},
-	{F_TEXTICREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, true, true},
-	{F_NAMEICREGEXNE, WALCU_MATCH, WALCU_PATTERN_REGEX, true, true},
-	{F_STARTS_WITH, WALCU_MATCH, WALCU_PATTERN_PREFIX},
-	{F_ARRAYOVERLAP, WALCU_OVERLAP},
-	{F_ARRAYCONTAINS, WALCU_INCLUDES},
-	{F_ARRAYCONTAINED, WALCU_INCLUDES, .commuted = true},
-	{F_JSONB_CONTAINS, WALCU_CONTAINS},
-	{F_JSONB_CONTAINED, WALCU_CONTAINS, .commuted = true},
-	{F_JSONB_EXISTS, WALCU_KEY},
-	{F_JSONB_EXISTS_ANY, WALCU_ANY_KEY},
-	{F_JSONB_EXISTS_ALL, WALCU_ALL_KEYS},
+	{F_TEXTLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE},
+	{F_NAMELIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE},
+	{F_TEXTNLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE, false, true},
+	{F_NAMENLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE, false, true},
+	{F_TEXTICLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE, true},
+	{F_NAMEICLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE, true},
+	{F_TEXTICNLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE, true, true},
+	{F_NAMEICNLIKE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_LIKE, true, true},
+	{F_TEXTREGEXEQ, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX},
+	{F_NAMEREGEXEQ, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX},
+	{F_TEXTREGEXNE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX, false, true},
+	{F_NAMEREGEXNE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX, false, true},
+	{F_TEXTICREGEXEQ, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX, true},
+	{F_NAMEICREGEXEQ, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX, true},
+	{F_TEXTICREGEXNE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX, true, true},
+	{F_NAMEICREGEXNE, WALCU_PREDICATE_MATCH, WALCU_PATTERN_REGEX, true, true},
+	{F_STARTS_WITH, WALCU_PREDICATE_MATCH, WALCU_PATTERN_PREFIX},
+	{F_ARRAYOVERLAP, WALCU_PREDICATE_OVERLAP},
+	{F_ARRAYCONTAINS, WALCU_PREDICATE_INCLUDES},
+	{F_ARRAYCONTAINED, WALCU_PREDICATE_INCLUDES, .commuted = true},
+	{F_JSONB_CONTAINS, WALCU_PREDICATE_CONTAINS},
+	{F_JSONB_CONTAINED, WALCU_PREDICATE_CONTAINS, .commuted = true},
+	{F_JSONB_EXISTS, WALCU_PREDICATE_KEY},
+	{F_JSONB_EXISTS_ANY, WALCU_PREDICATE_ANY_KEY},
+	{F_JSONB_EXISTS_ALL, WALCU_PREDICATE_ALL_KEYS},
 };
 
-static WalcuCondition *recognize(const WalcuRelation *relation, Expr *clause, bool outcome,
-								 const char **reason);
-static WalcuCondition *of_operator(const WalcuRelation *relation, Oid opno, Oid function, List *args,
-								   Oid collation, bool outcome, const char **reason);
-static WalcuCondition *of_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation,
-									 bool outcome, const char **reason);
-static WalcuCondition *of_known_function(const WalcuRelation *relation, int row, List *args, Oid collation,
-										 bool outcome, const char **reason);
-static WalcuCondition *of_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation,
-										 bool outcome, const char **reason);
-static WalcuCondition *of_boolean_test(const WalcuRelation *relation, BooleanTest *test, bool outcome,
-									   const char **reason);
-static WalcuCondition *with_operand(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression,
-									bool negated, const char **reason);
-static WalcuCondition *with_value(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression,
-								  Expr *value, Oid collation, const char **reason);
-static int strategy_of_operator(Oid opno, bool *negated);
-static int negated_strategy(int strategy, bool *negated);
-static bool is_text_domain(const WalcuOperand *operand);
+static WalcuPredicate *recognize_expression(const WalcuRelation *relation, Expr *clause, bool outcome,
+											const char **reason);
+static WalcuPredicate *recognize_operator(const WalcuRelation *relation, Oid opno, Oid function, List *args,
+										  Oid collation, bool outcome, const char **reason);
+static WalcuPredicate *recognize_comparison(const WalcuRelation *relation, Oid opno, List *args,
+											Oid collation, bool outcome, const char **reason);
+static WalcuPredicate *recognize_function(const WalcuRelation *relation, int row, List *args, Oid collation,
+										  bool outcome, const char **reason);
+static WalcuPredicate *recognize_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation,
+												bool outcome, const char **reason);
+static WalcuPredicate *recognize_boolean_test(const WalcuRelation *relation, BooleanTest *test, bool outcome,
+											  const char **reason);
+static WalcuPredicate *make_operand_predicate(const WalcuRelation *relation, WalcuPredicateKind kind,
+											  Expr *expression, bool negated, const char **reason);
+static WalcuPredicate *make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind,
+											Expr *expression, Expr *value, Oid collation,
+											const char **reason);
+static int find_btree_strategy(Oid opno, bool *negated);
+static int negate_strategy(int strategy, bool *negated);
+static bool is_text_domain(const WalcuDocumentPath *operand);
 
 /*
  * The condition that a clause is of the wanted outcome, true or false.  NULL, and a reason,
  * when no filter can be had from it.
  */
-WalcuCondition *
-condition_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
+WalcuPredicate *
+predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
 {
-	WalcuCondition *condition = recognize(relation, clause, outcome, reason);
+	WalcuPredicate *condition = recognize_expression(relation, clause, outcome, reason);
 
 	if (condition == NULL)
 		return NULL;
-	operand_compare_with(condition->operand, condition->value_type);
-	*reason = render_obstacle(relation->options, condition);
+	document_path_compare_with(condition->operand, condition->value_type);
+	*reason = deparse_obstacle(relation->options, condition);
 	return *reason ? NULL : condition;
 }
 
 /* An operand IS NULL, or IS NOT NULL. */
-WalcuCondition *
-condition_is_null(WalcuOperand *operand, bool negated)
+WalcuPredicate *
+predicate_is_null(WalcuDocumentPath *operand, bool negated)
 {
-	WalcuCondition *condition = palloc0(sizeof(WalcuCondition));
+	WalcuPredicate *condition = palloc0(sizeof(WalcuPredicate));
 
-	condition->kind = WALCU_NULL;
+	condition->kind = WALCU_PREDICATE_NULL;
 	condition->operand = operand;
 	condition->negated = negated;
 	return condition;
 }
 
-static WalcuCondition *
-recognize(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
+static WalcuPredicate *
+recognize_expression(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
 {
 	*reason = NOT_KNOWN;
 	switch (nodeTag(clause))
@@ -122,18 +123,18 @@ recognize(const WalcuRelation *relation, Expr *clause, bool outcome, const char 
 
 			if (list_length(operation->args) != 2)
 				return NULL;
-			return of_operator(relation, operation->opno, operation->opfuncid, operation->args,
-							   operation->inputcollid, outcome, reason);
+			return recognize_operator(relation, operation->opno, operation->opfuncid, operation->args,
+									  operation->inputcollid, outcome, reason);
 		}
 		case T_DistinctExpr:
 		{
 			DistinctExpr *distinct = (DistinctExpr *) clause;
-			WalcuCondition *condition =
-				of_comparison(relation, distinct->opno, distinct->args, distinct->inputcollid, true, reason);
+			WalcuPredicate *condition = recognize_comparison(relation, distinct->opno, distinct->args,
+															 distinct->inputcollid, true, reason);
 
 			if (condition == NULL || condition->strategy != BTEqualStrategyNumber)
 				return NULL;
-			condition->kind = WALCU_DISTINCT;
+			condition->kind = WALCU_PREDICATE_DISTINCT;
 			condition->negated = !outcome;
 			return condition;
 		}
@@ -142,57 +143,57 @@ recognize(const WalcuRelation *relation, Expr *clause, bool outcome, const char 
 			FuncExpr *function = (FuncExpr *) clause;
 
 			if (function->funcresulttype == BOOLOID && list_length(function->args) == 2)
-				return of_operator(relation, InvalidOid, function->funcid, function->args,
-								   function->inputcollid, outcome, reason);
+				return recognize_operator(relation, InvalidOid, function->funcid, function->args,
+										  function->inputcollid, outcome, reason);
 			break;
 		}
 		case T_ScalarArrayOpExpr:
-			return of_array_operator(relation, (ScalarArrayOpExpr *) clause, outcome, reason);
+			return recognize_array_operator(relation, (ScalarArrayOpExpr *) clause, outcome, reason);
 		case T_NullTest:
 		{
 			NullTest *test = (NullTest *) clause;
 
 			if (test->argisrow)
 				return NULL;
-			return with_operand(relation, WALCU_NULL, test->arg, (test->nulltesttype == IS_NULL) != outcome,
-								reason);
+			return make_operand_predicate(relation, WALCU_PREDICATE_NULL, test->arg,
+										  (test->nulltesttype == IS_NULL) != outcome, reason);
 		}
 		case T_BooleanTest:
-			return of_boolean_test(relation, (BooleanTest *) clause, outcome, reason);
+			return recognize_boolean_test(relation, (BooleanTest *) clause, outcome, reason);
 		default:
 			break;
 	}
 	if (exprType((Node *) clause) != BOOLOID)
 		return NULL;
-	return with_operand(relation, WALCU_TRUE, clause, !outcome, reason);
+	return make_operand_predicate(relation, WALCU_PREDICATE_TRUE, clause, !outcome, reason);
 }
 
-static WalcuCondition *
-of_operator(const WalcuRelation *relation, Oid opno, Oid function, List *args, Oid collation, bool outcome,
-			const char **reason)
+static WalcuPredicate *
+recognize_operator(const WalcuRelation *relation, Oid opno, Oid function, List *args, Oid collation,
+				   bool outcome, const char **reason)
 {
 	for (int i = 0; i < lengthof(functions); i++)
 	{
 		if (functions[i].function == function)
-			return of_known_function(relation, i, args, collation, outcome, reason);
+			return recognize_function(relation, i, args, collation, outcome, reason);
 	}
 	if (!OidIsValid(opno))
 		return NULL;
-	return of_comparison(relation, opno, args, collation, outcome, reason);
+	return recognize_comparison(relation, opno, args, collation, outcome, reason);
 }
 
 /* operand op value, or the other way round. */
-static WalcuCondition *
-of_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation, bool outcome,
-			  const char **reason)
+static WalcuPredicate *
+recognize_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation, bool outcome,
+					 const char **reason)
 {
 	Expr *left = linitial(args);
 	Expr *right = lsecond(args);
-	WalcuCondition *condition;
+	WalcuPredicate *condition;
 	bool negated;
 	int strategy;
 
-	if (operand_is_value(relation, left))
+	if (document_path_is_value(relation, left))
 	{
 		Expr *swapped = left;
 
@@ -200,12 +201,12 @@ of_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation
 		right = swapped;
 		opno = get_commutator(opno);
 	}
-	strategy = strategy_of_operator(opno, &negated);
+	strategy = find_btree_strategy(opno, &negated);
 	if (strategy == 0)
 		return NULL;
 	if (!outcome)
-		strategy = negated_strategy(strategy, &negated);
-	condition = with_value(relation, WALCU_COMPARE, left, right, collation, reason);
+		strategy = negate_strategy(strategy, &negated);
+	condition = make_value_predicate(relation, WALCU_PREDICATE_COMPARE, left, right, collation, reason);
 	if (condition == NULL)
 		return NULL;
 	condition->strategy = strategy;
@@ -213,38 +214,38 @@ of_comparison(const WalcuRelation *relation, Oid opno, List *args, Oid collation
 	return condition;
 }
 
-static WalcuCondition *
-of_known_function(const WalcuRelation *relation, int row, List *args, Oid collation, bool outcome,
-				  const char **reason)
+static WalcuPredicate *
+recognize_function(const WalcuRelation *relation, int row, List *args, Oid collation, bool outcome,
+				   const char **reason)
 {
 	Expr *left = list_nth(args, functions[row].commuted ? 1 : 0);
 	Expr *right = list_nth(args, functions[row].commuted ? 0 : 1);
-	WalcuCondition *condition;
+	WalcuPredicate *condition;
 
-	condition = with_value(relation, functions[row].kind, left, right, collation, reason);
+	condition = make_value_predicate(relation, functions[row].kind, left, right, collation, reason);
 	if (condition == NULL)
 		return NULL;
 	condition->pattern = functions[row].pattern;
 	condition->ignore_case = functions[row].ignore_case;
 	condition->negated = (functions[row].negated == outcome);
-	if (condition->kind == WALCU_OVERLAP || condition->kind == WALCU_INCLUDES)
+	if (condition->kind == WALCU_PREDICATE_OVERLAP || condition->kind == WALCU_PREDICATE_INCLUDES)
 		condition->value_type = get_element_type(condition->value_type);
 	return condition;
 }
 
 /* operand = ANY (values), operand <> ALL (values), value op ANY (operand). */
-static WalcuCondition *
-of_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation, bool outcome,
-				  const char **reason)
+static WalcuPredicate *
+recognize_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation, bool outcome,
+						 const char **reason)
 {
 	Expr *left = linitial(operation->args);
 	Expr *right = lsecond(operation->args);
-	bool of_elements = operand_is_value(relation, left);
+	bool of_elements = document_path_is_value(relation, left);
 	Oid opno = of_elements ? get_commutator(operation->opno) : operation->opno;
 	bool any = operation->useOr;
-	WalcuCondition *condition;
+	WalcuPredicate *condition;
 	bool negated;
-	int strategy = strategy_of_operator(opno, &negated);
+	int strategy = find_btree_strategy(opno, &negated);
 
 	if (strategy == 0)
 		return NULL;
@@ -252,16 +253,18 @@ of_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation, b
 	if (!outcome)
 	{
 		any = !any;
-		strategy = negated_strategy(strategy, &negated);
+		strategy = negate_strategy(strategy, &negated);
 	}
 	*reason = "only = ANY and <> ALL of a list are pushed";
 	if (any == negated || (!of_elements && strategy != BTEqualStrategyNumber))
 		return NULL;
 	*reason = NOT_KNOWN;
 	if (of_elements)
-		condition = with_value(relation, WALCU_ELEMENT, right, left, operation->inputcollid, reason);
+		condition = make_value_predicate(relation, WALCU_PREDICATE_ELEMENT, right, left,
+										 operation->inputcollid, reason);
 	else
-		condition = with_value(relation, WALCU_LIST, left, right, operation->inputcollid, reason);
+		condition =
+			make_value_predicate(relation, WALCU_PREDICATE_LIST, left, right, operation->inputcollid, reason);
 	if (condition == NULL)
 		return NULL;
 	condition->strategy = strategy;
@@ -271,54 +274,54 @@ of_array_operator(const WalcuRelation *relation, ScalarArrayOpExpr *operation, b
 	return condition;
 }
 
-/* Of a boolean operand; filter.c has taken apart those that ask more of an expression. */
-static WalcuCondition *
-of_boolean_test(const WalcuRelation *relation, BooleanTest *test, bool outcome, const char **reason)
+/* Of a boolean operand; pushdown.c has taken apart those that ask more of an expression. */
+static WalcuPredicate *
+recognize_boolean_test(const WalcuRelation *relation, BooleanTest *test, bool outcome, const char **reason)
 {
 	switch (test->booltesttype)
 	{
 		case IS_UNKNOWN:
-			return with_operand(relation, WALCU_NULL, test->arg, !outcome, reason);
+			return make_operand_predicate(relation, WALCU_PREDICATE_NULL, test->arg, !outcome, reason);
 		case IS_NOT_UNKNOWN:
-			return with_operand(relation, WALCU_NULL, test->arg, outcome, reason);
+			return make_operand_predicate(relation, WALCU_PREDICATE_NULL, test->arg, outcome, reason);
 		default:
 			return NULL;
 	}
 }
 
-static WalcuCondition *
-with_operand(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression, bool negated,
-			 const char **reason)
+static WalcuPredicate *
+make_operand_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Expr *expression, bool negated,
+					   const char **reason)
 {
-	WalcuOperand *operand = operand_of_expression(relation, expression);
-	WalcuCondition *condition;
+	WalcuDocumentPath *operand = document_path_of_expression(relation, expression);
+	WalcuPredicate *condition;
 
 	if (operand == NULL || operand->reason)
 	{
 		*reason = operand ? operand->reason : NOT_KNOWN;
 		return NULL;
 	}
-	if (kind == WALCU_TRUE && operand->domain != WALCU_DOMAIN_BOOLEAN)
+	if (kind == WALCU_PREDICATE_TRUE && operand->domain != WALCU_DOMAIN_BOOLEAN)
 		return NULL;
-	condition = palloc0(sizeof(WalcuCondition));
+	condition = palloc0(sizeof(WalcuPredicate));
 	condition->kind = kind;
 	condition->operand = operand;
 	condition->negated = negated;
 	return condition;
 }
 
-static WalcuCondition *
-with_value(const WalcuRelation *relation, WalcuConditionKind kind, Expr *expression, Expr *value,
-		   Oid collation, const char **reason)
+static WalcuPredicate *
+make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Expr *expression, Expr *value,
+					 Oid collation, const char **reason)
 {
-	WalcuCondition *condition;
+	WalcuPredicate *condition;
 
-	if (!operand_is_value(relation, value))
+	if (!document_path_is_value(relation, value))
 	{
 		*reason = "both sides depend on the row";
 		return NULL;
 	}
-	condition = with_operand(relation, kind, expression, false, reason);
+	condition = make_operand_predicate(relation, kind, expression, false, reason);
 	if (condition == NULL)
 		return NULL;
 	if (is_text_domain(condition->operand) && OidIsValid(collation) &&
@@ -335,7 +338,7 @@ with_value(const WalcuRelation *relation, WalcuConditionKind kind, Expr *express
 
 /* A strategy of btree, 0 when there is none; <> is = negated. */
 static int
-strategy_of_operator(Oid opno, bool *negated)
+find_btree_strategy(Oid opno, bool *negated)
 {
 	Oid negator = get_negator(opno);
 
@@ -356,7 +359,7 @@ strategy_of_operator(Oid opno, bool *negated)
 
 /* The strategy of the operator that is true where this one is false. */
 static int
-negated_strategy(int strategy, bool *negated)
+negate_strategy(int strategy, bool *negated)
 {
 	static const int negations[] = {
 		[BTLessStrategyNumber] = BTGreaterEqualStrategyNumber,
@@ -373,7 +376,7 @@ negated_strategy(int strategy, bool *negated)
 
 /* Are collations of account?  Of arrays, those of the elements. */
 static bool
-is_text_domain(const WalcuOperand *operand)
+is_text_domain(const WalcuDocumentPath *operand)
 {
 	return operand->domain == WALCU_DOMAIN_TEXT || operand->domain == WALCU_DOMAIN_ARRAY;
 }

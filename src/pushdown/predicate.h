@@ -10,22 +10,22 @@
 #include "nodes/execnodes.h"
 #include "pushdown/document_path.h"
 
-typedef enum WalcuConditionKind
+typedef enum WalcuPredicateKind
 {
-	WALCU_COMPARE,  /* operand < value, and the like */
-	WALCU_DISTINCT, /* operand IS DISTINCT FROM value */
-	WALCU_LIST,     /* operand = ANY (values) */
-	WALCU_ELEMENT,  /* value = ANY (operand), value < ANY (operand) and the like */
-	WALCU_OVERLAP,  /* operand && values */
-	WALCU_INCLUDES, /* operand @> values, of arrays */
-	WALCU_CONTAINS, /* operand @> value, of jsonb */
-	WALCU_KEY,      /* operand ? value */
-	WALCU_ANY_KEY,  /* operand ?| values */
-	WALCU_ALL_KEYS, /* operand ?& values */
-	WALCU_MATCH,    /* operand LIKE value, and the like */
-	WALCU_TRUE,     /* operand, which is boolean */
-	WALCU_NULL      /* operand IS NULL */
-} WalcuConditionKind;
+	WALCU_PREDICATE_COMPARE,  /* operand < value, and the like */
+	WALCU_PREDICATE_DISTINCT, /* operand IS DISTINCT FROM value */
+	WALCU_PREDICATE_LIST,     /* operand = ANY (values) */
+	WALCU_PREDICATE_ELEMENT,  /* value = ANY (operand), value < ANY (operand) and the like */
+	WALCU_PREDICATE_OVERLAP,  /* operand && values */
+	WALCU_PREDICATE_INCLUDES, /* operand @> values, of arrays */
+	WALCU_PREDICATE_CONTAINS, /* operand @> value, of jsonb */
+	WALCU_PREDICATE_KEY,      /* operand ? value */
+	WALCU_PREDICATE_ANY_KEY,  /* operand ?| values */
+	WALCU_PREDICATE_ALL_KEYS, /* operand ?& values */
+	WALCU_PREDICATE_MATCH,    /* operand LIKE value, and the like */
+	WALCU_PREDICATE_TRUE,     /* operand, which is boolean */
+	WALCU_PREDICATE_NULL      /* operand IS NULL */
+} WalcuPredicateKind;
 
 /* The languages of patterns. */
 typedef enum WalcuPattern
@@ -35,22 +35,22 @@ typedef enum WalcuPattern
 	WALCU_PATTERN_PREFIX
 } WalcuPattern;
 
-typedef struct WalcuCondition
+typedef struct WalcuPredicate
 {
-	WalcuConditionKind kind;
-	bool negated; /* it is to be false; for WALCU_COMPARE, of = only */
-	WalcuOperand *operand;
-	int strategy; /* WALCU_COMPARE, WALCU_ELEMENT: BTLessStrategyNumber and so on */
+	WalcuPredicateKind kind;
+	bool negated; /* it is to be false; for WALCU_PREDICATE_COMPARE, of = only */
+	WalcuDocumentPath *operand;
+	int strategy; /* WALCU_PREDICATE_COMPARE, WALCU_PREDICATE_ELEMENT: BTLessStrategyNumber and so on */
 	WalcuPattern pattern;
 	bool ignore_case;
 	bool ascii;       /* the collation is "C": it orders bytes and knows ASCII letters */
-	Expr *value;      /* NULL for WALCU_TRUE and WALCU_NULL */
+	Expr *value;      /* NULL for WALCU_PREDICATE_TRUE and WALCU_PREDICATE_NULL */
 	ExprState *state; /* computes the value, once a scan has begun */
 	Oid value_type;   /* of one value */
-} WalcuCondition;
+} WalcuPredicate;
 
-extern WalcuCondition *condition_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome,
+extern WalcuPredicate *predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome,
 										   const char **reason);
-extern WalcuCondition *condition_is_null(WalcuOperand *operand, bool negated);
+extern WalcuPredicate *predicate_is_null(WalcuDocumentPath *operand, bool negated);
 
 #endif /* WALCU_PREDICATE_H */

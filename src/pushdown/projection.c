@@ -16,27 +16,27 @@
 #define PROJECT_SIZE 2000
 
 static bool is_covered(const char *path, List *paths, int position);
-static List *top_level(List *paths);
-static int total_length(List *paths);
+static List *list_top_level(List *paths);
+static int sum_lengths(List *paths);
 
 /*
  * The fields to name in `project`, of char *: the paths, and _id, which paging needs.  NIL
  * asks for whole documents.
  */
 List *
-project_fields(List *paths)
+projection_fields(List *paths)
 {
 	List *fields = NIL;
 
-	if (total_length(paths) > PROJECT_SIZE)
-		paths = top_level(paths);
-	if (total_length(paths) > PROJECT_SIZE)
+	if (sum_lengths(paths) > PROJECT_SIZE)
+		paths = list_top_level(paths);
+	if (sum_lengths(paths) > PROJECT_SIZE)
 		return NIL;
 	for (int i = 0; i < list_length(paths); i++)
 	{
 		char *path = list_nth(paths, i);
 
-		if (!project_can_name(path))
+		if (!projection_can_name(path))
 			return NIL;
 		if (strcmp(path, "_id") != 0 && !is_covered(path, paths, i))
 			fields = lappend(fields, path);
@@ -46,7 +46,7 @@ project_fields(List *paths)
 
 /* In each of the formats that a projection or a sort can have, and not as the whole document. */
 bool
-project_can_name(const char *path)
+projection_can_name(const char *path)
 {
 	if (strcmp(path, ".") == 0)
 		return false;
@@ -79,7 +79,7 @@ is_covered(const char *path, List *paths, int position)
 
 /* The top-level members that the paths are in, each once. */
 static List *
-top_level(List *paths)
+list_top_level(List *paths)
 {
 	List *members = NIL;
 	ListCell *lc;
@@ -98,7 +98,7 @@ top_level(List *paths)
 }
 
 static int
-total_length(List *paths)
+sum_lengths(List *paths)
 {
 	int length = 0;
 	ListCell *lc;

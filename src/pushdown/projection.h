@@ -9,7 +9,7 @@
 
 #include "nodes/pg_list.h"
 
-extern List *project_fields(List *paths);
-extern bool project_can_name(const char *path);
+extern List *projection_fields(List *paths);
+extern bool projection_can_name(const char *path);
 
 #endif /* WALCU_PROJECTION_H */

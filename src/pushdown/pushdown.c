@@ -19,37 +19,37 @@
 #include "optimizer/optimizer.h"
 #include "pushdown/deparse.h"
 
-static WalcuFilter *translate(const WalcuRelation *relation, Expr *expression, bool outcome,
-							  const char **reason);
-static WalcuFilter *translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outcome,
-									  const char **reason);
-static WalcuFilter *translate_test(const WalcuRelation *relation, BooleanTest *test, bool outcome,
-								   const char **reason);
-static WalcuFilter *translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome,
-									  const char **reason);
-static bool rejects_null(const WalcuFilter *filter, AttrNumber column);
-static WalcuFilter *joined(WalcuFilterKind kind, List *parts);
-static void prepare(WalcuFilter *filter, PlanState *parent);
-static WalcuClause *clause_of_filter(const WalcuOptions *options, WalcuFilter *filter, ExprContext *context,
-									 WalcuFilterUse use);
-static WalcuClause *clause_of_condition(const WalcuOptions *options, WalcuCondition *condition,
-										ExprContext *context, WalcuFilterUse use);
+static WalcuPushdown *translate_expression(const WalcuRelation *relation, Expr *expression, bool outcome,
+										   const char **reason);
+static WalcuPushdown *translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outcome,
+										const char **reason);
+static WalcuPushdown *translate_test(const WalcuRelation *relation, BooleanTest *test, bool outcome,
+									 const char **reason);
+static WalcuPushdown *translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome,
+										const char **reason);
+static bool rejects_null(const WalcuPushdown *filter, AttrNumber column);
+static WalcuPushdown *join_parts(WalcuPushdownKind kind, List *parts);
+static void prepare_values(WalcuPushdown *filter, PlanState *parent);
+static WalcuFilter *make_filter(const WalcuOptions *options, WalcuPushdown *filter, ExprContext *context,
+								WalcuPushdownUse use);
+static WalcuFilter *make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition,
+										  ExprContext *context, WalcuPushdownUse use);
 static bool needs_execution(Node *node, void *nothing);
 
-/* Conditions joined by AND, of WalcuFiltered in their order. */
+/* Conditions joined by AND, of WalcuPushdownCondition in their order. */
 List *
-filter_conditions(const WalcuRelation *relation, List *expressions)
+pushdown_conditions(const WalcuRelation *relation, List *expressions)
 {
 	List *filtered = NIL;
 	ListCell *lc;
 
 	foreach(lc, expressions)
 	{
-		WalcuFiltered *entry = palloc0(sizeof(WalcuFiltered));
+		WalcuPushdownCondition *entry = palloc0(sizeof(WalcuPushdownCondition));
 
 		entry->expression = lfirst(lc);
 		if (relation->options->pushdown)
-			entry->filter = translate(relation, entry->expression, true, &entry->reason);
+			entry->filter = translate_expression(relation, entry->expression, true, &entry->reason);
 		else
 			entry->reason = "pushdown is off";
 		filtered = lappend(filtered, entry);
@@ -59,28 +59,28 @@ filter_conditions(const WalcuRelation *relation, List *expressions)
 
 /* Make values computable in a scan. */
 void
-filter_prepare(List *filtered, PlanState *parent)
+pushdown_prepare(List *filtered, PlanState *parent)
 {
 	ListCell *lc;
 
 	foreach(lc, filtered)
 	{
-		WalcuFiltered *entry = lfirst(lc);
+		WalcuPushdownCondition *entry = lfirst(lc);
 
 		if (entry->filter)
-			prepare(entry->filter, parent);
+			prepare_values(entry->filter, parent);
 	}
 }
 
 /* Is no row in which the column is NULL what the conditions want? */
 bool
-filter_rejects_null(List *filtered, AttrNumber column)
+pushdown_rejects_null(List *filtered, AttrNumber column)
 {
 	ListCell *lc;
 
 	foreach(lc, filtered)
 	{
-		WalcuFilter *filter = ((WalcuFiltered *) lfirst(lc))->filter;
+		WalcuPushdown *filter = ((WalcuPushdownCondition *) lfirst(lc))->filter;
 
 		if (filter && rejects_null(filter, column))
 			return true;
@@ -89,16 +89,17 @@ filter_rejects_null(List *filtered, AttrNumber column)
 }
 
 static bool
-rejects_null(const WalcuFilter *filter, AttrNumber column)
+rejects_null(const WalcuPushdown *filter, AttrNumber column)
 {
-	const WalcuCondition *condition = filter->condition;
+	const WalcuPredicate *condition = filter->condition;
 	ListCell *lc;
 
-	if (filter->kind == WALCU_FILTER_CONDITION && condition->operand->column == column)
-		return condition->kind == WALCU_NULL ? condition->negated
-											 : condition->kind != WALCU_DISTINCT &&
-												   !(condition->kind == WALCU_LIST && condition->negated);
-	if (filter->kind != WALCU_FILTER_AND)
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE && condition->operand->column == column)
+		return condition->kind == WALCU_PREDICATE_NULL
+				   ? condition->negated
+				   : condition->kind != WALCU_PREDICATE_DISTINCT &&
+						 !(condition->kind == WALCU_PREDICATE_LIST && condition->negated);
+	if (filter->kind != WALCU_PUSHDOWN_AND)
 		return false;
 	foreach(lc, filter->parts)
 	{
@@ -110,44 +111,45 @@ rejects_null(const WalcuFilter *filter, AttrNumber column)
 
 /* Is every condition pushed as a whole? */
 bool
-filter_is_complete(List *filtered)
+pushdown_is_complete(List *filtered)
 {
 	ListCell *lc;
 
 	foreach(lc, filtered)
 	{
-		if (((WalcuFiltered *) lfirst(lc))->reason)
+		if (((WalcuPushdownCondition *) lfirst(lc))->reason)
 			return false;
 	}
 	return true;
 }
 
 /*
- * The clauses that all must hold, of WalcuClause, with the values that they have now.  A list
- * of clause_nothing when no document can match.
+ * The clauses that all must hold, of WalcuFilter, with the values that they have now.  A list
+ * of filter_nothing when no document can match.
  */
 List *
-filter_clauses(const WalcuOptions *options, List *filtered, ExprContext *context, WalcuFilterUse use)
+pushdown_clauses(const WalcuOptions *options, List *filtered, ExprContext *context, WalcuPushdownUse use)
 {
 	List *clauses = NIL;
 	ListCell *lc;
 
 	foreach(lc, filtered)
 	{
-		WalcuFiltered *entry = lfirst(lc);
+		WalcuPushdownCondition *entry = lfirst(lc);
 		List *parts;
 		ListCell *lc2;
 
 		if (entry->filter == NULL)
 			continue;
-		parts = (entry->filter->kind == WALCU_FILTER_AND) ? entry->filter->parts : list_make1(entry->filter);
+		parts =
+			(entry->filter->kind == WALCU_PUSHDOWN_AND) ? entry->filter->parts : list_make1(entry->filter);
 		foreach(lc2, parts)
 		{
-			WalcuClause *clause = clause_of_filter(options, lfirst(lc2), context, use);
+			WalcuFilter *clause = make_filter(options, lfirst(lc2), context, use);
 
-			if (clause == &clause_nothing)
+			if (clause == &filter_nothing)
 				return list_make1(clause);
-			if (clause != &clause_everything)
+			if (clause != &filter_everything)
 				clauses = lappend(clauses, clause);
 		}
 	}
@@ -155,27 +157,27 @@ filter_clauses(const WalcuOptions *options, List *filtered, ExprContext *context
 }
 
 /* NULL, and a reason, when there is no filter for the outcome. */
-static WalcuFilter *
-translate(const WalcuRelation *relation, Expr *expression, bool outcome, const char **reason)
+static WalcuPushdown *
+translate_expression(const WalcuRelation *relation, Expr *expression, bool outcome, const char **reason)
 {
-	WalcuCondition *condition;
-	WalcuFilter *filter;
+	WalcuPredicate *condition;
+	WalcuPushdown *filter;
 
 	if (IsA(expression, BoolExpr))
 		return translate_boolean(relation, (BoolExpr *) expression, outcome, reason);
 	if (IsA(expression, BooleanTest) && ((BooleanTest *) expression)->booltesttype != IS_UNKNOWN &&
 		((BooleanTest *) expression)->booltesttype != IS_NOT_UNKNOWN)
 		return translate_test(relation, (BooleanTest *) expression, outcome, reason);
-	condition = condition_of_clause(relation, expression, outcome, reason);
+	condition = predicate_of_clause(relation, expression, outcome, reason);
 	if (condition == NULL)
 		return NULL;
-	filter = palloc0(sizeof(WalcuFilter));
-	filter->kind = WALCU_FILTER_CONDITION;
+	filter = palloc0(sizeof(WalcuPushdown));
+	filter->kind = WALCU_PUSHDOWN_PREDICATE;
 	filter->condition = condition;
 	return filter;
 }
 
-static WalcuFilter *
+static WalcuPushdown *
 translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outcome, const char **reason)
 {
 	bool all = (expression->boolop == AND_EXPR) == outcome;
@@ -183,12 +185,12 @@ translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outc
 	ListCell *lc;
 
 	if (expression->boolop == NOT_EXPR)
-		return translate(relation, linitial(expression->args), !outcome, reason);
+		return translate_expression(relation, linitial(expression->args), !outcome, reason);
 	*reason = NULL;
 	foreach(lc, expression->args)
 	{
 		const char *part_reason = NULL;
-		WalcuFilter *part = translate(relation, lfirst(lc), outcome, &part_reason);
+		WalcuPushdown *part = translate_expression(relation, lfirst(lc), outcome, &part_reason);
 
 		if (part_reason)
 			*reason = part_reason;
@@ -197,11 +199,11 @@ translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outc
 		else if (!all)
 			return NULL;
 	}
-	return parts ? joined(all ? WALCU_FILTER_AND : WALCU_FILTER_OR, parts) : NULL;
+	return parts ? join_parts(all ? WALCU_PUSHDOWN_AND : WALCU_PUSHDOWN_OR, parts) : NULL;
 }
 
 /* IS TRUE and IS FALSE ask for an outcome; IS NOT TRUE takes NULL, too. */
-static WalcuFilter *
+static WalcuPushdown *
 translate_test(const WalcuRelation *relation, BooleanTest *test, bool outcome, const char **reason)
 {
 	bool wanted = (test->booltesttype == IS_TRUE || test->booltesttype == IS_NOT_FALSE);
@@ -215,28 +217,28 @@ translate_test(const WalcuRelation *relation, BooleanTest *test, bool outcome, c
 	}
 	if (null_too)
 		return translate_null_or(relation, test->arg, wanted, reason);
-	return translate(relation, test->arg, wanted, reason);
+	return translate_expression(relation, test->arg, wanted, reason);
 }
 
 /* The boolean operand has the outcome or is NULL. */
-static WalcuFilter *
+static WalcuPushdown *
 translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome, const char **reason)
 {
 	BooleanTest *unknown = makeNode(BooleanTest);
-	WalcuFilter *with_outcome;
-	WalcuFilter *null;
+	WalcuPushdown *with_outcome;
+	WalcuPushdown *null;
 
 	unknown->arg = operand;
 	unknown->booltesttype = IS_UNKNOWN;
-	with_outcome = translate(relation, operand, outcome, reason);
-	null = with_outcome ? translate(relation, (Expr *) unknown, true, reason) : NULL;
-	return null ? joined(WALCU_FILTER_OR, list_make2(with_outcome, null)) : NULL;
+	with_outcome = translate_expression(relation, operand, outcome, reason);
+	null = with_outcome ? translate_expression(relation, (Expr *) unknown, true, reason) : NULL;
+	return null ? join_parts(WALCU_PUSHDOWN_OR, list_make2(with_outcome, null)) : NULL;
 }
 
-static WalcuFilter *
-joined(WalcuFilterKind kind, List *parts)
+static WalcuPushdown *
+join_parts(WalcuPushdownKind kind, List *parts)
 {
-	WalcuFilter *filter = palloc0(sizeof(WalcuFilter));
+	WalcuPushdown *filter = palloc0(sizeof(WalcuPushdown));
 
 	filter->kind = kind;
 	filter->parts = parts;
@@ -244,41 +246,41 @@ joined(WalcuFilterKind kind, List *parts)
 }
 
 static void
-prepare(WalcuFilter *filter, PlanState *parent)
+prepare_values(WalcuPushdown *filter, PlanState *parent)
 {
 	ListCell *lc;
 
-	if (filter->kind == WALCU_FILTER_CONDITION)
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
 		filter->condition->state = ExecInitExpr(filter->condition->value, parent);
 	foreach(lc, filter->parts)
-		prepare(lfirst(lc), parent);
+		prepare_values(lfirst(lc), parent);
 }
 
-static WalcuClause *
-clause_of_filter(const WalcuOptions *options, WalcuFilter *filter, ExprContext *context, WalcuFilterUse use)
+static WalcuFilter *
+make_filter(const WalcuOptions *options, WalcuPushdown *filter, ExprContext *context, WalcuPushdownUse use)
 {
 	List *clauses = NIL;
 	ListCell *lc;
 
-	if (filter->kind == WALCU_FILTER_CONDITION)
-		return clause_of_condition(options, filter->condition, context, use);
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
+		return make_predicate_filter(options, filter->condition, context, use);
 	foreach(lc, filter->parts)
-		clauses = lappend(clauses, clause_of_filter(options, lfirst(lc), context, use));
-	return filter->kind == WALCU_FILTER_AND ? clause_and(clauses) : clause_or(clauses);
+		clauses = lappend(clauses, make_filter(options, lfirst(lc), context, use));
+	return filter->kind == WALCU_PUSHDOWN_AND ? filter_and(clauses) : filter_or(clauses);
 }
 
-static WalcuClause *
-clause_of_condition(const WalcuOptions *options, WalcuCondition *condition, ExprContext *context,
-					WalcuFilterUse use)
+static WalcuFilter *
+make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, ExprContext *context,
+					  WalcuPushdownUse use)
 {
 	Datum value = (Datum) 0;
 	bool is_null = true;
 
-	if (use == WALCU_FILTER_TRUSTED && condition->operand->remote.type == WALCU_REMOTE_UNKNOWN)
-		return &clause_everything;
-	if (use == WALCU_FILTER_SHOWN && filter_needs_execution(condition->value))
-		return clause_test(condition->operand->path, "$eq", "?");
-	/* one that filter_foretell knows has no state */
+	if (use == WALCU_PUSHDOWN_TRUSTED && condition->operand->remote.type == WALCU_REMOTE_UNKNOWN)
+		return &filter_everything;
+	if (use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(condition->value))
+		return filter_test(condition->operand->path, "$eq", "?");
+	/* one that pushdown_foretell knows has no state */
 	if (condition->state == NULL && condition->value && IsA(condition->value, Const))
 	{
 		value = ((Const *) condition->value)->constvalue;
@@ -286,7 +288,7 @@ clause_of_condition(const WalcuOptions *options, WalcuCondition *condition, Expr
 	}
 	else if (condition->state)
 		value = ExecEvalExprSwitchContext(condition->state, context, &is_null);
-	return render_clause(options, condition, value, is_null);
+	return deparse_clause(options, condition, value, is_null);
 }
 
 /*
@@ -294,11 +296,11 @@ clause_of_condition(const WalcuOptions *options, WalcuCondition *condition, Expr
  * know one of them.
  */
 bool
-filter_foretell(PlannerInfo *root, WalcuFilter *filter)
+pushdown_foretell(PlannerInfo *root, WalcuPushdown *filter)
 {
 	ListCell *lc;
 
-	if (filter->kind == WALCU_FILTER_CONDITION && filter->condition->value)
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE && filter->condition->value)
 	{
 		Node *value = estimate_expression_value(root, (Node *) filter->condition->value);
 
@@ -307,7 +309,7 @@ filter_foretell(PlannerInfo *root, WalcuFilter *filter)
 	}
 	foreach(lc, filter->parts)
 	{
-		if (!filter_foretell(root, lfirst(lc)))
+		if (!pushdown_foretell(root, lfirst(lc)))
 			return false;
 	}
 	return true;
@@ -315,7 +317,7 @@ filter_foretell(PlannerInfo *root, WalcuFilter *filter)
 
 /* Is a value known to an execution only, because the executor sets a parameter of it? */
 bool
-filter_needs_execution(Expr *value)
+pushdown_needs_execution(Expr *value)
 {
 	return needs_execution((Node *) value, NULL);
 }

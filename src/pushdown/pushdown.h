@@ -12,44 +12,44 @@
 #include "pushdown/filter.h"
 #include "pushdown/predicate.h"
 
-typedef enum WalcuFilterKind
+typedef enum WalcuPushdownKind
 {
-	WALCU_FILTER_AND,
-	WALCU_FILTER_OR,
-	WALCU_FILTER_CONDITION
-} WalcuFilterKind;
+	WALCU_PUSHDOWN_AND,
+	WALCU_PUSHDOWN_OR,
+	WALCU_PUSHDOWN_PREDICATE
+} WalcuPushdownKind;
 
 /* What of an SQL condition the service can check. */
-typedef struct WalcuFilter
+typedef struct WalcuPushdown
 {
-	WalcuFilterKind kind;
-	List *parts;               /* of WalcuFilter */
-	WalcuCondition *condition; /* WALCU_FILTER_CONDITION */
-} WalcuFilter;
+	WalcuPushdownKind kind;
+	List *parts;               /* of WalcuPushdown */
+	WalcuPredicate *condition; /* WALCU_PUSHDOWN_PREDICATE */
+} WalcuPushdown;
 
 /* One of the conditions that a query has joined by AND. */
-typedef struct WalcuFiltered
+typedef struct WalcuPushdownCondition
 {
 	Expr *expression;
-	WalcuFilter *filter; /* NULL when nothing of it can be pushed */
-	const char *reason;  /* why a part of it stays here alone; NULL when none does */
-} WalcuFiltered;
+	WalcuPushdown *filter; /* NULL when nothing of it can be pushed */
+	const char *reason;    /* why a part of it stays here alone; NULL when none does */
+} WalcuPushdownCondition;
 
 /* Which clauses are wanted. */
-typedef enum WalcuFilterUse
+typedef enum WalcuPushdownUse
 {
-	WALCU_FILTER_WHOLE,   /* all there are */
-	WALCU_FILTER_TRUSTED, /* those on places whose type the description tells */
-	WALCU_FILTER_SHOWN    /* all, where a value that only an execution knows is a question mark */
-} WalcuFilterUse;
+	WALCU_PUSHDOWN_WHOLE,   /* all there are */
+	WALCU_PUSHDOWN_TRUSTED, /* those on places whose type the description tells */
+	WALCU_PUSHDOWN_SHOWN    /* all, where a value that only an execution knows is a question mark */
+} WalcuPushdownUse;
 
-extern List *filter_conditions(const WalcuRelation *relation, List *expressions);
-extern void filter_prepare(List *filtered, PlanState *parent);
-extern List *filter_clauses(const WalcuOptions *options, List *filtered, ExprContext *context,
-							WalcuFilterUse use);
-extern bool filter_foretell(PlannerInfo *root, WalcuFilter *filter);
-extern bool filter_needs_execution(Expr *value);
-extern bool filter_rejects_null(List *filtered, AttrNumber column);
-extern bool filter_is_complete(List *filtered);
+extern List *pushdown_conditions(const WalcuRelation *relation, List *expressions);
+extern void pushdown_prepare(List *filtered, PlanState *parent);
+extern List *pushdown_clauses(const WalcuOptions *options, List *filtered, ExprContext *context,
+							  WalcuPushdownUse use);
+extern bool pushdown_foretell(PlannerInfo *root, WalcuPushdown *filter);
+extern bool pushdown_needs_execution(Expr *value);
+extern bool pushdown_rejects_null(List *filtered, AttrNumber column);
+extern bool pushdown_is_complete(List *filtered);
 
 #endif /* WALCU_PUSHDOWN_H */

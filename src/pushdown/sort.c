@@ -25,17 +25,17 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-static WalcuSortKey *key_of_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-									PathKey *pathkey);
-static WalcuSortKey *key_of_column(const WalcuRelation *relation, Var *var);
-static bool is_sorted_alike(const WalcuOptions *options, const WalcuOperand *operand, Oid collation);
-static bool is_id(const WalcuSortKey *key);
-static WalcuClause *equals(const WalcuSortKey *key, const char *value);
-static WalcuClause *follows(const WalcuSortKey *key, const char *value);
+static WalcuSortKey *match_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+								   PathKey *pathkey);
+static WalcuSortKey *match_key_column(const WalcuRelation *relation, Var *var);
+static bool is_sorted_alike(const WalcuOptions *options, const WalcuDocumentPath *operand, Oid collation);
+static bool is_id_key(const WalcuSortKey *key);
+static WalcuFilter *make_equal_filter(const WalcuSortKey *key, const char *value);
+static WalcuFilter *make_following_filter(const WalcuSortKey *key, const char *value);
 
 /* The keys that the service can sort by, of WalcuSortKey, as far as it can. */
 List *
-order_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *pathkeys)
+sort_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *pathkeys)
 {
 	List *keys = NIL;
 	ListCell *lc;
@@ -44,9 +44,9 @@ order_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relat
 		return NIL;
 	foreach(lc, pathkeys)
 	{
-		WalcuSortKey *key = key_of_pathkey(root, rel, relation, lfirst(lc));
+		WalcuSortKey *key = match_pathkey(root, rel, relation, lfirst(lc));
 
-		if (key == NULL || (keys != NIL && !order_agrees_on_nulls(relation->options, key)))
+		if (key == NULL || (keys != NIL && !sort_agrees_on_nulls(relation->options, key)))
 			break;
 		keys = lappend(keys, key);
 		/* a day has many instants, whose order is another one */
@@ -58,7 +58,7 @@ order_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relat
 
 /* For the plan: three integers a key. */
 List *
-order_serialize(List *keys)
+sort_serialize(List *keys)
 {
 	List *numbers = NIL;
 	ListCell *lc;
@@ -75,7 +75,7 @@ order_serialize(List *keys)
 }
 
 List *
-order_deserialize(const WalcuRelation *relation, List *numbers)
+sort_deserialize(const WalcuRelation *relation, List *numbers)
 {
 	List *keys = NIL;
 
@@ -90,7 +90,7 @@ order_deserialize(const WalcuRelation *relation, List *numbers)
 
 		get_atttypetypmodcoll(relation->relid, column, &type, &typmod, &collation);
 		var = makeVar(relation->varno, column, type, typmod, collation, 0);
-		key = key_of_column(relation, var);
+		key = match_key_column(relation, var);
 		if (key == NULL)
 			elog(ERROR, "column %d cannot be sorted by", column);
 		key->descending = list_nth_int(numbers, i + 1) != 0;
@@ -102,7 +102,7 @@ order_deserialize(const WalcuRelation *relation, List *numbers)
 
 /* The value of `sort`; _id decides between equals. */
 char *
-order_sort(const WalcuOptions *options, List *keys)
+sort_sort(const WalcuOptions *options, List *keys)
 {
 	List *fields = NIL;
 	List *descending = NIL;
@@ -115,7 +115,7 @@ order_sort(const WalcuOptions *options, List *keys)
 
 		fields = lappend(fields, key->operand->path);
 		descending = lappend_int(descending, key->descending);
-		has_id |= is_id(key);
+		has_id |= is_id_key(key);
 		/* nothing is equal beyond */
 		if (has_id)
 			break;
@@ -132,8 +132,8 @@ order_sort(const WalcuOptions *options, List *keys)
  * What comes after a document, whose values of the keys are given as JSON texts.  The order
  * of the service holds: null, or missing, is less than everything.
  */
-WalcuClause *
-order_after(List *keys, List *values, const char *id)
+WalcuFilter *
+sort_after(List *keys, List *values, const char *id)
 {
 	List *ways = NIL;
 	List *equal = NIL;
@@ -144,17 +144,17 @@ order_after(List *keys, List *values, const char *id)
 		WalcuSortKey *key = list_nth(keys, i);
 		const char *value = list_nth(values, i);
 
-		has_id = is_id(key);
-		ways = lappend(ways, clause_and(lappend(list_copy(equal), follows(key, value))));
-		equal = lappend(equal, equals(key, value));
+		has_id = is_id_key(key);
+		ways = lappend(ways, filter_and(lappend(list_copy(equal), make_following_filter(key, value))));
+		equal = lappend(equal, make_equal_filter(key, value));
 	}
 	if (!has_id)
-		ways = lappend(ways, clause_and(lappend(equal, clause_test("_id", "$gt", clause_string(id)))));
-	return clause_or(ways);
+		ways = lappend(ways, filter_and(lappend(equal, filter_test("_id", "$gt", filter_string(id)))));
+	return filter_or(ways);
 }
 
 static WalcuSortKey *
-key_of_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, PathKey *pathkey)
+match_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, PathKey *pathkey)
 {
 	EquivalenceClass *class = pathkey->pk_eclass;
 	ListCell *lc;
@@ -171,25 +171,25 @@ key_of_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation
 			expression = ((RelabelType *) expression)->arg;
 		if (!IsA(expression, Var) || ((Var *) expression)->varno != rel->relid)
 			continue;
-		key = key_of_column(relation, (Var *) expression);
-		if (key == NULL || !project_can_name(key->operand->path) ||
+		key = match_key_column(relation, (Var *) expression);
+		if (key == NULL || !projection_can_name(key->operand->path) ||
 			!is_sorted_alike(relation->options, key->operand, class->ec_collation) ||
 			lookup_type_cache(member->em_datatype, TYPECACHE_BTREE_OPFAMILY)->btree_opf !=
 				pathkey->pk_opfamily)
 			continue;
 		key->descending = compat_pathkey_is_descending(pathkey);
 		key->nulls_first = pathkey->pk_nulls_first;
-		if (is_id(key) || order_agrees_on_nulls(relation->options, key) ||
-			render_null_obstacle(relation->options, key->operand) == NULL)
+		if (is_id_key(key) || sort_agrees_on_nulls(relation->options, key) ||
+			deparse_null_obstacle(relation->options, key->operand) == NULL)
 			return key;
 	}
 	return NULL;
 }
 
 static WalcuSortKey *
-key_of_column(const WalcuRelation *relation, Var *var)
+match_key_column(const WalcuRelation *relation, Var *var)
 {
-	WalcuOperand *operand = operand_of_expression(relation, (Expr *) var);
+	WalcuDocumentPath *operand = document_path_of_expression(relation, (Expr *) var);
 	WalcuSortKey *key;
 	HeapTuple tuple;
 
@@ -206,10 +206,10 @@ key_of_column(const WalcuRelation *relation, Var *var)
 
 /* Does the service sort values that fit the column as SQL does? */
 static bool
-is_sorted_alike(const WalcuOptions *options, const WalcuOperand *operand, Oid collation)
+is_sorted_alike(const WalcuOptions *options, const WalcuDocumentPath *operand, Oid collation)
 {
 	/* values of different types are sorted by type: there must be one, or others be errors */
-	if (!equal_is_alike(operand))
+	if (!deparse_equal_is_alike(operand))
 		return false;
 	switch (operand->domain)
 	{
@@ -229,47 +229,47 @@ is_sorted_alike(const WalcuOptions *options, const WalcuOperand *operand, Oid co
 }
 
 static bool
-is_id(const WalcuSortKey *key)
+is_id_key(const WalcuSortKey *key)
 {
 	return strcmp(key->operand->path, "_id") == 0;
 }
 
 /* The service puts null first ascending; and a value of another type is an error, or nowhere. */
 bool
-order_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key)
+sort_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key)
 {
-	if (is_id(key))
+	if (is_id_key(key))
 		return true;
 	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
 		return false;
 	return !key->nullable || (key->nulls_first != key->descending && strchr(key->operand->path, '.') == NULL);
 }
 
-static WalcuClause *
-equals(const WalcuSortKey *key, const char *value)
+static WalcuFilter *
+make_equal_filter(const WalcuSortKey *key, const char *value)
 {
-	return clause_test(key->operand->path, "$eq", value ? value : "null");
+	return filter_test(key->operand->path, "$eq", value ? value : "null");
 }
 
 /* What the key says of documents behind one that has this value, or null. */
-static WalcuClause *
-follows(const WalcuSortKey *key, const char *value)
+static WalcuFilter *
+make_following_filter(const WalcuSortKey *key, const char *value)
 {
 	const char *path = key->operand->path;
-	WalcuClause *null = key->nullable ? clause_test(path, "$eq", "null") : &clause_nothing;
+	WalcuFilter *null = key->nullable ? filter_test(path, "$eq", "null") : &filter_nothing;
 
 	if (value == NULL)
-		return key->descending ? &clause_nothing : clause_test(path, "$ne", "null");
+		return key->descending ? &filter_nothing : filter_test(path, "$ne", "null");
 	/* the service's schema knows no order of booleans */
 	if (key->operand->domain == WALCU_DOMAIN_BOOLEAN)
 	{
 		bool is_last = (strcmp(value, "true") == 0) != key->descending;
-		WalcuClause *next =
-			is_last ? &clause_nothing : clause_test(path, "$eq", key->descending ? "false" : "true");
+		WalcuFilter *next =
+			is_last ? &filter_nothing : filter_test(path, "$eq", key->descending ? "false" : "true");
 
-		return key->descending ? clause_or(list_make2(next, null)) : next;
+		return key->descending ? filter_or(list_make2(next, null)) : next;
 	}
 	if (key->descending)
-		return clause_or(list_make2(clause_test(path, "$lt", value), null));
-	return clause_test(path, "$gt", value);
+		return filter_or(list_make2(filter_test(path, "$lt", value), null));
+	return filter_test(path, "$gt", value);
 }

@@ -19,15 +19,15 @@ typedef struct WalcuSortKey
 	bool nulls_first;
 	bool nullable;   /* the column may be NULL, for all that is declared */
 	bool never_null; /* in a row that meets the conditions */
-	WalcuOperand *operand;
+	WalcuDocumentPath *operand;
 } WalcuSortKey;
 
-extern List *order_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-							   List *pathkeys);
-extern List *order_serialize(List *keys);
-extern List *order_deserialize(const WalcuRelation *relation, List *numbers);
-extern bool order_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key);
-extern char *order_sort(const WalcuOptions *options, List *keys);
-extern WalcuClause *order_after(List *keys, List *values, const char *id);
+extern List *sort_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+							  List *pathkeys);
+extern List *sort_serialize(List *keys);
+extern List *sort_deserialize(const WalcuRelation *relation, List *numbers);
+extern bool sort_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key);
+extern char *sort_sort(const WalcuOptions *options, List *keys);
+extern WalcuFilter *sort_after(List *keys, List *values, const char *id);
 
 #endif /* WALCU_SORT_H */

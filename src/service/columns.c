@@ -38,12 +38,12 @@ static const char *const set_by_service[] = {"_id",        "__v",      "created_
 											 "updated_at", "computed", "dealer_id"};
 
 static List *draft_fields(List *columns, List *fields, const char *prefix);
-static ColumnDraft *draft(const char *path, const char *parameter, const char *type);
+static ColumnDraft *draft_column(const char *path, const char *parameter, const char *type);
 static bool is_set_by_service(const char *path);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
-static char *unique_name(List *columns, const char *wanted, const char *path);
+static char *make_unique_name(List *columns, const char *wanted, const char *path);
 static bool is_taken(List *columns, const char *name);
 
 /* Columns for a resource, of ColumnDraft, in the order of the description. */
@@ -53,11 +53,11 @@ columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *opt
 	List *columns = draft_fields(NIL, resource->fields, "");
 
 	if (!has_path(columns, "_id"))
-		columns = lcons(draft("_id", NULL, "text"), columns);
+		columns = lcons(draft_column("_id", NULL, "text"), columns);
 	if (options->import_document)
-		columns = lappend(columns, draft(".", NULL, "jsonb"));
+		columns = lappend(columns, draft_column(".", NULL, "jsonb"));
 	if (options->import_search)
-		columns = lappend(columns, draft(NULL, "search", "text"));
+		columns = lappend(columns, draft_column(NULL, "search", "text"));
 	if (list_length(columns) > MaxHeapAttributeNumber)
 		ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
 				errmsg("resource \"%s\" would have %d columns", resource->name, list_length(columns)),
@@ -84,7 +84,8 @@ draft_fields(List *columns, List *fields, const char *prefix)
 			columns = draft_fields(columns, field->fields, psprintf("%s.", path));
 			continue;
 		}
-		column = draft(path, NULL, field->array ? types[field->kind].array_type : types[field->kind].type);
+		column =
+			draft_column(path, NULL, field->array ? types[field->kind].array_type : types[field->kind].type);
 		column->collatable = types[field->kind].collatable;
 		columns = lappend(columns, column);
 	}
@@ -92,7 +93,7 @@ draft_fields(List *columns, List *fields, const char *prefix)
 }
 
 static ColumnDraft *
-draft(const char *path, const char *parameter, const char *type)
+draft_column(const char *path, const char *parameter, const char *type)
 {
 	ColumnDraft *column = palloc0(sizeof(ColumnDraft));
 
@@ -159,7 +160,7 @@ give_names(List *columns)
 				if (*c == '.')
 					*c = '_';
 			}
-			column->name = unique_name(columns, wanted, path);
+			column->name = make_unique_name(columns, wanted, path);
 		}
 	}
 }
@@ -172,7 +173,7 @@ is_top_level(const ColumnDraft *column)
 
 /* The wanted name; or, where that is too long or taken, its start and a hash of the path. */
 static char *
-unique_name(List *columns, const char *wanted, const char *path)
+make_unique_name(List *columns, const char *wanted, const char *path)
 {
 	uint32 hash = hash_bytes((const unsigned char *) path, strlen(path));
 	char *name = pstrdup(wanted);

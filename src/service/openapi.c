@@ -36,18 +36,18 @@ static json_t *load_document(MemoryContext context, const char *text, size_t len
 static void release_document(void *document);
 static void raise_not_usable(const char *reason);
 static WalcuResource *read_resource(json_t *document, const char *path, json_t *operations, int levels);
-static json_t *list_schema(json_t *document, json_t *operations);
+static json_t *find_list_schema(json_t *document, json_t *operations);
 static List *read_fields(Reader *reader, json_t *schema, int levels);
 static WalcuField *read_field(Reader *reader, const char *name, json_t *schema, int levels);
-static WalcuFieldKind kind_of_schema(json_t *schema);
+static WalcuFieldKind classify_schema(json_t *schema);
 static bool is_free_in_practice(const char *name);
-static json_t *member(json_t *document, json_t *object, const char *name);
-static json_t *follow(json_t *document, json_t *value);
+static json_t *get_member(json_t *document, json_t *object, const char *name);
+static json_t *follow_reference(json_t *document, json_t *value);
 static json_t *follow_pointer(json_t *document, const char *pointer);
-static char *unescape(char *token);
-static const char *text_member(json_t *object, const char *name);
+static char *unescape_token(char *token);
+static const char *get_text(json_t *object, const char *name);
 static bool has_text(json_t *object, const char *name, const char *text);
-static char *server_text(const char *utf8);
+static char *convert_server_text(const char *utf8);
 
 /*
  * The resources of an OpenAPI document in UTF-8, of WalcuResource, in its order.  Members
@@ -65,7 +65,7 @@ openapi_resources(const char *text, size_t length, int levels)
 	const char *path;
 	json_t *operations;
 
-	if (text_member(document, "openapi") == NULL || !json_is_object(paths))
+	if (get_text(document, "openapi") == NULL || !json_is_object(paths))
 		raise_not_usable("It is not an OpenAPI document: \"openapi\" or \"paths\" is missing.");
 	json_object_foreach(paths, path, operations)
 	{
@@ -147,22 +147,22 @@ read_resource(json_t *document, const char *path, json_t *operations, int levels
 
 	if (path[0] != '/' || !request_id_fits_path(path + 1))
 		return NULL;
-	schema = list_schema(document, follow(document, operations));
+	schema = find_list_schema(document, follow_reference(document, operations));
 	if (!has_text(schema, "type", "array"))
 		return NULL;
-	schema = member(document, schema, "items");
-	if (kind_of_schema(schema) != WALCU_FIELD_OBJECT)
+	schema = get_member(document, schema, "items");
+	if (classify_schema(schema) != WALCU_FIELD_OBJECT)
 		return NULL;
 
 	resource = palloc0(sizeof(WalcuResource));
-	resource->name = server_text(path + 1);
+	resource->name = convert_server_text(path + 1);
 	resource->fields = read_fields(&reader, schema, levels);
 	return resource;
 }
 
 /* The schema of what GET answers as JSON; NULL when it does not. */
 static json_t *
-list_schema(json_t *document, json_t *operations)
+find_list_schema(json_t *document, json_t *operations)
 {
 	static const char *const way[] = {"get", "responses", "200", "content"};
 	json_t *value = operations;
@@ -170,11 +170,11 @@ list_schema(json_t *document, json_t *operations)
 	json_t *content;
 
 	for (int i = 0; i < lengthof(way); i++)
-		value = member(document, value, way[i]);
+		value = get_member(document, value, way[i]);
 	json_object_foreach(value, media_type, content)
 	{
 		if (strstr(media_type, "json") != NULL)
-			return member(document, content, "schema");
+			return get_member(document, content, "schema");
 	}
 	return NULL;
 }
@@ -194,7 +194,8 @@ read_fields(Reader *reader, json_t *schema, int levels)
 					errhint("Lower the option flatten."));
 		/* no path leads to such a member */
 		if (name[0] != '\0' && strchr(name, '.') == NULL)
-			fields = lappend(fields, read_field(reader, name, follow(reader->document, property), levels));
+			fields = lappend(fields,
+							 read_field(reader, name, follow_reference(reader->document, property), levels));
 	}
 	return fields;
 }
@@ -204,11 +205,11 @@ read_field(Reader *reader, const char *name, json_t *schema, int levels)
 {
 	WalcuField *field = palloc0(sizeof(WalcuField));
 
-	field->name = server_text(name);
+	field->name = convert_server_text(name);
 	field->array = has_text(schema, "type", "array");
 	if (field->array)
-		schema = member(reader->document, schema, "items");
-	field->kind = kind_of_schema(schema);
+		schema = get_member(reader->document, schema, "items");
+	field->kind = classify_schema(schema);
 	if (is_free_in_practice(name))
 		field->kind = WALCU_FIELD_FREE;
 	else if (field->kind == WALCU_FIELD_OBJECT && levels > 0)
@@ -217,7 +218,7 @@ read_field(Reader *reader, const char *name, json_t *schema, int levels)
 }
 
 static WalcuFieldKind
-kind_of_schema(json_t *schema)
+classify_schema(json_t *schema)
 {
 	static const struct
 	{
@@ -229,8 +230,8 @@ kind_of_schema(json_t *schema)
 		{"string", NULL, WALCU_FIELD_STRING},      {"number", NULL, WALCU_FIELD_NUMBER},
 		{"integer", NULL, WALCU_FIELD_NUMBER},     {"boolean", NULL, WALCU_FIELD_BOOLEAN},
 	};
-	const char *type = text_member(schema, "type");
-	const char *format = text_member(schema, "format");
+	const char *type = get_text(schema, "type");
+	const char *format = get_text(schema, "format");
 
 	for (int i = 0; type && i < lengthof(kinds); i++)
 	{
@@ -253,18 +254,18 @@ is_free_in_practice(const char *name)
 
 /* A member of an object, and what it refers to; NULL when there is none. */
 static json_t *
-member(json_t *document, json_t *object, const char *name)
+get_member(json_t *document, json_t *object, const char *name)
 {
-	return follow(document, json_object_get(object, name));
+	return follow_reference(document, json_object_get(object, name));
 }
 
 /* What a reference within the document leads to; NULL when it leads nowhere, or in a circle. */
 static json_t *
-follow(json_t *document, json_t *value)
+follow_reference(json_t *document, json_t *value)
 {
 	for (int hops = 0; hops < MAX_HOPS; hops++)
 	{
-		const char *reference = text_member(value, "$ref");
+		const char *reference = get_text(value, "$ref");
 
 		if (reference == NULL)
 			return value;
@@ -281,13 +282,13 @@ follow_pointer(json_t *document, const char *pointer)
 	char *rest = NULL;
 
 	for (char *token = strtok_r(copy, "/", &rest); token; token = strtok_r(NULL, "/", &rest))
-		document = json_object_get(document, unescape(token));
+		document = json_object_get(document, unescape_token(token));
 	return document;
 }
 
 /* A token of a JSON pointer says ~1 for a slash and ~0 for a tilde; decoded in place. */
 static char *
-unescape(char *token)
+unescape_token(char *token)
 {
 	char *to = token;
 
@@ -303,7 +304,7 @@ unescape(char *token)
 }
 
 static const char *
-text_member(json_t *object, const char *name)
+get_text(json_t *object, const char *name)
 {
 	return json_string_value(json_object_get(object, name));
 }
@@ -311,13 +312,13 @@ text_member(json_t *object, const char *name)
 static bool
 has_text(json_t *object, const char *name, const char *text)
 {
-	const char *value = text_member(object, name);
+	const char *value = get_text(object, name);
 
 	return value && strcmp(value, text) == 0;
 }
 
 static char *
-server_text(const char *utf8)
+convert_server_text(const char *utf8)
 {
 	return pstrdup(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
 }

@@ -182,7 +182,7 @@ static const struct
 };
 
 static WalcuOptions *read_table(Oid relid);
-static int object_of_catalog(Oid catalog);
+static int find_object_kind(Oid catalog);
 static void read_list(List *list, int object, void *options);
 static const OptionRow *find_row(const char *name, int object);
 pg_noreturn static void raise_unknown_option(const char *name, int object);
@@ -190,8 +190,8 @@ static void read_value(const OptionRow *row, const char *text, void *options);
 static void check_together(int object, List *list);
 static void check_endpoint_with_http(List *list);
 static void check_credentials(List *list);
-static char *option_text(List *list, const char *name);
-static char *basic_credentials(const char *username, const char *password);
+static char *get_option_text(List *list, const char *name);
+static char *make_basic_credentials(const char *username, const char *password);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_validator);
 
@@ -205,7 +205,7 @@ Datum
 walcu_fdw_validator(PG_FUNCTION_ARGS)
 {
 	List *list = untransformRelOptions(PG_GETARG_DATUM(0));
-	int object = object_of_catalog(PG_GETARG_OID(1));
+	int object = find_object_kind(PG_GETARG_OID(1));
 	WalcuOptions ignored;
 
 	read_list(list, object, &ignored);
@@ -305,17 +305,17 @@ char *
 option_credential_header(Oid userid, Oid serverid)
 {
 	UserMapping *mapping = GetUserMapping(userid, serverid);
-	char *token = option_text(mapping->options, "token");
-	char *username = option_text(mapping->options, "username");
-	char *header_name = option_text(mapping->options, "header_name");
+	char *token = get_option_text(mapping->options, "token");
+	char *username = get_option_text(mapping->options, "username");
+	char *header_name = get_option_text(mapping->options, "header_name");
 
 	if (token)
 		return psprintf("Authorization: Bearer %s", token);
 	if (username)
 		return psprintf("Authorization: Basic %s",
-						basic_credentials(username, option_text(mapping->options, "password")));
+						make_basic_credentials(username, get_option_text(mapping->options, "password")));
 	if (header_name)
-		return psprintf("%s: %s", header_name, option_text(mapping->options, "header_value"));
+		return psprintf("%s: %s", header_name, get_option_text(mapping->options, "header_value"));
 	ereport(
 		ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 		errmsg("user mapping for server \"%s\" has no credentials", GetForeignServer(serverid)->servername),
@@ -324,7 +324,7 @@ option_credential_header(Oid userid, Oid serverid)
 
 /* 0 for the foreign data wrapper itself, which has no options. */
 static int
-object_of_catalog(Oid catalog)
+find_object_kind(Oid catalog)
 {
 	for (int i = 0; i < lengthof(objects); i++)
 	{
@@ -435,7 +435,7 @@ check_together(int object, List *list)
 		check_endpoint_with_http(list);
 	if (object == ON_MAPPING)
 		check_credentials(list);
-	if (object == ON_COLUMN && option_text(list, "path") && option_text(list, "parameter"))
+	if (object == ON_COLUMN && get_option_text(list, "path") && get_option_text(list, "parameter"))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("options \"path\" and \"parameter\" cannot stand on one column"),
 				errhint("A column shows a place in the document, or a parameter of the query."));
@@ -444,8 +444,8 @@ check_together(int object, List *list)
 static void
 check_endpoint_with_http(List *list)
 {
-	char *endpoint = option_text(list, "endpoint");
-	char *allow_http = option_text(list, "allow_http");
+	char *endpoint = get_option_text(list, "endpoint");
+	char *allow_http = get_option_text(list, "allow_http");
 
 	if (endpoint == NULL || url_is_safe(endpoint))
 		return;
@@ -461,12 +461,12 @@ static void
 check_credentials(List *list)
 {
 	static const char *const pairs[][2] = {{"username", "password"}, {"header_name", "header_value"}};
-	int ways = option_text(list, "token") ? 1 : 0;
+	int ways = get_option_text(list, "token") ? 1 : 0;
 
 	for (int i = 0; i < lengthof(pairs); i++)
 	{
-		bool first = option_text(list, pairs[i][0]) != NULL;
-		bool second = option_text(list, pairs[i][1]) != NULL;
+		bool first = get_option_text(list, pairs[i][0]) != NULL;
+		bool second = get_option_text(list, pairs[i][1]) != NULL;
 
 		if (first != second)
 			ereport(
@@ -481,7 +481,7 @@ check_credentials(List *list)
 }
 
 static char *
-option_text(List *list, const char *name)
+get_option_text(List *list, const char *name)
 {
 	ListCell *lc;
 
@@ -496,7 +496,7 @@ option_text(List *list, const char *name)
 }
 
 static char *
-basic_credentials(const char *username, const char *password)
+make_basic_credentials(const char *username, const char *password)
 {
 	char *plain = psprintf("%s:%s", username, password);
 	char *utf8 = pg_server_to_any(plain, strlen(plain), PG_UTF8);

@@ -38,8 +38,8 @@
 /* What RFC 9110 allows in a header's name. */
 #define TOKEN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
-pg_noreturn static void invalid_value(const char *name, const char *text, const char *hint);
-pg_noreturn static void invalid_secret(const char *name, const char *reason, const char *hint);
+pg_noreturn static void raise_invalid_value(const char *name, const char *text, const char *hint);
+pg_noreturn static void raise_invalid_secret(const char *name, const char *reason, const char *hint);
 static bool has_scheme(const char *text);
 static bool has_control_character(const char *text);
 
@@ -49,7 +49,7 @@ option_value_boolean(const char *name, const char *text)
 	bool value;
 
 	if (!parse_bool(text, &value))
-		invalid_value(name, text, "Valid values are \"true\" and \"false\".");
+		raise_invalid_value(name, text, "Valid values are \"true\" and \"false\".");
 	return value;
 }
 
@@ -60,7 +60,7 @@ option_value_integer(const char *name, const char *text, int min, int max)
 
 	/* parse_int would round a fraction */
 	if (!parse_real(text, &value, 0, NULL) || value != rint(value) || value < min || value > max)
-		invalid_value(name, text, psprintf("Valid values are whole numbers from %d to %d.", min, max));
+		raise_invalid_value(name, text, psprintf("Valid values are whole numbers from %d to %d.", min, max));
 	return (int) value;
 }
 
@@ -71,7 +71,7 @@ option_value_cost(const char *name, const char *text)
 	double value;
 
 	if (!parse_real(text, &value, 0, NULL) || !(value >= 0) || isinf(value))
-		invalid_value(name, text, "Valid values are numbers that are not negative.");
+		raise_invalid_value(name, text, "Valid values are numbers that are not negative.");
 	return value;
 }
 
@@ -82,7 +82,8 @@ option_value_rate(const char *name, const char *text)
 	double value;
 
 	if (!parse_real(text, &value, 0, NULL) || (value != 0 && !(value >= MIN_RATE && value <= MAX_RATE)))
-		invalid_value(name, text, "Valid values are numbers from 0.001 to 1000000, and 0 for no limit.");
+		raise_invalid_value(name, text,
+							"Valid values are numbers from 0.001 to 1000000, and 0 for no limit.");
 	return value;
 }
 
@@ -93,9 +94,9 @@ option_value_duration(const char *name, const char *text)
 	double value;
 
 	if (!parse_real(text, &value, GUC_UNIT_S, NULL) || !(value * 1000 >= 1) || value * 1000 > MAX_DURATION)
-		invalid_value(name, text,
-					  "Valid values are seconds, or times with a unit such as \"500ms\" or \"2min\", "
-					  "from 1 ms to 1 day.");
+		raise_invalid_value(name, text,
+							"Valid values are seconds, or times with a unit such as \"500ms\" or \"2min\", "
+							"from 1 ms to 1 day.");
 	return (int) rint(value * 1000);
 }
 
@@ -106,8 +107,8 @@ option_value_size(const char *name, const char *text)
 	double value;
 
 	if (!parse_real(text, &value, GUC_UNIT_BYTE, NULL) || !(value >= MIN_SIZE) || value > MAX_SIZE)
-		invalid_value(name, text,
-					  "Valid values are bytes, or sizes with a unit such as \"16MB\", from 1kB to 512MB.");
+		raise_invalid_value(
+			name, text, "Valid values are bytes, or sizes with a unit such as \"16MB\", from 1kB to 512MB.");
 	return (int64) value;
 }
 
@@ -118,8 +119,8 @@ option_value_large_size(const char *name, const char *text)
 	double value;
 
 	if (!parse_real(text, &value, GUC_UNIT_BYTE, NULL) || !(value >= MIN_SIZE) || value > MAX_LARGE_SIZE)
-		invalid_value(name, text,
-					  "Valid values are bytes, or sizes with a unit such as \"16GB\", from 1kB to 1024TB.");
+		raise_invalid_value(
+			name, text, "Valid values are bytes, or sizes with a unit such as \"16GB\", from 1kB to 1024TB.");
 	return (int64) value;
 }
 
@@ -137,7 +138,7 @@ option_value_choice(const char *name, const char *text, const char *const *choic
 		appendStringInfo(&hint, "%s\"%s\"", i > 0 ? ", " : "Valid values are ", choices[i]);
 	}
 	appendStringInfoChar(&hint, '.');
-	invalid_value(name, text, hint.data);
+	raise_invalid_value(name, text, hint.data);
 }
 
 /* An absolute URL without anything a request puts there itself. */
@@ -147,12 +148,12 @@ option_check_endpoint(const char *name, const char *text)
 	CURLU *url = url_parse(text);
 
 	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !url_has_host(url))
-		invalid_value(name, text,
-					  "Give an http or https URL without user, query and fragment, such as "
-					  "\"" WALCU_PUBLIC_ENDPOINT "\".");
+		raise_invalid_value(name, text,
+							"Give an http or https URL without user, query and fragment, such as "
+							"\"" WALCU_PUBLIC_ENDPOINT "\".");
 	if (strstr(psprintf("%s/", url_part(url, CURLUPART_PATH)), "/dealers/") != NULL)
-		invalid_value(name, text,
-					  "Give the part before \"/dealers\"; what follows it there is the option dealer_id.");
+		raise_invalid_value(
+			name, text, "Give the part before \"/dealers\"; what follows it there is the option dealer_id.");
 }
 
 /* A dealer or a resource: one segment of a URL's path that needs no encoding. */
@@ -160,16 +161,17 @@ void
 option_check_segment(const char *name, const char *text)
 {
 	if (!request_id_fits_path(text))
-		invalid_value(name, text,
-					  "Give letters, digits, \"-\", \"_\", \".\" and \"~\", but not \".\", \"..\" or \"all\" "
-					  "alone.");
+		raise_invalid_value(
+			name, text,
+			"Give letters, digits, \"-\", \"_\", \".\" and \"~\", but not \".\", \"..\" or \"all\" "
+			"alone.");
 }
 
 void
 option_check_absolute_path(const char *name, const char *text)
 {
 	if (!is_absolute_path(text))
-		invalid_value(name, text, "Give an absolute path of a file on the database server.");
+		raise_invalid_value(name, text, "Give an absolute path of a file on the database server.");
 }
 
 void
@@ -179,14 +181,14 @@ option_check_hosts(const char *name, const char *text)
 	List *hosts = option_split_hosts(text);
 
 	if (hosts == NIL)
-		invalid_value(name, text, HOSTS_HINT);
+		raise_invalid_value(name, text, HOSTS_HINT);
 	foreach(lc, hosts)
 	{
 		char *host = lfirst(lc);
 
 		if (strpbrk(host, "/?#@\\") != NULL || host[strlen(host) - 1] == ':' ||
 			!url_has_host(url_parse(psprintf("https://%s/", host))))
-			invalid_value(name, text, HOSTS_HINT);
+			raise_invalid_value(name, text, HOSTS_HINT);
 	}
 }
 
@@ -208,16 +210,17 @@ option_check_path(const char *name, const char *text)
 	if (strcmp(text, ".") == 0)
 		return;
 	if (length == 0 || text[0] == '.' || text[length - 1] == '.' || strstr(text, "..") != NULL)
-		invalid_value(name, text,
-					  "Give the names of members separated by dots, such as \"status.status\", or \".\" for "
-					  "the whole document.");
+		raise_invalid_value(
+			name, text,
+			"Give the names of members separated by dots, such as \"status.status\", or \".\" for "
+			"the whole document.");
 }
 
 void
 option_check_parameter(const char *name, const char *text)
 {
 	if (strcmp(text, "search") != 0)
-		invalid_value(name, text, "The only valid value is \"search\".");
+		raise_invalid_value(name, text, "The only valid value is \"search\".");
 }
 
 /* Part of a header line, as it is: servers would take away spaces around it. */
@@ -225,15 +228,15 @@ void
 option_check_secret(const char *name, const char *text)
 {
 	if (text[0] == '\0')
-		invalid_secret(name, "It is empty.", COPY_HINT);
+		raise_invalid_secret(name, "It is empty.", COPY_HINT);
 	if (has_control_character(text))
-		invalid_secret(name, "It has a control character in it.", COPY_HINT);
+		raise_invalid_secret(name, "It has a control character in it.", COPY_HINT);
 	if (text[0] == ' ' || text[strlen(text) - 1] == ' ')
-		invalid_secret(name, "It begins or ends with a space.", COPY_HINT);
+		raise_invalid_secret(name, "It begins or ends with a space.", COPY_HINT);
 	/* of the three, only a token has the scheme put in front of it */
 	if (strcmp(name, "token") == 0 && pg_strncasecmp(text, "Bearer ", strlen("Bearer ")) == 0)
-		invalid_secret(name, "It begins with the word Bearer, which is sent in front of every token.",
-					   "Give the token without it.");
+		raise_invalid_secret(name, "It begins with the word Bearer, which is sent in front of every token.",
+							 "Give the token without it.");
 }
 
 void
@@ -241,7 +244,7 @@ option_check_username(const char *name, const char *text)
 {
 	option_check_secret(name, text);
 	if (strchr(text, ':') != NULL)
-		invalid_secret(name, "HTTP Basic authentication allows no colon in it.", COPY_HINT);
+		raise_invalid_secret(name, "HTTP Basic authentication allows no colon in it.", COPY_HINT);
 }
 
 /* May be empty or have spaces around it: it is sent encoded. */
@@ -249,7 +252,7 @@ void
 option_check_password(const char *name, const char *text)
 {
 	if (has_control_character(text))
-		invalid_secret(name, "It has a control character in it.", COPY_HINT);
+		raise_invalid_secret(name, "It has a control character in it.", COPY_HINT);
 }
 
 /*
@@ -276,7 +279,7 @@ option_check_header_name(const char *name, const char *text)
 
 /* A URL with a user or a query is not shown: there may be a password in it. */
 static void
-invalid_value(const char *name, const char *text, const char *hint)
+raise_invalid_value(const char *name, const char *text, const char *hint)
 {
 	bool shown = strpbrk(text, "@?") == NULL;
 
@@ -287,7 +290,7 @@ invalid_value(const char *name, const char *text, const char *hint)
 }
 
 static void
-invalid_secret(const char *name, const char *reason, const char *hint)
+raise_invalid_secret(const char *name, const char *reason, const char *hint)
 {
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid value for option \"%s\"", name),
 			errdetail("%s", reason), errhint("%s", hint));

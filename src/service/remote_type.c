@@ -21,28 +21,28 @@
 static List *resources = NIL;
 
 static void read_description(void);
-static List *fields_of_resource(const char *resource);
+static List *find_resource_fields(const char *resource);
 static const WalcuField *find_field(List *fields, const char *name, size_t length);
-static WalcuRemote remote_of_field(const WalcuField *field, bool element);
+static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
 
 /* A dotted path of a resource's documents; a number in it is an index of an array. */
-WalcuRemote
-schema_at(const char *resource, const char *path)
+WalcuRemotePlace
+remote_type_at(const char *resource, const char *path)
 {
-	const WalcuRemote unknown = {WALCU_REMOTE_UNKNOWN, false};
+	const WalcuRemotePlace unknown = {WALCU_REMOTE_UNKNOWN, false};
 	const WalcuField *field = NULL;
 	bool element = false;
 	List *fields;
 
 	read_description();
-	fields = fields_of_resource(resource);
+	fields = find_resource_fields(resource);
 	for (const char *name = path;; name++)
 	{
 		size_t length = strcspn(name, ".");
 		bool is_index = (length > 0 && strspn(name, "0123456789") >= length);
 
 		if (field && field->kind == WALCU_FIELD_FREE)
-			return remote_of_field(field, true);
+			return describe_field(field, true);
 		if (field && field->array && is_index && !element)
 			element = true;
 		else
@@ -55,7 +55,7 @@ schema_at(const char *resource, const char *path)
 		}
 		name += length;
 		if (*name == '\0')
-			return remote_of_field(field, element);
+			return describe_field(field, element);
 	}
 }
 
@@ -80,7 +80,7 @@ read_description(void)
 
 /* NIL when the description does not have the resource. */
 static List *
-fields_of_resource(const char *resource)
+find_resource_fields(const char *resource)
 {
 	ListCell *lc;
 
@@ -109,15 +109,15 @@ find_field(List *fields, const char *name, size_t length)
 	return NULL;
 }
 
-static WalcuRemote
-remote_of_field(const WalcuField *field, bool element)
+static WalcuRemotePlace
+describe_field(const WalcuField *field, bool element)
 {
 	static const WalcuRemoteType types[] = {
 		[WALCU_FIELD_STRING] = WALCU_REMOTE_STRING,   [WALCU_FIELD_NUMBER] = WALCU_REMOTE_NUMBER,
 		[WALCU_FIELD_BOOLEAN] = WALCU_REMOTE_BOOLEAN, [WALCU_FIELD_DATE] = WALCU_REMOTE_DATE,
 		[WALCU_FIELD_OBJECT] = WALCU_REMOTE_OBJECT,   [WALCU_FIELD_FREE] = WALCU_REMOTE_FREE,
 	};
-	WalcuRemote remote = {types[field->kind], field->array && !element};
+	WalcuRemotePlace remote = {types[field->kind], field->array && !element};
 
 	return remote;
 }

@@ -19,12 +19,12 @@ typedef enum WalcuRemoteType
 	WALCU_REMOTE_OBJECT
 } WalcuRemoteType;
 
-typedef struct WalcuRemote
+typedef struct WalcuRemotePlace
 {
 	WalcuRemoteType type;
 	bool array; /* an array of that */
-} WalcuRemote;
+} WalcuRemotePlace;
 
-extern WalcuRemote schema_at(const char *resource, const char *path);
+extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);
 
 #endif /* WALCU_REMOTE_TYPE_H */
