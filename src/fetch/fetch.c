@@ -15,7 +15,8 @@
 #include "base/digest.h"
 #include "base/range.h"
 #include "catalog/pg_type.h"
-#include "fetch/cursor.h"
+#include "fetch/page_reader.h"
+#include "fetch/reply_reader.h"
 #include "http/stats.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -44,7 +45,7 @@ static bool next_document(WalcuFetch *fetch, WalcuDocument *document);
 static void prepare_keys(WalcuFetch *fetch);
 static bool has_fallback(const WalcuQuery *query);
 static bool take_from_cursors(WalcuFetch *fetch, WalcuDocument *document);
-static void look_at_cursors(WalcuFetch *fetch, bool wait);
+static void look_at_cursors(WalcuFetch *fetch, bool before_wait);
 static bool has_any_ended(const WalcuFetch *fetch);
 static void fall_back(WalcuFetch *fetch);
 static const char *find_obstacle(const WalcuFetch *fetch);
@@ -52,6 +53,7 @@ static void read_pages_instead(WalcuFetch *fetch);
 static void close_cursors(WalcuFetch *fetch);
 static void close_cursor(WalcuFetch *fetch, WalcuCursor *cursor);
 static void open_cursors(WalcuFetch *fetch);
+static WalcuCursor *open_cursor(WalcuFetch *fetch, WalcuQueryPart *part);
 static int count_cursors_at_once(const WalcuFetch *fetch);
 static bool divide_range(WalcuFetch *fetch);
 static bool is_seen(WalcuFetch *fetch);
@@ -236,13 +238,13 @@ has_any_ended(const WalcuFetch *fetch)
 
 /* Take in what has arrived, close the cursors that have ended, and open others. */
 static void
-look_at_cursors(WalcuFetch *fetch, bool wait)
+look_at_cursors(WalcuFetch *fetch, bool before_wait)
 {
 	WalcuCursor *first;
 	ListCell *lc;
 
 	foreach(lc, fetch->cursors)
-		cursor_look(lfirst(lc), wait);
+		cursor_look(lfirst(lc), before_wait);
 	first = fetch->cursors ? linitial(fetch->cursors) : NULL;
 	if (first && cursor_is_rejected(first))
 		fall_back(fetch);
@@ -343,13 +345,25 @@ open_cursors(WalcuFetch *fetch)
 	{
 		WalcuQueryPart *part = list_nth(fetch->parts, fetch->next_part++);
 
-		fetch->cursors = lappend(fetch->cursors, fetch->query.strategy == WALCU_BY_JOB
-													 ? cursor_open_job(&fetch->group, part)
-													 : cursor_open(&fetch->group, part, NULL, NULL));
+		fetch->cursors = lappend(fetch->cursors, open_cursor(fetch, part));
 	}
 	while (fetch->cursors && list_length(fetch->cursors) < cursors && divide_range(fetch))
 		;
 	MemoryContextSwitchTo(before);
+}
+
+static WalcuCursor *
+open_cursor(WalcuFetch *fetch, WalcuQueryPart *part)
+{
+	switch (fetch->query.strategy)
+	{
+		case WALCU_BY_ID:
+			return reply_reader_open_document(&fetch->group, part);
+		case WALCU_BY_JOB:
+			return reply_reader_open_job(&fetch->group, part);
+		default:
+			return page_reader_open(&fetch->group, part, NULL, NULL);
+	}
 }
 
 /* How many cursors may be read at once. */
@@ -375,7 +389,7 @@ divide_range(WalcuFetch *fetch)
 {
 	WalcuCursor *longest = NULL;
 	WalcuCursor *added;
-	WalcuCursorRest most = {0};
+	WalcuPageReaderRest most = {0};
 	char *middle;
 	ListCell *lc;
 
@@ -385,7 +399,7 @@ divide_range(WalcuFetch *fetch)
 		return false;
 	foreach(lc, fetch->cursors)
 	{
-		WalcuCursorRest rest = cursor_rest(lfirst(lc));
+		WalcuPageReaderRest rest = page_reader_rest(lfirst(lc));
 
 		if (rest.documents > most.documents)
 		{
@@ -398,7 +412,7 @@ divide_range(WalcuFetch *fetch)
 	middle = objectid_middle(most.position, most.end);
 	if (strcmp(middle, most.position) <= 0)
 		return false;
-	added = cursor_open(&fetch->group, longest->part, middle, longest->before);
+	added = page_reader_open(&fetch->group, longest->part, middle, longest->before);
 	added->expected = most.documents / 2;
 	longest->before = middle;
 	longest->expected = most.documents / 2;

@@ -85,12 +85,12 @@ job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *p
 }
 
 /*
- * Take in what has arrived; wait tells that the caller is about to wait for more.  Errors: 53400 when
+ * Take in what has arrived; before_wait tells that the caller is about to wait for more.  Errors: 53400 when
  * job_timeout has passed, 08P01 for a place that may not get credentials, and what the service's
  * status means.
  */
 void
-job_look(WalcuJob *job, bool wait)
+job_look(WalcuJob *job, bool before_wait)
 {
 	MemoryContext before;
 	WalcuTransfer *transfer = job->transfer;
@@ -98,7 +98,7 @@ job_look(WalcuJob *job, bool wait)
 	if (job->results || job->obstacle || job->rejected)
 		return;
 	check_deadline(job);
-	transfer_look(transfer, wait);
+	transfer_look(transfer, before_wait);
 	before = MemoryContextSwitchTo(job->context);
 	if (retry_is_possible(transfer, false))
 	{

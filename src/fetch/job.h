@@ -14,7 +14,7 @@ typedef struct WalcuJob WalcuJob;
 
 extern WalcuJob *job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *part,
 						   bool may_be_rejected, WalcuTally *tally);
-extern void job_look(WalcuJob *job, bool wait);
+extern void job_look(WalcuJob *job, bool before_wait);
 extern const WalcuRequest *job_results(const WalcuJob *job);
 extern int64 job_found_documents(const WalcuJob *job);
 extern bool job_is_rejected(const WalcuJob *job);

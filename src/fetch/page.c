@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 static bool replay_reply(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);
-static void take_in_bytes(WalcuPage *page, bool wait);
+static void take_in_bytes(WalcuPage *page, bool before_wait);
 static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
 static void enqueue_document(WalcuPage *page, const WalcuSpan *span);
@@ -48,13 +48,13 @@ page_start(MemoryContext context, const WalcuOptions *options, const char *crede
 	return page;
 }
 
-/* Take in what has arrived; wait tells that the caller is about to wait for more. */
+/* Take in what has arrived; before_wait tells that the caller is about to wait for more. */
 void
-page_look(WalcuPage *page, bool wait)
+page_look(WalcuPage *page, bool before_wait)
 {
 	if (page->whole || page->broken || page->rejected || page->unavailable)
 		return;
-	take_in_bytes(page, wait);
+	take_in_bytes(page, before_wait);
 	if (page->whole && page->share && !page->replayed)
 		reply_cache_hold(page->share, page->transfer, page->credential);
 }
@@ -128,11 +128,11 @@ replay_reply(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *r
 }
 
 static void
-take_in_bytes(WalcuPage *page, bool wait)
+take_in_bytes(WalcuPage *page, bool before_wait)
 {
 	WalcuTransfer *transfer = page->transfer;
 
-	transfer_look(transfer, wait);
+	transfer_look(transfer, before_wait);
 	if (transfer->status != 0 && transfer->status < 300)
 	{
 		/* before any document is taken, however fast the whole body has come */

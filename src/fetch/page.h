@@ -41,7 +41,7 @@ typedef struct WalcuPage
 extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options, const char *credential,
 							 const WalcuRequest *request, const WalcuAttempt *attempt,
 							 WalcuReplyCacheUse *share);
-extern void page_look(WalcuPage *page, bool wait);
+extern void page_look(WalcuPage *page, bool before_wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern int64 page_taken(const WalcuPage *page);

@@ -75,7 +75,7 @@ query_page(const WalcuQuery *query, const WalcuQueryPart *part, List *position, 
 	request_add_segment(request, query->options->resource);
 	add_filter(request, query, list_concat_copy(part->filters, position));
 	add_project(request, query);
-	request_add_parameter(request, "sort", sort_sort(query->options, part->keys));
+	request_add_parameter(request, "sort", sort_text(query->options, part->keys));
 	if (skip > 0)
 		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
 	request_add_parameter(request, "limit", psprintf("%d", choose_page_size(query, delivered)));
@@ -93,7 +93,7 @@ query_job(const WalcuQuery *query, const WalcuQueryPart *part)
 	add_filter(request, query, part->filters);
 	add_project(request, query);
 	if (part->keys != NIL)
-		request_add_parameter(request, "sort", sort_sort(query->options, part->keys));
+		request_add_parameter(request, "sort", sort_text(query->options, part->keys));
 	return request;
 }
 

@@ -102,7 +102,7 @@ sort_deserialize(const WalcuRelation *relation, List *numbers)
 
 /* The value of `sort`; _id decides between equals. */
 char *
-sort_sort(const WalcuOptions *options, List *keys)
+sort_text(const WalcuOptions *options, List *keys)
 {
 	List *fields = NIL;
 	List *descending = NIL;

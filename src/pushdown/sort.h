@@ -27,7 +27,7 @@ extern List *sort_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRel
 extern List *sort_serialize(List *keys);
 extern List *sort_deserialize(const WalcuRelation *relation, List *numbers);
 extern bool sort_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key);
-extern char *sort_sort(const WalcuOptions *options, List *keys);
+extern char *sort_text(const WalcuOptions *options, List *keys);
 extern WalcuFilter *sort_after(List *keys, List *values, const char *id);
 
 #endif /* WALCU_SORT_H */

@@ -1,0 +1,341 @@
+/*
+ * page_reader.c
+ *	  The documents of one part of a query, or of a range of it, read page after page.
+ *
+ * A fetch (fetch.c) opens cursors here, and divides the range that one of them has before it with another.
+ *
+ * Paging by key asks for the documents after the last one seen, in the order of the scan's keys and of _id, so
+ * that documents inserted or deleted meanwhile neither repeat nor hide others.  A service that ignores the sort
+ * or the filter would break that silently; so the order of _id is checked here where it is the only key, and
+ * that of others in order_check.c.
+ */
+#include "postgres.h"
+
+#include "fetch/page_reader.h"
+
+#include "base/objectid.h"
+#include "http/http_error.h"
+#include "http/retry.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+static WalcuPage *start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt);
+static void look_at_pages(WalcuCursor *cursor, bool before_wait);
+static const WalcuRequest *make_request(const WalcuCursor *cursor, const char *id, int64 passed);
+static WalcuRequest *make_page_request(const WalcuCursor *cursor, const char *id, int64 passed,
+									   const char *before);
+static int64 count_waiting(const WalcuCursor *cursor);
+static List *make_position_filters(const WalcuCursor *cursor, const char *id, const char *before);
+static bool accept_in_order(WalcuCursor *cursor, const WalcuDocument *document);
+static void start_next_page(WalcuCursor *cursor);
+static bool is_next_wanted(const WalcuCursor *cursor);
+static void request_page_again(WalcuCursor *cursor);
+static void go_to_next_page(WalcuCursor *cursor);
+static bool has_more(const WalcuCursor *cursor);
+static bool is_short(const WalcuCursor *cursor);
+static bool is_beyond(const WalcuCursor *cursor, const char *id);
+static void note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document);
+static void check_order(const WalcuCursor *cursor);
+static void check_skip(const WalcuCursor *cursor);
+static const char *convert_to_utf8(const char *id);
+
+static const WalcuCursorReader page_reader = {
+	.look = look_at_pages,
+	.make_request = make_request,
+	.accept = accept_in_order,
+	.finish_page = go_to_next_page,
+	.request_again = request_page_again,
+};
+
+/*
+ * Open a cursor, in the current memory context, and send its first request: for the documents from one _id on,
+ * and before another; either may be NULL.
+ */
+WalcuCursor *
+page_reader_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from, const char *before)
+{
+	WalcuCursor *cursor = cursor_create(group, part, &page_reader);
+
+	cursor->start = cursor->from = from;
+	cursor->before = before;
+	cursor->page = start_page(cursor, NULL, 0, NULL);
+	return cursor;
+}
+
+/* What a cursor, of a part without an order of its own, has not asked for yet. */
+WalcuPageReaderRest
+page_reader_rest(WalcuCursor *cursor)
+{
+	WalcuPage *page = cursor->page;
+	WalcuPageReaderRest rest = {.position = cursor->start,
+								.end = cursor->before ? cursor->before : objectid_of_now()};
+	const char *start = cursor->start ? cursor->start : cursor->first_id->data;
+	WalcuDocument document;
+
+	if (cursor->ended || !objectid_is_valid(rest.end) || (page->whole && !has_more(cursor)))
+		return rest;
+	/* another cursor would ask for other ranges than those that are held */
+	if (cursor->next && cursor->next->replayed)
+		return rest;
+	if (page_last(page, &document, cursor->ahead_id))
+		rest.position = cursor->ahead_id->data;
+	else if (cursor->taken > 0)
+		rest.position = cursor->id->data;
+	if (rest.position == NULL || !objectid_is_valid(rest.position) || strcmp(rest.position, rest.end) >= 0)
+		return rest;
+	if (rest.position == cursor->start)
+		rest.documents = cursor->expected;
+	else if (objectid_is_valid(start) && strcmp(start, rest.position) < 0)
+		rest.documents = (cursor->earlier + page->documents) * objectid_width(rest.position, rest.end) /
+						 objectid_width(start, rest.position);
+	return rest;
+}
+
+static WalcuPage *
+start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt)
+{
+	WalcuPage *page = cursor_start_page(cursor, id, passed, attempt);
+
+	/* later, documents have been delivered that would come again */
+	page->may_be_rejected = cursor->group->may_be_rejected && id == NULL && cursor->taken == 0;
+	return page;
+}
+
+static void
+look_at_pages(WalcuCursor *cursor, bool before_wait)
+{
+	page_look(cursor->page, before_wait);
+	if (cursor->page->whole && cursor->next == NULL && is_next_wanted(cursor))
+		start_next_page(cursor);
+}
+
+static const WalcuRequest *
+make_request(const WalcuCursor *cursor, const char *id, int64 passed)
+{
+	WalcuRequest *request = make_page_request(cursor, id, passed, cursor->before);
+
+	request->before = cursor->before;
+	if (cursor->before && cursor_reply_cache_use(cursor))
+		request->unbounded = make_page_request(cursor, id, passed, NULL)->url.data;
+	return request;
+}
+
+static WalcuRequest *
+make_page_request(const WalcuCursor *cursor, const char *id, int64 passed, const char *before)
+{
+	const WalcuQuery *query = cursor->group->query;
+	bool by_position = query_is_keyed(query) && id != NULL;
+
+	return query_page(query, cursor->part, make_position_filters(cursor, by_position ? id : NULL, before),
+					  by_position ? 0 : query->skip + passed,
+					  cursor->group->delivered + count_waiting(cursor));
+}
+
+/* The documents that are here and not taken yet. */
+static int64
+count_waiting(const WalcuCursor *cursor)
+{
+	return cursor->page ? cursor->page->documents - page_taken(cursor->page) : 0;
+}
+
+/* What is true of the documents of the cursor behind one. */
+static List *
+make_position_filters(const WalcuCursor *cursor, const char *id, const char *before)
+{
+	/* a part of documents without a value has no such key */
+	int missing = list_length(cursor->group->query->keys) - list_length(cursor->part->keys);
+	List *filters = NIL;
+
+	if (id)
+		filters = list_make1(sort_after(cursor->part->keys, list_copy_tail(cursor->values, missing), id));
+	else if (cursor->from)
+		filters = list_make1(filter_test("_id", "$gte", filter_string(cursor->from)));
+	if (before)
+		filters = lappend(filters, filter_test("_id", "$lt", filter_string(before)));
+	return filters;
+}
+
+/* Without order, documents would be lost or repeated silently; what another cursor took over is read there. */
+static bool
+accept_in_order(WalcuCursor *cursor, const WalcuDocument *document)
+{
+	if (query_is_keyed(cursor->group->query))
+		check_order(cursor);
+	else
+		check_skip(cursor);
+	if (is_beyond(cursor, cursor->id->data))
+		return false;
+	if (cursor->page->queue_head == cursor->page->queue_length)
+		note_sort_keys(cursor, document);
+	return true;
+}
+
+/* The current page is whole: ask for the one behind its last document. */
+static void
+start_next_page(WalcuCursor *cursor)
+{
+	WalcuPage *page = cursor->page;
+	const char *id = cursor->id->data;
+	WalcuDocument last;
+
+	if (page_last(page, &last, cursor->ahead_id))
+	{
+		id = cursor->ahead_id->data;
+		note_sort_keys(cursor, &last);
+	}
+	if (is_short(cursor))
+	{
+		cursor->from = MemoryContextStrdup(cursor->context, page->before);
+		cursor->next = start_page(cursor, NULL, 0, NULL);
+	}
+	else if (!is_beyond(cursor, id))
+		cursor->next = start_page(cursor, id, cursor->earlier + page->documents, NULL);
+}
+
+/* Tells whether it is likely that more than the current page, which is whole, will be read. */
+static bool
+is_next_wanted(const WalcuCursor *cursor)
+{
+	const WalcuQuery *query = cursor->group->query;
+
+	cursor->group->page_size = Max(cursor->group->page_size, cursor->page->documents);
+	return has_more(cursor) &&
+		   (query->all_rows || query->wanted > cursor->group->delivered + count_waiting(cursor));
+}
+
+/* The current page broke: ask for what follows the last document taken. */
+static void
+request_page_again(WalcuCursor *cursor)
+{
+	WalcuPage *broken = cursor->page;
+	WalcuAttempt attempt = retry_attempt(broken->transfer);
+	int64 passed = cursor->earlier + page_taken(broken);
+
+	cursor->page = start_page(cursor, cursor->taken > 0 ? cursor->id->data : NULL, passed, &attempt);
+	cursor->earlier = passed;
+	cursor_drop_page(cursor, broken);
+}
+
+static void
+go_to_next_page(WalcuCursor *cursor)
+{
+	if (is_beyond(cursor, cursor->id->data) || !has_more(cursor))
+	{
+		cursor->ended = true;
+		return;
+	}
+	if (cursor->next == NULL)
+		start_next_page(cursor);
+	cursor->earlier += cursor->page->documents;
+	cursor_drop_page(cursor, cursor->page);
+	cursor->page = cursor->next;
+	cursor->next = NULL;
+}
+
+/*
+ * Tells whether there is a page after the current one, which is whole.  A page that is smaller than asked for
+ * is not the end; without the header, an empty one is.
+ */
+static bool
+has_more(const WalcuCursor *cursor)
+{
+	const WalcuTransfer *transfer = cursor->page->transfer;
+
+	if (is_short(cursor))
+		return true;
+	if (transfer->has_more == WALCU_MORE_NO)
+		return false;
+	if (cursor->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
+		reply_raise_malformed(transfer, "it has no documents, and says that more follow");
+	return cursor->page->documents > 0;
+}
+
+/* Tells whether the current page is the last one of a shorter range, of a cursor that asked for it before. */
+static bool
+is_short(const WalcuCursor *cursor)
+{
+	const WalcuPage *page = cursor->page;
+
+	return page->before && (page->documents == 0 || page->transfer->has_more == WALCU_MORE_NO) &&
+		   (cursor->before == NULL || strcmp(page->before, cursor->before) < 0);
+}
+
+/* What another cursor took over is read there; here it only has to be in order. */
+static bool
+is_beyond(const WalcuCursor *cursor, const char *id)
+{
+	return cursor->before && strcmp(convert_to_utf8(id), cursor->before) >= 0;
+}
+
+/* Remember the keys of what may be the last document of its page. */
+static void
+note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document)
+{
+	int count = list_length(cursor->group->query->keys);
+	MemoryContext before;
+	Datum *values;
+	bool *nulls;
+
+	if (count == 0)
+		return;
+	MemoryContextReset(cursor->value_context);
+	before = MemoryContextSwitchTo(cursor->value_context);
+	values = palloc0(count * sizeof(Datum));
+	nulls = palloc(count * sizeof(bool));
+	memset(nulls, true, count * sizeof(bool));
+	decode_document(cursor->group->keys, document, values, nulls);
+	cursor->values = NIL;
+	for (int i = 0; i < count; i++)
+		cursor->values = lappend(cursor->values, nulls[i] ? NULL : TextDatumGetCString(values[i]));
+	MemoryContextSwitchTo(before);
+}
+
+/* Without an _id, or out of order, documents would be lost or repeated silently. */
+static void
+check_order(const WalcuCursor *cursor)
+{
+	const WalcuQuery *query = cursor->group->query;
+	const char *id = cursor->id->data;
+	bool is_first = cursor->previous_id->len == 0;
+	const char *previous = is_first ? cursor->from : cursor->previous_id->data;
+
+	/* where the empty _id is asked for, it comes first */
+	if (id[0] == '\0' && !(is_first && query->id && query->id[0] == '\0'))
+		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+				errmsg("a document of resource \"%s\" has no string as _id", query->options->resource),
+				errdetail("It follows the document \"%s\".", cursor->previous_id->data),
+				errhint("Set the option paging to 'skip'."));
+	if (query->keys != NIL || previous == NULL)
+		return;
+	if (is_first ? strcmp(convert_to_utf8(id), previous) < 0
+				 : strcmp(convert_to_utf8(id), convert_to_utf8(previous)) <= 0)
+		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+				errmsg("documents of resource \"%s\" did not arrive in the order of _id",
+					   query->options->resource),
+				errdetail("Document \"%s\" came after \"%s\".", id, previous),
+				errhint("The service may ignore the sort or the filter: check the option sort_format, "
+						"or set the option paging to 'skip'."));
+}
+
+/* A service that ignores skip would begin each page alike, without end. */
+static void
+check_skip(const WalcuCursor *cursor)
+{
+	const char *id = cursor->id->data;
+
+	if (cursor->earlier == 0 || page_taken(cursor->page) != 1 || id[0] == '\0' ||
+		strcmp(id, cursor->first_id->data) != 0)
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_FDW_ERROR),
+		errmsg("document \"%s\" of resource \"%s\" came twice", id, cursor->group->query->options->resource),
+		errhint("The service may ignore the parameter skip: set the option paging to 'key'."));
+}
+
+/* The service compares ids by their bytes in UTF-8. */
+static const char *
+convert_to_utf8(const char *id)
+{
+	return pg_server_to_any(id, strlen(id), PG_UTF8);
+}
