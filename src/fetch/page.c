@@ -144,7 +144,7 @@ take_in_bytes(WalcuPage *page, bool before_wait)
 	if (retry_is_possible(transfer, page->malformed != NULL))
 		page->broken = true;
 	else if (page->malformed)
-		reply_raise_malformed(transfer, page->malformed);
+		http_error_raise_malformed(transfer, page->malformed);
 	else if (!is_tolerated(page))
 		http_error_check(transfer, page->credential);
 }

@@ -247,7 +247,7 @@ has_more(const WalcuCursor *cursor)
 	if (transfer->has_more == WALCU_MORE_NO)
 		return false;
 	if (cursor->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
-		reply_raise_malformed(transfer, "it has no documents, and says that more follow");
+		http_error_raise_malformed(transfer, "it has no documents, and says that more follow");
 	return cursor->page->documents > 0;
 }
 

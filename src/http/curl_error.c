@@ -50,7 +50,7 @@ walcu_curl_error_is_transient(const WalcuCurlError *failure)
  * request that writes and may have been carried out.
  */
 void
-failure_raise(const WalcuTransfer *transfer)
+walcu_curl_error_raise(const WalcuTransfer *transfer)
 {
 	switch (transfer->failure.kind)
 	{

@@ -11,6 +11,6 @@
 #include "http/transfer.h"
 
 extern bool walcu_curl_error_is_transient(const WalcuCurlError *failure);
-pg_noreturn extern void failure_raise(const WalcuTransfer *transfer);
+pg_noreturn extern void walcu_curl_error_raise(const WalcuTransfer *transfer);
 
 #endif /* WALCU_CURL_ERROR_H */

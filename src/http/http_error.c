@@ -73,7 +73,7 @@ void
 http_error_check(const WalcuTransfer *transfer, const char *credential)
 {
 	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
-		failure_raise(transfer);
+		walcu_curl_error_raise(transfer);
 	if (transfer->status == 0)
 		return;
 	if (transfer->status >= 300 && transfer->status < 400)
@@ -109,7 +109,7 @@ http_error_printable(const char *text, const char *credential)
 
 /* A reply whose bytes are not what the API promises. */
 void
-reply_raise_malformed(const WalcuTransfer *transfer, const char *reason)
+http_error_raise_malformed(const WalcuTransfer *transfer, const char *reason)
 {
 	ereport(
 		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),

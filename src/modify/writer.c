@@ -470,17 +470,17 @@ read_document(WalcuWrite *write)
 	if (result == WALCU_SPLIT_END && write->reads)
 		return false;
 	if (result != WALCU_SPLIT_DOCUMENT || span.id_length == 0)
-		reply_raise_malformed(write->transfer, "it is no document with an _id");
+		http_error_raise_malformed(write->transfer, "it is no document with an _id");
 	write->document.data = write->body->data + span.start;
 	write->document.length = (int) span.length;
 	id.text = write->document.data + span.id_start - 1;
 	id.length = span.id_length + 2;
 	if (!pg_verify_mbstr(PG_UTF8, id.text, id.length, true))
-		reply_raise_malformed(write->transfer, "its _id is not valid UTF-8");
+		http_error_raise_malformed(write->transfer, "its _id is not valid UTF-8");
 	id.text = pg_any_to_server(pnstrdup(id.text, id.length), id.length, PG_UTF8);
 	id.length = strlen(id.text);
 	if (!convert_string(&id, &text, &length))
-		reply_raise_malformed(write->transfer, "its _id cannot be read");
+		http_error_raise_malformed(write->transfer, "its _id cannot be read");
 	write->document.id = MemoryContextStrdup(write->context, pnstrdup(text, length));
 	return true;
 }
