@@ -1,23 +1,36 @@
 /*
  * objectid.c
- *	  Ids for new documents, as MongoDB makes them.
+ *	  MongoDB's ids: making one, and measuring how far apart two are.
  *
- * modify.c asks for one where the option client_ids says so.
+ * An ObjectId is 12 bytes, written as 24 hexadecimal digits: the second it was made in, five bytes of
+ * the process that made it, and a counter (MongoDB's manual, "ObjectId").  Read as one number it
+ * grows with time, and within a second with the counter, so that halving a range of numbers
+ * about halves what was made in it.  fetch.c divides its work between cursors this way, and modify.c
+ * makes the id of a new document where the option client_ids says so.
  */
 #include "postgres.h"
 
+#include <math.h>
 #include <time.h>
 
 #include "base/objectid.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "port.h"
+#include "utils/timestamp.h"
+
+/* The bytes of an id. */
+#define ID_BYTES (OBJECTID_LENGTH / 2)
 
 /* Random bytes of a process, and how many bits its counter has. */
 #define RANDOM_SIZE  5
 #define COUNTER_MASK 0xFFFFFF
 
-/* 24 hexadecimal digits: the time in seconds, what tells processes apart, a counter. */
+static void read_objectid_bytes(const char *id, unsigned char *bytes);
+static int get_digit_value(char digit);
+
+/* Makes an id for a new document. */
 char *
 objectid_create(void)
 {
@@ -25,7 +38,7 @@ objectid_create(void)
 	static unsigned char random[RANDOM_SIZE];
 	static uint32 counter;
 
-	/* a forked process must not go on with its parent's */
+	/* a forked process must not continue its parent's counter */
 	if (process != MyProcPid)
 	{
 		if (!pg_strong_random(random, sizeof(random)) || !pg_strong_random(&counter, sizeof(counter)))
@@ -35,4 +48,77 @@ objectid_create(void)
 	counter = (counter + 1) & COUNTER_MASK;
 	return psprintf("%08x%02x%02x%02x%02x%02x%06x", (uint32) time(NULL), random[0], random[1], random[2],
 					random[3], random[4], counter);
+}
+
+/*
+ * Tells whether a text is an ObjectId as the service writes it.  Other ids do not compare as numbers do.
+ */
+bool
+objectid_is_valid(const char *id)
+{
+	return strspn(id, "0123456789abcdef") == OBJECTID_LENGTH && id[OBJECTID_LENGTH] == '\0';
+}
+
+/*
+ * Returns about the ObjectId that a document made now would get.  All scans of a statement get the same
+ * one, so that they send the same requests.
+ */
+char *
+objectid_of_now(void)
+{
+	return psprintf("%08x%016x", (uint32) timestamptz_to_time_t(GetCurrentStatementStartTimestamp()), 0);
+}
+
+/* Returns how far apart two ids are, as a fraction of all ids. */
+double
+objectid_width(const char *from, const char *to)
+{
+	unsigned char low[ID_BYTES];
+	unsigned char high[ID_BYTES];
+	double width = 0;
+
+	read_objectid_bytes(from, low);
+	read_objectid_bytes(to, high);
+	/* byte by byte, so that the difference of two neighbours is not lost in rounding */
+	for (int i = 0; i < ID_BYTES; i++)
+		width += ldexp((double) high[i] - low[i], -8 * (i + 1));
+	return width;
+}
+
+/* Returns the id half way between two others. */
+char *
+objectid_middle(const char *from, const char *to)
+{
+	unsigned char low[ID_BYTES];
+	unsigned char high[ID_BYTES];
+	char *middle = palloc(OBJECTID_LENGTH + 1);
+	int sum[ID_BYTES + 1] = {0};
+	int carry = 0;
+
+	read_objectid_bytes(from, low);
+	read_objectid_bytes(to, high);
+	for (int i = ID_BYTES - 1; i >= 0; i--)
+	{
+		sum[i + 1] = low[i] + high[i] + carry;
+		carry = sum[i + 1] >> 8;
+		sum[i + 1] &= 0xff;
+	}
+	sum[0] = carry;
+	for (int i = 0; i < ID_BYTES; i++)
+		sprintf(middle + 2 * i, "%02x", ((sum[i] & 1) << 7) | (sum[i + 1] >> 1));
+	return middle;
+}
+
+/* Reads the digits of an id as 12 bytes. */
+static void
+read_objectid_bytes(const char *id, unsigned char *bytes)
+{
+	for (int i = 0; i < ID_BYTES; i++)
+		bytes[i] = (get_digit_value(id[2 * i]) << 4) | get_digit_value(id[2 * i + 1]);
+}
+
+static int
+get_digit_value(char digit)
+{
+	return digit <= '9' ? digit - '0' : digit - 'a' + 10;
 }

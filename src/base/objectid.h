@@ -1,12 +1,19 @@
 /*
  * objectid.h
- *	  Ids for new documents.
+ *	  MongoDB's ids: making one, and measuring how far apart two are.
  */
 #ifndef WALCU_OBJECTID_H
 #define WALCU_OBJECTID_H
 
 #include "postgres.h"
 
+/* Hexadecimal digits of an ObjectId. */
+#define OBJECTID_LENGTH 24
+
 extern char *objectid_create(void);
+extern bool objectid_is_valid(const char *id);
+extern char *objectid_of_now(void);
+extern double objectid_width(const char *from, const char *to);
+extern char *objectid_middle(const char *from, const char *to);
 
 #endif /* WALCU_OBJECTID_H */

@@ -13,7 +13,7 @@
 #include "fetch/fetch.h"
 
 #include "base/digest.h"
-#include "base/range.h"
+#include "base/objectid.h"
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
 #include "fetch/reply_reader.h"

@@ -16,7 +16,7 @@
 #include "fetch/reply_cache.h"
 
 #include "base/digest.h"
-#include "base/range.h"
+#include "base/objectid.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
@@ -33,7 +33,7 @@ typedef struct HeldReply
 {
 	WalcuDigest key; /* hash key: what was asked for, and with whose credentials */
 	WalcuReply reply;
-	char before[RANGE_ID_LENGTH + 1]; /* as in the request; or empty */
+	char before[OBJECTID_LENGTH + 1]; /* as in the request; or empty */
 	size_t cost;                      /* bytes that it takes up */
 	dlist_node node;                  /* in the order of use */
 } HeldReply;

@@ -14,7 +14,7 @@
 #include "plan/join_path.h"
 
 #include "base/compat.h"
-#include "base/range.h"
+#include "base/objectid.h"
 #include "foreign/fdwapi.h"
 #include "http/latency.h"
 #include "nodes/extensible.h"
@@ -347,7 +347,7 @@ estimate_requests(const WalcuOptions *options, JoinKey *key)
 	WalcuJoinPlan *plan = &key->plan;
 	double per_key = key->documents / plan->keys;
 	double length =
-		(plan->by_id ? RANGE_ID_LENGTH : get_typavgwidth(exprType((Node *) key->outer), -1)) + KEY_OVERHEAD;
+		(plan->by_id ? OBJECTID_LENGTH : get_typavgwidth(exprType((Node *) key->outer), -1)) + KEY_OVERHEAD;
 	double fit = Max(floor((options->max_url_length - URL_OVERHEAD) / length), 1);
 	double batch = plan->first_batch;
 	double left = plan->keys;
