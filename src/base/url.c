@@ -89,6 +89,34 @@ url_authority(const char *text)
 	return authority;
 }
 
+/* Tells whether a character is one of those that RFC 3986 never asks to be encoded. */
+bool
+url_is_unreserved(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		   (c != '\0' && strchr("-._~", c) != NULL);
+}
+
+/*
+ * Tells whether a text can be a segment of a URL's path as it stands, and names a resource or a document
+ * there.
+ *
+ * Servers and proxies fold "." and "..", and refuse an encoded slash or split the path at it.  "all" in
+ * the place of an _id is the service's background job.
+ */
+bool
+url_is_plain_segment(const char *text)
+{
+	if (text[0] == '\0' || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || strcmp(text, "all") == 0)
+		return false;
+	for (const char *c = text; *c; c++)
+	{
+		if (!url_is_unreserved((unsigned char) *c))
+			return false;
+	}
+	return true;
+}
+
 static void
 release_url(void *url)
 {

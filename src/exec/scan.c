@@ -10,6 +10,7 @@
 #include "exec/scan.h"
 
 #include "base/compat.h"
+#include "base/url.h"
 #include "executor/executor.h"
 #include "pushdown/projection.h"
 #include "utils/builtins.h"
@@ -250,7 +251,7 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	query->fallback =
 		(use == WALCU_PUSHDOWN_SHOWN) ? query->filters : make_current_filters(node, WALCU_PUSHDOWN_TRUSTED);
 	/* an id that cannot stand in a path is in the filter, as every condition is */
-	query->strategy = (query->id && !request_id_fits_path(query->id)) ? WALCU_BY_PAGES : scan->strategy;
+	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;
 	query->skip = scan->plan.skips ? evaluate_row_count(node, scan->offset, use) : 0;
 	query->wanted = pushdown_is_complete(scan->filtered) ? count_wanted_rows(node, use) : 0;
 	MemoryContextSwitchTo(before);

@@ -8,6 +8,8 @@
 
 #include "fetch/query.h"
 
+#include "pushdown/projection.h"
+
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300
 
@@ -150,5 +152,5 @@ add_project(WalcuRequest *request, const WalcuQuery *query)
 {
 	if (query->project != NIL)
 		request_add_parameter(request, "project",
-							  request_field_list(query->options->project_format, query->project));
+							  projection_field_list(query->options->project_format, query->project));
 }

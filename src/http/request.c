@@ -10,14 +10,13 @@
 
 #include "http/request.h"
 
+#include "base/url.h"
 #include "mb/pg_wchar.h"
-#include "utils/json.h"
 
 /* RFC 3986 lets a query have them as they are, which leaves room for more keys of a list. */
 #define PLAIN_IN_VALUES ",:"
 
 static void append_encoded(StringInfo url, const char *text, const char *plain);
-static bool is_unreserved(unsigned char c);
 
 /*
  * A request below /dealers/{dealer_id} of the server's endpoint, without any
@@ -89,68 +88,6 @@ request_add_parameter(WalcuRequest *request, const char *name, const char *value
 	request->has_query = true;
 }
 
-/*
- * Can the document be asked for as GET /R/{id}?
- *
- * Servers and proxies fold "." and "..", refuse or split at an encoded slash, and
- * "all" is the background job.  Such an id is asked for with a filter instead.
- */
-bool
-request_id_fits_path(const char *id)
-{
-	if (id[0] == '\0' || strcmp(id, ".") == 0 || strcmp(id, "..") == 0 || strcmp(id, "all") == 0)
-		return false;
-	for (const char *c = id; *c; c++)
-	{
-		if (!is_unreserved((unsigned char) *c))
-			return false;
-	}
-	return true;
-}
-
-/* The value of `project` for a list of paths, as the server's option says it is written. */
-char *
-request_field_list(WalcuListFormat format, List *fields)
-{
-	List *descending = NIL;
-
-	for (int i = 0; i < list_length(fields); i++)
-		descending = lappend_int(descending, false);
-	return request_sort(format, fields, descending);
-}
-
-/* The value of `sort` for a list of paths, and one of whether each is descending. */
-char *
-request_sort(WalcuListFormat format, List *fields, List *descending)
-{
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; i < list_length(fields); i++)
-	{
-		const char *field = list_nth(fields, i);
-		const char *sign = list_nth_int(descending, i) ? "-" : "";
-
-		switch (format)
-		{
-			case WALCU_FORMAT_MONGOOSE:
-				appendStringInfo(&list, "%s%s%s", i > 0 ? " " : "", sign, field);
-				break;
-			case WALCU_FORMAT_COMMA:
-				appendStringInfo(&list, "%s%s%s", i > 0 ? "," : "", sign, field);
-				break;
-			case WALCU_FORMAT_JSON:
-				appendStringInfoChar(&list, i > 0 ? ',' : '{');
-				escape_json(&list, field);
-				appendStringInfo(&list, ":%s1", sign);
-				break;
-		}
-	}
-	if (format == WALCU_FORMAT_JSON)
-		appendStringInfoChar(&list, '}');
-	return list.data;
-}
-
 /* The bytes that a parameter's value takes up in a URL. */
 size_t
 request_encoded_length(const char *text)
@@ -173,17 +110,9 @@ append_encoded(StringInfo url, const char *text, const char *plain)
 
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
 	{
-		if (is_unreserved(*c) || strchr(plain, *c) != NULL)
+		if (url_is_unreserved(*c) || strchr(plain, *c) != NULL)
 			appendStringInfoChar(url, *c);
 		else
 			appendStringInfo(url, "%%%02X", *c);
 	}
-}
-
-/* The characters that RFC 3986 never asks to be encoded. */
-static bool
-is_unreserved(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		   (c != '\0' && strchr("-._~", c) != NULL);
 }

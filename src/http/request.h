@@ -32,8 +32,5 @@ extern bool request_is_read(const WalcuRequest *request);
 extern void request_add_segment(WalcuRequest *request, const char *segment);
 extern void request_add_parameter(WalcuRequest *request, const char *name, const char *value);
 extern size_t request_encoded_length(const char *text);
-extern bool request_id_fits_path(const char *id);
-extern char *request_sort(WalcuListFormat format, List *fields, List *descending);
-extern char *request_field_list(WalcuListFormat format, List *fields);
 
 #endif /* WALCU_REQUEST_H */

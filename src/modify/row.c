@@ -65,23 +65,6 @@ row_prepare(const WalcuOptions *options, Relation relation)
 	return row;
 }
 
-/* The number of the column that shows _id; InvalidAttrNumber when none does. */
-AttrNumber
-row_id_column(Oid relid, TupleDesc descriptor)
-{
-	for (AttrNumber number = 1; number <= descriptor->natts; number++)
-	{
-		WalcuColumn *option;
-
-		if (TupleDescAttr(descriptor, number - 1)->attisdropped)
-			continue;
-		option = option_for_column(relid, number);
-		if (option->parameter == NULL && strcmp(option->path, "_id") == 0)
-			return number;
-	}
-	return InvalidAttrNumber;
-}
-
 /*
  * May an INSERT name these columns?  Errors: 428C9 for one that is readonly, 0A000 for a parameter, 42701
  * for two that are within each other.  _id may be given, and so may the dealer, who

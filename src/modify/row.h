@@ -42,7 +42,6 @@ typedef struct WalcuRowChange
 } WalcuRowChange;
 
 extern WalcuRow *row_prepare(const WalcuOptions *options, Relation relation);
-extern AttrNumber row_id_column(Oid relid, TupleDesc descriptor);
 extern void row_check_inserted(const WalcuRow *row, const Bitmapset *columns);
 extern void row_check_updated(const WalcuRow *row, const Bitmapset *columns);
 extern char *row_id(const WalcuRow *row, Datum value, bool is_null);

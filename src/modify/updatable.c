@@ -10,7 +10,6 @@
 
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
-#include "modify/row.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/optimizer.h"
@@ -35,7 +34,7 @@ void
 updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation)
 {
 	TupleDesc descriptor = RelationGetDescr(relation);
-	AttrNumber column = row_id_column(RelationGetRelid(relation), descriptor);
+	AttrNumber column = option_id_column(RelationGetRelid(relation), descriptor);
 	Form_pg_attribute attribute;
 
 	if (column == InvalidAttrNumber)
@@ -84,7 +83,7 @@ updatable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmap
 	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, said))
 		return used;
 	used = bms_del_member(used, 0 - FirstLowInvalidHeapAttributeNumber);
-	used = bms_add_member(used, row_id_column(RelationGetRelid(relation), RelationGetDescr(relation)) -
+	used = bms_add_member(used, option_id_column(RelationGetRelid(relation), RelationGetDescr(relation)) -
 									FirstLowInvalidHeapAttributeNumber);
 	foreach(lc, root->update_colnos)
 		used = bms_add_member(used, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);

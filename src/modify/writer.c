@@ -9,12 +9,14 @@
  */
 #include "postgres.h"
 
+#include "modify/writer.h"
+
+#include "base/url.h"
 #include "http/http_error.h"
 #include "http/retry.h"
 #include "json/convert.h"
 #include "json/split.h"
 #include "mb/pg_wchar.h"
-#include "modify/writer.h"
 #include "utils/memutils.h"
 
 /* How often a document with an _id made here is sent at most. */
@@ -70,7 +72,7 @@ writer_open(MemoryContext parent, const WalcuOptions *options, const char *crede
 void
 writer_check_id(const WalcuOptions *options, const char *id)
 {
-	if (!request_id_fits_path(id))
+	if (!url_is_plain_segment(id))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, options->resource),
 				errdetail("Its _id cannot stand in the path of a URL."));

@@ -12,6 +12,9 @@
 
 #include "pushdown/projection.h"
 
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
 /* A list of fields longer than this, in bytes, names whole top-level members instead. */
 #define PROJECT_SIZE 2000
 
@@ -56,6 +59,49 @@ projection_can_name(const char *path)
 			return false;
 	}
 	return true;
+}
+
+/* Returns the value of `sort` for a list of paths; descending tells for each whether it is. */
+char *
+projection_sort_list(WalcuListFormat format, List *fields, List *descending)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < list_length(fields); i++)
+	{
+		const char *field = list_nth(fields, i);
+		const char *sign = list_nth_int(descending, i) ? "-" : "";
+
+		switch (format)
+		{
+			case WALCU_FORMAT_MONGOOSE:
+				appendStringInfo(&list, "%s%s%s", i > 0 ? " " : "", sign, field);
+				break;
+			case WALCU_FORMAT_COMMA:
+				appendStringInfo(&list, "%s%s%s", i > 0 ? "," : "", sign, field);
+				break;
+			case WALCU_FORMAT_JSON:
+				appendStringInfoChar(&list, i > 0 ? ',' : '{');
+				escape_json(&list, field);
+				appendStringInfo(&list, ":%s1", sign);
+				break;
+		}
+	}
+	if (format == WALCU_FORMAT_JSON)
+		appendStringInfoChar(&list, '}');
+	return list.data;
+}
+
+/* Returns the value of `project` for a list of paths, in the format that the server's option names. */
+char *
+projection_field_list(WalcuListFormat format, List *fields)
+{
+	List *descending = NIL;
+
+	for (int i = 0; i < list_length(fields); i++)
+		descending = lappend_int(descending, false);
+	return projection_sort_list(format, fields, descending);
 }
 
 /*

@@ -14,7 +14,6 @@
 
 #include "base/compat.h"
 #include "catalog/pg_attribute.h"
-#include "http/request.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -125,7 +124,7 @@ sort_text(const WalcuOptions *options, List *keys)
 		fields = lappend(fields, "_id");
 		descending = lappend_int(descending, false);
 	}
-	return request_sort(options->sort_format, fields, descending);
+	return projection_sort_list(options->sort_format, fields, descending);
 }
 
 /*

@@ -12,7 +12,7 @@
 
 #include "service/openapi.h"
 
-#include "http/request.h"
+#include "base/url.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -145,7 +145,7 @@ read_resource(json_t *document, const char *path, json_t *operations, int levels
 	json_t *schema;
 	Reader reader = {.document = document, .resource = path + 1};
 
-	if (path[0] != '/' || !request_id_fits_path(path + 1))
+	if (path[0] != '/' || !url_is_plain_segment(path + 1))
 		return NULL;
 	schema = find_list_schema(document, follow_reference(document, operations));
 	if (!has_text(schema, "type", "array"))

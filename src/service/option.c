@@ -286,6 +286,23 @@ option_for_column(Oid relid, AttrNumber attnum)
 	return column;
 }
 
+/* Returns the number of the column that shows _id, or InvalidAttrNumber when none does. */
+AttrNumber
+option_id_column(Oid relid, TupleDesc descriptor)
+{
+	for (AttrNumber number = 1; number <= descriptor->natts; number++)
+	{
+		WalcuColumn *option;
+
+		if (TupleDescAttr(descriptor, number - 1)->attisdropped)
+			continue;
+		option = option_for_column(relid, number);
+		if (option->parameter == NULL && strcmp(option->path, "_id") == 0)
+			return number;
+	}
+	return InvalidAttrNumber;
+}
+
 /* The options of an IMPORT FOREIGN SCHEMA statement, of DefElem. */
 WalcuImportOptions
 option_for_import(List *list)

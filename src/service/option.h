@@ -8,10 +8,8 @@
 
 #include "postgres.h"
 
-#include "access/attnum.h"
+#include "access/tupdesc.h"
 #include "nodes/pg_list.h"
-
-#define WALCU_PUBLIC_ENDPOINT "https://api.crm.walcu.com"
 
 /* How the service wants `sort` and `project` to be written. */
 typedef enum WalcuListFormat
@@ -157,6 +155,7 @@ extern WalcuOptions *option_for_server(Oid serverid);
 extern WalcuOptions *option_for_table(Oid relid);
 extern bool option_table_is_updatable(Oid relid);
 extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
+extern AttrNumber option_id_column(Oid relid, TupleDesc descriptor);
 extern WalcuImportOptions option_for_import(List *list);
 extern char *option_credential_header(Oid userid, Oid serverid);
 

@@ -14,7 +14,6 @@
 
 #include "base/compat.h"
 #include "base/url.h"
-#include "http/request.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
@@ -160,7 +159,7 @@ option_check_endpoint(const char *name, const char *text)
 void
 option_check_segment(const char *name, const char *text)
 {
-	if (!request_id_fits_path(text))
+	if (!url_is_plain_segment(text))
 		raise_invalid_value(
 			name, text,
 			"Give letters, digits, \"-\", \"_\", \".\" and \"~\", but not \".\", \"..\" or \"all\" "

@@ -9,6 +9,9 @@
 
 #include "nodes/pg_list.h"
 
+/* The service's own endpoint. */
+#define WALCU_PUBLIC_ENDPOINT "https://api.crm.walcu.com"
+
 extern bool option_value_boolean(const char *name, const char *text);
 extern int option_value_integer(const char *name, const char *text, int min, int max);
 extern double option_value_cost(const char *name, const char *text);
