@@ -24,14 +24,15 @@ static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
 static void prepare_scan_columns(WalcuScan *scan, Relation relation);
-static bool open_source(ForeignScanState *node);
+static bool open_fetch(ForeignScanState *node);
+static void evaluate_values(ForeignScanState *node);
 static bool is_sure_of_no_match(List *clauses);
 static List *make_current_filters(ForeignScanState *node, WalcuPushdownUse use);
 static double count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use);
 static int64 evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownUse use);
 static char *evaluate_text(ForeignScanState *node, ExprState *expression);
 static void begin_progress(WalcuScan *scan);
-static void close_source(WalcuScan *scan);
+static void close_fetch(WalcuScan *scan);
 static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
 static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
 
@@ -87,7 +88,7 @@ scan_iterate(ForeignScanState *node)
 	WalcuDocument document;
 
 	ExecClearTuple(slot);
-	if (scan->fetch == NULL && (scan->ended || !open_source(node)))
+	if (scan->fetch == NULL && (scan->ended || !open_fetch(node)))
 		return slot;
 	for (;;)
 	{
@@ -101,7 +102,7 @@ scan_iterate(ForeignScanState *node)
 		}
 		else if (fetch_has_ended(scan->fetch))
 		{
-			close_source(scan);
+			close_fetch(scan);
 			return slot;
 		}
 		/* Append waits for all of its scans together (async.c) */
@@ -118,10 +119,11 @@ scan_rescan(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
 
-	close_source(scan);
+	close_fetch(scan);
 	reply_cache_expect(scan->query.cache);
 	if (scan->order_check)
 		order_check_restart(scan->order_check);
+	scan->is_prepared = false;
 	scan->ended = false;
 }
 
@@ -135,7 +137,7 @@ scan_end(ForeignScanState *node)
 	/* nothing was begun when an error came first */
 	if (scan == NULL)
 		return;
-	close_source(scan);
+	close_fetch(scan);
 	mismatches = decode_mismatches(scan->decoder);
 	if (mismatches > 0)
 		ereport(WARNING, errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
@@ -212,31 +214,41 @@ prepare_scan_columns(WalcuScan *scan, Relation relation)
 	scan->query.project = projection_fields(paths);
 }
 
-/* Evaluate this execution's values; false when they are such that no row can match. */
+/* Send the first requests of this execution; false when no row can match. */
 static bool
-open_source(ForeignScanState *node)
+open_fetch(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
 	MemoryContext before;
+
+	/* a batched join has made the values that they are made of */
+	if (!scan->is_prepared)
+		evaluate_values(node);
+	scan->is_prepared = false;
+	if (scan->ended)
+		return false;
+	before = MemoryContextSwitchTo(scan->context);
+	begin_progress(scan);
+	scan->fetch = fetch_open(&scan->query, &scan->tally);
+	MemoryContextSwitchTo(before);
+	return true;
+}
+
+/* Evaluate this execution's values; the scan has ended when they are such that no row can match. */
+static void
+evaluate_values(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
 
 	MemoryContextReset(scan->value_context);
 	if ((scan->id && (scan->query.id = evaluate_text(node, scan->id)) == NULL) ||
 		(scan->search && (scan->query.search = evaluate_text(node, scan->search)) == NULL))
 	{
 		scan->ended = true;
-		return false;
+		return;
 	}
-	scan_set_filter(node, WALCU_PUSHDOWN_WHOLE);
-	if (is_sure_of_no_match(scan->query.filters))
-	{
-		scan->ended = true;
-		return false;
-	}
-	before = MemoryContextSwitchTo(scan->context);
-	begin_progress(scan);
-	scan->fetch = fetch_open(&scan->query, &scan->tally);
-	MemoryContextSwitchTo(before);
-	return true;
+	scan_set_filter(node, WALCU_PUSHDOWN_SENT);
+	scan->ended = is_sure_of_no_match(scan->query.filters);
 }
 
 /* Put what the conditions say now, and how much is wanted, into the query. */
@@ -248,8 +260,8 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
 	query->filters = make_current_filters(node, use);
-	query->fallback =
-		(use == WALCU_PUSHDOWN_SHOWN) ? query->filters : make_current_filters(node, WALCU_PUSHDOWN_TRUSTED);
+	query->fallback = filter_trusted(query->filters);
+	query->parts = NIL;
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;
 	query->skip = scan->plan.skips ? evaluate_row_count(node, scan->offset, use) : 0;
@@ -274,8 +286,7 @@ make_current_filters(ForeignScanState *node, WalcuPushdownUse use)
 
 	if (is_sure_of_no_match(clauses) || is_sure_of_no_match(keys))
 		return list_make1(&filter_nothing);
-	if (use == WALCU_PUSHDOWN_WHOLE)
-		scan->key_clause = keys ? linitial(keys) : NULL;
+	scan->key_filter = keys ? linitial(keys) : NULL;
 	if (keys)
 		((WalcuFilter *) linitial(keys))->most = scan->keys_a_request;
 	return list_concat(clauses, keys);
@@ -293,24 +304,22 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 	const Param *parameter = lsecond(scan->plan.keyed_by->args);
 	ParamExecData *value = &node->ss.ps.state->es_param_exec_vals[parameter->paramid];
 	MemoryContext before;
-	WalcuKeysUse use = WALCU_KEYS_ASKED;
 
 	value->execPlan = NULL;
 	value->value = keys;
 	value->isnull = false;
 	scan->keys_a_request = keys_a_request;
 	scan->strategy = by_job ? WALCU_BY_JOB : plan_paging_strategy(scan->query.options);
-	MemoryContextReset(scan->value_context);
-	scan_set_filter(node, WALCU_PUSHDOWN_WHOLE);
+	evaluate_values(node);
+	scan->is_prepared = true;
+	if (scan->ended)
+		return WALCU_KEYS_ASKED;
+	if (scan->key_filter == NULL)
+		return WALCU_KEYS_UNKNOWN;
 	before = MemoryContextSwitchTo(scan->value_context);
-	if (is_sure_of_no_match(scan->query.filters))
-		use = WALCU_KEYS_ASKED;
-	else if (scan->key_clause == NULL)
-		use = WALCU_KEYS_UNKNOWN;
-	else if (!query_keeps(&scan->query, scan->key_clause))
-		use = WALCU_KEYS_TOO_LONG;
+	scan->query.parts = query_split_parts(&scan->query, scan->query.filters);
 	MemoryContextSwitchTo(before);
-	return use;
+	return query_parts_keep(scan->query.parts, scan->key_filter) ? WALCU_KEYS_ASKED : WALCU_KEYS_TOO_LONG;
 }
 
 /* How many rows the query needs of the scan; 0 when it does not say. */
@@ -364,7 +373,7 @@ begin_progress(WalcuScan *scan)
 }
 
 static void
-close_source(WalcuScan *scan)
+close_fetch(WalcuScan *scan)
 {
 	if (scan->fetch)
 		fetch_close(scan->fetch);

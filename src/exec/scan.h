@@ -30,7 +30,8 @@ typedef struct WalcuScan
 	List *keyed;                   /* the same of what a batched join asks for; NIL in any other scan */
 	int keys_a_request;            /* at most; 0 for as many as fit */
 	WalcuStrategy strategy;        /* the plan's, or what a batched join chose */
-	const WalcuFilter *key_clause; /* what they became; NULL for nothing that the service can check */
+	const WalcuFilter *key_filter; /* what they became; NULL for nothing that the service can check */
+	bool is_prepared;              /* the query has the values of the execution that comes */
 	WalcuOrderCheck *order_check;  /* NULL when no order was promised */
 	List *search_columns;          /* of int: columns (from 0) that show the search text */
 	ExprState *id;                 /* NULL, or computes query.id */

@@ -76,7 +76,7 @@ fetch_open(const WalcuQuery *query, WalcuTally *tally)
 	fetch->context = context;
 	fetch->stats = stats_of(query->options);
 	prepare_keys(fetch);
-	fetch->parts = query_split_parts(query, query->filters);
+	fetch->parts = query->parts ? list_copy(query->parts) : query_split_parts(query, query->filters);
 	open_cursors(fetch);
 	MemoryContextSwitchTo(before);
 	return fetch;
@@ -195,8 +195,7 @@ prepare_keys(WalcuFetch *fetch)
 static bool
 has_fallback(const WalcuQuery *query)
 {
-	return query->strategy != WALCU_BY_ID &&
-		   strcmp(filter_text(query->filters), filter_text(query->fallback)) != 0;
+	return query->strategy != WALCU_BY_ID && query->fallback != query->filters;
 }
 
 /* The next document of those that are here, of the first cursor only where there is an order. */

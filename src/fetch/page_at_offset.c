@@ -76,7 +76,7 @@ request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt)
 	page_at->page = page_start(context, query->options, query->credential,
 							   query_page(query, &part, NIL, page_at->skip, 0), attempt, NULL);
 	MemoryContextSwitchTo(before);
-	page_at->page->may_be_rejected = strcmp(filter_text(query->filters), filter_text(query->fallback)) != 0;
+	page_at->page->may_be_rejected = query->fallback != query->filters;
 	page_at->tally->requests++;
 	page_at->tally->retries += attempt != NULL;
 }

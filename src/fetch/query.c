@@ -33,13 +33,6 @@ query_split_parts(const WalcuQuery *query, List *filters)
 	return query_parts_plan(query->options, filters, query->keys, count_filter_room(query));
 }
 
-/* Is one of the query's clauses, which has no order, part of what is asked? */
-bool
-query_keeps(const WalcuQuery *query, const WalcuFilter *filter)
-{
-	return query_parts_keeps(query->filters, filter, count_filter_room(query));
-}
-
 /* The request that a scan begins with. */
 WalcuRequest *
 query_first_request(const WalcuQuery *query)

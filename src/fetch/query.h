@@ -31,13 +31,14 @@ typedef struct WalcuQuery
 	WalcuStrategy strategy;
 	const char *id;     /* for WALCU_BY_ID, where it fits a path */
 	const char *search; /* the service's own query language, or NULL */
-	List *filters;      /* of WalcuFilter: the filter */
-	List *fallback;     /* the filter without what the service may reject */
-	List *keys;         /* of WalcuSortKey: the order; NIL for any */
-	List *project;      /* paths of the wanted fields; NIL for whole documents */
-	int64 skip;         /* documents that the service is to pass over; only without a filter */
-	bool all_rows;      /* the reader is likely to want every document */
-	double wanted;      /* documents it is likely to want; 0 when that is not known */
+	List *filters;      /* of WalcuFilter, which all must hold */
+	List *parts;    /* of WalcuQueryPart: the filters in parts that fit a URL, where they are made already */
+	List *fallback; /* the filters without what the service may refuse; the same list if that is nothing */
+	List *keys;     /* of WalcuSortKey: the order; NIL for any */
+	List *project;  /* paths of the wanted fields; NIL for whole documents */
+	int64 skip;     /* documents that the service is to pass over; only without a filter */
+	bool all_rows;  /* the reader is likely to want every document */
+	double wanted;  /* documents it is likely to want; 0 when that is not known */
 } WalcuQuery;
 
 /* What it took so far; EXPLAIN ANALYZE shows it. */
@@ -56,7 +57,7 @@ typedef struct WalcuTally
 
 extern bool query_is_keyed(const WalcuQuery *query);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);
-extern bool query_keeps(const WalcuQuery *query, const WalcuFilter *filter);
+
 extern WalcuRequest *query_first_request(const WalcuQuery *query);
 extern WalcuRequest *query_document(const WalcuQuery *query);
 extern WalcuRequest *query_page(const WalcuQuery *query, const WalcuQueryPart *part, List *position,

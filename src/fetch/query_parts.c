@@ -111,18 +111,13 @@ fit_in_urls(const WalcuQueryPart *part, size_t room)
 	return fit_in_urls(replace_part_filter(part, find_longest(part->filters, false, part->keys), NULL), room);
 }
 
-/*
- * Is a clause among those that documents are asked for with, as a whole or in parts, where there
- * is no order?
- */
+/* Tells whether parts ask for a filter, as a whole or in pieces. */
 bool
-query_parts_keeps(List *filters, const WalcuFilter *filter, size_t room)
+query_parts_keep(List *parts, const WalcuFilter *filter)
 {
 	ListCell *lc;
 
-	foreach(
-		lc,
-		((WalcuQueryPart *) linitial(fit_in_urls(make_part(filters, NIL, WALCU_PART_ALL), room)))->filters)
+	foreach(lc, ((WalcuQueryPart *) linitial(parts))->filters)
 	{
 		const WalcuFilter *kept = lfirst(lc);
 

@@ -27,6 +27,6 @@ typedef struct WalcuQueryPart
 } WalcuQueryPart;
 
 extern List *query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t room);
-extern bool query_parts_keeps(List *filters, const WalcuFilter *filter, size_t room);
+extern bool query_parts_keep(List *parts, const WalcuFilter *filter);
 
 #endif /* WALCU_QUERY_PARTS_H */

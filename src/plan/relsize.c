@@ -94,8 +94,8 @@ ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, E
 			return false;
 		query.search = TextDatumGetCString(value->constvalue);
 	}
-	query.filters = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_WHOLE);
-	query.fallback = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_TRUSTED);
+	query.filters = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_SENT);
+	query.fallback = filter_trusted(query.filters);
 	/* what is longer than a URL is asked for in several requests, or without a part of it */
 	parts = query_split_parts(&query, query.filters);
 	if (list_length(parts) != 1 || ((WalcuQueryPart *) linitial(parts))->filters != query.filters)

@@ -16,6 +16,9 @@ WalcuFilter filter_everything = {NULL, NULL, "{}"};
 WalcuFilter filter_nothing = {NULL, NULL, "{\"_id\":{\"$in\":[]}}"};
 
 static WalcuFilter *join_filters(const char *op, List *filters);
+static WalcuFilter *set_trusted(WalcuFilter *joined, List *arms, WalcuFilter *(*join)(List *filters));
+static bool is_all_trusted(List *filters);
+static List *list_trusted(List *filters);
 static bool can_share_object(List *filters);
 static bool repeats_path(List *filters, int position);
 static void append_path(StringInfo filter, List *filters, int position);
@@ -48,7 +51,7 @@ filter_or(List *filters)
 	}
 	if (arms == NIL)
 		return &filter_nothing;
-	return list_length(arms) == 1 ? linitial(arms) : join_filters("$or", arms);
+	return list_length(arms) == 1 ? linitial(arms) : set_trusted(join_filters("$or", arms), arms, filter_or);
 }
 
 /* All of the clauses hold. */
@@ -67,7 +70,28 @@ filter_and(List *filters)
 	}
 	if (arms == NIL)
 		return &filter_everything;
-	return list_length(arms) == 1 ? linitial(arms) : filter_test(NULL, NULL, filter_text(arms));
+	return list_length(arms) == 1 ? linitial(arms)
+								  : set_trusted(filter_test(NULL, NULL, filter_text(arms)), arms, filter_and);
+}
+
+/*
+ * What is left of filters that all must hold, without what the service may refuse: the same list, when it
+ * refuses nothing of it.
+ */
+List *
+filter_trusted(List *filters)
+{
+	List *trusted = NIL;
+	ListCell *lc;
+
+	if (is_all_trusted(filters))
+		return filters;
+	foreach(lc, list_trusted(filters))
+	{
+		if (lfirst(lc) != &filter_everything)
+			trusted = lappend(trusted, lfirst(lc));
+	}
+	return trusted;
 }
 
 /*
@@ -130,7 +154,44 @@ join_filters(const char *op, List *filters)
 	return filter_test(NULL, NULL, psprintf("{\"%s\":%s}", op, filter_list(texts)));
 }
 
-/* No two say the same operator of one path, and none is a filter of its own. */
+/* Note what is left of a filter that was joined of arms, where the service may refuse one of them. */
+static WalcuFilter *
+set_trusted(WalcuFilter *joined, List *arms, WalcuFilter *(*join)(List *filters))
+{
+	if (!is_all_trusted(arms))
+		joined->trusted = join(list_trusted(arms));
+	return joined;
+}
+
+static bool
+is_all_trusted(List *filters)
+{
+	ListCell *lc;
+
+	foreach(lc, filters)
+	{
+		if (((WalcuFilter *) lfirst(lc))->trusted)
+			return false;
+	}
+	return true;
+}
+
+static List *
+list_trusted(List *filters)
+{
+	List *trusted = NIL;
+	ListCell *lc;
+
+	foreach(lc, filters)
+	{
+		WalcuFilter *filter = lfirst(lc);
+
+		trusted = lappend(trusted, filter->trusted ? filter->trusted : filter);
+	}
+	return trusted;
+}
+
+/* No two say the same operator of one patherator of one path, and none is a filter of its own. */
 static bool
 can_share_object(List *filters)
 {

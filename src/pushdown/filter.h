@@ -20,6 +20,8 @@ typedef struct WalcuFilter
 	const char *text; /* JSON: the operand, or the whole filter */
 	List *literals;   /* of $in: the JSON texts, when a document has one of them at most */
 	int most;         /* of these, in one request; 0 for as many as fit */
+	/* What is left of it without what the service may refuse; NULL for all of it. */
+	struct WalcuFilter *trusted;
 } WalcuFilter;
 
 /* What every document meets, and what none does. */
@@ -29,6 +31,7 @@ extern WalcuFilter filter_nothing;
 extern WalcuFilter *filter_test(const char *path, const char *op, const char *operand);
 extern WalcuFilter *filter_or(List *filters);
 extern WalcuFilter *filter_and(List *filters);
+extern List *filter_trusted(List *filters);
 extern char *filter_text(List *filters);
 extern char *filter_string(const char *text);
 extern char *filter_list(List *texts);

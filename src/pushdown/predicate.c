@@ -14,7 +14,6 @@
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
-#include "pushdown/deparse.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
@@ -84,8 +83,8 @@ static int negate_strategy(int strategy, bool *negated);
 static bool is_text_domain(const WalcuDocumentPath *operand);
 
 /*
- * The condition that a clause is of the wanted outcome, true or false.  NULL, and a reason,
- * when no filter can be had from it.
+ * The condition that a clause is of the wanted outcome, true or false.  NULL, and a reason, when it is none of
+ * those that are known here.
  */
 WalcuPredicate *
 predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
@@ -95,8 +94,7 @@ predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, c
 	if (condition == NULL)
 		return NULL;
 	document_path_compare_with(condition->operand, condition->value_type);
-	*reason = deparse_obstacle(relation->options, condition);
-	return *reason ? NULL : condition;
+	return condition;
 }
 
 /* An operand IS NULL, or IS NOT NULL. */

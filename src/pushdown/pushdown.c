@@ -124,7 +124,7 @@ pushdown_is_complete(List *filtered)
 }
 
 /*
- * The clauses that all must hold, of WalcuFilter, with the values that they have now.  A list
+ * The clauses that all must hold, of WalcuFilter, for a use.  A list
  * of filter_nothing when no document can match.
  */
 List *
@@ -170,6 +170,9 @@ translate_expression(const WalcuRelation *relation, Expr *expression, bool outco
 		return translate_test(relation, (BooleanTest *) expression, outcome, reason);
 	condition = predicate_of_clause(relation, expression, outcome, reason);
 	if (condition == NULL)
+		return NULL;
+	*reason = deparse_obstacle(relation->options, condition);
+	if (*reason)
 		return NULL;
 	filter = palloc0(sizeof(WalcuPushdown));
 	filter->kind = WALCU_PUSHDOWN_PREDICATE;
@@ -273,11 +276,10 @@ static WalcuFilter *
 make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, ExprContext *context,
 					  WalcuPushdownUse use)
 {
+	WalcuFilter *filter;
 	Datum value = (Datum) 0;
 	bool is_null = true;
 
-	if (use == WALCU_PUSHDOWN_TRUSTED && condition->operand->remote.type == WALCU_REMOTE_UNKNOWN)
-		return &filter_everything;
 	if (use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(condition->value))
 		return filter_test(condition->operand->path, "$eq", "?");
 	/* one that pushdown_foretell knows has no state */
@@ -288,7 +290,12 @@ make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, Ex
 	}
 	else if (condition->state)
 		value = ExecEvalExprSwitchContext(condition->state, context, &is_null);
-	return deparse_clause(options, condition, value, is_null);
+	filter = deparse_clause(options, condition, value, is_null);
+	/* of a place that the description does not have, nobody knows which values can be cast */
+	if (condition->operand->remote.type == WALCU_REMOTE_UNKNOWN && filter != &filter_everything &&
+		filter != &filter_nothing)
+		filter->trusted = &filter_everything;
+	return filter;
 }
 
 /*

@@ -38,9 +38,8 @@ typedef struct WalcuPushdownCondition
 /* Which clauses are wanted. */
 typedef enum WalcuPushdownUse
 {
-	WALCU_PUSHDOWN_WHOLE,   /* all there are */
-	WALCU_PUSHDOWN_TRUSTED, /* those on places whose type the description tells */
-	WALCU_PUSHDOWN_SHOWN    /* all, where a value that only an execution knows is a question mark */
+	WALCU_PUSHDOWN_SENT, /* with the values that they have now */
+	WALCU_PUSHDOWN_SHOWN /* where a value that only an execution knows is a question mark */
 } WalcuPushdownUse;
 
 extern List *pushdown_conditions(const WalcuRelation *relation, List *expressions);
