@@ -24,8 +24,10 @@
 #include "modify/modify.h"
 #include "modify/updatable.h"
 #include "plan/join_path.h"
-#include "plan/offset.h"
+#include "plan/path.h"
 #include "plan/plan.h"
+#include "plan/relinfo.h"
+#include "plan/upper_paths.h"
 #include "service/option.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -63,9 +65,9 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 {
 	FdwRoutine *routine = makeNode(FdwRoutine);
 
-	routine->GetForeignRelSize = plan_rel_size;
-	routine->GetForeignPaths = plan_paths;
-	routine->GetForeignUpperPaths = offset_upper_paths;
+	routine->GetForeignRelSize = relinfo_set_size;
+	routine->GetForeignPaths = path_add_all;
+	routine->GetForeignUpperPaths = upper_paths_add;
 	routine->GetForeignPlan = plan_scan;
 
 	routine->BeginForeignScan = scan_begin;

@@ -23,7 +23,7 @@
 #include "fetch/page_at_offset.h"
 #include "json/decode.h"
 #include "plan/count_cache.h"
-#include "plan/plan.h"
+#include "plan/path.h"
 #include "pushdown/projection.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -184,7 +184,7 @@ sample_all_documents(Sample *sample, double documents)
 	WalcuFetch *fetch;
 	WalcuDocument document;
 
-	sample->query.strategy = plan_strategy(sample->query.options, documents);
+	sample->query.strategy = path_strategy(sample->query.options, documents);
 	fetch = fetch_open(&sample->query, &sample->tally);
 	for (;;)
 	{

@@ -12,7 +12,7 @@
 #include "base/compat.h"
 #include "exec/scan.h"
 #include "executor/execAsync.h"
-#include "plan/plan.h"
+#include "plan/relinfo.h"
 
 static void answer_request(AsyncRequest *request);
 
@@ -20,7 +20,7 @@ static void answer_request(AsyncRequest *request);
 bool
 async_is_capable(ForeignPath *path)
 {
-	return wait_descriptor_is_possible() && plan_relation(path->path.parent)->options->async_capable;
+	return wait_descriptor_is_possible() && relinfo_options(path->path.parent)->async_capable;
 }
 
 /* FdwRoutine.ForeignAsyncRequest: the executor wants a row. */

@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "base/url.h"
 #include "executor/executor.h"
+#include "plan/path.h"
 #include "pushdown/projection.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -309,7 +310,7 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 	value->value = keys;
 	value->isnull = false;
 	scan->keys_a_request = keys_a_request;
-	scan->strategy = by_job ? WALCU_BY_JOB : plan_paging_strategy(scan->query.options);
+	scan->strategy = by_job ? WALCU_BY_JOB : path_paging_strategy(scan->query.options);
 	evaluate_values(node);
 	scan->is_prepared = true;
 	if (scan->ended)

@@ -2,7 +2,7 @@
  * latency.c
  *	  How long requests and background jobs of a server take, as far as this backend has seen.
  *
- * transfer.c and job.c note what they measured; the planner (plan.c, join_path.c) and batched joins weigh a
+ * transfer.c and job.c note what they measured; the planner (path.c, join_path.c) and batched joins weigh a
  * job against pages with it.  The latest measurements count most.
  */
 #include "postgres.h"

@@ -11,23 +11,21 @@
 #include "modify/direct_modify.h"
 
 #include "base/compat.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "plan/key_lookup.h"
 #include "plan/plan.h"
-#include "pushdown/document_path.h"
+#include "plan/relinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 static ForeignScan *scan_of_target(ModifyTable *plan, Index target, int subplan);
 static Expr *find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
-static Expr *find_list_ids(const WalcuRelation *relation, Expr *clause);
 static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
 static bool needs_row(Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
@@ -52,7 +50,7 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	/* what was deleted is not in the reply, and a whole document needs the old one */
 	if (scan == NULL || (plan->operation == CMD_DELETE && plan->returningLists != NIL))
 		return false;
-	options = plan_relation(find_base_rel(root, target))->options;
+	options = relinfo_options(find_base_rel(root, target));
 	/* what waits for the commit counts its rows before */
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
@@ -145,40 +143,20 @@ scan_of_target(ModifyTable *plan, Index target, int subplan)
 static Expr *
 find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
 {
-	const WalcuRelation *relation = plan_relation(find_base_rel(root, scan->scan.scanrelid));
+	const WalcuRelation *relation = relinfo_relation(find_base_rel(root, scan->scan.scanrelid));
 	WalcuPlan plan = plan_of_scan(scan);
 
 	if (list_length(scan->scan.plan.qual) != 1 || plan.search || !plan.pushdown)
 		return NULL;
 	*is_list = plan.id == NULL;
-	return plan.id ? plan.id : find_list_ids(relation, linitial(scan->scan.plan.qual));
-}
-
-static Expr *
-find_list_ids(const WalcuRelation *relation, Expr *clause)
-{
-	ScalarArrayOpExpr *list = (ScalarArrayOpExpr *) clause;
-	WalcuColumn *option;
-	Var *column;
-
-	if (!IsA(clause, ScalarArrayOpExpr) || !list->useOr || list->opno != TextEqualOperator ||
-		!OidIsValid(list->inputcollid) || !get_collation_isdeterministic(list->inputcollid))
-		return NULL;
-	column = (Var *) strip_implicit_coercions(linitial(list->args));
-	if (!IsA(column, Var) || column->varno != relation->varno || column->varattno <= 0 ||
-		!document_path_is_value(relation, lsecond(list->args)))
-		return NULL;
-	option = option_for_column(relation->relid, column->varattno);
-	if (!option->pushdown || option->parameter || strcmp(option->path, "_id") != 0)
-		return NULL;
-	return lsecond(list->args);
+	return plan.id ? plan.id : key_lookup_id_array(relation, linitial(scan->scan.plan.qual));
 }
 
 /* The columns that an UPDATE sets, and to what; false when that needs the old row. */
 static bool
 set_values(PlannerInfo *root, Index target, List **columns, List **values)
 {
-	const WalcuRelation *relation = plan_relation(find_base_rel(root, target));
+	const WalcuRelation *relation = relinfo_relation(find_base_rel(root, target));
 	List *entries;
 	List *numbers;
 	ListCell *entry;

@@ -15,7 +15,6 @@
 
 #include "base/compat.h"
 #include "base/objectid.h"
-#include "foreign/fdwapi.h"
 #include "http/latency.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
@@ -25,7 +24,9 @@
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 #include "plan/join_plan.h"
-#include "plan/plan.h"
+#include "plan/key_lookup.h"
+#include "plan/path.h"
+#include "plan/relinfo.h"
 #include "pushdown/pushdown.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
@@ -59,7 +60,7 @@ bool join_path_enabled = true;
 
 static set_join_pathlist_hook_type previous_hook;
 
-static const CustomPathMethods path_methods = {JOIN_NAME, join_plan_create};
+static const CustomPathMethods join_path_methods = {JOIN_NAME, join_plan_create};
 
 static void add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 					  JoinType type, JoinPathExtraData *extra);
@@ -136,14 +137,13 @@ is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, Joi
 {
 	ListCell *lc;
 
-	if (!join_path_enabled || innerrel->reloptkind != RELOPT_BASEREL || innerrel->fdwroutine == NULL ||
-		innerrel->fdwroutine->GetForeignPaths != plan_paths || IS_DUMMY_REL(innerrel))
+	if (!join_path_enabled || !relinfo_is_ours(innerrel) || IS_DUMMY_REL(innerrel))
 		return false;
 	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
 		type != JOIN_UNIQUE_OUTER)
 		return false;
 	if (!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(innerrel->lateral_relids) ||
-		plan_is_by_id(innerrel))
+		relinfo_get(innerrel)->by_id)
 		return false;
 	foreach(lc, list_concat_copy(extra->restrictlist, innerrel->baserestrictinfo))
 	{
@@ -206,10 +206,10 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 		!OidIsValid(key->plan.op) || !op_strict(key->plan.op) ||
 		(key->keyed_by = make_condition(key)) == NULL)
 		return NULL;
-	filtered = linitial(pushdown_conditions(plan_relation(innerrel), list_make1(key->keyed_by)));
+	filtered = linitial(pushdown_conditions(relinfo_relation(innerrel), list_make1(key->keyed_by)));
 	if (filtered->filter == NULL)
 		return NULL;
-	key->plan.by_id = strcmp(filtered->filter->condition->operand->path, "_id") == 0;
+	key->plan.by_id = key_lookup_is_id(filtered->filter->condition->operand);
 	return key;
 }
 
@@ -291,15 +291,16 @@ estimate_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, Join
 							: estimate_num_groups(root, list_make1(key->inner), innerrel->tuples, NULL, NULL);
 
 	key->plan.keys = estimate_keys(root, outerrel, key);
-	key->documents = clamp_row_est(plan_documents(innerrel) * Min(key->plan.keys / Max(inner_keys, 1), 1));
+	key->documents =
+		clamp_row_est(relinfo_get(innerrel)->size.documents * Min(key->plan.keys / Max(inner_keys, 1), 1));
 	/*
 	 * a guess of the resource's size says nothing of how many keys lead nowhere; that they lead to many is
 	 * seen
 	 */
-	key->plan.per_key = plan_assumed(innerrel) > 0 ? 1 : Min(key->documents / key->plan.keys, 1);
+	key->plan.per_key = relinfo_get(innerrel)->size.assumed > 0 ? 1 : Min(key->documents / key->plan.keys, 1);
 	key->plan.by_job = may_be_jobs(root, innerrel, key);
 	key->plan.first_batch = choose_first_batch(root, innerrel, key);
-	estimate_requests(plan_relation(innerrel)->options, key);
+	estimate_requests(relinfo_options(innerrel), key);
 }
 
 /* Distinct keys of the outer side; of arrays nothing is known but that they have some elements. */
@@ -311,11 +312,11 @@ estimate_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
 	return estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
 }
 
-/* As for a scan (plan.c): a job is for many documents, all of which are wanted. */
+/* As for a scan (path.c): a job is for many documents, all of which are wanted. */
 static bool
 may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 {
-	const WalcuOptions *options = plan_relation(innerrel)->options;
+	const WalcuOptions *options = relinfo_options(innerrel);
 
 	return root->tuple_fraction <= 0 &&
 		   (options->fetch_mode == WALCU_FETCH_JOB ||
@@ -329,7 +330,7 @@ may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 static int
 choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 {
-	int most = plan_relation(innerrel)->options->join_batch_size;
+	int most = relinfo_options(innerrel)->join_batch_size;
 	double width = innerrel->reltarget->width + ROW_OVERHEAD;
 	double keys = work_mem * 512.0 / (width * key->documents / key->plan.keys + ROW_OVERHEAD);
 
@@ -397,9 +398,9 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
 	path->path.rows = joinrel->rows;
 	path->path.pathkeys = build_join_pathkeys(root, joinrel, key->plan.type, outer->pathkeys);
 	path->flags = COMPAT_CUSTOMPATH_PROJECTS;
-	path->methods = &path_methods;
-	path->custom_paths = list_make2(outer, plan_keyed_path(root, innerrel, key->plan.requests, key->documents,
-														   key->by_job, key->keyed_by));
+	path->methods = &join_path_methods;
+	path->custom_paths = list_make2(outer, path_with_keys(root, innerrel, key->plan.requests, key->documents,
+														  key->by_job, key->keyed_by));
 	path->custom_private = list_make4(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner),
 									  others, joinrel->reltarget->exprs);
 	compat_inherit_disabled(&path->path, outer);
@@ -415,10 +416,10 @@ static void
 set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel, const JoinKey *key,
 		  List *restrictions)
 {
-	const WalcuOptions *options = plan_relation(innerrel)->options;
+	const WalcuOptions *options = relinfo_options(innerrel);
 	double candidates = Max(outer->rows * key->documents / key->plan.keys, outer->rows);
 	double first = root->tuple_fraction > 0 ? 0 : Min(key->plan.first_batch / key->plan.keys, 1);
-	Cost run = outer->total_cost - outer->startup_cost + key->documents * plan_document_cost(innerrel);
+	Cost run = outer->total_cost - outer->startup_cost + key->documents * path_document_cost(innerrel);
 	QualCost quals;
 
 	cost_qual_eval(&quals, restrictions, root);

@@ -9,7 +9,7 @@
 
 #include "nodes/pathnodes.h"
 
-extern void offset_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input,
-							   RelOptInfo *output, void *extra);
+extern void offset_add_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output,
+							 const FinalPathExtraData *extra);
 
 #endif /* WALCU_OFFSET_H */

@@ -2,9 +2,9 @@
  * relsize.c
  *	  How many documents there are, and how many of them a scan gets.
  *
- * The planner (plan.c) asks for each foreign table of a query.  The number of documents is
- * ANALYZE's, or a guess; and with use_remote_estimate the service is asked how many match the conditions
- * whose values are known by now.  For all other conditions it is statistics that tell.
+ * relinfo.c asks for each foreign table of a query, and path.c for scans with parameters.  The number of
+ * documents is ANALYZE's, or a guess; and with use_remote_estimate the service is asked how many match the
+ * conditions whose values are known by now.  For all other conditions it is statistics that tell.
  */
 #include "postgres.h"
 
@@ -20,12 +20,12 @@
 /* Documents of a resource nobody has counted. */
 #define DEFAULT_DOCUMENTS 1000
 
-/* The conditions of a scan, by what is known of them while planning; of RestrictInfo. */
+/* The conditions of a scan, by what is known of them while planning; lists are of RestrictInfo. */
 typedef struct Conditions
 {
-	List *asked;  /* WalcuPushdownCondition: the service can be asked about them */
-	List *pushed; /* the service will be, once their values are known */
-	List *left;   /* all that are not asked about */
+	List *asked;  /* The service is asked about these while planning; of WalcuPushdownCondition. */
+	List *pushed; /* The scan will push these, once their values are known. */
+	List *left;   /* Statistics tell about these, as the service is not asked. */
 } Conditions;
 
 static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
@@ -54,6 +54,17 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 	set_baserel_size_estimates(root, rel);
 	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo);
 	return size;
+}
+
+/* The size of a scan for one document by its _id, about which there is nothing to ask. */
+WalcuRelSize
+relsize_of_document(PlannerInfo *root, RelOptInfo *rel)
+{
+	if (rel->tuples < 0)
+		rel->tuples = DEFAULT_DOCUMENTS;
+	set_baserel_size_estimates(root, rel);
+	rel->rows = 1;
+	return (WalcuRelSize){.documents = 1};
 }
 
 /* How many documents the service is expected to send for what is pushed of the conditions. */

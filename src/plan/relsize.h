@@ -10,14 +10,16 @@
 #include "nodes/pathnodes.h"
 #include "pushdown/document_path.h"
 
+/* How many documents a scan gets. */
 typedef struct WalcuRelSize
 {
-	double documents; /* expected to be sent for a scan without parameters */
-	double assumed;   /* documents of the resource, which nobody has counted; 0 when somebody has */
+	double documents; /* The service is expected to send so many for a scan without parameters. */
+	double assumed;   /* The resource is assumed to have so many; 0 when somebody has counted them. */
 } WalcuRelSize;
 
 extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 									Expr *search);
+extern WalcuRelSize relsize_of_document(PlannerInfo *root, RelOptInfo *rel);
 extern double relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 								List *restrictions);
 

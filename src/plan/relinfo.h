@@ -1,0 +1,28 @@
+/*
+ * relinfo.h
+ *	  What is known of a foreign table while a query is planned.
+ */
+#ifndef WALCU_RELINFO_H
+#define WALCU_RELINFO_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+#include "plan/relsize.h"
+#include "pushdown/document_path.h"
+
+/* The planner keeps this in RelOptInfo.fdw_private, from its first question about a table on. */
+typedef struct WalcuRelInfo
+{
+	WalcuRelation relation; /* This is the table, with the settings in force. */
+	bool by_id;             /* The table's own conditions ask for one document by its _id. */
+	WalcuRelSize size;      /* This is how many documents the service is expected to send. */
+} WalcuRelInfo;
+
+extern void relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern bool relinfo_is_ours(const RelOptInfo *rel);
+extern const WalcuRelInfo *relinfo_get(const RelOptInfo *rel);
+extern const WalcuRelation *relinfo_relation(const RelOptInfo *rel);
+extern const WalcuOptions *relinfo_options(const RelOptInfo *rel);
+
+#endif /* WALCU_RELINFO_H */
