@@ -15,6 +15,7 @@
 #include "command/truncate.h"
 #include "exec/async.h"
 #include "exec/count_scan.h"
+#include "exec/join_exec.h"
 #include "exec/progress.h"
 #include "exec/scan.h"
 #include "fmgr.h"
@@ -54,6 +55,7 @@ _PG_init(void)
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
 							NULL, NULL);
 	count_scan_init();
+	join_exec_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
 	join_path_init();

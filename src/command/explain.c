@@ -10,16 +10,10 @@
 #include "command/explain.h"
 
 #include "base/compat.h"
-#include "exec/join_exec.h"
 #include "exec/scan.h"
-#include "nodes/makefuncs.h"
-#include "plan/join_plan.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 
-static const char *get_join_type_name(JoinType type);
-static void show_expression(CustomScanState *node, List *ancestors, ExplainState *es, const char *label,
-							Expr *expression);
 static void show_local_conditions(ForeignScanState *node, ExplainState *es);
 static char *deparse_shown_expression(ForeignScanState *node, ExplainState *es, Expr *expression);
 static char *get_constant_text(Expr *expression);
@@ -56,55 +50,7 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 				psprintf("%.0f, as they were never counted (see ANALYZE)", scan->plan.assumed), es);
 	}
 	if (es->analyze)
-		explain_tally(&scan->tally, es);
-}
-
-/* CustomExecMethods.ExplainCustomScan; the scan of the inner side tells of requests and documents. */
-void
-explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
-{
-	WalcuJoinState *join = (WalcuJoinState *) node;
-	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
-	List *quals = join_plan_quals(scan);
-
-	ExplainPropertyText("Join Type", get_join_type_name(join->plan.type), es);
-	show_expression(node, ancestors, es, "Key", join_plan_condition(scan));
-	if (quals != NIL)
-		show_expression(node, ancestors, es, "Join Filter", make_ands_explicit(quals));
-	if (es->costs)
-	{
-		ExplainPropertyFloat("Estimated Keys", NULL, join->plan.keys, 0, es);
-		ExplainPropertyFloat("Keys per Request", NULL, join->plan.keys_a_request, 0, es);
-	}
-	if (es->analyze)
-	{
-		ExplainPropertyInteger("Keys", NULL, join->keys, es);
-		ExplainPropertyInteger("Batches", NULL, join->batches, es);
-	}
-}
-
-static const char *
-get_join_type_name(JoinType type)
-{
-	switch (type)
-	{
-		case JOIN_LEFT:
-			return "Left";
-		case JOIN_SEMI:
-			return "Semi";
-		case JOIN_ANTI:
-			return "Anti";
-		default:
-			return "Inner";
-	}
-}
-
-static void
-show_expression(CustomScanState *node, List *ancestors, ExplainState *es, const char *label, Expr *expression)
-{
-	List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
-
-	ExplainPropertyText(label, deparse_expression((Node *) expression, context, true, false), es);
+		tally_explain(&scan->tally, es);
 }
 
 /* The conditions that PostgreSQL alone checks, each with the reason. */
@@ -123,25 +69,6 @@ show_local_conditions(ForeignScanState *node, ExplainState *es)
 				"Local because",
 				psprintf("%s: %s", entry->reason, deparse_shown_expression(node, es, entry->expression)), es);
 	}
-}
-
-/* What it took. */
-void
-explain_tally(const WalcuTally *tally, ExplainState *es)
-{
-	ExplainPropertyInteger("Requests", NULL, tally->requests, es);
-	if (tally->reused > 0)
-		ExplainPropertyInteger("Reused Replies", NULL, tally->reused, es);
-	ExplainPropertyInteger("Documents", NULL, tally->documents, es);
-	ExplainPropertyInteger("Bytes", NULL, tally->bytes, es);
-	if (tally->retries > 0)
-		ExplainPropertyInteger("Retries", NULL, tally->retries, es);
-	if (tally->ranges > 0)
-		ExplainPropertyInteger("Ranges", NULL, tally->ranges + 1, es);
-	if (tally->no_job[0] != '\0')
-		ExplainPropertyText("Pages because", tally->no_job, es);
-	if (tally->rejected > 0)
-		ExplainPropertyInteger("Rejected Filters", NULL, tally->rejected, es);
 }
 
 static char *

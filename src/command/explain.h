@@ -1,6 +1,6 @@
 /*
  * explain.h
- *	  What EXPLAIN shows of a foreign scan and of a batched key join.
+ *	  What EXPLAIN shows of a foreign scan.
  */
 #ifndef WALCU_EXPLAIN_H
 #define WALCU_EXPLAIN_H
@@ -8,11 +8,8 @@
 #include "postgres.h"
 
 #include "base/compat.h"
-#include "fetch/query.h"
 #include "nodes/execnodes.h"
 
 extern void explain_scan(ForeignScanState *node, ExplainState *es);
-extern void explain_tally(const WalcuTally *tally, ExplainState *es);
-extern void explain_join(CustomScanState *node, List *ancestors, ExplainState *es);
 
 #endif /* WALCU_EXPLAIN_H */

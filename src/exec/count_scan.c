@@ -10,7 +10,6 @@
 #include "exec/count_scan.h"
 
 #include "base/compat.h"
-#include "command/explain.h"
 #include "executor/executor.h"
 #include "fetch/count.h"
 #include "miscadmin.h"
@@ -144,5 +143,5 @@ explain_count_scan(CustomScanState *node, List *ancestors, ExplainState *es)
 	if (es->costs)
 		ExplainPropertyFloat("Estimated Requests", NULL, scan->plan.requests, 0, es);
 	if (es->analyze)
-		explain_tally(&scan->tally, es);
+		tally_explain(&scan->tally, es);
 }

@@ -14,11 +14,11 @@
 #include "exec/join_exec.h"
 
 #include "base/compat.h"
-#include "command/explain.h"
+#include "exec/join_explain.h"
 #include "exec/scan.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
-#include "plan/join_plan.h"
+#include "plan/join_path.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -33,29 +33,36 @@
 /* Of work_mem, what the outer rows of a batch may take, and what the table may have when one begins. */
 #define BATCH_MEMORY (work_mem * UINT64CONST(512))
 
+static Node *create_join_state(CustomScan *scan);
 static void begin_join(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_join(CustomScanState *node);
 static void end_join(CustomScanState *node);
 static void rescan_join(CustomScanState *node);
-static bool begin_row(WalcuJoinState *join);
-static bool next_match(WalcuJoinState *join);
+static void explain_join(CustomScanState *node, List *ancestors, ExplainState *es);
+static bool begin_outer_row(WalcuJoinState *join);
+static bool take_next_match(WalcuJoinState *join);
 static void gather_batch(WalcuJoinState *join);
-static bool is_full(const WalcuJoinState *join);
+static bool is_batch_full(const WalcuJoinState *join);
 static bool take_outer_row(WalcuJoinState *join);
 static void keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot);
-static void add_elements(WalcuJoinState *join, Datum value);
+static void add_array_keys(WalcuJoinState *join, Datum value);
 static void add_key(WalcuJoinState *join, Datum value);
 static void ask_for_keys(WalcuJoinState *join);
 static void adapt_batch(WalcuJoinState *join);
 static Datum make_key_array(const WalcuJoinState *join, int from, int count);
 static int count_keys_a_request(const WalcuJoinState *join);
 static double estimate_documents_a_key(const WalcuJoinState *join);
-static void read_documents(WalcuJoinState *join);
-static void place_row(WalcuJoinState *join, TupleTableSlot *row, bool inner);
+static void read_inner_rows(WalcuJoinState *join);
+static void place_side_row(WalcuJoinState *join, TupleTableSlot *row, bool inner);
 static const WalcuOptions *get_inner_options(const WalcuJoinState *join);
 
-static const CustomExecMethods methods = {
-	.CustomName = JOIN_NAME,
+static const CustomScanMethods join_scan_methods = {
+	.CustomName = JOIN_PLAN_NAME,
+	.CreateCustomScanState = create_join_state,
+};
+
+static const CustomExecMethods join_exec_methods = {
+	.CustomName = JOIN_PLAN_NAME,
 	.BeginCustomScan = begin_join,
 	.ExecCustomScan = exec_join,
 	.EndCustomScan = end_join,
@@ -63,13 +70,20 @@ static const CustomExecMethods methods = {
 	.ExplainCustomScan = explain_join,
 };
 
+/* Called when the library is loaded: make the node known to the planner, and to those who read plans. */
+void
+join_exec_init(void)
+{
+	RegisterCustomScanMethods(&join_scan_methods);
+}
+
 /* CustomScanMethods.CreateCustomScanState */
-Node *
-join_exec_create(CustomScan *scan)
+static Node *
+create_join_state(CustomScan *scan)
 {
 	WalcuJoinState *join = (WalcuJoinState *) newNode(sizeof(WalcuJoinState), T_CustomScanState);
 
-	join->node.methods = &methods;
+	join->node.methods = &join_exec_methods;
 	join->plan = join_plan_of_scan(scan);
 	return (Node *) join;
 }
@@ -84,12 +98,12 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 
 	foreach(lc, scan->custom_plans)
 		node->custom_ps = lappend(node->custom_ps, ExecInitNode(lfirst(lc), estate, eflags));
-	join->outer_key = ExecInitExpr(join_plan_outer_key(scan), &node->ss.ps);
-	join->inner_key = ExecInitExpr(join_plan_inner_key(scan), &node->ss.ps);
-	join->quals = ExecInitQual(join_plan_quals(scan), &node->ss.ps);
+	join->outer_key = ExecInitExpr(join->plan.outer_key, &node->ss.ps);
+	join->inner_key = ExecInitExpr(join->plan.inner_key, &node->ss.ps);
+	join->quals = ExecInitQual(join->plan.quals, &node->ss.ps);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
-	join->key_type = exprType((Node *) join_plan_outer_key(scan));
+	join->key_type = exprType((Node *) join->plan.outer_key);
 	if (join->plan.of_array)
 		join->key_type = get_base_element_type(join->key_type);
 	get_typlenbyvalalign(join->key_type, &join->key_length, &join->key_by_value, &join->key_align);
@@ -116,9 +130,9 @@ exec_join(CustomScanState *node)
 	{
 		CHECK_FOR_INTERRUPTS();
 		ResetExprContext(context);
-		if (join->current == NULL && !begin_row(join))
+		if (join->current == NULL && !begin_outer_row(join))
 			return ExecClearTuple(node->ss.ps.ps_ResultTupleSlot);
-		if (!next_match(join))
+		if (!take_next_match(join))
 			continue;
 		if (!ExecQual(node->ss.ps.qual, context))
 		{
@@ -166,9 +180,23 @@ rescan_join(CustomScanState *node)
 		join->batch_size = Min(join->batch_size, join->plan.first_batch);
 }
 
+/* CustomExecMethods.ExplainCustomScan */
+static void
+explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	const WalcuJoinState *join = (WalcuJoinState *) node;
+
+	join_explain(node, &join->plan, ancestors, es);
+	if (es->analyze)
+	{
+		ExplainPropertyInteger("Keys", NULL, join->keys, es);
+		ExplainPropertyInteger("Batches", NULL, join->batches, es);
+	}
+}
+
 /* Go to the next outer row, of another batch if need be; false when there is none. */
 static bool
-begin_row(WalcuJoinState *join)
+begin_outer_row(WalcuJoinState *join)
 {
 	while (join->next_row >= join->row_count)
 	{
@@ -181,7 +209,7 @@ begin_row(WalcuJoinState *join)
 	join->next_key = 0;
 	join->matched = false;
 	ExecStoreMinimalTuple(join->current->tuple, join->outer_slot, false);
-	place_row(join, join->outer_slot, false);
+	place_side_row(join, join->outer_slot, false);
 	return true;
 }
 
@@ -190,7 +218,7 @@ begin_row(WalcuJoinState *join)
  * more, or what there is was no match.
  */
 static bool
-next_match(WalcuJoinState *join)
+take_next_match(WalcuJoinState *join)
 {
 	JoinType type = join->plan.type;
 
@@ -202,11 +230,11 @@ next_match(WalcuJoinState *join)
 
 		join->current = NULL;
 		if (unmatched)
-			place_row(join, NULL, true);
+			place_side_row(join, NULL, true);
 		return unmatched;
 	}
 	ExecStoreMinimalTuple(join->candidate->tuple, join->inner_slot, false);
-	place_row(join, join->inner_slot, true);
+	place_side_row(join, join->inner_slot, true);
 	join->candidate = join->candidate->next;
 	if (!ExecQual(join->quals, join->node.ss.ps.ps_ExprContext))
 		return false;
@@ -229,7 +257,7 @@ gather_batch(WalcuJoinState *join)
 	join->rows = NULL;
 	join->row_count = join->row_room = join->next_row = 0;
 	join->new_keys = NIL;
-	while (!is_full(join) && take_outer_row(join))
+	while (!is_batch_full(join) && take_outer_row(join))
 		;
 	if (join->new_keys != NIL)
 	{
@@ -240,7 +268,7 @@ gather_batch(WalcuJoinState *join)
 
 /* Does the batch have as many keys, or rows, as it may? */
 static bool
-is_full(const WalcuJoinState *join)
+is_batch_full(const WalcuJoinState *join)
 {
 	bool growing = join->batch_size < get_inner_options(join)->join_batch_size;
 
@@ -262,13 +290,13 @@ take_outer_row(WalcuJoinState *join)
 	if (join->outer_ended)
 		return false;
 	ResetExprContext(context);
-	place_row(join, slot, false);
+	place_side_row(join, slot, false);
 	value = ExecEvalExprSwitchContext(join->outer_key, context, &is_null);
 	if (is_null && (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI))
 		return true;
 	keep_outer_row(join, slot);
 	if (!is_null && join->plan.of_array)
-		add_elements(join, value);
+		add_array_keys(join, value);
 	else if (!is_null)
 		add_key(join, value);
 	return true;
@@ -282,7 +310,7 @@ keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot)
 
 	if (join->rows == NULL)
 	{
-		join->row_room = JOIN_FIRST_BATCH;
+		join->row_room = JOIN_PATH_FIRST_BATCH;
 		join->rows = palloc(join->row_room * sizeof(WalcuOuterRow));
 	}
 	else if (join->row_count == join->row_room)
@@ -300,7 +328,7 @@ keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot)
 
 /* Add the elements of an array to the last outer row. */
 static void
-add_elements(WalcuJoinState *join, Datum value)
+add_array_keys(WalcuJoinState *join, Datum value)
 {
 	MemoryContext before = MemoryContextSwitchTo(join->node.ss.ps.ps_ExprContext->ecxt_per_tuple_memory);
 	ArrayType *array = DatumGetArrayTypeP(value);
@@ -363,7 +391,7 @@ ask_for_keys(WalcuJoinState *join)
 		join->scans++;
 		for (int i = from; i < from + count; i++)
 			((WalcuJoinKey *) list_nth(join->new_keys, i))->scan = join->scans;
-		read_documents(join);
+		read_inner_rows(join);
 		if (use != WALCU_KEYS_ASKED || INNER_SCAN(join)->tally.rejected > rejected)
 			join->reads_all = true;
 	}
@@ -437,7 +465,7 @@ estimate_documents_a_key(const WalcuJoinState *join)
 
 /* Keep the rows that have one of the keys that were asked for. */
 static void
-read_documents(WalcuJoinState *join)
+read_inner_rows(WalcuJoinState *join)
 {
 	PlanState *inner = &INNER_PLAN(join)->ss.ps;
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
@@ -453,7 +481,7 @@ read_documents(WalcuJoinState *join)
 		if (TupIsNull(slot))
 			break;
 		ResetExprContext(context);
-		place_row(join, slot, true);
+		place_side_row(join, slot, true);
 		value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
 		key = is_null ? NULL : join_table_find(join->table, value);
 		/* what another scan asked for, comes with that */
@@ -465,7 +493,7 @@ read_documents(WalcuJoinState *join)
 
 /* Put a row of one side, or NULLs, into the scan slot; an outer one is without an inner one at first. */
 static void
-place_row(WalcuJoinState *join, TupleTableSlot *row, bool inner)
+place_side_row(WalcuJoinState *join, TupleTableSlot *row, bool inner)
 {
 	TupleTableSlot *slot = join->node.ss.ss_ScanTupleSlot;
 	int start = inner ? ExecGetResultType(OUTER_PLAN(join))->natts : 0;

@@ -9,7 +9,7 @@
 
 #include "exec/join_table.h"
 #include "nodes/execnodes.h"
-#include "plan/join_path.h"
+#include "plan/join_plan.h"
 
 /* A row of the outer side that waits for its key's documents. */
 typedef struct WalcuOuterRow
@@ -55,6 +55,6 @@ typedef struct WalcuJoinState
 	int64 documents; /* came for them */
 } WalcuJoinState;
 
-extern Node *join_exec_create(CustomScan *scan);
+extern void join_exec_init(void);
 
 #endif /* WALCU_JOIN_EXEC_H */

@@ -9,6 +9,7 @@
 
 #include "fetch/query_parts.h"
 #include "fetch/reply_cache.h"
+#include "fetch/tally.h"
 #include "http/request.h"
 #include "pushdown/sort.h"
 #include "service/option.h"
@@ -40,20 +41,6 @@ typedef struct WalcuQuery
 	bool all_rows;  /* the reader is likely to want every document */
 	double wanted;  /* documents it is likely to want; 0 when that is not known */
 } WalcuQuery;
-
-/* What it took so far; EXPLAIN ANALYZE shows it. */
-typedef struct WalcuTally
-{
-	int64 requests;
-	int64 retries; /* of these requests */
-	int64 reused;  /* replies that the statement held, in place of requests */
-	int64 documents;
-	int64 bytes;
-	int64 rejected; /* filters that the service did not take */
-	int64 ranges;   /* divided off for another cursor */
-	int64 jobs;
-	char no_job[200]; /* why pages were read instead of a job's results */
-} WalcuTally;
 
 extern bool query_is_keyed(const WalcuQuery *query);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);

@@ -8,11 +8,9 @@
 
 #include "modify/updatable.h"
 
-#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/appendinfo.h"
-#include "optimizer/optimizer.h"
 #include "service/option.h"
 
 /*
@@ -52,42 +50,6 @@ updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Rela
 	if (root->parse->returningList != NIL)
 		add_row_identity_var(root, makeVar(varno, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0), varno,
 							 "wholerow");
-}
-
-/*
- * Which columns does a scan need (as pull_varattnos has them)?  PostgreSQL asks for the whole old row of
- * whatever is updated.  Where nobody but modify.c looks at it, the columns that are set suffice: it
- * compares the old row with the new one, and in others they do not differ.
- */
-Bitmapset *
-updatable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
-{
-	const Query *query = root->parse;
-	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
-	Bitmapset *said = NULL;
-	ListCell *lc;
-
-	if (query->commandType != CMD_UPDATE || query->resultRelation != varno || query->returningList != NIL ||
-		query->withCheckOptions != NIL || relation->trigdesc ||
-		(constraints && constraints->has_generated_stored))
-		return used;
-	foreach(lc, query->targetList)
-	{
-		TargetEntry *entry = lfirst(lc);
-
-		/* PostgreSQL's own wish stands among them */
-		if (!entry->resjunk || !IsA(entry->expr, Var))
-			pull_varattnos((Node *) entry->expr, varno, &said);
-	}
-	pull_varattnos((Node *) query->jointree, varno, &said);
-	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, said))
-		return used;
-	used = bms_del_member(used, 0 - FirstLowInvalidHeapAttributeNumber);
-	used = bms_add_member(used, option_id_column(RelationGetRelid(relation), RelationGetDescr(relation)) -
-									FirstLowInvalidHeapAttributeNumber);
-	foreach(lc, root->update_colnos)
-		used = bms_add_member(used, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
-	return used;
 }
 
 /* What _id is called among a row's values: partitions share a name only for the same column. */

@@ -12,7 +12,6 @@
 
 extern int updatable_operations(Relation relation);
 extern void updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation);
-extern Bitmapset *updatable_used_columns(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
 extern char *updatable_id_name(TupleDesc descriptor, AttrNumber column);
 
 #endif /* WALCU_UPDATABLE_H */

@@ -46,68 +46,66 @@
 /* The equality that drives a join, and what is expected of it. */
 typedef struct JoinKey
 {
-	RestrictInfo *restriction;
-	Expr *outer;
-	Expr *inner;
-	ScalarArrayOpExpr *keyed_by; /* see WalcuPlan */
-	WalcuJoinPlan plan;
-	double documents;
-	double first_requests; /* of the first batch */
-	bool by_job;           /* background jobs are expected */
+	RestrictInfo *restriction;   /* This is the equality. */
+	ScalarArrayOpExpr *keyed_by; /* See WalcuPlan; the parameter has no number yet. */
+	WalcuJoinPlan plan;          /* The plan will carry this. */
+	double documents;            /* The service is expected to send so many. */
+	double first_requests;       /* The first batch is expected to send so many. */
+	bool by_job;                 /* Background jobs are expected to bring the documents. */
 } JoinKey;
 
 bool join_path_enabled = true;
 
-static set_join_pathlist_hook_type previous_hook;
+static set_join_pathlist_hook_type previous_join_hook;
 
-static const CustomPathMethods join_path_methods = {JOIN_NAME, join_plan_create};
+static const CustomPathMethods join_path_methods = {.CustomName = JOIN_PLAN_NAME,
+													.PlanCustomPath = join_plan_create};
 
-static void add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
-					  JoinType type, JoinPathExtraData *extra);
-static bool is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-						JoinPathExtraData *extra);
-static bool is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
-static JoinKey *choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
-						   JoinType type, List *restrictions);
+static void add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+							  RelOptInfo *innerrel, JoinType type, JoinPathExtraData *extra);
+static bool is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+							 JoinPathExtraData *extra);
+static bool is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
+static JoinKey *choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+								RelOptInfo *innerrel, JoinType type, List *restrictions);
 static JoinKey *match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 								 RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
-static bool find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
-static double estimate_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
-static ScalarArrayOpExpr *make_condition(const JoinKey *key);
-static void estimate_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
-static bool may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
+static double estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
+static ScalarArrayOpExpr *make_key_condition(const JoinKey *key);
+static void estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
 static int choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
-static void estimate_requests(const WalcuOptions *options, JoinKey *key);
+static void estimate_join_requests(const WalcuOptions *options, JoinKey *key);
 static void add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path *outer,
 						  const JoinKey *key, List *restrictions);
-static void set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel,
-					  const JoinKey *key, List *restrictions);
+static void set_join_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel,
+						   const JoinKey *key, List *restrictions);
 
 /* Called when the library is loaded. */
 void
 join_path_init(void)
 {
-	join_plan_init();
-	previous_hook = set_join_pathlist_hook;
-	set_join_pathlist_hook = add_paths;
+	previous_join_hook = set_join_pathlist_hook;
+	set_join_pathlist_hook = add_batched_joins;
 }
 
 /* set_join_pathlist_hook */
 static void
-add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-		  JoinPathExtraData *extra)
+add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+				  JoinType type, JoinPathExtraData *extra)
 {
 	bool unique = (type == JOIN_UNIQUE_OUTER);
 	JoinKey *key;
 	ListCell *lc;
 
-	if (previous_hook)
-		previous_hook(root, joinrel, outerrel, innerrel, type, extra);
-	if (!is_possible(joinrel, outerrel, innerrel, type, extra))
+	if (previous_join_hook)
+		previous_join_hook(root, joinrel, outerrel, innerrel, type, extra);
+	if (!is_possible_join(joinrel, outerrel, innerrel, type, extra))
 		return;
 	type = unique ? JOIN_INNER : type;
-	key = choose_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
+	key = choose_join_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
 	if (key == NULL)
 		return;
 	key->plan.type = type;
@@ -132,8 +130,8 @@ add_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptIn
 
 /* Is it a join of ours, of a kind that can be had? */
 static bool
-is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-			JoinPathExtraData *extra)
+is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+				 JoinPathExtraData *extra)
 {
 	ListCell *lc;
 
@@ -152,7 +150,7 @@ is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, Joi
 	}
 	foreach(lc, joinrel->reltarget->exprs)
 	{
-		if (!is_placed(lfirst(lc), outerrel, innerrel))
+		if (!is_column_of_side(lfirst(lc), outerrel, innerrel))
 			return false;
 	}
 	return true;
@@ -163,7 +161,7 @@ is_possible(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, Joi
  * that is changed, which a custom scan cannot have in its row.
  */
 static bool
-is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
+is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
 {
 	if (IsA(node, Var) && ((const Var *) node)->varno == ROWID_VAR)
 		return false;
@@ -173,8 +171,8 @@ is_placed(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerr
 
 /* The equality that brings the fewest documents; NULL when none can be a filter. */
 static JoinKey *
-choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-		   List *restrictions)
+choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+				JoinType type, List *restrictions)
 {
 	JoinKey *best = NULL;
 	ListCell *lc;
@@ -185,7 +183,7 @@ choose_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptI
 
 		if (key == NULL)
 			continue;
-		estimate_key(root, outerrel, innerrel, key);
+		estimate_join_key(root, outerrel, innerrel, key);
 		if (best == NULL || key->documents < best->documents)
 			best = key;
 	}
@@ -202,9 +200,9 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 	key->restriction = restriction;
 	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
 		!restriction_is_securely_promotable(restriction, innerrel) ||
-		!(find_sides(outerrel, innerrel, key) || find_array_sides(root, outerrel, innerrel, key)) ||
+		!(find_equality_sides(outerrel, innerrel, key) || find_array_sides(root, outerrel, innerrel, key)) ||
 		!OidIsValid(key->plan.op) || !op_strict(key->plan.op) ||
-		(key->keyed_by = make_condition(key)) == NULL)
+		(key->keyed_by = make_key_condition(key)) == NULL)
 		return NULL;
 	filtered = linitial(pushdown_conditions(relinfo_relation(innerrel), list_make1(key->keyed_by)));
 	if (filtered->filter == NULL)
@@ -215,7 +213,7 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 
 /* The sides of an equality of both relations that can be hashed; false for any other clause. */
 static bool
-find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
 	const RestrictInfo *restriction = key->restriction;
 	OpExpr *equality = (OpExpr *) restriction->clause;
@@ -227,8 +225,8 @@ find_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 	if (!restriction->can_join || !OidIsValid(restriction->hashjoinoperator) ||
 		(!outer_is_left && !outer_is_right))
 		return false;
-	key->outer = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
-	key->inner = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
+	key->plan.outer_key = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
+	key->plan.inner_key = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
 	key->plan.op = outer_is_left ? equality->opno : get_commutator(equality->opno);
 	key->plan.collation = equality->inputcollid;
 	return true;
@@ -245,11 +243,11 @@ find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, 
 		contain_volatile_functions((Node *) equality) ||
 		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
 		return false;
-	key->inner = linitial(equality->args);
-	key->outer = lsecond(equality->args);
-	outer_relids = pull_varnos(root, (Node *) key->outer);
+	key->plan.inner_key = linitial(equality->args);
+	key->plan.outer_key = lsecond(equality->args);
+	outer_relids = pull_varnos(root, (Node *) key->plan.outer_key);
 	if (bms_is_empty(outer_relids) || !bms_is_subset(outer_relids, outerrel->relids) ||
-		!bms_equal(pull_varnos(root, (Node *) key->inner), innerrel->relids))
+		!bms_equal(pull_varnos(root, (Node *) key->plan.inner_key), innerrel->relids))
 		return false;
 	key->plan.of_array = true;
 	key->plan.op = get_commutator(equality->opno);
@@ -259,18 +257,18 @@ find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, 
 
 /* inner key = ANY (keys), where the parameter of the keys has no number yet. */
 static ScalarArrayOpExpr *
-make_condition(const JoinKey *key)
+make_key_condition(const JoinKey *key)
 {
 	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
 	Param *keys = makeNode(Param);
 
 	keys->paramkind = PARAM_EXEC;
 	keys->paramid = -1;
-	keys->paramtype = exprType((Node *) key->outer);
+	keys->paramtype = exprType((Node *) key->plan.outer_key);
 	if (!key->plan.of_array)
 		keys->paramtype = get_array_type(keys->paramtype);
 	keys->paramtypmod = -1;
-	keys->paramcollid = exprCollation((Node *) key->outer);
+	keys->paramcollid = exprCollation((Node *) key->plan.outer_key);
 	keys->location = -1;
 	condition->opno = get_commutator(key->plan.op);
 	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
@@ -278,19 +276,19 @@ make_condition(const JoinKey *key)
 	condition->opfuncid = get_opcode(condition->opno);
 	condition->useOr = true;
 	condition->inputcollid = key->plan.collation;
-	condition->args = list_make2(key->inner, keys);
+	condition->args = list_make2(key->plan.inner_key, keys);
 	condition->location = -1;
 	return condition;
 }
 
 static void
-estimate_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
-	double inner_keys = key->plan.by_id
-							? innerrel->tuples
-							: estimate_num_groups(root, list_make1(key->inner), innerrel->tuples, NULL, NULL);
+	double inner_keys = key->plan.by_id ? innerrel->tuples
+										: estimate_num_groups(root, list_make1(key->plan.inner_key),
+															  innerrel->tuples, NULL, NULL);
 
-	key->plan.keys = estimate_keys(root, outerrel, key);
+	key->plan.keys = estimate_outer_keys(root, outerrel, key);
 	key->documents =
 		clamp_row_est(relinfo_get(innerrel)->size.documents * Min(key->plan.keys / Max(inner_keys, 1), 1));
 	/*
@@ -298,23 +296,23 @@ estimate_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, Join
 	 * seen
 	 */
 	key->plan.per_key = relinfo_get(innerrel)->size.assumed > 0 ? 1 : Min(key->documents / key->plan.keys, 1);
-	key->plan.by_job = may_be_jobs(root, innerrel, key);
+	key->plan.by_job = allows_jobs(root, innerrel, key);
 	key->plan.first_batch = choose_first_batch(root, innerrel, key);
-	estimate_requests(relinfo_options(innerrel), key);
+	estimate_join_requests(relinfo_options(innerrel), key);
 }
 
 /* Distinct keys of the outer side; of arrays nothing is known but that they have some elements. */
 static double
-estimate_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
+estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
 {
 	if (key->plan.of_array)
-		return outerrel->rows * compat_array_length(root, (Node *) key->outer);
-	return estimate_num_groups(root, list_make1(key->outer), outerrel->rows, NULL, NULL);
+		return outerrel->rows * compat_array_length(root, (Node *) key->plan.outer_key);
+	return estimate_num_groups(root, list_make1(key->plan.outer_key), outerrel->rows, NULL, NULL);
 }
 
 /* As for a scan (path.c): a job is for many documents, all of which are wanted. */
 static bool
-may_be_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
+allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 {
 	const WalcuOptions *options = relinfo_options(innerrel);
 
@@ -335,20 +333,21 @@ choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 	double keys = work_mem * 512.0 / (width * key->documents / key->plan.keys + ROW_OVERHEAD);
 
 	if (root->tuple_fraction >= 1)
-		keys = Min(Max(root->tuple_fraction, LEAST_FIRST_BATCH), JOIN_FIRST_BATCH);
+		keys = Min(Max(root->tuple_fraction, LEAST_FIRST_BATCH), JOIN_PATH_FIRST_BATCH);
 	else if (root->tuple_fraction > 0)
-		keys = JOIN_FIRST_BATCH;
+		keys = JOIN_PATH_FIRST_BATCH;
 	return (int) Max(Min(most, keys), 1);
 }
 
 /* How many requests do the keys take, in batches that grow, and is it jobs that they are for? */
 static void
-estimate_requests(const WalcuOptions *options, JoinKey *key)
+estimate_join_requests(const WalcuOptions *options, JoinKey *key)
 {
 	WalcuJoinPlan *plan = &key->plan;
 	double per_key = key->documents / plan->keys;
 	double length =
-		(plan->by_id ? OBJECTID_LENGTH : get_typavgwidth(exprType((Node *) key->outer), -1)) + KEY_OVERHEAD;
+		(plan->by_id ? OBJECTID_LENGTH : get_typavgwidth(exprType((Node *) key->plan.outer_key), -1)) +
+		KEY_OVERHEAD;
 	double fit = Max(floor((options->max_url_length - URL_OVERHEAD) / length), 1);
 	double batch = plan->first_batch;
 	double left = plan->keys;
@@ -401,10 +400,9 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
 	path->methods = &join_path_methods;
 	path->custom_paths = list_make2(outer, path_with_keys(root, innerrel, key->plan.requests, key->documents,
 														  key->by_job, key->keyed_by));
-	path->custom_private = list_make4(join_plan_serialize(&key->plan), list_make2(key->outer, key->inner),
-									  others, joinrel->reltarget->exprs);
+	path->custom_private = join_plan_path_private(&key->plan, others, joinrel->reltarget->exprs);
 	compat_inherit_disabled(&path->path, outer);
-	set_costs(root, path, outer, innerrel, key, others);
+	set_join_costs(root, path, outer, innerrel, key, others);
 	add_path(joinrel, &path->path);
 }
 
@@ -413,8 +411,8 @@ add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *innerrel, Path
  * all rows, as PostgreSQL counts the other joins, whose inner side may be read as a whole for the first row.
  */
 static void
-set_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel, const JoinKey *key,
-		  List *restrictions)
+set_join_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel,
+			   const JoinKey *key, List *restrictions)
 {
 	const WalcuOptions *options = relinfo_options(innerrel);
 	double candidates = Max(outer->rows * key->documents / key->plan.keys, outer->rows);

@@ -1,32 +1,69 @@
 /*
  * join_plan.c
- * 	  The plan of a batched key join: made from its path, and read back when it is run.
+ *	  The plan of a batched key join: made from its path, and read back when it is run.
  *
- * The node has two plans below it: the outer one, which may be any, and a foreign scan of ours, which reads
- * the documents of the keys that it is told.  Its scan tuple is a row of the outer plan and one of the inner
- * plan side by side, so that each of its expressions is about one row.
+ * join_path.c writes what a path says here, and join_exec.c reads what the plan says.  The node has two plans
+ * below it: the outer one, which may be any, and a foreign scan of ours, which reads the documents of the keys
+ * that it is told.  Its scan tuple is a row of the outer plan and one of the inner plan side by side, so that
+ * each of its expressions is about one row.
  */
 #include "postgres.h"
 
 #include "plan/join_plan.h"
 
+#include "base/float_node.h"
 #include "catalog/pg_type.h"
-#include "exec/join_exec.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 
+/* Where a path's custom_private has what; join_plan_create reads it. */
+typedef enum JoinPathPrivateIndex
+{
+	JOIN_PATH_PRIVATE_PLAN,         /* This becomes the plan's custom_private. */
+	JOIN_PATH_PRIVATE_OUTER_KEY,    /* This is an Expr, as of the outer relation. */
+	JOIN_PATH_PRIVATE_INNER_KEY,    /* This is an Expr, as of the inner relation. */
+	JOIN_PATH_PRIVATE_RESTRICTIONS, /* This is a list of what else must hold, of RestrictInfo. */
+	JOIN_PATH_PRIVATE_OUTPUT        /* This is a list of the join's columns, of Expr. */
+} JoinPathPrivateIndex;
+
+/* Where a plan's custom_private has what, of WalcuJoinPlan; read_join_private reads it. */
+typedef enum JoinPrivateIndex
+{
+	JOIN_PRIVATE_TYPE,           /* This is an Integer. */
+	JOIN_PRIVATE_SINGLE_MATCH,   /* This is a Boolean. */
+	JOIN_PRIVATE_BY_ID,          /* This is a Boolean. */
+	JOIN_PRIVATE_BY_JOB,         /* This is a Boolean. */
+	JOIN_PRIVATE_OF_ARRAY,       /* This is a Boolean. */
+	JOIN_PRIVATE_FIRST_BATCH,    /* This is an Integer. */
+	JOIN_PRIVATE_KEYS_A_URL,     /* This is an Integer. */
+	JOIN_PRIVATE_OP,             /* This is a list of one Oid. */
+	JOIN_PRIVATE_COLLATION,      /* This is a list of one Oid. */
+	JOIN_PRIVATE_KEYS,           /* This is a double. */
+	JOIN_PRIVATE_KEYS_A_REQUEST, /* This is a double. */
+	JOIN_PRIVATE_PER_KEY,        /* This is a double. */
+	JOIN_PRIVATE_REQUESTS        /* This is a double. */
+} JoinPrivateIndex;
+
+/* Where a plan's custom_exprs has what, of WalcuJoinPlan; join_plan_of_scan reads it. */
+typedef enum JoinExprIndex
+{
+	JOIN_EXPR_OUTER_KEY,
+	JOIN_EXPR_INNER_KEY,
+	JOIN_EXPR_QUALS
+} JoinExprIndex;
+
+static List *make_join_private(const WalcuJoinPlan *plan);
+static WalcuJoinPlan read_join_private(const List *private);
 static List *list_outputs(List *plans, List *output);
 static Node *replace_by_row_vars(Node *node, void *row);
 
-static const CustomScanMethods scan_methods = {JOIN_NAME, join_exec_create};
-
-/* Let PostgreSQL find the methods of a plan that it has copied as text. */
-void
-join_plan_init(void)
+/* What a path has for its plan, in the order of JoinPathPrivateIndex. */
+List *
+join_plan_path_private(const WalcuJoinPlan *plan, List *restrictions, List *output)
 {
-	RegisterCustomScanMethods(&scan_methods);
+	return list_make5(make_join_private(plan), plan->outer_key, plan->inner_key, restrictions, output);
 }
 
 /* CustomPathMethods.PlanCustomPath */
@@ -35,28 +72,32 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 				 List *plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
-	List *row = list_outputs(plans, lfourth(path->custom_private));
+	List *private = list_nth(path->custom_private, JOIN_PATH_PRIVATE_PLAN);
+	List *restrictions = list_nth(path->custom_private, JOIN_PATH_PRIVATE_RESTRICTIONS);
+	List *row = list_outputs(plans, list_nth(path->custom_private, JOIN_PATH_PRIVATE_OUTPUT));
 	List *expressions = NIL;
-	List *restrictions = lthird(path->custom_private);
 	List *quals;
 	List *filter = NIL;
+	List *exprs;
 	ListCell *lc;
 
-	if (IS_OUTER_JOIN(linitial_int(linitial(linitial(path->custom_private)))))
+	if (IS_OUTER_JOIN(read_join_private(private).type))
 		extract_actual_join_clauses(restrictions, rel->relids, &quals, &filter);
 	else
 		quals = extract_actual_clauses(restrictions, false);
 	foreach(lc, row)
 		expressions = lappend(expressions, ((TargetEntry *) lfirst(lc))->expr);
+	/* in the order of JoinExprIndex */
+	exprs = list_make3(list_nth(path->custom_private, JOIN_PATH_PRIVATE_OUTER_KEY),
+					   list_nth(path->custom_private, JOIN_PATH_PRIVATE_INNER_KEY), quals);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = (List *) replace_by_row_vars((Node *) filter, expressions);
 	scan->flags = path->flags;
 	scan->custom_plans = plans;
 	scan->custom_scan_tlist = row;
-	scan->custom_exprs =
-		(List *) replace_by_row_vars((Node *) list_make2(lsecond(path->custom_private), quals), expressions);
-	scan->custom_private = linitial(path->custom_private);
-	scan->methods = &scan_methods;
+	scan->custom_exprs = (List *) replace_by_row_vars((Node *) exprs, expressions);
+	scan->custom_private = private;
+	scan->methods = GetCustomScanMethods(JOIN_PLAN_NAME, false);
 	return &scan->scan.plan;
 }
 
@@ -84,81 +125,69 @@ join_plan_same(const Node *node, List *expressions)
 	return NULL;
 }
 
-/* For a plan, as a list that it can hold. */
-List *
-join_plan_serialize(const WalcuJoinPlan *plan)
+/* In the order of JoinPrivateIndex. */
+static List *
+make_join_private(const WalcuJoinPlan *plan)
 {
-	List *numbers =
-		list_make5_int(plan->type, plan->single_match, plan->by_id, plan->by_job, plan->first_batch);
+	List *flags = list_make4(makeBoolean(plan->single_match), makeBoolean(plan->by_id),
+							 makeBoolean(plan->by_job), makeBoolean(plan->of_array));
+	List *comparison = list_make2(list_make1_oid(plan->op), list_make1_oid(plan->collation));
+	List *counts = list_make2(makeInteger(plan->first_batch), makeInteger(plan->keys_a_url));
+	List *estimates = list_make4(float_node_make(plan->keys), float_node_make(plan->keys_a_request),
+								 float_node_make(plan->per_key), float_node_make(plan->requests));
 
-	numbers = lappend_int(lappend_int(numbers, plan->keys_a_url), plan->of_array);
-	return list_make3(
-		numbers, list_make2_oid(plan->op, plan->collation),
-		list_make4(makeFloat(psprintf("%.0f", plan->keys)), makeFloat(psprintf("%.0f", plan->keys_a_request)),
-				   makeFloat(psprintf("%.0f", plan->requests)), makeFloat(psprintf("%g", plan->per_key))));
+	flags = lcons(makeInteger(plan->type), flags);
+	return list_concat(list_concat(list_concat(flags, counts), comparison), estimates);
 }
 
+/* What make_join_private has written, read back. */
+static WalcuJoinPlan
+read_join_private(const List *private)
+{
+	return (WalcuJoinPlan){
+		.type = intVal(list_nth(private, JOIN_PRIVATE_TYPE)),
+		.single_match = boolVal(list_nth(private, JOIN_PRIVATE_SINGLE_MATCH)),
+		.by_id = boolVal(list_nth(private, JOIN_PRIVATE_BY_ID)),
+		.by_job = boolVal(list_nth(private, JOIN_PRIVATE_BY_JOB)),
+		.of_array = boolVal(list_nth(private, JOIN_PRIVATE_OF_ARRAY)),
+		.first_batch = intVal(list_nth(private, JOIN_PRIVATE_FIRST_BATCH)),
+		.keys_a_url = intVal(list_nth(private, JOIN_PRIVATE_KEYS_A_URL)),
+		.op = linitial_oid(list_nth(private, JOIN_PRIVATE_OP)),
+		.collation = linitial_oid(list_nth(private, JOIN_PRIVATE_COLLATION)),
+		.keys = float_node_value(list_nth(private, JOIN_PRIVATE_KEYS)),
+		.keys_a_request = float_node_value(list_nth(private, JOIN_PRIVATE_KEYS_A_REQUEST)),
+		.per_key = float_node_value(list_nth(private, JOIN_PRIVATE_PER_KEY)),
+		.requests = float_node_value(list_nth(private, JOIN_PRIVATE_REQUESTS)),
+	};
+}
+
+/* What join_plan_create has put into a CustomScan, read back. */
 WalcuJoinPlan
 join_plan_of_scan(const CustomScan *scan)
 {
-	List *integers = linitial(scan->custom_private);
-	List *oids = lsecond(scan->custom_private);
-	List *numbers = lthird(scan->custom_private);
-	WalcuJoinPlan plan = {
-		.type = linitial_int(integers),
-		.single_match = lsecond_int(integers) != 0,
-		.by_id = lthird_int(integers) != 0,
-		.by_job = list_nth_int(integers, 3) != 0,
-		.first_batch = list_nth_int(integers, 4),
-		.keys_a_url = list_nth_int(integers, 5),
-		.of_array = list_nth_int(integers, 6) != 0,
-		.op = linitial_oid(oids),
-		.collation = lsecond_oid(oids),
-		.keys = floatVal(linitial(numbers)),
-		.keys_a_request = floatVal(lsecond(numbers)),
-		.requests = floatVal(lthird(numbers)),
-		.per_key = floatVal(lfourth(numbers)),
-	};
+	WalcuJoinPlan plan = read_join_private(scan->custom_private);
 
+	plan.outer_key = list_nth(scan->custom_exprs, JOIN_EXPR_OUTER_KEY);
+	plan.inner_key = list_nth(scan->custom_exprs, JOIN_EXPR_INNER_KEY);
+	plan.quals = list_nth(scan->custom_exprs, JOIN_EXPR_QUALS);
 	return plan;
 }
 
 /* What the keys of two rows that match meet, as EXPLAIN shows it. */
 Expr *
-join_plan_condition(const CustomScan *scan)
+join_plan_condition(const WalcuJoinPlan *plan)
 {
-	WalcuJoinPlan plan = join_plan_of_scan(scan);
-	Expr *outer = join_plan_outer_key(scan);
-	Expr *inner = join_plan_inner_key(scan);
 	ScalarArrayOpExpr *condition;
 
-	if (!plan.of_array)
-		return make_opclause(plan.op, BOOLOID, false, outer, inner, InvalidOid, plan.collation);
+	if (!plan->of_array)
+		return make_opclause(plan->op, BOOLOID, false, plan->outer_key, plan->inner_key, InvalidOid,
+							 plan->collation);
 	condition = makeNode(ScalarArrayOpExpr);
-	condition->opno = get_commutator(plan.op);
+	condition->opno = get_commutator(plan->op);
 	condition->useOr = true;
-	condition->inputcollid = plan.collation;
-	condition->args = list_make2(inner, outer);
+	condition->inputcollid = plan->collation;
+	condition->args = list_make2(plan->inner_key, plan->outer_key);
 	return (Expr *) condition;
-}
-
-Expr *
-join_plan_outer_key(const CustomScan *scan)
-{
-	return linitial(linitial(scan->custom_exprs));
-}
-
-Expr *
-join_plan_inner_key(const CustomScan *scan)
-{
-	return lsecond(linitial(scan->custom_exprs));
-}
-
-/* What else must hold for two rows to match. */
-List *
-join_plan_quals(const CustomScan *scan)
-{
-	return lsecond(scan->custom_exprs);
 }
 
 /*

@@ -8,20 +8,38 @@
 #include "postgres.h"
 
 #include "nodes/extensible.h"
-#include "plan/join_path.h"
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
 
-/* The name that EXPLAIN shows. */
-#define JOIN_NAME "Batched Key Join"
+/* EXPLAIN shows this name, by which the node's methods are found, too. */
+#define JOIN_PLAN_NAME "Batched Key Join"
 
-extern void join_plan_init(void);
+/* What a CustomScan node carries for its join, as join_plan_of_scan reads it. */
+typedef struct WalcuJoinPlan
+{
+	JoinType type;         /* The join is an inner, left, semi or anti join. */
+	bool single_match;     /* An outer row has one match at most, or needs no other. */
+	bool by_id;            /* The inner key is _id, so that no two documents have the same. */
+	bool by_job;           /* Background jobs may find the documents of many keys. */
+	bool of_array;         /* The outer key is an array, whose elements are keys. */
+	int first_batch;       /* The first batch has so many keys. */
+	int keys_a_url;        /* So many keys are expected to fit into a URL, at least 1. */
+	Oid op;                /* This operator compares an outer key with an inner one. */
+	Oid collation;         /* It compares by this collation. */
+	double keys;           /* So many distinct keys are expected. */
+	double keys_a_request; /* So many keys are expected to go into a request. */
+	double per_key;        /* So many documents a key are expected, until they are seen. */
+	double requests;       /* The join is expected to send so many. */
+	Expr *outer_key;       /* This is made of an outer row. */
+	Expr *inner_key;       /* This is made of an inner row. */
+	List *quals;           /* These must hold, too, for two rows to match; only a plan has them. */
+} WalcuJoinPlan;
+
+extern List *join_plan_path_private(const WalcuJoinPlan *plan, List *restrictions, List *output);
 extern Plan *join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 							  List *clauses, List *plans);
 extern Node *join_plan_same(const Node *node, List *expressions);
-extern List *join_plan_serialize(const WalcuJoinPlan *plan);
 extern WalcuJoinPlan join_plan_of_scan(const CustomScan *scan);
-extern Expr *join_plan_condition(const CustomScan *scan);
-extern Expr *join_plan_outer_key(const CustomScan *scan);
-extern Expr *join_plan_inner_key(const CustomScan *scan);
-extern List *join_plan_quals(const CustomScan *scan);
+extern Expr *join_plan_condition(const WalcuJoinPlan *plan);
 
 #endif /* WALCU_JOIN_PLAN_H */

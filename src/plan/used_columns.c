@@ -10,16 +10,18 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "modify/updatable.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
+#include "service/option.h"
 #include "utils/rel.h"
 
+/* Where pull_varattnos has the whole row among the columns. */
 #define WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
 
 static Bitmapset *remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used);
-static bool is_copied(const PlannerInfo *root, const RelOptInfo *rel);
-static bool is_copy(const TargetEntry *entry);
+static Bitmapset *remove_updated_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
+static bool is_row_copied(const PlannerInfo *root, const RelOptInfo *rel);
+static bool is_copied_row(const TargetEntry *entry);
 
 /* The columns, of int, that the query's output or any of its conditions uses. */
 List *
@@ -36,7 +38,7 @@ used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	used = remove_copied_row(root, rel, used);
 
 	relation = table_open(relid, NoLock);
-	used = updatable_used_columns(root, rel->relid, relation, used);
+	used = remove_updated_row(root, rel->relid, relation, used);
 	for (AttrNumber number = 1; number <= RelationGetNumberOfAttributes(relation); number++)
 	{
 		if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attisdropped)
@@ -50,6 +52,41 @@ used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 }
 
 /*
+ * PostgreSQL asks for the whole old row of whatever is updated.  Where nobody but modify.c looks at it, the
+ * columns that are set suffice: it compares the old row with the new one, and in others they do not differ.
+ */
+static Bitmapset *
+remove_updated_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
+{
+	const Query *query = root->parse;
+	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
+	Bitmapset *said = NULL;
+	ListCell *lc;
+
+	if (query->commandType != CMD_UPDATE || query->resultRelation != varno || query->returningList != NIL ||
+		query->withCheckOptions != NIL || relation->trigdesc ||
+		(constraints && constraints->has_generated_stored))
+		return used;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst(lc);
+
+		/* PostgreSQL's own wish stands among them */
+		if (!entry->resjunk || !IsA(entry->expr, Var))
+			pull_varattnos((Node *) entry->expr, varno, &said);
+	}
+	pull_varattnos((Node *) query->jointree, varno, &said);
+	if (bms_is_member(WHOLE_ROW, said))
+		return used;
+	used = bms_del_member(used, WHOLE_ROW);
+	used = bms_add_member(used, option_id_column(RelationGetRelid(relation), RelationGetDescr(relation)) -
+									FirstLowInvalidHeapAttributeNumber);
+	foreach(lc, root->update_colnos)
+		used = bms_add_member(used, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+	return used;
+}
+
+/*
  * Where rows of one table are changed or locked, PostgreSQL keeps the whole rows of the others, to join them
  * again with what another session has made of the first.  That takes no other columns than the query does.
  */
@@ -60,13 +97,13 @@ remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used)
 	Bitmapset *said = NULL;
 	ListCell *lc;
 
-	if (!bms_is_member(WHOLE_ROW, used) || !is_copied(root, rel) || root->hasLateralRTEs ||
+	if (!bms_is_member(WHOLE_ROW, used) || !is_row_copied(root, rel) || root->hasLateralRTEs ||
 		(query->commandType != CMD_SELECT && query->commandType != CMD_UPDATE &&
 		 query->commandType != CMD_DELETE))
 		return used;
 	foreach(lc, query->targetList)
 	{
-		if (!is_copy(lfirst(lc)))
+		if (!is_copied_row(lfirst(lc)))
 			pull_varattnos((Node *) ((TargetEntry *) lfirst(lc))->expr, rel->relid, &said);
 	}
 	pull_varattnos((Node *) query->jointree, rel->relid, &said);
@@ -79,7 +116,7 @@ remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used)
 }
 
 static bool
-is_copied(const PlannerInfo *root, const RelOptInfo *rel)
+is_row_copied(const PlannerInfo *root, const RelOptInfo *rel)
 {
 	ListCell *lc;
 
@@ -95,7 +132,7 @@ is_copied(const PlannerInfo *root, const RelOptInfo *rel)
 
 /* Is it PostgreSQL's own wish for a row?  One to sort by is the query's. */
 static bool
-is_copy(const TargetEntry *entry)
+is_copied_row(const TargetEntry *entry)
 {
 	return entry->resjunk && entry->ressortgroupref == 0 && IsA(entry->expr, Var) &&
 		   ((const Var *) entry->expr)->varattno == InvalidAttrNumber;
