@@ -78,8 +78,9 @@ analyze_table(Relation relation, AcquireSampleRowsFunc *sampler, BlockNumber *pa
 static WalcuQuery
 make_table_query(Relation relation)
 {
-	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	WalcuOptions *options = palloc(sizeof(WalcuOptions));
 
+	*options = *option_for_table(RelationGetRelid(relation));
 	options->on_type_mismatch = WALCU_MISMATCH_NULL;
 	return (WalcuQuery){
 		.options = options,

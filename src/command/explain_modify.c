@@ -20,7 +20,7 @@ void
 explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan, ExplainState *es)
 {
 	const WalcuModify *modify = target->ri_FdwState;
-	WalcuOptions *options = option_for_table(RelationGetRelid(target->ri_RelationDesc));
+	const WalcuOptions *options = option_for_table(RelationGetRelid(target->ri_RelationDesc));
 
 	switch (node->operation)
 	{

@@ -54,7 +54,7 @@ delete_all_documents(Relation relation, const void *statement)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu truncate", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	const WalcuOptions *options = option_for_table(RelationGetRelid(relation));
 	char *credential = option_credential_header(GetUserId(), options->serverid);
 	List *ids = read_all_ids(options, credential);
 	WalcuWriteLog *write_log = write_log_open(statement);

@@ -21,6 +21,7 @@
 /* Milliseconds after which a wait is broken off, to tell of progress. */
 #define LONGEST_WAIT 1000
 
+static const WalcuOptions *copy_planned_options(Oid relid, bool pushdown);
 static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
@@ -43,12 +44,13 @@ scan_begin(ForeignScanState *node, int eflags)
 {
 	Relation relation = node->ss.ss_currentRelation;
 	WalcuScan *scan = palloc0(sizeof(WalcuScan));
-	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
-	WalcuRelation relation_of_scan = {((Scan *) node->ss.ps.plan)->scanrelid, RelationGetRelid(relation),
-									  options};
+	const ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	const WalcuOptions *options;
+	WalcuRelation relation_of_scan;
 
-	scan->plan = plan_of_scan((ForeignScan *) node->ss.ps.plan);
-	options->pushdown = scan->plan.pushdown;
+	scan->plan = plan_of_scan(plan);
+	options = copy_planned_options(RelationGetRelid(relation), scan->plan.pushdown);
+	relation_of_scan = (WalcuRelation){plan->scan.scanrelid, RelationGetRelid(relation), options};
 	scan->strategy = scan->plan.strategy;
 	scan->context = CurrentMemoryContext;
 	scan->query.options = options;
@@ -147,6 +149,17 @@ scan_end(ForeignScanState *node)
 					"read " INT64_FORMAT " values of resource \"%s\" that do not fit their columns as NULL",
 					(unsigned long) mismatches, mismatches, scan->query.options->resource),
 				errhint("Set the option on_type_mismatch to 'error' to see the first one."));
+}
+
+/* The settings in force, but for pushdown, which is as it was when the plan was made. */
+static const WalcuOptions *
+copy_planned_options(Oid relid, bool pushdown)
+{
+	WalcuOptions *options = palloc(sizeof(WalcuOptions));
+
+	*options = *option_for_table(relid);
+	options->pushdown = pushdown;
+	return options;
 }
 
 /* A scan that runs again, be it with other values, may need replies that it had, or that another one had. */

@@ -23,7 +23,7 @@ struct WalcuCommitQueueTable
 {
 	Oid relid;
 	Oid userid;
-	WalcuOptions *options;
+	const WalcuOptions *options;
 	char *credential;
 	WalcuWriter *writer; /* while the queue is sent */
 };

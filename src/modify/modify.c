@@ -219,7 +219,7 @@ begin_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	const ModifyTable *plan = (ModifyTable *) node->ps.plan;
 	MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
 	WalcuModify *modify = palloc0(sizeof(WalcuModify));
-	WalcuOptions *options = option_for_table(RelationGetRelid(target->ri_RelationDesc));
+	const WalcuOptions *options = option_for_table(RelationGetRelid(target->ri_RelationDesc));
 	Oid userid = compat_modify_userid(target, estate);
 	char *credential = option_credential_header(userid, options->serverid);
 

@@ -245,7 +245,7 @@ read_table(Oid relid)
 }
 
 /* The options of a foreign table.  Error: HV00J when it has no dealer. */
-WalcuOptions *
+const WalcuOptions *
 option_for_table(Oid relid)
 {
 	WalcuOptions *options = read_table(relid);
