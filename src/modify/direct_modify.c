@@ -24,8 +24,24 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+/* Where a plan's fdw_private has what; read_direct_plan reads it. */
+typedef enum DirectPrivateIndex
+{
+	DIRECT_PRIVATE_IS_LIST,  /* This is a Boolean. */
+	DIRECT_PRIVATE_SETS_TAG, /* This is a Boolean. */
+	DIRECT_PRIVATE_COLUMNS   /* This is a list of int. */
+} DirectPrivateIndex;
+
+/* Where a plan's fdw_exprs has what; read_direct_plan reads it. */
+typedef enum DirectExprIndex
+{
+	DIRECT_EXPR_IDS,   /* This is one _id, or an array of them. */
+	DIRECT_EXPR_VALUES /* This is a list of values, as the columns are. */
+} DirectExprIndex;
+
 static ForeignScan *scan_of_target(ModifyTable *plan, Index target, int subplan);
 static Expr *find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
+static void read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **values);
 static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
 static bool needs_row(Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
@@ -61,8 +77,9 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	scan->operation = plan->operation;
 	scan->resultRelation = target;
 	scan->scan.plan.qual = NIL;
-	scan->fdw_exprs = lcons(ids, values);
-	scan->fdw_private = list_make2(list_make2_int(is_list, plan->canSetTag), columns);
+	/* in the order of DirectExprIndex and of DirectPrivateIndex */
+	scan->fdw_exprs = list_make2(ids, values);
+	scan->fdw_private = list_make3(makeBoolean(is_list), makeBoolean(plan->canSetTag), columns);
 	return true;
 }
 
@@ -74,14 +91,11 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	Relation relation = node->ss.ss_currentRelation;
 	EState *estate = node->ss.ps.state;
 	WalcuDirectModify *direct = palloc0(sizeof(WalcuDirectModify));
-	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	const WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	List *values;
 	ListCell *lc;
 
-	direct->operation = scan->operation;
-	direct->is_list = linitial_int(linitial(scan->fdw_private)) != 0;
-	direct->sets_tag = lsecond_int(linitial(scan->fdw_private)) != 0;
-	direct->columns = lsecond(scan->fdw_private);
-	direct->ids = linitial(scan->fdw_exprs);
+	read_direct_plan(direct, scan, &values);
 	direct->row = row_prepare(options, relation);
 	node->fdw_state = direct;
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -90,7 +104,7 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	if (direct->operation == CMD_UPDATE)
 		row_check_updated(direct->row, ExecGetUpdatedCols(node->resultRelInfo, estate));
 	direct->state = ExecInitExpr(direct->ids, (PlanState *) node);
-	for_each_from(lc, scan->fdw_exprs, 1)
+	foreach(lc, values)
 		direct->values = lappend(direct->values, ExecInitExpr(lfirst(lc), (PlanState *) node));
 	direct->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_DEFAULT_SIZES);
@@ -150,6 +164,18 @@ find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
 		return NULL;
 	*is_list = plan.id == NULL;
 	return plan.id ? plan.id : key_lookup_id_array(relation, linitial(scan->scan.plan.qual));
+}
+
+/* What direct_modify_plan has put into a ForeignScan, read back; values are of Expr. */
+static void
+read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **values)
+{
+	direct->operation = scan->operation;
+	direct->is_list = boolVal(list_nth(scan->fdw_private, DIRECT_PRIVATE_IS_LIST));
+	direct->sets_tag = boolVal(list_nth(scan->fdw_private, DIRECT_PRIVATE_SETS_TAG));
+	direct->columns = list_nth(scan->fdw_private, DIRECT_PRIVATE_COLUMNS);
+	direct->ids = list_nth(scan->fdw_exprs, DIRECT_EXPR_IDS);
+	*values = list_nth(scan->fdw_exprs, DIRECT_EXPR_VALUES);
 }
 
 /* The columns that an UPDATE sets, and to what; false when that needs the old row. */
