@@ -17,40 +17,41 @@
 /* How values are hashed, and compared with those of the table. */
 typedef struct Comparison
 {
-	FmgrInfo hash;
-	FmgrInfo equal;
+	FmgrInfo hash;  /* It hashes a value of one side. */
+	FmgrInfo equal; /* It compares an outer key with a value of that side. */
 } Comparison;
 
+/* A key in the hash table. */
 typedef struct KeyEntry
 {
-	Datum value;
-	WalcuJoinKey *key;
-	uint32 hash;
-	char status;
+	Datum value;       /* The key's value is what is looked up. */
+	WalcuJoinKey *key; /* Its rows hang off this. */
+	uint32 hash;       /* simplehash.h keeps the value's hash here, */
+	char status;       /* and whether the entry is in use, here. */
 } KeyEntry;
 
 struct keys_hash;
 
 struct WalcuJoinTable
 {
-	MemoryContext context; /* holds keys and rows */
-	struct keys_hash *keys;
-	Oid collation;
-	int16 length; /* of the type of outer keys */
-	bool by_value;
-	Comparison outer;
-	Comparison inner;
-	Comparison *current; /* that of the value which is looked up */
+	MemoryContext context;  /* It holds keys and rows. */
+	struct keys_hash *keys; /* It finds the keys, of KeyEntry. */
+	Oid collation;          /* Values are hashed and compared by this collation. */
+	int16 length;           /* The type of outer keys has this length, */
+	bool by_value;          /* and is passed by value, or not. */
+	Comparison outer;       /* Outer keys are compared so with those of the table, */
+	Comparison inner;       /* and inner ones so. */
+	Comparison *current;    /* One of both is for the value that is looked up. */
 };
 
-static uint32 hash_value(WalcuJoinTable *table, Datum value);
+static uint32 hash_key_value(WalcuJoinTable *table, Datum value);
 static bool equals_entered_key(WalcuJoinTable *table, Datum entered, Datum value);
 
 #define SH_PREFIX            keys
 #define SH_ELEMENT_TYPE      KeyEntry
 #define SH_KEY_TYPE          Datum
 #define SH_KEY               value
-#define SH_HASH_KEY(tb, key) hash_value((tb)->private_data, key)
+#define SH_HASH_KEY(tb, key) hash_key_value((tb)->private_data, key)
 #define SH_EQUAL(tb, a, b)   equals_entered_key((tb)->private_data, a, b)
 #define SH_SCOPE             static inline
 #define SH_STORE_HASH
@@ -59,7 +60,7 @@ static bool equals_entered_key(WalcuJoinTable *table, Datum entered, Datum value
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-static void make_keys(WalcuJoinTable *table);
+static void create_key_table(WalcuJoinTable *table);
 
 /* A table, in the current memory context, for an equality of an outer and an inner value. */
 WalcuJoinTable *
@@ -84,7 +85,7 @@ join_table_create(Oid op, Oid collation)
 	fmgr_info(get_opcode(op), &table->inner.equal);
 	table->collation = collation;
 	table->context = AllocSetContextCreate(CurrentMemoryContext, "walcu join keys", ALLOCSET_DEFAULT_SIZES);
-	make_keys(table);
+	create_key_table(table);
 	return table;
 }
 
@@ -148,17 +149,17 @@ void
 join_table_reset(WalcuJoinTable *table)
 {
 	MemoryContextReset(table->context);
-	make_keys(table);
+	create_key_table(table);
 }
 
 static void
-make_keys(WalcuJoinTable *table)
+create_key_table(WalcuJoinTable *table)
 {
 	table->keys = keys_create(table->context, 64, table);
 }
 
 static uint32
-hash_value(WalcuJoinTable *table, Datum value)
+hash_key_value(WalcuJoinTable *table, Datum value)
 {
 	return DatumGetUInt32(FunctionCall1Coll(&table->current->hash, table->collation, value));
 }

@@ -10,20 +10,21 @@
 #include "access/htup_details.h"
 #include "executor/tuptable.h"
 
+/* An inner row, among those that have the same key. */
 typedef struct WalcuJoinRow
 {
-	struct WalcuJoinRow *next;
-	MinimalTuple tuple;
+	struct WalcuJoinRow *next; /* This one came after it; NULL for the last one. */
+	MinimalTuple tuple;        /* This is the row itself. */
 } WalcuJoinRow;
 
 /* A distinct key, and the inner rows that have it. */
 typedef struct WalcuJoinKey
 {
-	Datum value;
-	uint64 scan; /* the number of the scan that asked for it */
-	uint64 row;  /* the number of the last outer row that has it */
-	WalcuJoinRow *first;
-	WalcuJoinRow *last;
+	Datum value;         /* The table owns a copy of the key. */
+	uint64 scan;         /* The scan of this number has asked for it. */
+	uint64 row;          /* The last outer row that has it is of this number. */
+	WalcuJoinRow *first; /* This inner row came first; NULL when none did. */
+	WalcuJoinRow *last;  /* This one came last. */
 } WalcuJoinKey;
 
 typedef struct WalcuJoinTable WalcuJoinTable;

@@ -17,15 +17,16 @@
 #include "utils/sortsupport.h"
 #include "utils/typcache.h"
 
+/* A check of a scan's rows, one after the other. */
 struct WalcuOrderCheck
 {
-	TupleDesc columns;
-	int nkeys;
-	SortSupport keys;
-	MemoryContext context; /* holds the values of the row before */
-	Datum *values;         /* of that row, by key */
-	bool *nulls;
-	bool has_row;
+	TupleDesc columns;     /* These are the table's columns. */
+	int nkeys;             /* The rows are in the order of so many keys. */
+	SortSupport keys;      /* Values are compared by these. */
+	MemoryContext context; /* It holds the values of the row before. */
+	Datum *values;         /* That row had these values, by key; */
+	bool *nulls;           /* those that were NULL are marked here. */
+	bool has_row;          /* There was a row before. */
 };
 
 static void raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, int key);

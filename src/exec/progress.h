@@ -10,17 +10,18 @@
 #include "service/option.h"
 #include "utils/timestamp.h"
 
+/* How far a scan is, and when it has last said so. */
 typedef struct WalcuProgress
 {
-	const WalcuOptions *options;
-	double expected; /* documents in all; 0 when that is not known */
-	int64 documents; /* that were noted last */
-	int64 requests;
-	TimestampTz told;     /* when the last line was sent, or the scan or the statement began */
-	int64 told_documents; /* how many had been read then */
-	TimestampTz looked;   /* at the clock */
-	int stride;           /* notes from one look to the next */
-	int unlooked;         /* notes since the last look */
+	const WalcuOptions *options; /* Lines name the resource of this table. */
+	double expected;      /* The scan is expected to read so many documents; 0 when that is not known. */
+	int64 documents;      /* It had read so many when it noted that last. */
+	int64 requests;       /* It had sent so many then. */
+	TimestampTz told;     /* The last line was sent then, or the scan or the statement began. */
+	int64 told_documents; /* It had read so many then. */
+	TimestampTz looked;   /* The clock was looked at then. */
+	int stride;           /* The clock is looked at after so many notes. */
+	int unlooked;         /* There were so many notes since. */
 } WalcuProgress;
 
 /* The setting walcu_fdw.progress_interval: milliseconds from one line to the next; 0 for none. */

@@ -18,29 +18,29 @@
 /* What a ForeignScanState carries in fdw_state. */
 typedef struct WalcuScan
 {
-	WalcuPlan plan;
-	WalcuQuery query;
-	WalcuTally tally;
-	WalcuProgress progress;
-	MemoryContext context;       /* lives as long as the scan */
-	MemoryContext tuple_context; /* what the current row points to */
-	MemoryContext value_context; /* what this execution's request is made of */
-	WalcuDecoder *decoder;
-	List *filtered;                /* of WalcuPushdownCondition: the conditions */
-	List *keyed;                   /* the same of what a batched join asks for; NIL in any other scan */
-	int keys_a_request;            /* at most; 0 for as many as fit */
-	WalcuStrategy strategy;        /* the plan's, or what a batched join chose */
-	const WalcuFilter *key_filter; /* what they became; NULL for nothing that the service can check */
-	bool is_prepared;              /* the query has the values of the execution that comes */
-	WalcuOrderCheck *order_check;  /* NULL when no order was promised */
-	List *search_columns;          /* of int: columns (from 0) that show the search text */
-	ExprState *id;                 /* NULL, or computes query.id */
-	ExprState *search;             /* NULL, or computes query.search */
-	ExprState *limit;              /* NULL, or computes how many rows the query returns */
-	ExprState *offset;             /* NULL, or computes how many it passes over before */
-	WalcuFetch *fetch;             /* NULL until the first row is asked for, and at the end */
-	bool ended;
-	WalcuWaitDescriptor *watch; /* while Append waits for it beside others; or NULL */
+	WalcuPlan plan;              /* The planner has decided this. */
+	WalcuQuery query;            /* The service is asked for this. */
+	WalcuTally tally;            /* It tells what the scan took so far. */
+	WalcuProgress progress;      /* It tells the client how far the scan is. */
+	MemoryContext context;       /* It lives as long as the scan. */
+	MemoryContext tuple_context; /* It holds what the current row points to. */
+	MemoryContext value_context; /* It holds what this execution's request is made of. */
+	WalcuDecoder *decoder;       /* It makes a row of a document. */
+	List *filtered;              /* These are the conditions, of WalcuPushdownCondition. */
+	List *keyed;            /* This is what a batched join asks for, as filtered; NIL in any other scan. */
+	int keys_a_request;     /* A request has so many keys at most; 0 for as many as fit. */
+	WalcuStrategy strategy; /* It is the plan's, or what a batched join chose. */
+	const WalcuFilter *key_filter; /* The keys became this; NULL for nothing that the service can check. */
+	bool is_prepared;              /* The query has the values of the execution that comes. */
+	WalcuOrderCheck *order_check;  /* It checks the order that was promised; NULL when none was. */
+	List *search_columns;          /* These columns (of int, from 0) show the search text. */
+	ExprState *id;                 /* It computes query.id; or NULL. */
+	ExprState *search;             /* It computes query.search; or NULL. */
+	ExprState *limit;              /* It computes how many rows the query returns; or NULL. */
+	ExprState *offset;             /* It computes how many rows the query passes over before; or NULL. */
+	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
+	bool ended;        /* There are no more rows. */
+	WalcuWaitDescriptor *watch; /* Append waits for this, among others; NULL until it does. */
 } WalcuScan;
 
 /* What the keys of a batched join are for the service. */

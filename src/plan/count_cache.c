@@ -25,19 +25,22 @@
 /* No more are kept. */
 #define MOST_ENTRIES 1000
 
+/* What was counted for one question. */
 typedef struct EstimateEntry
 {
-	WalcuDigest key; /* hash key: what was asked for, and with whose credentials */
-	WalcuCount count;
-	TimestampTz counted_at;
+	WalcuDigest key;        /* The hash key says what was asked for, and with whose credentials. */
+	WalcuCount count;       /* The service has so many documents. */
+	TimestampTz counted_at; /* They were counted then. */
 } EstimateEntry;
 
-/* What was counted; NULL when there is nothing, or nothing of it can be trusted any more. */
+/* What was counted, of EstimateEntry; NULL when there is nothing. */
 static HTAB *estimates = NULL;
+
+/* Nothing of that can be trusted any more. */
 static bool is_stale = false;
 
 static WalcuDigest make_count_key(const WalcuQuery *query);
-static void on_change(Datum arg, int cache, uint32 hash);
+static void mark_counts_stale(Datum arg, int cache, uint32 hash);
 static void forget_counts(void);
 
 /*
@@ -84,8 +87,8 @@ count_cache_note(const WalcuQuery *query, const WalcuCount *count)
 
 	if (!registered)
 	{
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, on_change, (Datum) 0);
-		CacheRegisterSyscacheCallback(USERMAPPINGOID, on_change, (Datum) 0);
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, mark_counts_stale, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, mark_counts_stale, (Datum) 0);
 		registered = true;
 	}
 	if (is_stale || (estimates && hash_get_num_entries(estimates) >= MOST_ENTRIES))
@@ -116,7 +119,7 @@ make_count_key(const WalcuQuery *query)
 
 /* A server or a user mapping is another one now; nothing may be freed in here. */
 static void
-on_change(Datum arg, int cache, uint32 hash)
+mark_counts_stale(Datum arg, int cache, uint32 hash)
 {
 	is_stale = true;
 }

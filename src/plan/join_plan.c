@@ -2,10 +2,10 @@
  * join_plan.c
  *	  The plan of a batched key join: made from its path, and read back when it is run.
  *
- * join_path.c writes what a path says here, and join_exec.c reads what the plan says.  The node has two plans
- * below it: the outer one, which may be any, and a foreign scan of ours, which reads the documents of the keys
- * that it is told.  Its scan tuple is a row of the outer plan and one of the inner plan side by side, so that
- * each of its expressions is about one row.
+ * join_path.c writes what a path says here, and join_exec.c reads what the plan says.  The node has two
+ * plans below it: the outer one, which may be any, and a foreign scan of ours, which reads the documents of
+ * the keys that it is told.  Its scan tuple is a row of the outer plan and one of the inner plan side by
+ * side, so that each of its expressions is about one row.
  */
 #include "postgres.h"
 

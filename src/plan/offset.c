@@ -2,10 +2,10 @@
  * offset.c
  *	  An OFFSET that the service passes over.
  *
- * upper_paths.c asks.  A limit sizes the requests (plan.c, scan.c) and never cuts: PostgreSQL's own Limit node
- * stays above the scan.  An offset is left to the service (`skip`) only where it passes over exactly the rows
- * that PostgreSQL would have: the scan has no condition, and one order.  The documents passed over are never
- * seen here, so that nothing could be put right afterwards.
+ * upper_paths.c asks.  A limit sizes the requests (plan.c, scan.c) and never cuts: PostgreSQL's own Limit
+ * node stays above the scan.  An offset is left to the service (`skip`) only where it passes over exactly the
+ * rows that PostgreSQL would have: the scan has no condition, and one order.  The documents passed over are
+ * never seen here, so that nothing could be put right afterwards.
  */
 #include "postgres.h"
 
