@@ -23,6 +23,7 @@
 #include "http/rate_limit.h"
 #include "modify/direct_modify.h"
 #include "modify/modify.h"
+#include "modify/modify_table.h"
 #include "modify/updatable.h"
 #include "plan/join_path.h"
 #include "plan/path.h"
@@ -84,7 +85,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 
 	routine->IsForeignRelUpdatable = updatable_operations;
 	routine->AddForeignUpdateTargets = updatable_add_targets;
-	routine->BeginForeignModify = modify_begin;
+	routine->BeginForeignModify = modify_table_begin;
 	routine->ExecForeignInsert = modify_insert;
 	routine->GetForeignModifyBatchSize = modify_batch_size;
 	routine->ExecForeignBatchInsert = modify_insert_batch;

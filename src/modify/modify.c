@@ -2,10 +2,9 @@
  * modify.c
  *	  INSERT, UPDATE, DELETE and COPY, row by row.
  *
- * The executor calls in here.  row.c says what a row means to the service, writer.c sends it.  Rows
- * that nobody waits for are sent several at a time; then this also stands around the node
- * that runs the statement, to see them confirmed before it ends, and to tell what was
- * written when something else in it fails.
+ * The executor calls this for each row.  row.c says what a row means to the service, and writer.c sends it.
+ * Rows that nobody waits for are sent several at a time; modify_table.c, which stands around the
+ * executor's node, has them confirmed before the statement ends.
  */
 #include "postgres.h"
 
@@ -15,25 +14,17 @@
 #include "base/compat.h"
 #include "base/digest.h"
 #include "base/objectid.h"
-#include "exec/scan.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "mb/pg_wchar.h"
 #include "modify/updatable.h"
-#include "nodes/nodeFuncs.h"
+#include "plan/relinfo.h"
 #include "utils/memutils.h"
 
-static WalcuModify *begin_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
+static WalcuModify *open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
-static void stand_around(ModifyTableState *node, WalcuModify *modify);
-static bool needs_materialize(ModifyTableState *node, const WalcuModify *modify);
-static bool has_scan(PlanState *state, void *context);
-static bool is_scan(PlanState *state);
-static WalcuModify *get_modify(ModifyTableState *node, int number);
-static TupleTableSlot *execute_node(PlanState *state);
-static void finish_modify(ModifyTableState *node);
-pg_noreturn static void report_written(ModifyTableState *node);
+static HTAB *create_seen_table(MemoryContext context);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
 static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
 static char *make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change,
@@ -43,18 +34,15 @@ static bool confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *
 static bool is_gone(WalcuModify *modify, const char *id);
 static bool is_changed_before(WalcuModify *modify, const char *id);
 
-/* FdwRoutine.BeginForeignModify */
-void
-modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan, int eflags)
+/* Begins to write a table of a statement.  modify_table.c calls this. */
+WalcuModify *
+modify_begin(ModifyTableState *node, ResultRelInfo *target)
 {
 	EState *estate = node->ps.state;
 	List *junk = outerPlan(node->ps.plan)->targetlist;
 	TupleDesc descriptor = RelationGetDescr(target->ri_RelationDesc);
-	WalcuModify *modify;
+	WalcuModify *modify = open_modify(node, target, node->operation);
 
-	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
-		return;
-	modify = begin_modify(node, target, node->operation);
 	if (node->operation == CMD_INSERT)
 		row_check_inserted(modify->row, ExecGetInsertedCols(target, estate));
 	else if (node->operation == CMD_UPDATE)
@@ -63,7 +51,9 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int s
 	if (node->operation == CMD_DELETE)
 		modify->id_junk =
 			ExecFindJunkAttributeInTlist(junk, updatable_id_name(descriptor, modify->row->id + 1));
-	stand_around(node, modify);
+	if (node->operation != CMD_INSERT && !modify_is_scan(outerPlanState(node)))
+		modify->seen = create_seen_table(estate->es_query_cxt);
+	return modify;
 }
 
 /* FdwRoutine.BeginForeignInsert: COPY, and rows that are routed to a partition */
@@ -74,8 +64,8 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("cannot route rows into foreign table \"%s\", which is updated itself",
 					   RelationGetRelationName(target->ri_RelationDesc)));
-	/* nobody counts again what COPY has counted, nor stands around what was routed */
-	begin_modify(node, target, CMD_INSERT)->waits = true;
+	/* what COPY has counted is not counted again, and no node is wrapped for rows that are routed */
+	open_modify(node, target, CMD_INSERT)->waits = true;
 }
 
 /* FdwRoutine.GetForeignModifyBatchSize */
@@ -199,6 +189,25 @@ modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	return missing ? NULL : slot;
 }
 
+/*
+ * Waits until all rows are confirmed.  Returns how many of those that were taken as written were not: their
+ * documents were gone, or there already.
+ */
+int64
+modify_confirm(WalcuModify *modify)
+{
+	writer_finish(modify->writer);
+	return writer_take_unwritten(modify->writer);
+}
+
+/* Tells whether a plan is a scan of ours alone. */
+bool
+modify_is_scan(PlanState *state)
+{
+	return IsA(state, ForeignScanState) &&
+		   ((ForeignScanState *) state)->fdwroutine->GetForeignRelSize == relinfo_set_size;
+}
+
 /* FdwRoutine.EndForeignModify and EndForeignInsert */
 void
 modify_end(EState *estate, ResultRelInfo *target)
@@ -213,7 +222,7 @@ modify_end(EState *estate, ResultRelInfo *target)
 }
 
 static WalcuModify *
-begin_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
+open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 {
 	EState *estate = node->ps.state;
 	const ModifyTable *plan = (ModifyTable *) node->ps.plan;
@@ -274,137 +283,13 @@ has_triggers_after(const ResultRelInfo *target, CmdType operation)
 	}
 }
 
-/*
- * Take the place of the node's function, once for all tables of the statement.  ExecInitNode, which is
- * under way, reads it when the node is made.
- */
-static void
-stand_around(ModifyTableState *node, WalcuModify *modify)
+/* The documents that the statement has written, where a join may bring one several times. */
+static HTAB *
+create_seen_table(MemoryContext context)
 {
-	MemoryContext before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
+	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = context};
 
-	if (node->ps.ExecProcNode != execute_node)
-	{
-		modify->execute = node->ps.ExecProcNode;
-		node->ps.ExecProcNode = execute_node;
-		if (needs_materialize(node, modify))
-			modify->materialize = materialize_create(node);
-	}
-	if (node->operation != CMD_INSERT && !is_scan(outerPlanState(node)))
-	{
-		HASHCTL control = {
-			.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = CurrentMemoryContext};
-
-		modify->seen =
-			hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	MemoryContextSwitchTo(before);
-}
-
-/*
- * Could the rows' plan see what is written?  A scan page by page, each after the last _id, does not
- * come back to a document.
- */
-static bool
-needs_materialize(ModifyTableState *node, const WalcuModify *modify)
-{
-	PlanState *subplan = outerPlanState(node);
-
-	if (node->operation != CMD_INSERT && is_scan(subplan))
-		return modify->row->options->paging != WALCU_PAGING_KEY;
-	return has_scan(subplan, NULL);
-}
-
-static bool
-has_scan(PlanState *state, void *context)
-{
-	return is_scan(state) || planstate_tree_walker(state, has_scan, context);
-}
-
-/* Is it a scan of ours? */
-static bool
-is_scan(PlanState *state)
-{
-	return IsA(state, ForeignScanState) &&
-		   ((ForeignScanState *) state)->fdwroutine->BeginForeignScan == scan_begin;
-}
-
-/* What a node does with one of its tables; NULL when that is not ours. */
-static WalcuModify *
-get_modify(ModifyTableState *node, int number)
-{
-	ResultRelInfo *target = &node->resultRelInfo[number];
-
-	if (target->ri_FdwRoutine == NULL || target->ri_FdwRoutine->BeginForeignModify != modify_begin ||
-		target->ri_usesFdwDirectModify)
-		return NULL;
-	return target->ri_FdwState;
-}
-
-/* The node's function. */
-static TupleTableSlot *
-execute_node(PlanState *state)
-{
-	ModifyTableState *node = castNode(ModifyTableState, state);
-	WalcuModify *modify = NULL;
-	TupleTableSlot *slot;
-
-	for (int i = 0; modify == NULL || modify->execute == NULL; i++)
-		modify = get_modify(node, i);
-	PG_TRY();
-	{
-		slot = modify->materialize ? materialize_execute(modify->materialize, modify->execute)
-								   : modify->execute(state);
-		if (TupIsNull(slot))
-			finish_modify(node);
-	}
-	PG_CATCH();
-	{
-		report_written(node);
-	}
-	PG_END_TRY();
-	return slot;
-}
-
-/* See all rows confirmed.  Those that were not written have been counted. */
-static void
-finish_modify(ModifyTableState *node)
-{
-	for (int i = 0; i < node->mt_nrels; i++)
-	{
-		WalcuModify *modify = get_modify(node, i);
-
-		if (modify == NULL)
-			continue;
-		writer_finish(modify->writer);
-		if (node->canSetTag)
-			node->ps.state->es_processed -= writer_take_unwritten(modify->writer);
-	}
-}
-
-/* Raise the error again, with what was written before it. */
-static void
-report_written(ModifyTableState *node)
-{
-	ErrorData *error;
-	WalcuWriteLog *write_log = NULL;
-
-	MemoryContextSwitchTo(node->ps.state->es_query_cxt);
-	error = CopyErrorData();
-	FlushErrorState();
-	for (int i = 0; i < node->mt_nrels; i++)
-	{
-		WalcuModify *modify = get_modify(node, i);
-
-		if (modify == NULL)
-			continue;
-		writer_settle(modify->writer,
-					  ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
-		write_log = modify->write_log;
-	}
-	if (write_log)
-		write_log_tell(write_log, error, false);
-	ReThrowError(error);
+	return hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* Send a new row; NULL when nobody is to wait for it. */

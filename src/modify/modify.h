@@ -8,33 +8,33 @@
 #include "postgres.h"
 
 #include "modify/commit_queue.h"
-#include "modify/materialize.h"
 #include "modify/row.h"
 #include "modify/writer.h"
 #include "nodes/execnodes.h"
 #include "utils/hsearch.h"
 
-/* What a ResultRelInfo carries in ri_FdwState. */
+/* What modify_table.c keeps of the executor's node. */
+typedef struct WalcuModifyTable WalcuModifyTable;
+
+/* What happens with the rows of one table of a statement.  ri_FdwState of its ResultRelInfo points to it. */
 typedef struct WalcuModify
 {
-	CmdType operation;
-	WalcuRow *row;
-	WalcuWriter *writer;
-	WalcuWriteLog *write_log;
-	WalcuCommitQueueTable *queue;  /* where writes wait for the commit; or NULL */
-	MemoryContext row_context;     /* what the current row points to */
-	bool needs_reply;              /* the rows that the service answers with are wanted */
-	bool waits;                    /* each row must be confirmed before the next */
-	bool skips_conflicts;          /* ON CONFLICT DO NOTHING */
-	AttrNumber id_junk;            /* among the subplan's columns: _id, for DELETE */
-	AttrNumber whole_row_junk;     /* the old row */
-	HTAB *seen;                    /* documents written, where a join may bring them again; or NULL */
-	ExecProcNodeMtd execute;       /* of the node, which has ours instead; or NULL */
-	WalcuMaterialize *materialize; /* or NULL */
+	CmdType operation;            /* It is that of the statement, or CMD_INSERT for rows routed here. */
+	WalcuRow *row;                /* It says what a row means to the service. */
+	WalcuWriter *writer;          /* It sends the writes. */
+	WalcuWriteLog *write_log;     /* It lists what the statement has written. */
+	WalcuCommitQueueTable *queue; /* Writes wait in it for the commit, or it is NULL. */
+	MemoryContext row_context;    /* It holds what the current row needs. */
+	bool needs_reply;             /* The documents that the service answers with are wanted. */
+	bool waits;                   /* Each row has to be confirmed before the next is sent. */
+	bool skips_conflicts;         /* The statement has ON CONFLICT DO NOTHING. */
+	AttrNumber id_junk;           /* The subplan's column of this number is the _id, for DELETE. */
+	AttrNumber whole_row_junk;    /* The subplan's column of this number is the old row. */
+	HTAB *seen;                   /* These documents are written; NULL where none comes twice. */
+	WalcuModifyTable *wrapper;    /* The first table of a statement has it; NULL for the others. */
 } WalcuModify;
 
-extern void modify_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan,
-						 int eflags);
+extern WalcuModify *modify_begin(ModifyTableState *node, ResultRelInfo *target);
 extern void modify_begin_insert(ModifyTableState *node, ResultRelInfo *target);
 extern int modify_batch_size(ResultRelInfo *target);
 extern TupleTableSlot *modify_insert(EState *estate, ResultRelInfo *target, TupleTableSlot *slot,
@@ -45,6 +45,8 @@ extern TupleTableSlot *modify_update(EState *estate, ResultRelInfo *target, Tupl
 									 TupleTableSlot *plan_slot);
 extern TupleTableSlot *modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot,
 									 TupleTableSlot *plan_slot);
+extern int64 modify_confirm(WalcuModify *modify);
+extern bool modify_is_scan(PlanState *state);
 extern void modify_end(EState *estate, ResultRelInfo *target);
 
 #endif /* WALCU_MODIFY_H */

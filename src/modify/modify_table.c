@@ -1,0 +1,278 @@
+/*
+ * modify_table.c
+ *	  The executor's node that runs a statement which writes, and what is changed in it.
+ *
+ * The interface of foreign data wrappers shows the executor's ModifyTable node one row of one table at a
+ * time.  Three things are needed of the node as a whole.  They reach into its state, and nothing else in
+ * the tree does:
+ *
+ * - Its function, ExecProcNode, is replaced by one that calls it.  Rows that nobody waits for are sent
+ *   several at a time, so that after the last one some are under way.  The interface tells of the end of
+ *   the rows in EndForeignModify only: the command's tag and the triggers of the statement are done by
+ *   then, and after an error it is not called at all.  An error in another part of the statement, too, has
+ *   to tell what was written before it, and goes through no function of the interface.
+ *
+ * - While the node runs, its subplan may be replaced by a list of the rows that it returned.  The service
+ *   has no snapshots: a scan that goes on while its own statement writes sees what was written, and INSERT
+ *   ... SELECT from the same resource would never end.  PostgreSQL has no plan node that reads all rows
+ *   before it returns the first (Material returns each as it reads it), and the interface has no place to
+ *   put one of one's own between ModifyTable and its subplan.
+ *
+ * - es_processed, the number of rows in the command's tag, is corrected at the end.  The executor counts a
+ *   row as soon as ExecForeignInsert or its like has returned it.  Returning NULL is the only way to say
+ *   that a row was not written, and to know that in time each row would have to be waited for.
+ *
+ * modify.c, which this calls, knows what happens for a row.
+ */
+#include "postgres.h"
+
+#include "modify/modify_table.h"
+
+#include "base/compat.h"
+#include "executor/executor.h"
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
+#include "modify/modify.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/tuplestore.h"
+
+/* All rows of a node's subplan. */
+typedef struct MaterializedPlan
+{
+	PlanState state;        /* This must be first: the executor calls it in place of the subplan. */
+	PlanState *subplan;     /* This is the plan that returns the rows. */
+	Tuplestorestate *rows;  /* The rows are read when the node first runs; NULL before that. */
+	TupleTableSlot *stored; /* A row is read from the store into this slot. */
+	TupleTableSlot *slot;   /* A row is returned in this slot, which is of the subplan's own kind. */
+} MaterializedPlan;
+
+/* What stands around a ModifyTable node.  The first of its tables that is ours has it. */
+struct WalcuModifyTable
+{
+	ExecProcNodeMtd execute;        /* This is the node's own function. */
+	MaterializedPlan *materialized; /* These are the rows of its subplan, or NULL where it may run along. */
+};
+
+static WalcuModifyTable *wrap_node(ModifyTableState *node, const WalcuModify *modify);
+static bool needs_materialized_plan(ModifyTableState *node, const WalcuModify *modify);
+static bool has_foreign_scan(PlanState *state, void *context);
+static MaterializedPlan *materialize_plan(ModifyTableState *node);
+static void read_all_rows(MaterializedPlan *materialized);
+static TupleTableSlot *return_next_row(PlanState *state);
+static WalcuModify *get_modify(ModifyTableState *node, int number);
+static WalcuModifyTable *find_wrapper(ModifyTableState *node);
+static TupleTableSlot *execute_wrapped_node(PlanState *state);
+static TupleTableSlot *execute_on_rows(ModifyTableState *node, const WalcuModifyTable *wrapper);
+static void confirm_all_rows(ModifyTableState *node);
+pg_noreturn static void report_written_rows(ModifyTableState *node);
+
+/* FdwRoutine.BeginForeignModify */
+void
+modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan, int eflags)
+{
+	MemoryContext before;
+	WalcuModify *modify;
+
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	modify = modify_begin(node, target);
+	before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
+	if (node->ps.ExecProcNode != execute_wrapped_node)
+		modify->wrapper = wrap_node(node, modify);
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * Takes the place of the node's function, once for all tables of the statement.  ExecInitNode, which is
+ * under way, reads the function when the node is made.
+ */
+static WalcuModifyTable *
+wrap_node(ModifyTableState *node, const WalcuModify *modify)
+{
+	WalcuModifyTable *wrapper = palloc0(sizeof(WalcuModifyTable));
+
+	wrapper->execute = node->ps.ExecProcNode;
+	node->ps.ExecProcNode = execute_wrapped_node;
+	if (needs_materialized_plan(node, modify))
+		wrapper->materialized = materialize_plan(node);
+	return wrapper;
+}
+
+/*
+ * Tells whether the plan of the rows could see what is written.  A scan page by page, each after the last
+ * _id, does not come back to a document.
+ */
+static bool
+needs_materialized_plan(ModifyTableState *node, const WalcuModify *modify)
+{
+	PlanState *subplan = outerPlanState(node);
+
+	if (node->operation != CMD_INSERT && modify_is_scan(subplan))
+		return modify->row->options->paging != WALCU_PAGING_KEY;
+	return has_foreign_scan(subplan, NULL);
+}
+
+static bool
+has_foreign_scan(PlanState *state, void *context)
+{
+	return modify_is_scan(state) || planstate_tree_walker(state, has_foreign_scan, context);
+}
+
+/* Prepares to read all rows of a node's subplan, in the current memory context. */
+static MaterializedPlan *
+materialize_plan(ModifyTableState *node)
+{
+	MaterializedPlan *materialized = palloc0(sizeof(MaterializedPlan));
+	PlanState *subplan = outerPlanState(node);
+	EState *estate = node->ps.state;
+	const TupleTableSlotOps *kind = ExecGetResultSlotOps(subplan, NULL);
+
+	/* expressions over its rows were made for what the subplan returns */
+	materialized->state = *subplan;
+	materialized->state.ExecProcNode = return_next_row;
+	materialized->subplan = subplan;
+	materialized->stored = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), &TTSOpsMinimalTuple);
+	materialized->slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), kind);
+	return materialized;
+}
+
+static void
+read_all_rows(MaterializedPlan *materialized)
+{
+	PlanState *subplan = materialized->subplan;
+	MemoryContext before = MemoryContextSwitchTo(subplan->state->es_query_cxt);
+
+	materialized->rows = tuplestore_begin_heap(false, false, work_mem);
+	MemoryContextSwitchTo(before);
+	for (;;)
+	{
+		TupleTableSlot *slot = ExecProcNode(subplan);
+
+		if (TupIsNull(slot))
+			break;
+		tuplestore_puttupleslot(materialized->rows, slot);
+	}
+}
+
+/* The function of the list of rows, as a plan. */
+static TupleTableSlot *
+return_next_row(PlanState *state)
+{
+	MaterializedPlan *materialized = (MaterializedPlan *) state;
+
+	ExecClearTuple(materialized->slot);
+	if (tuplestore_gettupleslot(materialized->rows, true, false, materialized->stored))
+		ExecCopySlot(materialized->slot, materialized->stored);
+	return materialized->slot;
+}
+
+/* Returns what is done with one of the node's tables; NULL when another data wrapper does it. */
+static WalcuModify *
+get_modify(ModifyTableState *node, int number)
+{
+	ResultRelInfo *target = &node->resultRelInfo[number];
+
+	if (target->ri_FdwRoutine == NULL || target->ri_FdwRoutine->BeginForeignModify != modify_table_begin ||
+		target->ri_usesFdwDirectModify)
+		return NULL;
+	return target->ri_FdwState;
+}
+
+static WalcuModifyTable *
+find_wrapper(ModifyTableState *node)
+{
+	WalcuModify *modify = NULL;
+
+	for (int i = 0; modify == NULL || modify->wrapper == NULL; i++)
+		modify = get_modify(node, i);
+	return modify->wrapper;
+}
+
+/* The node's function: it does what the node's own function does, and sees all rows written. */
+static TupleTableSlot *
+execute_wrapped_node(PlanState *state)
+{
+	ModifyTableState *node = castNode(ModifyTableState, state);
+	const WalcuModifyTable *wrapper = find_wrapper(node);
+	TupleTableSlot *slot;
+
+	PG_TRY();
+	{
+		slot = wrapper->materialized ? execute_on_rows(node, wrapper) : wrapper->execute(state);
+		if (TupIsNull(slot))
+			confirm_all_rows(node);
+	}
+	PG_CATCH();
+	{
+		report_written_rows(node);
+	}
+	PG_END_TRY();
+	return slot;
+}
+
+/*
+ * Runs the node on the list of rows.  Only then does the list stand in: EXPLAIN and the end of the
+ * execution find the subplan itself.
+ */
+static TupleTableSlot *
+execute_on_rows(ModifyTableState *node, const WalcuModifyTable *wrapper)
+{
+	MaterializedPlan *materialized = wrapper->materialized;
+	TupleTableSlot *slot;
+
+	if (materialized->rows == NULL)
+		read_all_rows(materialized);
+	outerPlanState(node) = &materialized->state;
+	PG_TRY();
+	{
+		slot = wrapper->execute(&node->ps);
+	}
+	PG_FINALLY();
+	{
+		outerPlanState(node) = materialized->subplan;
+	}
+	PG_END_TRY();
+	return slot;
+}
+
+/* Waits until all rows are confirmed, and takes those that were not written out of the count. */
+static void
+confirm_all_rows(ModifyTableState *node)
+{
+	for (int i = 0; i < node->mt_nrels; i++)
+	{
+		WalcuModify *modify = get_modify(node, i);
+		int64 unwritten;
+
+		if (modify == NULL)
+			continue;
+		unwritten = modify_confirm(modify);
+		if (node->canSetTag)
+			node->ps.state->es_processed -= unwritten;
+	}
+}
+
+/* Raises the error again, with what was written before it. */
+static void
+report_written_rows(ModifyTableState *node)
+{
+	ErrorData *error;
+	WalcuWriteLog *write_log = NULL;
+
+	MemoryContextSwitchTo(node->ps.state->es_query_cxt);
+	error = CopyErrorData();
+	FlushErrorState();
+	for (int i = 0; i < node->mt_nrels; i++)
+	{
+		WalcuModify *modify = get_modify(node, i);
+
+		if (modify == NULL)
+			continue;
+		writer_settle(modify->writer,
+					  ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
+		write_log = modify->write_log;
+	}
+	if (write_log)
+		write_log_tell(write_log, error, false);
+	ReThrowError(error);
+}
