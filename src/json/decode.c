@@ -14,6 +14,7 @@
 #include "json/decode.h"
 
 #include "json/convert.h"
+#include "json/path_tree.h"
 #include "json/skim.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -22,24 +23,11 @@
 /* Characters of a value that a message shows. */
 #define SHOWN_VALUE 100
 
-/* Members of an object are looked up by what is seen of a name at a glance. */
-#define CHILD_SLOTS 64
-
-/* A member that is wanted, or leads to one. */
-typedef struct PathNode
-{
-	char *name;
-	int name_length;
-	struct PathNode **children; /* the first of each slot, or NULL when there are none at all */
-	struct PathNode *next;      /* in its slot */
-	List *columns;              /* of int: the columns that want this member */
-} PathNode;
-
 struct WalcuDecoder
 {
 	const WalcuOptions *options;
 	TupleDesc columns;
-	PathNode root;
+	WalcuPathNode root;         /* of the wanted members; the value is a list of int, the columns */
 	WalcuConverter *converters; /* by column */
 	char **paths;               /* by column, for messages */
 	int64 mismatches;           /* values read as NULL because they did not fit */
@@ -50,13 +38,10 @@ struct WalcuDecoder
 	WalcuSkimmer skimmer;
 };
 
-static PathNode *find_path_child(const PathNode *node, const char *name, int length);
-static PathNode *add_path_child(PathNode *node, const char *name, int length);
-static int find_child_slot(const char *name, int length);
 static void convert_to_server(WalcuDecoder *decoder, WalcuDocument *document);
-static char *walk_value(WalcuDecoder *decoder, const PathNode *node, char *at);
-static char *walk_object(WalcuDecoder *decoder, const PathNode *node, char *at);
-static const PathNode *find_member_node(const PathNode *node, char *text, int size);
+static char *walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
+static char *walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
+static const WalcuPathNode *find_member_node(const WalcuPathNode *node, char *text, int size);
 static JsonTokenType get_token_type(char c);
 static void store_value(WalcuDecoder *decoder, int column, WalcuJson *value);
 pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value);
@@ -81,23 +66,11 @@ void
 decode_want(WalcuDecoder *decoder, int column, const char *path)
 {
 	Form_pg_attribute attribute = TupleDescAttr(decoder->columns, column);
-	PathNode *node = &decoder->root;
+	WalcuPathNode *node = path_tree_add(&decoder->root, path);
 
 	convert_prepare(&decoder->converters[column], attribute->atttypid, attribute->atttypmod);
 	decoder->paths[column] = pstrdup(path);
-	if (strcmp(path, ".") != 0)
-	{
-		const char *name = path;
-		const char *dot;
-
-		while ((dot = strchr(name, '.')) != NULL)
-		{
-			node = add_path_child(node, name, dot - name);
-			name = dot + 1;
-		}
-		node = add_path_child(node, name, strlen(name));
-	}
-	node->columns = lappend_int(node->columns, column);
+	node->value = lappend_int(node->value, column);
 }
 
 /*
@@ -131,45 +104,6 @@ decode_mismatches(const WalcuDecoder *decoder)
 	return decoder->mismatches;
 }
 
-static PathNode *
-find_path_child(const PathNode *node, const char *name, int length)
-{
-	PathNode *child = node->children ? node->children[find_child_slot(name, length)] : NULL;
-
-	while (child && (child->name_length != length || memcmp(child->name, name, length) != 0))
-		child = child->next;
-	return child;
-}
-
-static PathNode *
-add_path_child(PathNode *node, const char *name, int length)
-{
-	PathNode *child = find_path_child(node, name, length);
-
-	if (child == NULL)
-	{
-		PathNode **slot;
-
-		if (node->children == NULL)
-			node->children = palloc0(CHILD_SLOTS * sizeof(PathNode *));
-		slot = &node->children[find_child_slot(name, length)];
-		child = palloc0(sizeof(PathNode));
-		child->name = pnstrdup(name, length);
-		child->name_length = length;
-		child->next = *slot;
-		*slot = child;
-	}
-	return child;
-}
-
-static int
-find_child_slot(const char *name, int length)
-{
-	if (length == 0)
-		return 0;
-	return (length * 5 + (unsigned char) name[0] * 3 + (unsigned char) name[length - 1]) % CHILD_SLOTS;
-}
-
 /* The service speaks UTF-8; nothing else may get further than this. */
 static void
 convert_to_server(WalcuDecoder *decoder, WalcuDocument *document)
@@ -187,7 +121,7 @@ convert_to_server(WalcuDecoder *decoder, WalcuDocument *document)
 
 /* Walk over the value at a byte, storing what is wanted of it; node is NULL where nothing is. */
 static char *
-walk_value(WalcuDecoder *decoder, const PathNode *node, char *at)
+walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 {
 	WalcuSkimmer *skimmer = &decoder->skimmer;
 	WalcuJson value = {.text = at};
@@ -195,24 +129,24 @@ walk_value(WalcuDecoder *decoder, const PathNode *node, char *at)
 	ListCell *lc;
 
 	skimmer->suspect = false;
-	if (node && node->children && skim_peek(skimmer, at) == '{')
+	if (node && node->slots && skim_peek(skimmer, at) == '{')
 		at = walk_object(decoder, node, at);
 	else if ((at = skim_value(skimmer, at)) == NULL)
 		raise_invalid(decoder);
 	value.length = at - value.text;
 	value.suspect = skimmer->suspect;
 	skimmer->suspect |= suspect_before;
-	if (node && node->columns)
+	if (node && node->value)
 	{
 		value.type = get_token_type(value.text[0]);
-		foreach(lc, node->columns)
+		foreach(lc, (List *) node->value)
 			store_value(decoder, lfirst_int(lc), &value);
 	}
 	return at;
 }
 
 static char *
-walk_object(WalcuDecoder *decoder, const PathNode *node, char *at)
+walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 {
 	WalcuSkimmer *skimmer = &decoder->skimmer;
 
@@ -223,7 +157,7 @@ walk_object(WalcuDecoder *decoder, const PathNode *node, char *at)
 	for (;;)
 	{
 		char *key = at;
-		const PathNode *member;
+		const WalcuPathNode *member;
 
 		if ((at = skim_string(skimmer, at)) == NULL)
 			raise_invalid(decoder);
@@ -240,14 +174,14 @@ walk_object(WalcuDecoder *decoder, const PathNode *node, char *at)
 }
 
 /* What is wanted of the member with this key, which is in its quotes. */
-static const PathNode *
-find_member_node(const PathNode *node, char *text, int size)
+static const WalcuPathNode *
+find_member_node(const WalcuPathNode *node, char *text, int size)
 {
 	WalcuJson key = {.type = JSON_TOKEN_STRING, .text = text, .length = size};
 	const char *name;
 	int length;
 
-	return convert_string(&key, &name, &length) ? find_path_child(node, name, length) : NULL;
+	return convert_string(&key, &name, &length) ? path_tree_find_child(node, name, length) : NULL;
 }
 
 /* The first token of a well-formed value, by its first byte. */

@@ -78,7 +78,6 @@ static void encode_array(WalcuEncoder *encoder, const Encoding *encoding, Datum 
 static void encode_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
 static void encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json);
 static TimestampTz round_to_milliseconds(WalcuEncoder *encoder, TimestampTz instant);
-static bool is_integer_text(const char *text);
 pg_noreturn static void raise_unwritable(const WalcuEncoder *encoder, int sqlstate, const char *reason,
 										 const char *hint);
 
@@ -341,20 +340,11 @@ encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value,
 {
 	char *text = OutputFunctionCall((FmgrInfo *) &encoding->output, value);
 
-	if (!is_integer_text(text))
+	if (!scalar_is_plain_number(text))
 		raise_unwritable(encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
 						 psprintf("Type %s is not written as a JSON number.", format_type_be(encoding->type)),
 						 "Declare the column as numeric.");
 	appendStringInfoString(json, text);
-}
-
-/* Digits, perhaps with a sign: what oid and its like are written with. */
-static bool
-is_integer_text(const char *text)
-{
-	const char *digits = text + (text[0] == '-');
-
-	return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
 }
 
 static void

@@ -95,6 +95,23 @@ scalar_number_json(double number)
 	return text;
 }
 
+/*
+ * Tells whether a text is a number as JSON and PostgreSQL's numeric both write it: digits, perhaps with a minus
+ * and a fraction, and no exponent.
+ */
+bool
+scalar_is_plain_number(const char *text)
+{
+	const char *digits = text + (text[0] == '-');
+	size_t whole = strspn(digits, "0123456789");
+	size_t fraction = (digits[whole] == '.') ? strspn(digits + whole + 1, "0123456789") : 0;
+	const char *end = digits + whole + (digits[whole] == '.') + fraction;
+
+	if (whole == 0 || (digits[0] == '0' && whole > 1) || (digits[whole] == '.' && fraction == 0))
+		return false;
+	return end[0] == '\0';
+}
+
 /* The numbers that rounding, by so much at most or to float4 (single), can make this one of. */
 void
 scalar_number_range(double number, double rounding, bool single, double *least, double *greatest)

@@ -25,6 +25,7 @@ typedef enum WalcuScalarClock
 
 extern WalcuScalarNumber scalar_number(Datum value, Oid type);
 extern char *scalar_number_json(double number);
+extern bool scalar_is_plain_number(const char *text);
 extern void scalar_number_range(double number, double rounding, bool single, double *least, double *greatest);
 extern TimestampTz scalar_instant(Datum value, Oid type, WalcuScalarClock clock);
 extern bool scalar_instant_is_finite(TimestampTz instant);

@@ -11,32 +11,29 @@
 #include "modify/document.h"
 
 #include "base/compat.h"
+#include "json/path_tree.h"
 #include "miscadmin.h"
 #include "utils/json.h"
 
-/* A member of the document. */
-typedef struct BodyNode
+/* What a column says of a member.  A node without it has members that others say. */
+typedef struct DraftMember
 {
-	char *name;
-	const char *column; /* that sets it, or NULL where others set its members */
-	const char *text;   /* JSON, or NULL to leave it out */
-	List *children;     /* of BodyNode */
-} BodyNode;
+	const char *column; /* This column sets the member. */
+	const char *text;   /* This is its JSON; NULL leaves it out. */
+} DraftMember;
 
 struct WalcuDocumentDraft
 {
 	const WalcuOptions *options;
-	BodyNode root;
+	WalcuPathNode root; /* The values are DraftMembers. */
 };
 
-static BodyNode *find_draft_child(const BodyNode *node, const char *name, size_t length);
-static BodyNode *add_draft_child(BodyNode *node, const char *name, size_t length);
-static const char *find_any_column(const BodyNode *node);
+static const char *find_any_column(const WalcuPathNode *node);
 pg_noreturn static void raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inner);
-static void append_node(StringInfo text, const BodyNode *node, JsonbValue *old);
-static void append_object(StringInfo text, const BodyNode *node, JsonbContainer *old);
+static void append_node(StringInfo text, const WalcuPathNode *node, JsonbValue *old);
+static void append_object(StringInfo text, const WalcuPathNode *node, JsonbContainer *old);
 static bool append_member_key(StringInfo text, bool first, const char *name);
-static bool is_left_out(const BodyNode *node);
+static bool is_left_out(const WalcuPathNode *node);
 
 /* An empty document, in the current memory context. */
 WalcuDocumentDraft *
@@ -55,24 +52,27 @@ document_create(const WalcuOptions *options)
 void
 document_set(WalcuDocumentDraft *body, const char *path, const char *column, const char *text)
 {
-	BodyNode *node = &body->root;
+	WalcuPathNode *node = &body->root;
 	const char *name = path;
+	DraftMember *member;
 
 	while (strcmp(path, ".") != 0 && name)
 	{
 		const char *dot = strchr(name, '.');
 
-		if (node->column)
-			raise_overlap(body, node->column, column);
-		node = add_draft_child(node, name, dot ? dot - name : strlen(name));
+		if (node->value)
+			raise_overlap(body, find_any_column(node), column);
+		node = path_tree_add_child(node, name, dot ? dot - name : strlen(name));
 		name = dot ? dot + 1 : NULL;
 	}
-	if (node->column)
-		raise_overlap(body, node->column, column);
+	if (node->value)
+		raise_overlap(body, find_any_column(node), column);
 	if (node->children != NIL)
 		raise_overlap(body, column, find_any_column(node));
-	node->column = column;
-	node->text = text;
+	member = palloc(sizeof(DraftMember));
+	member->column = column;
+	member->text = text;
+	node->value = member;
 }
 
 /* The document as JSON text: what was set, over the members of the given one, if any. */
@@ -82,49 +82,20 @@ document_text(const WalcuDocumentDraft *body, Jsonb *document)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	if (body->root.column)
-		appendStringInfoString(&text, body->root.text);
+	if (body->root.value)
+		appendStringInfoString(&text, ((DraftMember *) body->root.value)->text);
 	else
 		append_object(&text, &body->root, document ? &document->root : NULL);
 	return text.data;
 }
 
-static BodyNode *
-find_draft_child(const BodyNode *node, const char *name, size_t length)
-{
-	ListCell *lc;
-
-	foreach(lc, node->children)
-	{
-		BodyNode *child = lfirst(lc);
-
-		if (strlen(child->name) == length && memcmp(child->name, name, length) == 0)
-			return child;
-	}
-	return NULL;
-}
-
-static BodyNode *
-add_draft_child(BodyNode *node, const char *name, size_t length)
-{
-	BodyNode *child = find_draft_child(node, name, length);
-
-	if (child == NULL)
-	{
-		child = palloc0(sizeof(BodyNode));
-		child->name = pnstrdup(name, length);
-		node->children = lappend(node->children, child);
-	}
-	return child;
-}
-
-/* A column that sets something within. */
+/* Returns a column that sets the member, or something within it. */
 static const char *
-find_any_column(const BodyNode *node)
+find_any_column(const WalcuPathNode *node)
 {
-	while (node->column == NULL)
+	while (node->value == NULL)
 		node = linitial(node->children);
-	return node->column;
+	return ((DraftMember *) node->value)->column;
 }
 
 static void
@@ -138,10 +109,10 @@ raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inn
 
 /* A node's value, which stands where old stood; old may be NULL. */
 static void
-append_node(StringInfo text, const BodyNode *node, JsonbValue *old)
+append_node(StringInfo text, const WalcuPathNode *node, JsonbValue *old)
 {
-	if (node->column)
-		appendStringInfoString(text, node->text);
+	if (node->value)
+		appendStringInfoString(text, ((DraftMember *) node->value)->text);
 	else if (old && old->type == jbvBinary && JsonContainerIsObject(old->val.binary.data))
 		append_object(text, node, old->val.binary.data);
 	else
@@ -149,7 +120,7 @@ append_node(StringInfo text, const BodyNode *node, JsonbValue *old)
 }
 
 static void
-append_object(StringInfo text, const BodyNode *node, JsonbContainer *old)
+append_object(StringInfo text, const WalcuPathNode *node, JsonbContainer *old)
 {
 	bool first = true;
 	ListCell *lc;
@@ -165,7 +136,7 @@ append_object(StringInfo text, const BodyNode *node, JsonbContainer *old)
 		JsonbIteratorNext(&iterator, &key, true);
 		while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
 		{
-			BodyNode *child = find_draft_child(node, key.val.string.val, key.val.string.len);
+			WalcuPathNode *child = path_tree_find_child(node, key.val.string.val, key.val.string.len);
 			Jsonb *json;
 
 			JsonbIteratorNext(&iterator, &value, true);
@@ -178,9 +149,9 @@ append_object(StringInfo text, const BodyNode *node, JsonbContainer *old)
 	}
 	foreach(lc, node->children)
 	{
-		BodyNode *child = lfirst(lc);
+		WalcuPathNode *child = lfirst(lc);
 		JsonbValue *value =
-			old ? getKeyJsonValueFromContainer(old, child->name, strlen(child->name), NULL) : NULL;
+			old ? getKeyJsonValueFromContainer(old, child->name, child->name_length, NULL) : NULL;
 
 		if (is_left_out(child) && !(value && child->children != NIL))
 			continue;
@@ -202,12 +173,12 @@ append_member_key(StringInfo text, bool first, const char *name)
 
 /* Is there nothing in it that is said? */
 static bool
-is_left_out(const BodyNode *node)
+is_left_out(const WalcuPathNode *node)
 {
 	ListCell *lc;
 
-	if (node->column)
-		return node->text == NULL;
+	if (node->value)
+		return ((DraftMember *) node->value)->text == NULL;
 	foreach(lc, node->children)
 	{
 		if (!is_left_out(lfirst(lc)))

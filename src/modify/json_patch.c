@@ -17,12 +17,10 @@
 #include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "service/field_name.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
-
-/* Names that every JavaScript object has: the service refuses them in paths. */
-static const char *const inherited[] = {"__proto__", "constructor", "prototype"};
 
 static char *make_pointer(const char *path);
 static bool is_pointer_key(const char *key, size_t length);
@@ -131,25 +129,22 @@ make_pointer(const char *path)
 	return pointer.data;
 }
 
-/* Can the service be told of a member by this key? */
+/*
+ * Tells whether a pointer can name a member with this key.  What the service makes of a slash, a tilde or a
+ * dollar sign in it is another path, and digits and "-" look like places in an array.
+ */
 static bool
 is_pointer_key(const char *key, size_t length)
 {
 	bool digits = true;
 
-	for (int i = 0; i < lengthof(inherited); i++)
-	{
-		if (strlen(inherited[i]) == length && memcmp(inherited[i], key, length) == 0)
-			return false;
-	}
 	for (size_t i = 0; i < length; i++)
 	{
-		if (strchr("/.~$", key[i]) != NULL)
+		if (strchr("/~$", key[i]) != NULL)
 			return false;
 		digits &= (key[i] >= '0' && key[i] <= '9');
 	}
-	/* digits and "-" look like places in an array */
-	return length > 0 && !digits && !(length == 1 && key[0] == '-');
+	return field_name_is_addressable(key, length) && !digits && !(length == 1 && key[0] == '-');
 }
 
 static void

@@ -24,7 +24,6 @@
 
 static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
-static bool is_plain_number(const char *text);
 static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number,
 					   WalcuEqualMatches *matches);
 static void add_instant(const WalcuDocumentPath *operand, TimestampTz instant, WalcuEqualMatches *matches);
@@ -159,7 +158,8 @@ add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *
 static void
 add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches)
 {
-	if (is_plain_number(text))
+	/* jsonb prints numbers without an exponent */
+	if (scalar_is_plain_number(text))
 	{
 		double number = strtod(text, NULL);
 
@@ -172,15 +172,6 @@ add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMa
 		matches->unchecked |= WALCU_IS_OBJECT;
 	else if (text[0] == '[')
 		matches->unchecked |= WALCU_IS_ARRAY;
-}
-
-/* As jsonb prints it: no sign but a minus, no exponent. */
-static bool
-is_plain_number(const char *text)
-{
-	const char *digits = text[0] == '-' ? text + 1 : text;
-
-	return digits[0] != '\0' && digits[0] != '.' && strspn(digits, "0123456789.") == strlen(digits);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "service/field_name.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -193,7 +194,7 @@ document_path_of_type(Oid type, int32 typmod)
 	return make_unusable("the column's type is not compared as the service compares");
 }
 
-/* Can a filter name it?  "$" begins operators, and some names mean something to JavaScript. */
+/* Tells whether a filter can name each member of a dotted path. */
 static bool
 is_nameable_path(const char *path)
 {
@@ -203,7 +204,7 @@ is_nameable_path(const char *path)
 	{
 		size_t length = strcspn(segment, ".");
 
-		if (length == 0 || segment[0] == '$' || strncmp(segment, "__proto__", length) == 0)
+		if (!field_name_is_addressable(segment, length))
 			return false;
 		if (segment[length] == '\0')
 			return true;
@@ -297,11 +298,14 @@ list_array_keys(Const *constant)
 	return keys;
 }
 
-/* Can a filter name a member that has this key?  A minus may begin an index. */
+/*
+ * Tells whether a filter can name a member that has this key.  In SQL, digits after a minus may be an index
+ * that counts from the end, which the service does not know.
+ */
 bool
 document_path_can_name(const char *key)
 {
-	return is_nameable_path(key) && strchr(key, '.') == NULL && key[0] != '-';
+	return field_name_is_addressable(key, strlen(key)) && key[0] != '-';
 }
 
 static bool
