@@ -1,6 +1,6 @@
 /*
  * analyze.c
- * 	  ANALYZE of a foreign table: how many documents there are, and a sample of them.
+ *	  ANALYZE of a foreign table: how many documents there are, and a sample of them.
  *
  * Documents are counted (count.c), and the sample is made of whole pages: in the order of _id, every n-th
  * page, where the first one is taken at random.  So every document has the same chance, whenever it was made,

@@ -1,6 +1,6 @@
 /*
  * count_scan.c
- * 	  count(*) without the documents.
+ *	  count(*) without the documents.
  *
  * The executor calls in here, for the plan that count_path.c has made: the documents of a whole table are
  * counted by offsets (count.c), in a custom scan that brings one row.

@@ -1,6 +1,6 @@
 /*
  * count.c
- * 	  How many documents match a query, without reading them.
+ *	  How many documents match a query, without reading them.
  *
  * The API tells that of nothing but a background job, for which the service collects every document.  But a
  * page at an offset tells whether so many are there, and the last page how many exactly.  So the end is

@@ -4,8 +4,8 @@
  *
  * A cursor takes one document after the other from its current page.  How pages follow one another is for its
  * reader: page_reader.c reads page after page, reply_reader.c one reply that has all documents.  What breaks
- * is asked for again from behind the last document taken, so that none is lost or repeated.  A fetch (fetch.c)
- * has one cursor or several; nothing here waits.
+ * is asked for again from behind the last document taken, so that none is lost or repeated.  A fetch
+ * (fetch.c) has one cursor or several; nothing here waits.
  */
 #include "postgres.h"
 

@@ -31,7 +31,7 @@ typedef struct WalcuCursorReader
 {
 	/* Takes in what has arrived, and asks for what follows. */
 	void (*look)(WalcuCursor *cursor, bool before_wait);
-	/* Makes the request for what stands behind a document, if id is not NULL, and behind so many documents. */
+	/* Makes the request for what is behind a document, if id is not NULL, and behind so many documents. */
 	const WalcuRequest *(*make_request)(const WalcuCursor *cursor, const char *id, int64 passed);
 	/* Tells whether a document that was found is one of the cursor's, or raises an error. */
 	bool (*accept)(WalcuCursor *cursor, const WalcuDocument *document);
@@ -39,7 +39,7 @@ typedef struct WalcuCursorReader
 	void (*finish_page)(WalcuCursor *cursor);
 	/* Asks again for what a page that broke has not brought. */
 	void (*request_again)(WalcuCursor *cursor);
-	/* Tells why nothing is to be had of a job, and pages are to be read instead; NULL when there is no reason. */
+	/* Tells why nothing is to be had of a job, and pages are to be read instead; NULL when it can be had. */
 	const char *(*find_obstacle)(const WalcuCursor *cursor);
 } WalcuCursorReader;
 

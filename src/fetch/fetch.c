@@ -1,6 +1,6 @@
 /*
  * fetch.c
- * 	  Where the documents of a scan come from: which cursors are read, and from which the next is.
+ *	  Where the documents of a scan come from: which cursors are read, and from which the next is.
  *
  * The scan opens a fetch with what it wants and takes documents one at a time; how many requests that takes,
  * and how many of them are under way at once, is decided here.  A scan is a list of parts.  With an order

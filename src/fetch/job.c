@@ -1,6 +1,6 @@
 /*
  * job.c
- * 	  A background job of the service, from its start to where its results are.
+ *	  A background job of the service, from its start to where its results are.
  *
  * GET /R/all starts a job and tells its job_url; that is asked for, with growing waits, until it tells the
  * results_url (source: the API's description).  A cursor (cursor.c) starts a job, looks at it until there are

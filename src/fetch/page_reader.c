@@ -4,10 +4,10 @@
  *
  * A fetch (fetch.c) opens cursors here, and divides the range that one of them has before it with another.
  *
- * Paging by key asks for the documents after the last one seen, in the order of the scan's keys and of _id, so
- * that documents inserted or deleted meanwhile neither repeat nor hide others.  A service that ignores the sort
- * or the filter would break that silently; so the order of _id is checked here where it is the only key, and
- * that of others in order_check.c.
+ * Paging by key asks for the documents after the last one seen, in the order of the scan's keys and of _id,
+ * so that documents inserted or deleted meanwhile neither repeat nor hide others.  A service that ignores the
+ * sort or the filter would break that silently; so the order of _id is checked here where it is the only key,
+ * and that of others in order_check.c.
  */
 #include "postgres.h"
 
@@ -49,8 +49,8 @@ static const WalcuCursorReader page_reader = {
 };
 
 /*
- * Open a cursor, in the current memory context, and send its first request: for the documents from one _id on,
- * and before another; either may be NULL.
+ * Open a cursor, in the current memory context, and send its first request: for the documents from one _id
+ * on, and before another; either may be NULL.
  */
 WalcuCursor *
 page_reader_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from, const char *before)
@@ -156,7 +156,9 @@ make_position_filters(const WalcuCursor *cursor, const char *id, const char *bef
 	return filters;
 }
 
-/* Without order, documents would be lost or repeated silently; what another cursor took over is read there. */
+/*
+ * Without order, documents would be lost or repeated silently; what another cursor took over is read there.
+ */
 static bool
 accept_in_order(WalcuCursor *cursor, const WalcuDocument *document)
 {

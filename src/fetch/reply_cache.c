@@ -1,6 +1,6 @@
 /*
  * reply_cache.c
- * 	  The replies that a statement holds, for scans that ask the same again.
+ *	  The replies that a statement holds, for scans that ask the same again.
  *
  * The two sides of a self join, or a nested loop whose outer rows repeat values, need the same replies; and
  * as SQL has it, they should see the same documents.  page.c looks here before it asks, and leaves here what

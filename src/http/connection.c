@@ -6,7 +6,7 @@
  * TCP and TLS connections outlive a query, but not a change of the server or of credentials.
  * Credentials travel with each transfer and are not kept here.  Transfers stand in a queue
  * until their time has come and fewer than max_connections others are under way.
- * transfer.c and async.c call this; SQL calls the functions at the end.
+ * transfer.c calls this, and command/connection_functions.c for SQL.
  */
 #include "postgres.h"
 
@@ -15,10 +15,7 @@
 #include "access/xact.h"
 #include "base/compat.h"
 #include "catalog/pg_foreign_server.h"
-#include "foreign/foreign.h"
-#include "funcapi.h"
 #include "http/rate_limit.h"
-#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -46,15 +43,11 @@ struct WalcuConnection
 static HTAB *connections = NULL;
 
 static void create_connections(void);
-static bool close_or_warn(WalcuConnection *connection);
-static WalcuConnection *find_connection(const char *server_name);
 static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
 static void close_at_transaction_end(XactEvent event, void *arg);
 static void close_outdated(void);
 static void end_wait(WalcuConnection *connection);
-static bool is_idle(WalcuConnection *connection);
-static bool close_connection(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
 static void begin_due(WalcuConnection *connection);
 static bool has_turn(WalcuCurlEasy *handle, double now);
@@ -164,7 +157,7 @@ connection_remove(WalcuConnection *connection, WalcuCurlEasy *handle)
 	handle->queued = false;
 	/* what a transaction's end could not close yet, as its portals go later */
 	if (connection->outdated && !connection->kept)
-		close_connection(connection);
+		connection_close(connection);
 }
 
 /*
@@ -276,7 +269,7 @@ on_mapping_change(Datum arg, int cache, uint32 hash)
 	on_server_change(arg, cache, 0);
 }
 
-/* Close what is not to outlive a transaction. */
+/* Close what is not to outlive a transaction: what was dropped in it, too. */
 static void
 close_at_transaction_end(XactEvent event, void *arg)
 {
@@ -288,7 +281,7 @@ close_at_transaction_end(XactEvent event, void *arg)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (!connection->kept && !close_connection(connection))
+		if ((!connection->kept || connection->outdated) && !connection_close(connection))
 			connection->outdated = true;
 	}
 }
@@ -307,27 +300,8 @@ close_outdated(void)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		if (connection->outdated)
-			close_connection(connection);
+			connection_close(connection);
 	}
-}
-
-static bool
-is_idle(WalcuConnection *connection)
-{
-	return dlist_is_empty(&connection->queue) && dlist_is_empty(&connection->begun);
-}
-
-/* Close what a connection has open; false when it is in use.  Raises nothing. */
-static bool
-close_connection(WalcuConnection *connection)
-{
-	if (!is_idle(connection))
-		return false;
-	if (connection->multi)
-		walcu_curl_multi_destroy(connection->multi);
-	connection->multi = NULL;
-	connection->outdated = false;
-	return true;
 }
 
 /* Those whose reader has enough unread do not count: it may be waiting for the others. */
@@ -414,98 +388,55 @@ wait_event(WalcuConnection *connection)
 	return compat_wait_event(&events[reason], names[reason]);
 }
 
-PG_FUNCTION_INFO_V1(walcu_fdw_get_connections);
-
-/*
- * walcu_fdw_get_connections() returns setof (server_name text, valid boolean, in_use boolean)
- *
- * The servers that this session has a connection to.  server_name is NULL for a dropped one; valid
- * is false when the server or a user mapping was changed since, so that it is closed
- * before it is used again; in_use tells that a request is under way.
- */
-Datum
-walcu_fdw_get_connections(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	HASH_SEQ_STATUS status;
-	WalcuConnection *connection;
-
-	compat_init_materialized_srf(fcinfo);
-	if (connections == NULL)
-		PG_RETURN_VOID();
-	hash_seq_init(&status, connections);
-	while ((connection = hash_seq_search(&status)) != NULL)
-	{
-		ForeignServer *server = GetForeignServerExtended(connection->serverid, FSV_MISSING_OK);
-		Datum values[] = {server ? CStringGetTextDatum(server->servername) : (Datum) 0,
-						  BoolGetDatum(server && !connection->outdated), BoolGetDatum(!is_idle(connection))};
-		bool nulls[] = {server == NULL, false, false};
-
-		if (connection->multi)
-			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(walcu_fdw_disconnect);
-
-/*
- * walcu_fdw_disconnect(server_name text) returns boolean
- *
- * Close this session's connection to a server.  False, with a warning, when a request of an open cursor is
- * under way, and false when there is none.  Errors: 42704 there is no such server.
- */
-Datum
-walcu_fdw_disconnect(PG_FUNCTION_ARGS)
-{
-	char *server_name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	WalcuConnection *connection = find_connection(server_name);
-
-	if (connection == NULL || connection->multi == NULL)
-		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(close_or_warn(connection));
-}
-
-PG_FUNCTION_INFO_V1(walcu_fdw_disconnect_all);
-
-/* walcu_fdw_disconnect_all() returns boolean: as walcu_fdw_disconnect, all of them; was any closed? */
-Datum
-walcu_fdw_disconnect_all(PG_FUNCTION_ARGS)
+/* The connections that have something open, of WalcuConnection. */
+List *
+connection_list(void)
 {
 	HASH_SEQ_STATUS status;
 	WalcuConnection *connection;
-	bool any = false;
+	List *open = NIL;
 
 	if (connections == NULL)
-		PG_RETURN_BOOL(false);
+		return NIL;
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		if (connection->multi)
-			any |= close_or_warn(connection);
+			open = lappend(open, connection);
 	}
-	PG_RETURN_BOOL(any);
+	return open;
 }
 
-static bool
-close_or_warn(WalcuConnection *connection)
+/* Tells the server's OID, which may be that of a dropped one. */
+Oid
+connection_server(const WalcuConnection *connection)
 {
-	ForeignServer *server;
-
-	if (close_connection(connection))
-		return true;
-	server = GetForeignServerExtended(connection->serverid, FSV_MISSING_OK);
-	ereport(WARNING, server ? errmsg("cannot close the connection to server \"%s\" because it is in use",
-									 server->servername)
-							: errmsg("cannot close the connection to a dropped server because it is in use"));
-	return false;
+	return connection->serverid;
 }
 
-/* NULL when there was never one; errors when there is no such server. */
-static WalcuConnection *
-find_connection(const char *server_name)
+/* Tells whether the server, or somebody's credentials, were changed or dropped since it was opened. */
+bool
+connection_is_outdated(const WalcuConnection *connection)
 {
-	Oid serverid = GetForeignServerByName(server_name, false)->serverid;
+	return connection->outdated;
+}
 
-	return connections ? hash_search(connections, &serverid, HASH_FIND, NULL) : NULL;
+/* Tells whether no request is under way. */
+bool
+connection_is_idle(WalcuConnection *connection)
+{
+	return dlist_is_empty(&connection->queue) && dlist_is_empty(&connection->begun);
+}
+
+/* Close what a connection has open; false when it is in use.  Raises nothing. */
+bool
+connection_close(WalcuConnection *connection)
+{
+	if (!connection_is_idle(connection))
+		return false;
+	if (connection->multi)
+		walcu_curl_multi_destroy(connection->multi);
+	connection->multi = NULL;
+	connection->outdated = false;
+	return true;
 }

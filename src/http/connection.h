@@ -22,6 +22,11 @@ extern void connection_drive(WalcuConnection *connection, double limit);
 extern void connection_begin_wait(WalcuConnection *connection, double limit);
 extern double connection_waited(const WalcuConnection *connection);
 extern double connection_due(WalcuConnection *connection);
+extern List *connection_list(void);
+extern Oid connection_server(const WalcuConnection *connection);
+extern bool connection_is_outdated(const WalcuConnection *connection);
+extern bool connection_is_idle(WalcuConnection *connection);
+extern bool connection_close(WalcuConnection *connection);
 extern const struct pollfd *connection_sockets(const WalcuConnection *connection, int *count);
 
 #endif /* WALCU_CONNECTION_H */

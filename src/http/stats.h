@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "service/option.h"
 
 #define WALCU_METHODS       5 /* see stats_method */
@@ -32,6 +33,7 @@ typedef struct WalcuStats
 } WalcuStats;
 
 extern WalcuStats *stats_of(const WalcuOptions *options);
+extern const List *stats_list(void);
 extern int stats_method(const char *method);
 extern int stats_class(int status);
 

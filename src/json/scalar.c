@@ -96,8 +96,8 @@ scalar_number_json(double number)
 }
 
 /*
- * Tells whether a text is a number as JSON and PostgreSQL's numeric both write it: digits, perhaps with a minus
- * and a fraction, and no exponent.
+ * Tells whether a text is a number as JSON and PostgreSQL's numeric both write it: digits, perhaps with a
+ * minus and a fraction, and no exponent.
  */
 bool
 scalar_is_plain_number(const char *text)

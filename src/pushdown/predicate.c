@@ -83,8 +83,8 @@ static int negate_strategy(int strategy, bool *negated);
 static bool is_text_domain(const WalcuDocumentPath *operand);
 
 /*
- * The condition that a clause is of the wanted outcome, true or false.  NULL, and a reason, when it is none of
- * those that are known here.
+ * The condition that a clause is of the wanted outcome, true or false.  NULL, and a reason, when it is none
+ * of those that are known here.
  */
 WalcuPredicate *
 predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)

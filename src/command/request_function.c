@@ -1,0 +1,153 @@
+/*
+ * request_function.c
+ *	  walcu_fdw_request(), which offers any call of the API to SQL.
+ *
+ * SQL calls in here.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "http/call.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+static WalcuRequest *request_from_arguments(const WalcuOptions *options, const char *method,
+											const char *path);
+static const char *find_method(const char *method);
+static void add_segments(WalcuRequest *request, const char *path);
+static void add_query(WalcuRequest *request, Jsonb *query);
+
+PG_FUNCTION_INFO_V1(walcu_fdw_request);
+
+/*
+ * walcu_fdw_request(server name, method text, path text, query jsonb, body jsonb)
+ * returns jsonb
+ *
+ * Any call of the API with the caller's user mapping.  path is relative to the dealer
+ * ("/cars/5f2b..."); query is an object of parameters, whose strings are sent as they
+ * are and whose other values are sent as JSON.  Returns the reply, NULL when it is empty.
+ *
+ * Errors: 42501 without USAGE on the server, 22023 for a wrong argument, and what the
+ * service's status means.
+ */
+Datum
+walcu_fdw_request(PG_FUNCTION_ARGS)
+{
+	ForeignServer *server;
+	AclResult acl;
+	WalcuOptions *options;
+	WalcuRequest *request;
+	char *credential;
+	StringInfo body;
+
+	for (int i = 0; i < 3; i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("server, method and path must not be null"));
+	}
+	server = GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false);
+	acl = compat_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
+	if (acl != ACLCHECK_OK)
+		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, server->servername);
+
+	options = option_for_server(server->serverid);
+	request = request_from_arguments(options, text_to_cstring(PG_GETARG_TEXT_PP(1)),
+									 text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	if (!PG_ARGISNULL(3))
+		add_query(request, PG_GETARG_JSONB_P(3));
+	if (!PG_ARGISNULL(4))
+	{
+		Jsonb *body = PG_GETARG_JSONB_P(4);
+		char *text = JsonbToCString(NULL, &body->root, VARSIZE(body));
+
+		request->body = pg_server_to_any(text, strlen(text), PG_UTF8);
+	}
+	credential = option_credential_header(GetUserId(), server->serverid);
+	body = call_perform(options, credential, request);
+	if (body->len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(pg_any_to_server(body->data, body->len, PG_UTF8))));
+}
+
+static WalcuRequest *
+request_from_arguments(const WalcuOptions *options, const char *method, const char *path)
+{
+	WalcuRequest *request;
+
+	if (options->dealer_id == NULL)
+		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				errmsg("server \"%s\" has no dealer_id", options->server_name),
+				errhint("Use ALTER SERVER ... OPTIONS (ADD dealer_id '...')."));
+	request = request_create(options, find_method(method));
+	add_segments(request, path);
+	return request;
+}
+
+static const char *
+find_method(const char *method)
+{
+	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
+
+	for (int i = 0; i < lengthof(methods); i++)
+	{
+		if (pg_strcasecmp(method, methods[i]) == 0)
+			return methods[i];
+	}
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid HTTP method \"%s\"", method),
+			errhint("Valid methods are GET, POST, PATCH, PUT and DELETE."));
+}
+
+/* Add the segments of a path that SQL gave; it must stay below the dealer. */
+static void
+add_segments(WalcuRequest *request, const char *path)
+{
+	char *copy = pstrdup(path[0] == '/' ? path + 1 : path);
+	char *segment = copy;
+
+	while (segment)
+	{
+		char *slash = strchr(segment, '/');
+
+		if (slash)
+			*slash = '\0';
+		if (segment[0] == '\0' || strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0)
+			ereport(
+				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid path \"%s\"", path),
+				errdetail("A segment of it is empty, \".\" or \"..\"."),
+				errhint("Give the path below the dealer, such as '/cars' or '/cars/5f2b1c9e8d3a4b0012345678';"
+						" parameters go into the argument query."));
+		request_add_segment(request, segment);
+		segment = slash ? slash + 1 : NULL;
+	}
+}
+
+static void
+add_query(WalcuRequest *request, Jsonb *query)
+{
+	JsonbIterator *iterator;
+	JsonbValue key;
+	JsonbValue value;
+
+	if (!JB_ROOT_IS_OBJECT(query))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("query must be a JSON object"),
+				errhint("For example '{\"q\": {\"make\": \"SEAT\"}, \"limit\": 10}'."));
+	iterator = JsonbIteratorInit(&query->root);
+	JsonbIteratorNext(&iterator, &key, false);
+	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
+	{
+		Jsonb *json;
+
+		JsonbIteratorNext(&iterator, &value, true);
+		json = JsonbValueToJsonb(&value);
+		request_add_parameter(request, pnstrdup(key.val.string.val, key.val.string.len),
+							  value.type == jbvString ? pnstrdup(value.val.string.val, value.val.string.len)
+													  : JsonbToCString(NULL, &json->root, VARSIZE(json)));
+	}
+}
