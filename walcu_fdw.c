@@ -44,10 +44,10 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
-	DefineCustomBoolVariable("walcu_fdw.enable_pushdown",
-							 "Lets conditions and orders become part of requests to the service.",
-							 "Off, every one is left to PostgreSQL alone, in plans made from now on.",
-							 &option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"walcu_fdw.enable_pushdown", "Lets conditions and orders become part of requests to the service.",
+		"When off, plans made from now on leave every condition and order to PostgreSQL.",
+		&option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("walcu_fdw.enable_batched_join",
 							 "Lets a foreign table be joined by asking for the other side's keys in batches.",
 							 NULL, &join_path_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);

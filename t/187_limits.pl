@@ -44,7 +44,7 @@ for my $name (sort keys %read)
     my $limit = $longest - 1;
     set('server', max_reply_size => "${limit}B");
     $sandbox->clear_log;
-    is_error(sql_error($dbh, $sql), $name, '54000', qr/^a reply of server "crm" is longer than $limit bytes$/, $detail,
+    is_error(sql_error($dbh, $sql), $name, '54000', qr/^a reply from server "crm" is longer than $limit bytes$/, $detail,
         qr/^The option max_reply_size sets this limit\.$/);
     cmp_ok($sandbox->request_count, '<=', 8, 'it is not asked for again');
 }
@@ -57,21 +57,21 @@ $sandbox->settings(compress => ['gzip']);
 $sandbox->post('/_sandbox/documents/tasks', [ { _id => 'repetitive', description => 'x' x 100_000 } ]);
 set('server', max_reply_size => '90kB');
 is_error(sql_error($dbh, "SELECT description FROM crm.tasks WHERE _id = 'repetitive'"), 'a short reply that is long uncompressed',
-    '54000', qr/^a reply of server "crm" is longer than 92160 bytes$/, qr{GET /tasks}, qr/max_reply_size/);
+    '54000', qr/^a reply from server "crm" is longer than 92160 bytes$/, qr{GET /tasks}, qr/max_reply_size/);
 $sandbox->settings(compress => []);
 
 # One that writes: the service may have done it
 my $write = sprintf q[SELECT walcu_fdw_request('crm', 'POST', '/tasks', body => '{"description": "%s"}')], 'x' x 100_000;
 $sandbox->clear_log;
-is_error(sql_error($dbh, $write), 'a reply to a write', '08007', qr/^a reply of server "crm" is longer than 92160 bytes$/,
+is_error(sql_error($dbh, $write), 'a reply to a write', '08007', qr/^a reply from server "crm" is longer than 92160 bytes$/,
     qr{^The request was POST /tasks\.$}, qr/^Whether the service carried it out is not known/);
 is($sandbox->request_count, 1, 'is not asked for again');
 set('server', max_reply_size => '16GB');
 
 # A reply's head: many lines, and one that is long
 my %head = (
-    'many lines' => [ { map { ("x-pad-$_" => 'x' x 10_000) } 1 .. 30 }, qr/^the head of a reply of server "crm" is longer than 262144 bytes$/ ],
-    'one long line' => [ { 'x-pad' => 'x' x 110_000 }, qr/^a line in the head of a reply of server "crm" is longer than 102400 bytes$/ ],
+    'many lines' => [ { map { ("x-pad-$_" => 'x' x 10_000) } 1 .. 30 }, qr/^the header of a reply from server "crm" is longer than 262144 bytes$/ ],
+    'one long line' => [ { 'x-pad' => 'x' x 110_000 }, qr/^a line in the header of a reply from server "crm" is longer than 102400 bytes$/ ],
 );
 for my $name (sort keys %head)
 {

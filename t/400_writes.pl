@@ -105,7 +105,7 @@ $sandbox->fault({ match => { method => 'POST' },
 my $error = sql_error($dbh, q{INSERT INTO crm.tasks (_id) VALUES ('wanted')});
 is($error->{sqlstate}, 'HV000', 'another _id than the one given is an error');
 like($error->{message}, qr/gave document "wanted" of resource "tasks" the _id "other"/, 'that names both');
-like($error->{detail}, qr/One row was written and stays so: tasks\/other\./, 'and what was made');
+like($error->{detail}, qr/One row was written and not rolled back: tasks\/other\./, 'and what was made');
 $dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (ADD client_ids 'true')});
 $sandbox->clear_log;
 is(sql_error($dbh, q{INSERT INTO crm.tasks (description) VALUES ('once')})->{sqlstate}, 'HV000', 'also of an _id made here');
@@ -169,29 +169,29 @@ is(ids(), 'b1 b10 b11 b12 b2 b3 b4 b5 b6 b7 b8 b9', 'and that is there');
 # What was written stays, and the message says what
 $error = sql_error($dbh, q{INSERT INTO crm.tasks (_id) SELECT 'c' || n FROM generate_series(1, 3) n UNION ALL SELECT 'b1'});
 is($error->{sqlstate}, '23505', 'a conflict in the second batch');
-like($error->{detail}, qr/^The request was POST \/tasks\. 3 rows were written and stay so: tasks\/c1, tasks\/c2, tasks\/c3\.$/, 'tells of the first');
+like($error->{detail}, qr/^The request was POST \/tasks\. 3 rows were written and not rolled back: tasks\/c1, tasks\/c2, tasks\/c3\.$/, 'tells of the first');
 fill(200);
 $sandbox->fault({ match => { path => 't60$' }, fault => { type => 'status', status => 422, error => 'no' } });
 $error = sql_error($dbh, q{UPDATE crm.tasks SET description = upper(description)});
 is($error->{sqlstate}, '23514', 'a refusal among many');
 my $written = grep { ($_->{description} // '') =~ /^TASK/ } $sandbox->dump('tasks');
-like($error->{detail}, qr/ $written rows were written and stay so: (tasks\/t\d+, ){100}and @{[ $written - 100 ]} more\.$/, 'names a hundred rows, and counts the others');
+like($error->{detail}, qr/ $written rows were written and not rolled back: (tasks\/t\d+, ){100}and @{[ $written - 100 ]} more\.$/, 'names a hundred rows, and counts the others');
 $sandbox->clear_faults;
 # also of an error of PostgreSQL's own
 fill(9);
 $error = sql_error($dbh, q{UPDATE crm.tasks SET description = 1 / (9 - substr(_id, 2)::int)});
 is($error->{sqlstate}, '22012', 'an error in the statement itself');
-like($error->{detail}, qr/^8 rows were written and stay so: /, 'tells what was written, too');
+like($error->{detail}, qr/^8 rows were written and not rolled back: /, 'tells what was written, too');
 # and of a limit
 $dbh->do(q{ALTER SERVER crm OPTIONS (ADD max_requests '5')});
 fill(9);
 $error = sql_error($dbh, q{DELETE FROM crm.tasks WHERE _id = ANY (ARRAY(SELECT 't' || n FROM generate_series(1, 9) n))});
 is($error->{sqlstate}, '53400', 'more requests than max_requests');
-like($error->{detail}, qr/^5 rows were written and stay so: tasks\/t1, /, 'tells what was written before');
+like($error->{detail}, qr/^5 rows were written and not rolled back: tasks\/t1, /, 'tells what was written before');
 $dbh->do(q{ALTER SERVER crm OPTIONS (DROP max_requests)});
 # long ones, as PostgreSQL keeps back 64 kB of rows from 16 on
 my @messages = sql_messages_of_failure(q{COPY crm.tasks (_id, description, __v) FROM PROGRAM 'for i in 1 2 3 4; do printf "k$i\t%20000s\t\\\\N\n" x; done; printf "k5\tx\tno number\n"'});
-like("@messages", qr/what the failed statement had written stays written/, 'COPY that fails on its input warns');
+like("@messages", qr/what the failed statement wrote was not rolled back/, 'COPY that fails on its input warns');
 
 sub sql_messages_of_failure
 {

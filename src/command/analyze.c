@@ -129,7 +129,7 @@ sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *t
 						  RelationGetRelationName(relation), options->resource, count.documents, sample.seen,
 						  sample.tally.requests, sample.taken));
 	if (decode_mismatches(sample.decoder) > 0)
-		ereport(level, errmsg("\"%s\": took " INT64_FORMAT " values that do not fit their columns for NULL",
+		ereport(level, errmsg("\"%s\": read " INT64_FORMAT " values that do not fit their columns as NULL",
 							  RelationGetRelationName(relation), decode_mismatches(sample.decoder)));
 	MemoryContextDelete(sample.row_context);
 	return sample.taken;

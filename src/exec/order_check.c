@@ -109,8 +109,7 @@ raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, in
 	const char *column = NameStr(TupleDescAttr(check->columns, check->keys[key].ssup_attno - 1)->attname);
 
 	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-			errmsg("documents of resource \"%s\" did not arrive in the order that was asked for",
-				   options->resource),
+			errmsg("documents of resource \"%s\" did not arrive in the requested order", options->resource),
 			errdetail("Column \"%s\" is out of order.", column),
 			errhint("The service may ignore the sort: check the option sort_format, or set the option "
 					"pushdown to 'off'."));

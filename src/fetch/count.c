@@ -147,9 +147,9 @@ check_skipped(Search *search, WalcuPage *page, int64 position)
 	if (found && position == 0)
 		search->first_id = id->data;
 	if (found && position > TOO_MANY)
-		http_error_raise_malformed(page->transfer, "no resource has so many documents");
+		http_error_raise_malformed(page->transfer, "it counts more documents than a resource can have");
 	if (found && position > 0 && id->len > 0 && search->first_id && strcmp(id->data, search->first_id) == 0)
-		http_error_raise_malformed(page->transfer, "it begins as it does without \"skip\"");
+		http_error_raise_malformed(page->transfer, "it begins with the same document as without \"skip\"");
 }
 
 static void
@@ -161,7 +161,7 @@ note_page(Search *search, const WalcuPage *page, int64 position)
 
 	search->page_size = Max(search->page_size, page->documents);
 	if (page->documents == 0 && has_more == WALCU_MORE_YES)
-		http_error_raise_malformed(page->transfer, "it has no documents, and says that more follow");
+		http_error_raise_malformed(page->transfer, "it has no documents but says that more follow");
 	if (page->documents == 0)
 	{
 		search->most = position;

@@ -249,7 +249,7 @@ has_more(const WalcuCursor *cursor)
 	if (transfer->has_more == WALCU_MORE_NO)
 		return false;
 	if (cursor->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
-		http_error_raise_malformed(transfer, "it has no documents, and says that more follow");
+		http_error_raise_malformed(transfer, "it has no documents but says that more follow");
 	return cursor->page->documents > 0;
 }
 
@@ -305,7 +305,7 @@ check_order(const WalcuCursor *cursor)
 	/* where the empty _id is asked for, it comes first */
 	if (id[0] == '\0' && !(is_first && query->id && query->id[0] == '\0'))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-				errmsg("a document of resource \"%s\" has no string as _id", query->options->resource),
+				errmsg("a document of resource \"%s\" has no _id that is a string", query->options->resource),
 				errdetail("It follows the document \"%s\".", cursor->previous_id->data),
 				errhint("Set the option paging to 'skip'."));
 	if (query->keys != NIL || previous == NULL)
@@ -315,7 +315,7 @@ check_order(const WalcuCursor *cursor)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("documents of resource \"%s\" did not arrive in the order of _id",
 					   query->options->resource),
-				errdetail("Document \"%s\" came after \"%s\".", id, previous),
+				errdetail("Document \"%s\" arrived after \"%s\".", id, previous),
 				errhint("The service may ignore the sort or the filter: check the option sort_format, "
 						"or set the option paging to 'skip'."));
 }
@@ -329,10 +329,10 @@ check_skip(const WalcuCursor *cursor)
 	if (cursor->earlier == 0 || page_taken(cursor->page) != 1 || id[0] == '\0' ||
 		strcmp(id, cursor->first_id->data) != 0)
 		return;
-	ereport(
-		ERROR, errcode(ERRCODE_FDW_ERROR),
-		errmsg("document \"%s\" of resource \"%s\" came twice", id, cursor->group->query->options->resource),
-		errhint("The service may ignore the parameter skip: set the option paging to 'key'."));
+	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+			errmsg("document \"%s\" of resource \"%s\" arrived twice", id,
+				   cursor->group->query->options->resource),
+			errhint("The service may ignore the parameter skip: set the option paging to 'key'."));
 }
 
 /* The service compares ids by their bytes in UTF-8. */

@@ -137,7 +137,7 @@ finish_results(WalcuCursor *cursor)
 	if (found >= 0 && cursor->page->documents != found)
 		http_error_raise_malformed(cursor->page->transfer,
 								   psprintf("it has " INT64_FORMAT
-											" documents, and the job found " INT64_FORMAT,
+											" documents, but the job found " INT64_FORMAT,
 											cursor->page->documents, found));
 	cursor->ended = true;
 }

@@ -52,7 +52,7 @@ take_body(WalcuTransfer *transfer, StringInfo body)
 {
 	if (transfer->length >= MaxAllocSize - body->len)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("reply of server \"%s\" is longer than 1 GB", transfer->options->server_name),
+				errmsg("reply from server \"%s\" is longer than 1 GB", transfer->options->server_name),
 				transfer_errdetail(transfer));
 	appendBinaryStringInfo(body, transfer->data, (int) transfer->length);
 	transfer_consume(transfer, transfer->length);

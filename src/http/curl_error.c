@@ -9,7 +9,7 @@
 
 #include "http/curl_error.h"
 
-#define UNKNOWN_HINT "Whether the service carried it out is not known; look before you repeat it."
+#define UNKNOWN_HINT "It is not known whether the service carried it out; check before you repeat it."
 
 /* How curl's failures are reported; the last row is every other. */
 static const struct
@@ -130,12 +130,12 @@ raise_size(const WalcuTransfer *transfer)
 
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			transfer->failure.kind == WALCU_CURL_ERROR_HEAD_SIZE
-				? errmsg("the head of a reply of server \"%s\" is longer than %d bytes", options->server_name,
-						 TRANSFER_MAX_HEAD_SIZE)
+				? errmsg("the header of a reply from server \"%s\" is longer than %d bytes",
+						 options->server_name, TRANSFER_MAX_HEAD_SIZE)
 			: transfer->failure.kind == WALCU_CURL_ERROR_LINE_SIZE
-				? errmsg("a line in the head of a reply of server \"%s\" is longer than %d bytes",
+				? errmsg("a line in the header of a reply from server \"%s\" is longer than %d bytes",
 						 options->server_name, CURL_MAX_HTTP_HEADER)
-				: errmsg("a reply of server \"%s\" is longer than " INT64_FORMAT " bytes",
+				: errmsg("a reply from server \"%s\" is longer than " INT64_FORMAT " bytes",
 						 options->server_name, options->max_reply_size),
 			transfer_errdetail(transfer),
 			unknown ? errhint(UNKNOWN_HINT)

@@ -18,7 +18,7 @@
 /* Characters of the service's message that are shown. */
 #define MESSAGE_SIZE 500
 
-#define DESCRIPTION_HINT "The service's description is asked for without credentials."
+#define DESCRIPTION_HINT "The service's description is requested without credentials."
 
 /*
  * What an HTTP status means; the descriptions are of walcu-crm-api and RFC 9110.  Calls of

@@ -306,7 +306,7 @@ encode_array(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Strin
 
 	if (ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1))
 		raise_unwritable(encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
-						 "Arrays can have one dimension that begins at 1.",
+						 "Only arrays with one dimension that begins at 1 can be written.",
 						 "Declare the column as jsonb to write nested arrays.");
 	deconstruct_array(array, ARR_ELEMTYPE(array), encoding->element_length, encoding->element_by_value,
 					  encoding->element_align, &elements, &nulls, &count);
@@ -341,9 +341,10 @@ encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value,
 	char *text = OutputFunctionCall((FmgrInfo *) &encoding->output, value);
 
 	if (!scalar_is_plain_number(text))
-		raise_unwritable(encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
-						 psprintf("Type %s is not written as a JSON number.", format_type_be(encoding->type)),
-						 "Declare the column as numeric.");
+		raise_unwritable(
+			encoder, ERRCODE_FEATURE_NOT_SUPPORTED,
+			psprintf("Values of type %s are not written as JSON numbers.", format_type_be(encoding->type)),
+			"Declare the column as numeric.");
 	appendStringInfoString(json, text);
 }
 

@@ -13,7 +13,7 @@ typedef struct WalcuSpan
 	uint64 start;
 	uint32 length;
 	uint32 id_start;  /* from start; first byte after the quote */
-	uint32 id_length; /* 0 when the document has no string as _id */
+	uint32 id_length; /* 0 when the document has no _id that is a string */
 } WalcuSpan;
 
 typedef enum WalcuSplitResult

@@ -319,8 +319,8 @@ send_queue(void)
 			errmsg_plural(INT64_FORMAT " row was not written at commit",
 						  INT64_FORMAT " rows were not written at commit", (unsigned long) unwritten,
 						  unwritten),
-			errdetail("Documents to be changed or deleted were gone, or those to be made without conflict "
-					  "were there already."));
+			errdetail("Documents to be changed or deleted were gone, or documents to be inserted ON CONFLICT "
+					  "DO NOTHING existed already."));
 	MemoryContextSwitchTo(before);
 }
 

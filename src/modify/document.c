@@ -104,7 +104,7 @@ raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inn
 	ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN),
 			errmsg("columns \"%s\" and \"%s\" of resource \"%s\" cannot be written together", outer, inner,
 				   body->options->resource),
-			errdetail("They are the same place in the document, or one is within the other."));
+			errdetail("They are stored at the same place in the document, or one within the other."));
 }
 
 /* A node's value, which stands where old stood; old may be NULL. */

@@ -62,7 +62,7 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 {
 	if (node->operation == CMD_UPDATE && (target->ri_FdwState || target->ri_usesFdwDirectModify))
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("cannot route rows into foreign table \"%s\", which is updated itself",
+				errmsg("cannot route rows into foreign table \"%s\", which is itself being updated",
 					   RelationGetRelationName(target->ri_RelationDesc)));
 	/* what COPY has counted is not counted again, and no node is wrapped for rows that are routed */
 	open_modify(node, target, CMD_INSERT)->waits = true;
@@ -260,7 +260,7 @@ check_returning(const WalcuOptions *options, const ModifyTable *plan)
 {
 	if (plan && plan->returningLists != NIL && !options->client_ids)
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("RETURNING of resource \"%s\" needs the option client_ids", options->resource),
+				errmsg("RETURNING on resource \"%s\" requires the option client_ids", options->resource),
 				errdetail("With write_mode 'commit' the service has not seen a row when it is returned."));
 }
 

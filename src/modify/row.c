@@ -103,7 +103,7 @@ row_id(const WalcuRow *row, Datum value, bool is_null)
 {
 	if (row->id < 0 || is_null)
 		ereport(ERROR, errcode(ERRCODE_NOT_NULL_VIOLATION),
-				errmsg("a row of resource \"%s\" has no _id, by which it could be written",
+				errmsg("a row of resource \"%s\" cannot be written because it has no _id",
 					   row->options->resource));
 	return get_column_text(row, row->id, value);
 }
@@ -342,9 +342,10 @@ is_inserted(const WalcuRow *row, int column, Datum value)
 		const char *dealer = get_column_text(row, column, value);
 
 		if (strcmp(dealer, row->options->dealer_id) != 0)
-			ereport(ERROR, errcode(ERRCODE_CHECK_VIOLATION),
-					errmsg("new row of resource \"%s\" is of dealer \"%s\"", row->options->resource, dealer),
-					errdetail("The foreign table is that of dealer \"%s\".", row->options->dealer_id));
+			ereport(
+				ERROR, errcode(ERRCODE_CHECK_VIOLATION),
+				errmsg("new row of resource \"%s\" belongs to dealer \"%s\"", row->options->resource, dealer),
+				errdetail("The foreign table belongs to dealer \"%s\".", row->options->dealer_id));
 		return false;
 	}
 	if (row->columns[column].option->readonly && !is_path(row, column, "_id"))
@@ -428,5 +429,5 @@ raise_parameter(const WalcuRow *row, int column)
 	ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			errmsg("column \"%s\" of resource \"%s\" cannot be written", row->columns[column].name,
 				   row->options->resource),
-			errdetail("It is a parameter of requests, and no place in the document."));
+			errdetail("It is a parameter of requests, not a place in the document."));
 }

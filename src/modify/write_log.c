@@ -87,7 +87,8 @@ write_log_note_written(WalcuWriteLog *write_log, const char *resource, const cha
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
 	if (write_log->written++ < NAMED)
-		write_log->rows = lappend(write_log->rows, psprintf("%s/%s", resource, id ? id : "(of unknown _id)"));
+		write_log->rows =
+			lappend(write_log->rows, psprintf("%s/%s", resource, id ? id : "(with an unknown _id)"));
 	MemoryContextSwitchTo(before);
 }
 
@@ -176,7 +177,7 @@ warn_of_written(WalcuWriteLog *write_log)
 {
 	if (!write_log->told && (write_log->written > 0 || write_log->unknown > 0))
 		ereport(WARNING, errcode(ERRCODE_WARNING),
-				errmsg("what the failed statement had written stays written"),
+				errmsg("what the failed statement wrote was not rolled back"),
 				errdetail("%s", describe_written(write_log)));
 }
 
@@ -191,8 +192,8 @@ describe_written(const WalcuWriteLog *write_log)
 	else
 	{
 		appendStringInfo(&text,
-						 write_log->written == 1 ? "One row was written and stays so: "
-												 : INT64_FORMAT " rows were written and stay so: ",
+						 write_log->written == 1 ? "One row was written and not rolled back: "
+												 : INT64_FORMAT " rows were written and not rolled back: ",
 						 write_log->written);
 		append_list(&text, write_log->rows, write_log->written);
 	}

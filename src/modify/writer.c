@@ -75,7 +75,7 @@ writer_check_id(const WalcuOptions *options, const char *id)
 	if (!url_is_plain_segment(id))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, options->resource),
-				errdetail("Its _id cannot stand in the path of a URL."));
+				errdetail("Its _id cannot be part of a URL's path."));
 }
 
 /*
@@ -472,7 +472,7 @@ read_document(WalcuWrite *write)
 	if (result == WALCU_SPLIT_END && write->reads)
 		return false;
 	if (result != WALCU_SPLIT_DOCUMENT || span.id_length == 0)
-		http_error_raise_malformed(write->transfer, "it is no document with an _id");
+		http_error_raise_malformed(write->transfer, "it is not a document with an _id");
 	write->document.data = write->body->data + span.start;
 	write->document.length = (int) span.length;
 	id.text = write->document.data + span.id_start - 1;
@@ -497,5 +497,5 @@ check_id(WalcuWrite *write)
 	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 			errmsg("the service gave document \"%s\" of resource \"%s\" the _id \"%s\"", write->id,
 				   write->writer->options->resource, write->document.id),
-			errhint("It makes ids of its own: leave out _id, and the option client_ids."));
+			errhint("It assigns ids itself: leave out _id and the option client_ids."));
 }

@@ -62,7 +62,7 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 					condition->kind == WALCU_PREDICATE_NULL;
 
 	if (operand->indexed && says_not)
-		return "the service looks at every element of an array, too";
+		return "the service also looks at every element of an array";
 	switch (condition->kind)
 	{
 		case WALCU_PREDICATE_NULL:
@@ -158,9 +158,9 @@ deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *oper
 		return NULL;
 	if (operand->nested || !operand->plain || operand->domain == WALCU_DOMAIN_JSON ||
 		operand->domain == WALCU_DOMAIN_ARRAY)
-		return "values that do not fit the column are NULL, and the service does not know them";
+		return "values that do not fit the column are read as NULL, which the service does not know";
 	if (!deparse_equal_is_alike(operand))
-		return "the service has another type there";
+		return "the service has a different type there";
 	return NULL;
 }
 
@@ -179,7 +179,7 @@ find_order_obstacle(const WalcuPredicate *condition)
 			if (!condition->ascii)
 				return "the service orders text as the collation \"C\" does";
 			if (!(deparse_equal_checked(operand) & WALCU_IS_STRING))
-				return "the service has another type there";
+				return "the service has a different type there";
 			return NULL;
 		case WALCU_DOMAIN_NUMBER:
 		case WALCU_DOMAIN_INSTANT:
@@ -193,10 +193,10 @@ static const char *
 find_match_obstacle(const WalcuPredicate *condition)
 {
 	if (condition->ignore_case && !condition->ascii)
-		return "the service knows upper and lower case of the collation \"C\" only";
+		return "the service knows upper and lower case only as the collation \"C\" does";
 	if (condition->operand->domain != WALCU_DOMAIN_TEXT ||
 		!(deparse_equal_checked(condition->operand) & WALCU_IS_STRING))
-		return "the service has another type there";
+		return "the service has a different type there";
 	return NULL;
 }
 

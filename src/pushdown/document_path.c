@@ -144,7 +144,7 @@ follow_column(const WalcuRelation *relation, const Var *var)
 	if (!column->pushdown)
 		return make_unusable("pushdown is off for the column");
 	if (column->parameter)
-		return make_unusable("the column is no part of the document");
+		return make_unusable("the column is not part of the document");
 	if (!is_nameable_path(column->path))
 		return make_unusable("no filter can name the path");
 	operand = document_path_of_type(var->vartype, var->vartypmod);
@@ -191,7 +191,7 @@ document_path_of_type(Oid type, int32 typmod)
 	operand->sources = WALCU_IS_ARRAY;
 	if (OidIsValid(get_element_type(base)) && typmod == -1)
 		return operand;
-	return make_unusable("the column's type is not compared as the service compares");
+	return make_unusable("the service does not compare values of the column's type as SQL does");
 }
 
 /* Tells whether a filter can name each member of a dotted path. */

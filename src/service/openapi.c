@@ -75,7 +75,7 @@ openapi_resources(const char *text, size_t length, int levels)
 			resources = lappend(resources, resource);
 	}
 	if (resources == NIL)
-		raise_not_usable("No path of it answers GET with an array of objects.");
+		raise_not_usable("None of its paths answers GET with an array of objects.");
 	MemoryContextDelete(scratch);
 	return resources;
 }

@@ -456,8 +456,8 @@ check_together(int object, List *list)
 		check_credentials(list);
 	if (object == ON_COLUMN && get_option_text(list, "path") && get_option_text(list, "parameter"))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("options \"path\" and \"parameter\" cannot stand on one column"),
-				errhint("A column shows a place in the document, or a parameter of the query."));
+				errmsg("a column cannot have both the options \"path\" and \"parameter\""),
+				errhint("A column shows either a place in the document or a parameter of the query."));
 }
 
 static void
@@ -472,7 +472,7 @@ check_endpoint_with_http(List *list)
 		return;
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("endpoint \"%s\" would send credentials unencrypted", endpoint),
-			errhint("Use https, or add the option allow_http 'true' if the network between is safe."));
+			errhint("Use https, or add the option allow_http 'true' if the network in between is safe."));
 }
 
 /* One kind of credentials, whole; none is for those who restore a dump without them. */
@@ -488,10 +488,10 @@ check_credentials(List *list)
 		bool second = get_option_text(list, pairs[i][1]) != NULL;
 
 		if (first != second)
-			ereport(
-				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("option \"%s\" needs option \"%s\"", pairs[i][first ? 0 : 1], pairs[i][first ? 1 : 0]),
-				errhint(CREDENTIALS_HINT));
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\" requires option \"%s\"", pairs[i][first ? 0 : 1],
+						   pairs[i][first ? 1 : 0]),
+					errhint(CREDENTIALS_HINT));
 		ways += first;
 	}
 	if (ways > 1)

@@ -148,11 +148,12 @@ option_check_endpoint(const char *name, const char *text)
 
 	if (!has_scheme(text) || strpbrk(text, "?#@\\") != NULL || !url_has_host(url))
 		raise_invalid_value(name, text,
-							"Give an http or https URL without user, query and fragment, such as "
+							"Give an http or https URL without a user, query or fragment, such as "
 							"\"" WALCU_PUBLIC_ENDPOINT "\".");
 	if (strstr(psprintf("%s/", url_part(url, CURLUPART_PATH)), "/dealers/") != NULL)
 		raise_invalid_value(
-			name, text, "Give the part before \"/dealers\"; what follows it there is the option dealer_id.");
+			name, text,
+			"Give the part before \"/dealers\"; what follows it belongs in the option dealer_id.");
 }
 
 /* A dealer or a resource: one segment of a URL's path that needs no encoding. */
@@ -229,7 +230,7 @@ option_check_secret(const char *name, const char *text)
 	if (text[0] == '\0')
 		raise_invalid_secret(name, "It is empty.", COPY_HINT);
 	if (has_control_character(text))
-		raise_invalid_secret(name, "It has a control character in it.", COPY_HINT);
+		raise_invalid_secret(name, "It contains a control character.", COPY_HINT);
 	if (text[0] == ' ' || text[strlen(text) - 1] == ' ')
 		raise_invalid_secret(name, "It begins or ends with a space.", COPY_HINT);
 	/* of the three, only a token has the scheme put in front of it */
@@ -251,7 +252,7 @@ void
 option_check_password(const char *name, const char *text)
 {
 	if (has_control_character(text))
-		raise_invalid_secret(name, "It has a control character in it.", COPY_HINT);
+		raise_invalid_secret(name, "It contains a control character.", COPY_HINT);
 }
 
 /*
