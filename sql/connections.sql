@@ -63,15 +63,20 @@ SELECT * FROM walcu_fdw_get_connections();
 --
 -- What is changed
 --
--- Old connections are no longer valid, and closed before the next request
+-- Old connections are no longer valid, and closed before the next request or at the transaction's end
+BEGIN;
 ALTER SERVER crm OPTIONS (SET fetch_size '20');
+SELECT * FROM walcu_fdw_get_connections();
+COMMIT;
 SELECT * FROM walcu_fdw_get_connections();
 SELECT count(*) > 10 AS some FROM tasks;
 SELECT * FROM walcu_fdw_get_connections();
 -- Whose credentials were changed is not known
 SELECT count(*) > 10 AS some FROM twins_tasks;
+BEGIN;
 ALTER USER MAPPING FOR CURRENT_USER SERVER twin OPTIONS (SET token 'another-token');
 SELECT * FROM walcu_fdw_get_connections() ORDER BY server_name COLLATE "C";
+COMMIT;
 -- A scan that has begun goes on
 BEGIN;
 DECLARE c CURSOR FOR SELECT _id FROM tasks;
@@ -81,15 +86,21 @@ SELECT * FROM walcu_fdw_get_connections() WHERE server_name = 'crm';
 MOVE 10 FROM c;
 COMMIT;
 -- A new name
+SELECT count(*) > 10 AS some FROM tasks;
+BEGIN;
 ALTER SERVER crm RENAME TO crm2;
 SELECT * FROM walcu_fdw_get_connections() WHERE server_name LIKE 'crm%';
+COMMIT;
 SELECT walcu_fdw_disconnect('crm');
 SELECT walcu_fdw_disconnect('crm2');
--- A server that is dropped has no name
+-- A server that is dropped has no name, and no connection once that is committed
 SELECT count(*) > 10 AS some FROM tasks;
 SET client_min_messages = warning;
+BEGIN;
 DROP SERVER twin CASCADE;
 DROP SERVER crm2 CASCADE;
+SELECT * FROM walcu_fdw_get_connections();
+COMMIT;
 RESET client_min_messages;
 SELECT * FROM walcu_fdw_get_connections();
 SELECT walcu_fdw_disconnect_all();

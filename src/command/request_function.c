@@ -137,7 +137,7 @@ add_query(WalcuRequest *request, Jsonb *query)
 
 	if (!JB_ROOT_IS_OBJECT(query))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("query must be a JSON object"),
-				errhint("For example '{\"q\": {\"make\": \"SEAT\"}, \"limit\": 10}'."));
+				errhint("Give an object such as '{\"q\": {\"make\": \"SEAT\"}, \"limit\": 10}'."));
 	iterator = JsonbIteratorInit(&query->root);
 	JsonbIteratorNext(&iterator, &key, false);
 	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
