@@ -51,7 +51,7 @@ static const CustomExecMethods count_exec_methods = {
 	.ExplainCustomScan = explain_count_scan,
 };
 
-/* Called when the library is loaded: make the node known to the planner, and to those who read plans. */
+/* _PG_init calls this, to make the node known to the planner, and to those who read plans. */
 void
 count_scan_init(void)
 {
@@ -91,7 +91,7 @@ exec_count_scan(CustomScanState *node)
 	return ExecScan(&node->ss, fetch_counted_row, recheck_counted_row);
 }
 
-/* The one row; counted once, however often it is asked for. */
+/* Brings the one row, which is counted once, however often it is asked for. */
 static TupleTableSlot *
 fetch_counted_row(ScanState *node)
 {

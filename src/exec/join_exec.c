@@ -23,14 +23,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* Outer rows of a batch for each key that it may have, while batches grow. */
+/* A batch has so many outer rows at most for each key that it may have, while batches grow. */
 #define ROWS_A_KEY 20
 
 #define OUTER_PLAN(join) ((PlanState *) linitial((join)->node.custom_ps))
 #define INNER_PLAN(join) ((ForeignScanState *) lsecond((join)->node.custom_ps))
 #define INNER_SCAN(join) ((WalcuScan *) INNER_PLAN(join)->fdw_state)
 
-/* Of work_mem, what the outer rows of a batch may take, and what the table may have when one begins. */
+/* The outer rows of a batch may take so much of work_mem, and the table so much when one begins. */
 #define BATCH_MEMORY (work_mem * UINT64CONST(512))
 
 static Node *create_join_state(CustomScan *scan);
@@ -70,7 +70,7 @@ static const CustomExecMethods join_exec_methods = {
 	.ExplainCustomScan = explain_join,
 };
 
-/* Called when the library is loaded: make the node known to the planner, and to those who read plans. */
+/* _PG_init calls this, to make the node known to the planner, and to those who read plans. */
 void
 join_exec_init(void)
 {
@@ -194,7 +194,7 @@ explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
 	}
 }
 
-/* Go to the next outer row, of another batch if need be; false when there is none. */
+/* Goes to the next outer row, of another batch if need be.  Returns false when there is none. */
 static bool
 begin_outer_row(WalcuJoinState *join)
 {
@@ -214,8 +214,8 @@ begin_outer_row(WalcuJoinState *join)
 }
 
 /*
- * Put the next row of the join, of the current outer row, into the scan slot; false when there is no
- * more, or what there is was no match.
+ * Puts the next row of the join, of the current outer row, into the scan slot.  Returns false when there is
+ * no more, or when the candidate was no match.
  */
 static bool
 take_next_match(WalcuJoinState *join)
@@ -247,7 +247,7 @@ take_next_match(WalcuJoinState *join)
 	return type != JOIN_ANTI;
 }
 
-/* Read the next batch of outer rows, and the documents of their keys. */
+/* Reads the next batch of outer rows, and the documents of their keys. */
 static void
 gather_batch(WalcuJoinState *join)
 {
@@ -266,7 +266,7 @@ gather_batch(WalcuJoinState *join)
 	}
 }
 
-/* Does the batch have as many keys, or rows, as it may? */
+/* Returns whether the batch has as many keys, or rows, as it may. */
 static bool
 is_batch_full(const WalcuJoinState *join)
 {
@@ -277,7 +277,7 @@ is_batch_full(const WalcuJoinState *join)
 		   MemoryContextMemAllocated(join->batch_context, false) > BATCH_MEMORY;
 }
 
-/* False at the end of the outer side. */
+/* Adds the next row of the outer side to the batch.  Returns false at the end. */
 static bool
 take_outer_row(WalcuJoinState *join)
 {
@@ -326,7 +326,7 @@ keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot)
 	MemoryContextSwitchTo(before);
 }
 
-/* Add the elements of an array to the last outer row. */
+/* Adds the elements of an array to the last outer row. */
 static void
 add_array_keys(WalcuJoinState *join, Datum value)
 {
@@ -346,7 +346,7 @@ add_array_keys(WalcuJoinState *join, Datum value)
 	MemoryContextSwitchTo(before);
 }
 
-/* Add a key to the last outer row, once. */
+/* Adds a key to the last outer row, once. */
 static void
 add_key(WalcuJoinState *join, Datum value)
 {
@@ -365,7 +365,7 @@ add_key(WalcuJoinState *join, Datum value)
 	MemoryContextSwitchTo(before);
 }
 
-/* Ask for the documents of the new keys, in as few scans as can be. */
+/* Asks for the documents of the new keys, in as few scans as can be. */
 static void
 ask_for_keys(WalcuJoinState *join)
 {
@@ -397,7 +397,7 @@ ask_for_keys(WalcuJoinState *join)
 	}
 }
 
-/* What is learned from a batch for the next one. */
+/* Learns from a batch how large the next one may be. */
 static void
 adapt_batch(WalcuJoinState *join)
 {
@@ -429,9 +429,9 @@ make_key_array(const WalcuJoinState *join, int from, int count)
 }
 
 /*
- * How many keys to ask for in a request, so that the documents of each fill one reply: then all requests can
- * be under way at once.  Where a key has several documents, there are as many requests as may be under way.
- * 0 for background jobs, which bring any number.
+ * Counts how many keys a request asks for, so that the documents of each fill one reply: then all requests
+ * can be under way at once.  Where a key has several documents, there are as many requests as may be under
+ * way.  Returns 0 for background jobs, which bring any number.
  */
 static int
 count_keys_a_request(const WalcuJoinState *join)
@@ -453,7 +453,7 @@ count_keys_a_request(const WalcuJoinState *join)
 	return (int) most;
 }
 
-/* By the batches so far, or as the planner expects it of the first one. */
+/* Estimates by the batches so far, or as the planner expects it of the first one. */
 static double
 estimate_documents_a_key(const WalcuJoinState *join)
 {
@@ -463,7 +463,7 @@ estimate_documents_a_key(const WalcuJoinState *join)
 	return join->plan.by_id ? Min(per_key, 1) : per_key;
 }
 
-/* Keep the rows that have one of the keys that were asked for. */
+/* Keeps the rows that have one of the keys that were asked for. */
 static void
 read_inner_rows(WalcuJoinState *join)
 {
@@ -491,7 +491,7 @@ read_inner_rows(WalcuJoinState *join)
 	join->documents += INNER_SCAN(join)->tally.documents - before;
 }
 
-/* Put a row of one side, or NULLs, into the scan slot; an outer one is without an inner one at first. */
+/* Puts a row of one side, or NULLs, into the scan slot.  An outer one is without an inner one at first. */
 static void
 place_side_row(WalcuJoinState *join, TupleTableSlot *row, bool inner)
 {

@@ -17,7 +17,7 @@ static const char *get_join_type_name(JoinType type);
 static void show_join_expression(CustomScanState *node, List *ancestors, ExplainState *es, const char *label,
 								 Expr *expression);
 
-/* Add what the planner has decided to the output of EXPLAIN. */
+/* Adds what the planner has decided to the output of EXPLAIN. */
 void
 join_explain(CustomScanState *node, const WalcuJoinPlan *plan, List *ancestors, ExplainState *es)
 {

@@ -14,7 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* How values are hashed, and compared with those of the table. */
+/* It hashes values of one side, and compares them with those of the table. */
 typedef struct Comparison
 {
 	FmgrInfo hash;  /* It hashes a value of one side. */
@@ -62,7 +62,7 @@ static bool equals_entered_key(WalcuJoinTable *table, Datum entered, Datum value
 
 static void create_key_table(WalcuJoinTable *table);
 
-/* A table, in the current memory context, for an equality of an outer and an inner value. */
+/* Makes a table, in the current memory context, for an equality of an outer and an inner value. */
 WalcuJoinTable *
 join_table_create(Oid op, Oid collation)
 {
@@ -89,7 +89,7 @@ join_table_create(Oid op, Oid collation)
 	return table;
 }
 
-/* The key of an outer value, new or not. */
+/* Finds the key of an outer value, or makes it. */
 WalcuJoinKey *
 join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new)
 {
@@ -109,7 +109,7 @@ join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new)
 	return entry->key;
 }
 
-/* The key that an inner value equals, or NULL. */
+/* Finds the key that an inner value equals, or NULL. */
 WalcuJoinKey *
 join_table_find(WalcuJoinTable *table, Datum value)
 {
@@ -120,7 +120,7 @@ join_table_find(WalcuJoinTable *table, Datum value)
 	return entry ? entry->key : NULL;
 }
 
-/* Add a copy of an inner row to its key. */
+/* Adds a copy of an inner row to its key. */
 void
 join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot)
 {
@@ -137,14 +137,14 @@ join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot)
 	key->last = row;
 }
 
-/* In bytes. */
+/* Returns how many bytes the table takes. */
 Size
 join_table_size(const WalcuJoinTable *table)
 {
 	return MemoryContextMemAllocated(table->context, true);
 }
 
-/* Forget all. */
+/* Forgets all keys and rows. */
 void
 join_table_reset(WalcuJoinTable *table)
 {

@@ -1,6 +1,6 @@
 /*
  * order_check.c
- *	  Do rows arrive in the order that the plan relies on?
+ *	  Check that rows arrive in the order that the plan relies on.
  *
  * A merge join or a LIMIT above a sorted scan would answer wrongly, and silently, if the
  * service ignored the sort.  scan.c hands over each row.
@@ -31,7 +31,7 @@ struct WalcuOrderCheck
 
 static void raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, int key);
 
-/* A check, in the current memory context; NULL for no keys. */
+/* Makes a check, in the current memory context; NULL for no keys. */
 WalcuOrderCheck *
 order_check_create(TupleDesc columns, List *keys)
 {
@@ -64,14 +64,14 @@ order_check_create(TupleDesc columns, List *keys)
 	return check;
 }
 
-/* The next row is the first again. */
+/* Begins again, so that the next row has none before it. */
 void
 order_check_restart(WalcuOrderCheck *check)
 {
 	check->has_row = false;
 }
 
-/* Compare a row, by columns, with the one before.  Error HV000 when it should have come before. */
+/* Compares a row, by columns, with the one before.  Error: HV000 when it should have come before. */
 void
 order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *values, bool *nulls)
 {

@@ -1,6 +1,6 @@
 /*
  * order_check.h
- *	  Do rows arrive in the order that the plan relies on?
+ *	  Check that rows arrive in the order that the plan relies on.
  */
 #ifndef WALCU_ORDER_CHECK_H
 #define WALCU_ORDER_CHECK_H

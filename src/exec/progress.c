@@ -22,7 +22,7 @@ static void report_progress(WalcuProgress *progress, double seconds);
 
 int progress_interval = 10 * 1000;
 
-/* A scan begins, which is expected to read so many documents; 0 when that is not known. */
+/* Begins a scan that is expected to read so many documents; 0 when that is not known. */
 void
 progress_begin(WalcuProgress *progress, const WalcuOptions *options, double expected)
 {
@@ -32,7 +32,7 @@ progress_begin(WalcuProgress *progress, const WalcuOptions *options, double expe
 		(WalcuProgress){.options = options, .expected = expected, .told = now, .looked = now, .stride = 1};
 }
 
-/* So much has been read since the scan began.  Where a scan waits, it notes the same again. */
+/* Notes how much has been read since the scan began.  Where a scan waits, it notes the same again. */
 void
 progress_note(WalcuProgress *progress, int64 documents, int64 requests)
 {
@@ -51,7 +51,7 @@ progress_note(WalcuProgress *progress, int64 documents, int64 requests)
 		look_at_clock(progress);
 }
 
-/* What a client does between two FETCHes is no work of the scan. */
+/* Leaves out what a client does between two FETCHes, as that is no work of the scan. */
 static void
 begin_with_statement(WalcuProgress *progress)
 {
@@ -63,7 +63,7 @@ begin_with_statement(WalcuProgress *progress)
 	progress->told_documents = progress->documents;
 }
 
-/* Look as seldom as can be while notes come quickly, and at each of them when they do not. */
+/* Looks as seldom as can be while notes come quickly, and at each of them when they do not. */
 static void
 look_at_clock(WalcuProgress *progress)
 {
@@ -81,7 +81,7 @@ look_at_clock(WalcuProgress *progress)
 	progress->told_documents = progress->documents;
 }
 
-/* The rate is that of the time since the last line. */
+/* Sends a line, with the rate of the time since the last one. */
 static void
 report_progress(WalcuProgress *progress, double seconds)
 {

@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-/* Milliseconds after which a wait is broken off, to tell of progress. */
+/* A wait is broken off after so many milliseconds, to tell of progress. */
 #define LONGEST_WAIT 1000
 
 static const WalcuOptions *copy_planned_options(Oid relid, bool pushdown);
@@ -151,7 +151,7 @@ scan_end(ForeignScanState *node)
 				errhint("Set the option on_type_mismatch to 'error' to see the first one."));
 }
 
-/* The settings in force, but for pushdown, which is as it was when the plan was made. */
+/* Copies the settings in force, but for pushdown, which is as it was when the plan was made. */
 static const WalcuOptions *
 copy_planned_options(Oid relid, bool pushdown)
 {
@@ -162,7 +162,7 @@ copy_planned_options(Oid relid, bool pushdown)
 	return options;
 }
 
-/* A scan that runs again, be it with other values, may need replies that it had, or that another one had. */
+/* Keeps replies for a scan that runs again, be it with other values, and may need what another one had. */
 static void
 expect_repeats(ForeignScanState *node, int eflags)
 {
@@ -173,7 +173,7 @@ expect_repeats(ForeignScanState *node, int eflags)
 		reply_cache_expect(scan->query.cache);
 }
 
-/* The search has no filter because it is a parameter of its own. */
+/* Forgives the search that it has no filter, as it is a parameter of its own. */
 static void
 forgive_search(WalcuScan *scan)
 {
@@ -189,7 +189,7 @@ forgive_search(WalcuScan *scan)
 	}
 }
 
-/* Rows in which a key is NULL need not be asked for when no condition lets them through. */
+/* Notes for which keys no condition lets NULL through, so that such rows need not be asked for. */
 static void
 note_never_null(WalcuScan *scan)
 {
@@ -203,7 +203,7 @@ note_never_null(WalcuScan *scan)
 	}
 }
 
-/* Tell the decoder which fields the query needs, and the service which to send. */
+/* Tells the decoder which fields the query needs, and the service which to send. */
 static void
 prepare_scan_columns(WalcuScan *scan, Relation relation)
 {
@@ -228,7 +228,7 @@ prepare_scan_columns(WalcuScan *scan, Relation relation)
 	scan->query.project = projection_fields(paths);
 }
 
-/* Send the first requests of this execution; false when no row can match. */
+/* Sends the first requests of this execution.  Returns false when no row can match. */
 static bool
 open_fetch(ForeignScanState *node)
 {
@@ -248,7 +248,7 @@ open_fetch(ForeignScanState *node)
 	return true;
 }
 
-/* Evaluate this execution's values; the scan has ended when they are such that no row can match. */
+/* Evaluates this execution's values; the scan has ended when they are such that no row can match. */
 static void
 evaluate_values(ForeignScanState *node)
 {
@@ -265,7 +265,7 @@ evaluate_values(ForeignScanState *node)
 	scan->ended = is_sure_of_no_match(scan->query.filters);
 }
 
-/* Put what the conditions say now, and how much is wanted, into the query. */
+/* Puts what the conditions say now, and how much is wanted, into the query. */
 void
 scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 {
@@ -289,7 +289,7 @@ is_sure_of_no_match(List *clauses)
 	return clauses != NIL && linitial(clauses) == &filter_nothing;
 }
 
-/* The clauses of the conditions and, in a batched join's scan, of the keys, which come last. */
+/* Makes the clauses of the conditions and, in a batched join's scan, of the keys, which come last. */
 static List *
 make_current_filters(ForeignScanState *node, WalcuPushdownUse use)
 {
@@ -307,9 +307,9 @@ make_current_filters(ForeignScanState *node, WalcuPushdownUse use)
 }
 
 /*
- * For a batched join: the keys, an array, that documents are asked for with when the scan begins again, how
- * many of them at once at most, and whether by a background job.  The scan must have been told to
- * (scan_rescan).
+ * Takes from a batched join the keys, an array, by which the scan asks for documents when it begins again,
+ * how many of them a request has at most, and whether a background job brings the documents.  The scan must
+ * have been told to begin again (scan_rescan).
  */
 WalcuKeysUse
 scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job)
@@ -336,7 +336,7 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 	return query_parts_keep(scan->query.parts, scan->key_filter) ? WALCU_KEYS_ASKED : WALCU_KEYS_TOO_LONG;
 }
 
-/* How many rows the query needs of the scan; 0 when it does not say. */
+/* Counts how many rows the query needs of the scan; 0 when it does not say. */
 static double
 count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use)
 {
@@ -346,7 +346,7 @@ count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use)
 	return (limit > 0 && !scan->plan.skips) ? limit + evaluate_row_count(node, scan->offset, use) : limit;
 }
 
-/* What LIMIT or OFFSET says; 0 for NULL, and for what EXPLAIN cannot know. */
+/* Evaluates LIMIT or OFFSET; 0 for NULL, and for what EXPLAIN cannot know. */
 static int64
 evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownUse use)
 {
@@ -361,7 +361,7 @@ evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownU
 	return is_null ? 0 : DatumGetInt64(value);
 }
 
-/* The value of a text expression; NULL for SQL's NULL. */
+/* Evaluates a text expression; NULL for SQL's NULL. */
 static char *
 evaluate_text(ForeignScanState *node, ExprState *expression)
 {
@@ -372,7 +372,7 @@ evaluate_text(ForeignScanState *node, ExprState *expression)
 	return is_null ? NULL : MemoryContextStrdup(scan->value_context, TextDatumGetCString(value));
 }
 
-/* What is expected is that of one execution; what is read, that of all. */
+/* Begins to tell of progress, with what one execution is expected to read; later ones add to the first. */
 static void
 begin_progress(WalcuScan *scan)
 {
@@ -395,7 +395,7 @@ close_fetch(WalcuScan *scan)
 	scan->ended = true;
 }
 
-/* False for a document that should not have been sent. */
+/* Makes a row of a document.  Returns false when it should not have been sent. */
 static bool
 store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 {
@@ -423,8 +423,8 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 }
 
 /*
- * A service that ignores the filter sends every document with each part, and one without a value
- * where no condition lets it through may come anywhere.
+ * Returns whether a row is of the part that was asked for.  A service that ignores the filter sends every
+ * document with each part, and one without a value where no condition lets it through may come anywhere.
  */
 static bool
 is_of_part(const WalcuScan *scan, const TupleTableSlot *slot)

@@ -16,16 +16,16 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-/* How far a number may be from the truth, as a part of it. */
+/* A number may differ from the truth by this part of it. */
 #define TOLERANCE 0.1
 
-/* Milliseconds that a number is good for. */
+/* A number is good for so many milliseconds. */
 #define LIFETIME (60 * 1000)
 
-/* No more are kept. */
+/* The backend keeps no more numbers than these. */
 #define MOST_ENTRIES 1000
 
-/* What was counted for one question. */
+/* An entry holds what was counted for one question. */
 typedef struct EstimateEntry
 {
 	WalcuDigest key;        /* The hash key says what was asked for, and with whose credentials. */
@@ -33,7 +33,7 @@ typedef struct EstimateEntry
 	TimestampTz counted_at; /* They were counted then. */
 } EstimateEntry;
 
-/* What was counted, of EstimateEntry; NULL when there is nothing. */
+/* The table holds what was counted, of EstimateEntry; it is NULL when nothing was. */
 static HTAB *estimates = NULL;
 
 /* Nothing of that can be trusted any more. */
@@ -44,8 +44,8 @@ static void mark_counts_stale(Datum arg, int cache, uint32 hash);
 static void forget_counts(void);
 
 /*
- * About how many documents match the clauses and the search text of a query.  expected is where to look
- * first, 0 for nowhere.
+ * Returns about how many documents match the clauses and the search text of a query.  The count looks first
+ * where expected says, unless that is 0.
  */
 double
 count_cache_documents(const WalcuQuery *query, double expected)
@@ -61,7 +61,7 @@ count_cache_documents(const WalcuQuery *query, double expected)
 	return count.documents;
 }
 
-/* What was counted lately; false when that is nothing. */
+/* Gives what was counted lately.  Returns false when nothing was. */
 bool
 count_cache_lookup(const WalcuQuery *query, WalcuCount *count)
 {
@@ -104,7 +104,7 @@ count_cache_note(const WalcuQuery *query, const WalcuCount *count)
 	entry->counted_at = GetCurrentTimestamp();
 }
 
-/* Another user may see other documents. */
+/* Makes a key of the request and the credential, as another user may see other documents. */
 static WalcuDigest
 make_count_key(const WalcuQuery *query)
 {
@@ -117,7 +117,7 @@ make_count_key(const WalcuQuery *query)
 							 query_page(&asked, &part, NIL, 0, 0)->url.data);
 }
 
-/* A server or a user mapping is another one now; nothing may be freed in here. */
+/* PostgreSQL calls this when a server or a user mapping has changed, where nothing may be freed. */
 static void
 mark_counts_stale(Datum arg, int cache, uint32 hash)
 {

@@ -22,7 +22,7 @@
 #include "plan/relinfo.h"
 #include "utils/fmgroids.h"
 
-/* Where custom_private of a path and of a plan has what, of WalcuCountPlan; count_path_plan reads it. */
+/* custom_private of a path, and of its plan, holds a WalcuCountPlan so; count_path_plan reads it. */
 typedef enum CountPrivateIndex
 {
 	COUNT_PRIVATE_TABLE,    /* This is a list of one Oid. */
@@ -75,7 +75,7 @@ count_path_add(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 	add_path(output, &path->path);
 }
 
-/* What count_path_add has put into the path, and so into its plan, read back. */
+/* Reads back what count_path_add has put into the path, and so into its plan. */
 WalcuCountPlan
 count_path_plan(const CustomScan *scan)
 {
@@ -89,7 +89,7 @@ count_path_plan(const CustomScan *scan)
 	};
 }
 
-/* In the order of CountPrivateIndex. */
+/* Writes what a plan carries, in the order of CountPrivateIndex. */
 static List *
 make_count_private(const WalcuCountPlan *plan)
 {
@@ -97,7 +97,7 @@ make_count_private(const WalcuCountPlan *plan)
 					  float_node_make(plan->expected), float_node_make(plan->requests));
 }
 
-/* Is it one group of all rows of a table, without a condition? */
+/* Returns whether a query makes one group of all rows of a table, without a condition. */
 static bool
 is_whole_table(const PlannerInfo *root, RelOptInfo *input)
 {
@@ -108,7 +108,7 @@ is_whole_table(const PlannerInfo *root, RelOptInfo *input)
 		   query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL;
 }
 
-/* The aggregates of a query's output, when all are count(*) and there is nothing else of a row; else NIL. */
+/* Lists the aggregates of a query's output, when all are count(*) and nothing else is of a row; else NIL. */
 static List *
 list_counts(const RelOptInfo *output)
 {

@@ -32,18 +32,19 @@
 #include "utils/selfuncs.h"
 
 /*
- * Of a URL's length, what is not left for keys; and what a key takes beside its text: its quotes and a comma.
+ * So much of a URL's length is not left for keys, and a key takes so much beside its text: its quotes and a
+ * comma.
  */
 #define URL_OVERHEAD 500
 #define KEY_OVERHEAD 7
 
-/* Keys of the first batch at least, however few rows are wanted. */
+/* The first batch has so many keys at least, however few rows are wanted. */
 #define LEAST_FIRST_BATCH 10
 
-/* Of memory, what a row of the inner side takes beside its columns. */
+/* A row of the inner side takes so much memory beside its columns. */
 #define ROW_OVERHEAD 64
 
-/* The equality that drives a join, and what is expected of it. */
+/* A join key is the equality that drives a join, with what is expected of it. */
 typedef struct JoinKey
 {
 	RestrictInfo *restriction;   /* This is the equality. */
@@ -83,7 +84,7 @@ static void add_join_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *in
 static void set_join_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInfo *innerrel,
 						   const JoinKey *key, List *restrictions);
 
-/* Called when the library is loaded. */
+/* _PG_init calls this when the library is loaded. */
 void
 join_path_init(void)
 {
@@ -128,7 +129,7 @@ add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, 
 	}
 }
 
-/* Is it a join of ours, of a kind that can be had? */
+/* Returns whether the inner side is a table of ours, and the join of a kind that can be batched. */
 static bool
 is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
 				 JoinPathExtraData *extra)
@@ -157,8 +158,8 @@ is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel
 }
 
 /*
- * Is it no expression that is to be computed in the join?  Nor what identifies rows of an inherited table
- * that is changed, which a custom scan cannot have in its row.
+ * Returns whether one of the sides has an output of the join.  An expression would have to be computed in the
+ * join, and a custom scan cannot have in its row what identifies rows of an inherited table that is changed.
  */
 static bool
 is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel)
@@ -169,7 +170,7 @@ is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo
 		   join_plan_same(node, innerrel->reltarget->exprs) != NULL;
 }
 
-/* The equality that brings the fewest documents; NULL when none can be a filter. */
+/* Chooses the equality that brings the fewest documents; NULL when none can be a filter. */
 static JoinKey *
 choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 				JoinType type, List *restrictions)
@@ -211,7 +212,7 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 	return key;
 }
 
-/* The sides of an equality of both relations that can be hashed; false for any other clause. */
+/* Finds the sides of an equality of both relations that can be hashed; false for any other clause. */
 static bool
 find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
@@ -232,7 +233,7 @@ find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 	return true;
 }
 
-/* The same of an inner value that equals any element of an outer array. */
+/* Finds the sides of an inner value that equals any element of an outer array. */
 static bool
 find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
@@ -255,7 +256,7 @@ find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, 
 	return true;
 }
 
-/* inner key = ANY (keys), where the parameter of the keys has no number yet. */
+/* Makes inner key = ANY (keys), where the parameter of the keys has no number yet. */
 static ScalarArrayOpExpr *
 make_key_condition(const JoinKey *key)
 {
@@ -301,7 +302,7 @@ estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel,
 	estimate_join_requests(relinfo_options(innerrel), key);
 }
 
-/* Distinct keys of the outer side; of arrays nothing is known but that they have some elements. */
+/* Estimates distinct keys of the outer side.  Of arrays nothing is known but that they have some elements. */
 static double
 estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
 {
@@ -310,7 +311,7 @@ estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey
 	return estimate_num_groups(root, list_make1(key->plan.outer_key), outerrel->rows, NULL, NULL);
 }
 
-/* As for a scan (path.c): a job is for many documents, all of which are wanted. */
+/* Returns, as for a scan (path.c), whether there are many documents, and all of them are wanted. */
 static bool
 allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 {
@@ -322,8 +323,8 @@ allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 }
 
 /*
- * Keys of the first batch: as many as the documents of fit into half of work_mem, or few when few rows are
- * wanted.
+ * Chooses how many keys the first batch has: as many as have documents that fit into half of work_mem, or few
+ * when few rows are wanted.
  */
 static int
 choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
@@ -339,7 +340,7 @@ choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key)
 	return (int) Max(Min(most, keys), 1);
 }
 
-/* How many requests do the keys take, in batches that grow, and is it jobs that they are for? */
+/* Estimates how many requests the keys take, in batches that grow, and whether jobs bring the documents. */
 static void
 estimate_join_requests(const WalcuOptions *options, JoinKey *key)
 {
@@ -376,7 +377,7 @@ estimate_join_requests(const WalcuOptions *options, JoinKey *key)
 	}
 }
 
-/* Are background jobs the better way to the documents of so many keys than so many pages? */
+/* Returns whether background jobs bring the documents of so many keys for less than so many pages do. */
 bool
 join_path_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys, double pages)
 {

@@ -18,7 +18,7 @@
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 
-/* Where a path's custom_private has what; join_plan_create reads it. */
+/* A path's custom_private holds this; join_plan_create reads it. */
 typedef enum JoinPathPrivateIndex
 {
 	JOIN_PATH_PRIVATE_PLAN,         /* This becomes the plan's custom_private. */
@@ -28,7 +28,7 @@ typedef enum JoinPathPrivateIndex
 	JOIN_PATH_PRIVATE_OUTPUT        /* This is a list of the join's columns, of Expr. */
 } JoinPathPrivateIndex;
 
-/* Where a plan's custom_private has what, of WalcuJoinPlan; read_join_private reads it. */
+/* A plan's custom_private holds this of a WalcuJoinPlan; read_join_private reads it. */
 typedef enum JoinPrivateIndex
 {
 	JOIN_PRIVATE_TYPE,           /* This is an Integer. */
@@ -46,7 +46,7 @@ typedef enum JoinPrivateIndex
 	JOIN_PRIVATE_REQUESTS        /* This is a double. */
 } JoinPrivateIndex;
 
-/* Where a plan's custom_exprs has what, of WalcuJoinPlan; join_plan_of_scan reads it. */
+/* A plan's custom_exprs holds this of a WalcuJoinPlan; join_plan_of_scan reads it. */
 typedef enum JoinExprIndex
 {
 	JOIN_EXPR_OUTER_KEY,
@@ -59,7 +59,7 @@ static WalcuJoinPlan read_join_private(const List *private);
 static List *list_outputs(List *plans, List *output);
 static Node *replace_by_row_vars(Node *node, void *row);
 
-/* What a path has for its plan, in the order of JoinPathPrivateIndex. */
+/* Writes what a path has for its plan, in the order of JoinPathPrivateIndex. */
 List *
 join_plan_path_private(const WalcuJoinPlan *plan, List *restrictions, List *output)
 {
@@ -101,7 +101,7 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 	return &scan->scan.plan;
 }
 
-/* The same column or placeholder among others; NULL when there is none. */
+/* Finds the same column or placeholder among others; NULL when there is none. */
 Node *
 join_plan_same(const Node *node, List *expressions)
 {
@@ -125,7 +125,7 @@ join_plan_same(const Node *node, List *expressions)
 	return NULL;
 }
 
-/* In the order of JoinPrivateIndex. */
+/* Writes what a plan carries, in the order of JoinPrivateIndex. */
 static List *
 make_join_private(const WalcuJoinPlan *plan)
 {
@@ -140,7 +140,7 @@ make_join_private(const WalcuJoinPlan *plan)
 	return list_concat(list_concat(list_concat(flags, counts), comparison), estimates);
 }
 
-/* What make_join_private has written, read back. */
+/* Reads back what make_join_private has written. */
 static WalcuJoinPlan
 read_join_private(const List *private)
 {
@@ -161,7 +161,7 @@ read_join_private(const List *private)
 	};
 }
 
-/* What join_plan_create has put into a CustomScan, read back. */
+/* Reads back what join_plan_create has put into a CustomScan. */
 WalcuJoinPlan
 join_plan_of_scan(const CustomScan *scan)
 {
@@ -173,7 +173,7 @@ join_plan_of_scan(const CustomScan *scan)
 	return plan;
 }
 
-/* What the keys of two rows that match meet, as EXPLAIN shows it. */
+/* Makes the condition that the keys of two matching rows meet, as EXPLAIN shows it. */
 Expr *
 join_plan_condition(const WalcuJoinPlan *plan)
 {
@@ -191,9 +191,9 @@ join_plan_condition(const WalcuJoinPlan *plan)
 }
 
 /*
- * The columns of both plans, of TargetEntry, as the plans above this one know them: one that this join may
- * make NULL is marked so in its output, and not below.  The output is that of when the path was made, as a
- * relation's own becomes that of the query in the end.
+ * Lists the columns of both plans, of TargetEntry, as the plans above this one know them: one that this join
+ * may make NULL is marked so in its output, and not below.  The output is that of when the path was made, as
+ * a relation's own becomes that of the query in the end.
  */
 static List *
 list_outputs(List *plans, List *output)
@@ -217,7 +217,7 @@ list_outputs(List *plans, List *output)
 	return row;
 }
 
-/* Expressions with the columns as the row, of Expr, has them. */
+/* Copies expressions, with their columns as the row, of Expr, has them. */
 static Node *
 replace_by_row_vars(Node *node, void *row)
 {

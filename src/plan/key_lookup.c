@@ -26,8 +26,8 @@ static bool is_id_column(const WalcuColumn *column);
 static bool is_search_column(const WalcuColumn *column);
 
 /*
- * The _id and the search text that restrictions, of RestrictInfo, ask for.  A document that is asked for by
- * its _id cannot be searched for at the same time.
+ * Finds the _id and the search text that restrictions, of RestrictInfo, ask for.  A document that is asked
+ * for by its _id cannot be searched for at the same time.
  */
 WalcuKeyLookup
 key_lookup_of_restrictions(const WalcuRelation *relation, List *restrictions)
@@ -39,7 +39,7 @@ key_lookup_of_restrictions(const WalcuRelation *relation, List *restrictions)
 	return lookup;
 }
 
-/* The array that a clause says _id is an element of; NULL for any other clause. */
+/* Finds the array that a clause says _id is an element of; NULL for any other clause. */
 Expr *
 key_lookup_id_array(const WalcuRelation *relation, Expr *clause)
 {
@@ -52,14 +52,14 @@ key_lookup_id_array(const WalcuRelation *relation, Expr *clause)
 	return lsecond(list->args);
 }
 
-/* Does the place hold the _id, so that no two documents have the same value there? */
+/* Returns whether a place holds the _id, so that no two documents have the same value there. */
 bool
 key_lookup_is_id(const WalcuDocumentPath *place)
 {
 	return strcmp(place->path, "_id") == 0;
 }
 
-/* The value that one of the restrictions says a column equals, or NULL. */
+/* Finds the value that one of the restrictions says a column equals, or NULL. */
 static Expr *
 find_equal_value(const WalcuRelation *relation, List *restrictions, ColumnTest test)
 {
@@ -94,14 +94,14 @@ match_equal_value(const WalcuRelation *relation, Expr *clause, ColumnTest test)
 	return NULL;
 }
 
-/* Is it the equality of texts that are the same bytes, as the service compares them? */
+/* Returns whether an operator takes texts for equal that are the same bytes, as the service does. */
 static bool
 is_exact_equality(Oid op, Oid collation)
 {
 	return op == TextEqualOperator && OidIsValid(collation) && get_collation_isdeterministic(collation);
 }
 
-/* Is one side a column that passes the test, and the other a value that is known before the scan begins? */
+/* Returns whether a column passes the test, and the value is known before the scan begins. */
 static bool
 is_column_with_value(const WalcuRelation *relation, Expr *column, Expr *value, ColumnTest test)
 {

@@ -22,7 +22,7 @@ static ForeignPath *get_scan_path(Path *path);
 static bool is_skipped_exactly(PlannerInfo *root, const ForeignPath *path);
 static void reduce_rows(Path *path, int64 count);
 
-/* Add the limit over a scan that the service begins later. */
+/* Adds the limit over a scan that the service begins later. */
 void
 offset_add_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output, const FinalPathExtraData *extra)
 {
@@ -42,7 +42,7 @@ offset_add_paths(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output, const
 	}
 }
 
-/* A copy of a scan's path, or of a projection of one, that skips; NULL where that is not exact. */
+/* Copies a scan's path, or a projection of one, so that it skips; NULL where that is not exact. */
 static Path *
 make_skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extra)
 {
@@ -63,7 +63,7 @@ make_skipping_path(PlannerInfo *root, Path *path, const FinalPathExtraData *extr
 	return &projection->path;
 }
 
-/* The path of one of our scans; NULL for another. */
+/* Finds the path of one of our scans; NULL for another. */
 static ForeignPath *
 get_scan_path(Path *path)
 {
@@ -74,7 +74,7 @@ get_scan_path(Path *path)
 	return (ForeignPath *) path;
 }
 
-/* Does the service pass over the rows that PostgreSQL would have passed over? */
+/* Returns whether the service passes over the rows that PostgreSQL would have passed over. */
 static bool
 is_skipped_exactly(PlannerInfo *root, const ForeignPath *path)
 {
@@ -86,7 +86,7 @@ is_skipped_exactly(PlannerInfo *root, const ForeignPath *path)
 		   (keys == NIL || sort_agrees_on_nulls(relation->options, linitial(keys)));
 }
 
-/* Take the rows that are passed over from what a path brings and costs. */
+/* Takes the rows that are passed over from what a path brings and costs. */
 static void
 reduce_rows(Path *path, int64 count)
 {

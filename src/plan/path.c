@@ -24,13 +24,13 @@
 #include "plan/relinfo.h"
 #include "pushdown/pushdown.h"
 
-/* What a page in sequence costs, in pages that are read several at once. */
+/* A page in sequence costs so much, in pages that are read several at once. */
 #define IN_SEQUENCE 1.1
 
-/* Where a path's fdw_private has what; path_details reads it. */
+/* A path's fdw_private holds a WalcuPathDetails so; path_details reads it. */
 typedef enum PathPrivateIndex
 {
-	PATH_PRIVATE_REQUESTS,  /* This is a double, as all of these are of WalcuPathDetails. */
+	PATH_PRIVATE_REQUESTS,  /* This is a double. */
 	PATH_PRIVATE_DOCUMENTS, /* This is a double. */
 	PATH_PRIVATE_ORDER,     /* This is a list of int. */
 	PATH_PRIVATE_STRATEGY,  /* This is an Integer. */
@@ -38,7 +38,7 @@ typedef enum PathPrivateIndex
 	PATH_PRIVATE_KEYED_BY   /* This is a ScalarArrayOpExpr, or NULL. */
 } PathPrivateIndex;
 
-/* What a path brings, whichever way its documents are read. */
+/* A path brings this, whichever way its documents are read. */
 typedef struct ScanOutput
 {
 	double rows;           /* The path returns so many. */
@@ -48,7 +48,7 @@ typedef struct ScanOutput
 	Relids required_outer; /* The scan needs values of a row of these relations. */
 } ScanOutput;
 
-/* What goes through the members of an equivalence class that are of one relation, one after the other. */
+/* It goes through the members of equivalence classes that are of one relation, one after the other. */
 typedef struct JoinColumn
 {
 	Expr *current; /* This member is tried now. */
@@ -84,7 +84,7 @@ path_add_all(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	add_parameterized_paths(root, rel);
 }
 
-/* A path for the documents that one key or another leads to, which a batched join (join_path.c) sets. */
+/* Makes a path for the documents that one key or another leads to; a batched join (join_path.c) sets them. */
 ForeignPath *
 path_with_keys(PlannerInfo *root, RelOptInfo *rel, double requests, double documents, bool by_job,
 			   ScalarArrayOpExpr *keyed_by)
@@ -104,7 +104,7 @@ path_with_keys(PlannerInfo *root, RelOptInfo *rel, double requests, double docum
 								   NIL, NULL, make_path_private(&details));
 }
 
-/* A copy of a path, for a scan in which the service passes over what the offset says. */
+/* Copies a path, for a scan in which the service passes over what the offset says. */
 ForeignPath *
 path_with_skip(const ForeignPath *path)
 {
@@ -117,7 +117,7 @@ path_with_skip(const ForeignPath *path)
 	return skipping;
 }
 
-/* In the order of PathPrivateIndex. */
+/* Writes the details in the order of PathPrivateIndex. */
 static List *
 make_path_private(const WalcuPathDetails *details)
 {
@@ -127,7 +127,7 @@ make_path_private(const WalcuPathDetails *details)
 	return lappend(private, details->keyed_by);
 }
 
-/* What a path says of its scan. */
+/* Reads back what a path says of its scan. */
 WalcuPathDetails
 path_details(const ForeignPath *path)
 {
@@ -143,7 +143,7 @@ path_details(const ForeignPath *path)
 	};
 }
 
-/* Does the query's LIMIT, or that of EXISTS, end the scan when it has brought so many rows? */
+/* Returns whether the query's LIMIT, or that of EXISTS, ends the scan when it has brought so many rows. */
 bool
 path_has_limit(PlannerInfo *root, const Path *path)
 {
@@ -157,7 +157,7 @@ path_has_limit(PlannerInfo *root, const Path *path)
 		   (query->limitCount || root->tuple_fraction >= 1);
 }
 
-/* The cheapest way to read so many documents, all of them and in any order. */
+/* Returns the cheapest way to read so many documents, all of them and in any order. */
 WalcuStrategy
 path_strategy(const WalcuOptions *options, double documents)
 {
@@ -169,7 +169,7 @@ path_strategy(const WalcuOptions *options, double documents)
 	return path_paging_strategy(options);
 }
 
-/* The cheapest way to read pages in any order. */
+/* Returns the cheapest way to read pages in any order. */
 WalcuStrategy
 path_paging_strategy(const WalcuOptions *options)
 {
@@ -179,14 +179,14 @@ path_paging_strategy(const WalcuOptions *options)
 			   : WALCU_BY_PAGES;
 }
 
-/* What it costs to read a document that has arrived. */
+/* Returns what it costs to read a document that has arrived. */
 Cost
 path_document_cost(const RelOptInfo *rel)
 {
 	return relinfo_options(rel)->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
 }
 
-/* Add a path for each way in which the documents can be read. */
+/* Adds a path for each way in which the documents can be read. */
 static void
 add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 {
@@ -236,7 +236,7 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, 
 					  output->pathkeys, output->required_outer, make_path_private(&details)));
 }
 
-/* Add paths in as much of an order as the service can give. */
+/* Adds paths in as much of an order as the service can give. */
 static void
 add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, List *pathkeys)
 {
@@ -254,7 +254,7 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, List *pathkeys)
 		add_scan_paths(root, rel, &output);
 }
 
-/* Add paths in orders that a merge join could use. */
+/* Adds paths in orders that a merge join could use. */
 static void
 add_merge_paths(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -270,7 +270,7 @@ add_merge_paths(PlannerInfo *root, RelOptInfo *rel)
 	}
 }
 
-/* Add paths for the inner side of a nested loop, which ask for what the outer side's row says. */
+/* Adds paths for the inner side of a nested loop, which ask for what the outer side's row says. */
 static void
 add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -290,7 +290,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 	}
 }
 
-/* The sets of other relations whose rows give values to a filter, of Relids. */
+/* Lists the sets of other relations whose rows give values to a filter, of Relids. */
 static List *
 list_required_outers(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -321,7 +321,7 @@ has_equal_relids(List *sets, Relids wanted)
 	return false;
 }
 
-/* The join clauses that become a filter once the other side is known. */
+/* Lists the join clauses that become a filter once the other side is known. */
 static List *
 list_pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
 {

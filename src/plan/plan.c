@@ -20,7 +20,7 @@
 #include "plan/relinfo.h"
 #include "plan/used_columns.h"
 
-/* Where fdw_private has what, of WalcuPlan; plan_of_scan reads it. */
+/* fdw_private holds this of a WalcuPlan; plan_of_scan reads it. */
 typedef enum ScanPrivateIndex
 {
 	SCAN_PRIVATE_STRATEGY,  /* This is an Integer. */
@@ -37,7 +37,7 @@ typedef enum ScanPrivateIndex
 } ScanPrivateIndex;
 
 /*
- * Where fdw_exprs has what, of WalcuPlan; plan_of_scan reads it.  The planner goes on with these, to put
+ * fdw_exprs holds this of a WalcuPlan; plan_of_scan reads it.  The planner goes on with these, to put
  * parameters in their places.  Any may be NULL.
  */
 typedef enum ScanExprIndex
@@ -66,7 +66,7 @@ plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List
 							make_scan_private(&plan), NIL, NIL, outer_plan);
 }
 
-/* What plan_scan has put into a ForeignScan, read back. */
+/* Reads back what plan_scan has put into a ForeignScan. */
 WalcuPlan
 plan_of_scan(const ForeignScan *scan)
 {
@@ -99,7 +99,7 @@ plan_of_scan(const ForeignScan *scan)
 	return plan;
 }
 
-/* What a path, and the conditions that were chosen for it, of RestrictInfo, make of a scan. */
+/* Makes the plan of a path and of the conditions that were chosen for it, of RestrictInfo. */
 static WalcuPlan
 make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List *clauses)
 {
@@ -138,7 +138,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 	return plan;
 }
 
-/* In the order of ScanPrivateIndex. */
+/* Writes a part of the plan in the order of ScanPrivateIndex. */
 static List *
 make_scan_private(const WalcuPlan *plan)
 {
@@ -150,14 +150,14 @@ make_scan_private(const WalcuPlan *plan)
 	return list_concat(list_concat(ways, numbers), list_make3(plan->columns, plan->order, plan->keyed_by));
 }
 
-/* In the order of ScanExprIndex. */
+/* Writes the rest of the plan in the order of ScanExprIndex. */
 static List *
 make_scan_exprs(const WalcuPlan *plan)
 {
 	return list_make5(plan->id, plan->search, plan->limit, plan->offset, plan->key);
 }
 
-/* The condition with a parameter that is the plan's alone. */
+/* Copies the condition, with a parameter that is the plan's alone. */
 static ScalarArrayOpExpr *
 assign_key_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by)
 {

@@ -28,7 +28,7 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 							 : relsize_of_scan(root, rel, &info->relation, lookup.search);
 }
 
-/* Is it a table of ours that the query itself names, and no partition of another one? */
+/* Returns whether it is a table of ours that the query itself names, and no partition of another one. */
 bool
 relinfo_is_ours(const RelOptInfo *rel)
 {
@@ -36,7 +36,7 @@ relinfo_is_ours(const RelOptInfo *rel)
 		   rel->fdwroutine->GetForeignRelSize == relinfo_set_size;
 }
 
-/* What is known of a table of ours. */
+/* Returns what is known of a table of ours. */
 const WalcuRelInfo *
 relinfo_get(const RelOptInfo *rel)
 {

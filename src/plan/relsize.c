@@ -17,10 +17,10 @@
 #include "pushdown/pushdown.h"
 #include "utils/builtins.h"
 
-/* Documents of a resource nobody has counted. */
+/* A resource is assumed to have so many documents when nobody has counted them. */
 #define DEFAULT_DOCUMENTS 1000
 
-/* The conditions of a scan, by what is known of them while planning; lists are of RestrictInfo. */
+/* It sorts the conditions of a scan by what is known while planning; lists are of RestrictInfo. */
 typedef struct Conditions
 {
 	List *asked;  /* The service is asked about these while planning; of WalcuPushdownCondition. */
@@ -37,7 +37,7 @@ static List *list_clauses(List *restrictions);
 static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
 
 /*
- * Estimate a relation's size, and put it into the relation, too.  search is the value of the service's
+ * Estimates a relation's size, and puts it into the relation, too.  search is the value of the service's
  * search text, or NULL.
  */
 WalcuRelSize
@@ -56,7 +56,7 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 	return size;
 }
 
-/* The size of a scan for one document by its _id, about which there is nothing to ask. */
+/* Sets the size of a scan for one document by its _id, about which there is nothing to ask. */
 WalcuRelSize
 relsize_of_document(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -67,7 +67,7 @@ relsize_of_document(PlannerInfo *root, RelOptInfo *rel)
 	return (WalcuRelSize){.documents = 1};
 }
 
-/* How many documents the service is expected to send for what is pushed of the conditions. */
+/* Estimates how many documents the service sends for what is pushed of the conditions. */
 double
 relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
 {
@@ -82,7 +82,7 @@ relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relat
 	return clamp_row_est(rel->tuples * estimate_selectivity(root, rel, pushed));
 }
 
-/* Ask the service; false when it cannot be asked about this scan. */
+/* Asks the service.  Returns false when it cannot be asked about this scan. */
 static bool
 ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search, bool is_known,
 			WalcuRelSize *size)
@@ -149,7 +149,7 @@ sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrict
 	return conditions;
 }
 
-/* Is it the condition that gives the search its text? */
+/* Returns whether a condition gives the search its text. */
 static bool
 is_clause_of(Expr *clause, Expr *search)
 {

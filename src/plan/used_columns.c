@@ -15,7 +15,7 @@
 #include "service/option.h"
 #include "utils/rel.h"
 
-/* Where pull_varattnos has the whole row among the columns. */
+/* pull_varattnos has the whole row in this place among the columns. */
 #define WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
 
 static Bitmapset *remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used);
@@ -23,7 +23,7 @@ static Bitmapset *remove_updated_row(PlannerInfo *root, Index varno, Relation re
 static bool is_row_copied(const PlannerInfo *root, const RelOptInfo *rel);
 static bool is_copied_row(const TargetEntry *entry);
 
-/* The columns, of int, that the query's output or any of its conditions uses. */
+/* Lists the columns, of int, that the query's output or any of its conditions uses. */
 List *
 used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
@@ -130,7 +130,7 @@ is_row_copied(const PlannerInfo *root, const RelOptInfo *rel)
 	return false;
 }
 
-/* Is it PostgreSQL's own wish for a row?  One to sort by is the query's. */
+/* Returns whether PostgreSQL itself wishes for a row.  The query wishes for one to sort by. */
 static bool
 is_copied_row(const TargetEntry *entry)
 {
