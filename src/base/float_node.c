@@ -12,7 +12,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 
-/* A node that PostgreSQL can copy, write and read as it can any other of a plan. */
+/* Makes a node that PostgreSQL can copy, write and read as it can any other of a plan. */
 Node *
 float_node_make(double value)
 {
@@ -20,8 +20,10 @@ float_node_make(double value)
 							  FLOAT8PASSBYVAL);
 }
 
+/* Returns the number of a node that float_node_make has made. */
 double
 float_node_value(const Node *node)
 {
-	return DatumGetFloat8(castNode(Const, node)->constvalue);
+	Assert(IsA(node, Const));
+	return DatumGetFloat8(((const Const *) node)->constvalue);
 }

@@ -46,9 +46,9 @@ typedef struct WalcuScan
 /* What the keys of a batched join are for the service. */
 typedef enum WalcuKeysUse
 {
-	WALCU_KEYS_ASKED,    /* it sends what has one of them, or more */
-	WALCU_KEYS_TOO_LONG, /* fewer could be asked for */
-	WALCU_KEYS_UNKNOWN   /* it cannot tell documents by them */
+	WALCU_KEYS_ASKED,    /* It sends what has one of them, or more than that. */
+	WALCU_KEYS_TOO_LONG, /* It could be asked for fewer of them. */
+	WALCU_KEYS_UNKNOWN   /* It cannot tell documents by them. */
 } WalcuKeysUse;
 
 extern void scan_begin(ForeignScanState *node, int eflags);
