@@ -11,7 +11,7 @@
 
 #include "base/url.h"
 
-#include "utils/memutils.h"
+#include "base/reset_callback.h"
 
 static void release_url(void *url);
 static bool is_loopback(const char *host);
@@ -23,14 +23,12 @@ static bool is_loopback(const char *host);
 CURLU *
 url_parse(const char *text)
 {
-	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	MemoryContextCallback *callback = reset_callback_add(CurrentMemoryContext, release_url, NULL);
 	CURLU *url = curl_url();
 
 	if (url == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	callback->func = release_url;
 	callback->arg = url;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	return (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) ? url : NULL;
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/digest.h"
 #include "base/objectid.h"
+#include "base/reset_callback.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
@@ -41,7 +42,6 @@ typedef struct HeldReply
 struct WalcuReplyCache
 {
 	MemoryContext context;
-	MemoryContextCallback mark; /* by which it is found */
 	Oid serverid;
 	const char *resource;
 	bool needed; /* something may be asked for again */
@@ -167,9 +167,8 @@ create_cache(MemoryContext statement, const WalcuOptions *options)
 	cache->limit = Min(work_mem * (size_t) 1024, MOST_BYTES);
 	cache->entries = hash_create("walcu replies", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&cache->used);
-	cache->mark.func = mark_dropped;
-	cache->mark.arg = cache;
-	MemoryContextRegisterResetCallback(statement, &cache->mark);
+	/* by which it is found */
+	reset_callback_add(statement, mark_dropped, cache);
 	return cache;
 }
 
@@ -179,7 +178,7 @@ is_of_resource(const WalcuReplyCache *cache, const WalcuOptions *options)
 	return cache->serverid == options->serverid && strcmp(cache->resource, options->resource) == 0;
 }
 
-/* There is nothing to be done: what is held goes with its context. */
+/* There is nothing to be done: the cache is gone by then, as its context is a child of the statement's. */
 static void
 mark_dropped(void *arg)
 {

@@ -14,6 +14,7 @@
 
 #include "http/transfer.h"
 
+#include "base/reset_callback.h"
 #include "http/connection.h"
 #include "http/curl_easy.h"
 #include "http/latency.h"
@@ -36,7 +37,6 @@ typedef struct Transfer
 	WalcuTransfer shared; /* must be first */
 	WalcuCurlEasy handle;
 	MemoryContext context;
-	MemoryContextCallback on_reset;
 	WalcuConnection *connection;
 	WalcuStats *stats;
 	struct curl_slist *headers;
@@ -102,9 +102,7 @@ transfer_start(MemoryContext parent, const WalcuOptions *options, const char *cr
 	transfer->handle.options = options;
 	transfer->handle.not_before = walcu_curl_multi_now() + transfer->shared.attempt.delay;
 	transfer->handle.reason = transfer->shared.attempt.reason;
-	transfer->on_reset.func = on_context_reset;
-	transfer->on_reset.arg = transfer;
-	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
+	reset_callback_add(context, on_context_reset, transfer);
 
 	before = MemoryContextSwitchTo(context);
 	transfer->handle.easy = curl_easy_init();
@@ -140,9 +138,7 @@ transfer_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRe
 	transfer->context = context;
 	transfer->connection = connection;
 	transfer->stats = stats_of(options);
-	transfer->on_reset.func = on_replay_reset;
-	transfer->on_reset.arg = transfer;
-	MemoryContextRegisterResetCallback(context, &transfer->on_reset);
+	reset_callback_add(context, on_replay_reset, transfer);
 	connection_join(connection, &transfer->handle);
 	return shared;
 }

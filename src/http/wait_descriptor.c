@@ -17,6 +17,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/reset_callback.h"
+
 /*
  * Milliseconds until the descriptor tells in any case: before 18 the executor does not wake up for a cancel
  * by itself, and answers it when it calls.
@@ -27,7 +29,6 @@ struct WalcuWaitDescriptor
 {
 	int epoll; /* -1 when there is none */
 	int timer;
-	MemoryContextCallback on_reset;
 };
 
 static void close_descriptors(void *arg);
@@ -46,9 +47,7 @@ wait_descriptor_create(MemoryContext context)
 	WalcuWaitDescriptor *watch = MemoryContextAllocZero(context, sizeof(WalcuWaitDescriptor));
 
 	watch->epoll = watch->timer = -1;
-	watch->on_reset.func = close_descriptors;
-	watch->on_reset.arg = watch;
-	MemoryContextRegisterResetCallback(context, &watch->on_reset);
+	reset_callback_add(context, close_descriptors, watch);
 	return watch;
 }
 

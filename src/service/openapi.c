@@ -12,6 +12,7 @@
 
 #include "service/openapi.h"
 
+#include "base/reset_callback.h"
 #include "base/url.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -109,7 +110,7 @@ openapi_bundled(void)
 static json_t *
 load_document(MemoryContext context, const char *text, size_t length)
 {
-	MemoryContextCallback *callback = MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
+	MemoryContextCallback *callback = reset_callback_add(context, release_document, NULL);
 	json_error_t error;
 	/* bounds such as 2^64 are no reason to refuse the document */
 	json_t *document = json_loadb(text, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
@@ -118,9 +119,7 @@ load_document(MemoryContext context, const char *text, size_t length)
 	if (document == NULL)
 		raise_not_usable(
 			psprintf("It is not JSON: there is an error in line %d, column %d.", error.line, error.column));
-	callback->func = release_document;
 	callback->arg = document;
-	MemoryContextRegisterResetCallback(context, callback);
 	return document;
 }
 
