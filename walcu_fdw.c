@@ -91,7 +91,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ExecForeignBatchInsert = modify_insert_batch;
 	routine->ExecForeignUpdate = modify_update;
 	routine->ExecForeignDelete = modify_delete;
-	routine->EndForeignModify = modify_end;
+	routine->EndForeignModify = modify_table_end;
 	routine->BeginForeignInsert = modify_begin_insert;
 	routine->EndForeignInsert = modify_end;
 	routine->PlanDirectModify = direct_modify_plan;

@@ -83,6 +83,21 @@ modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private,
 }
 
 /*
+ * FdwRoutine.EndForeignModify.  The list of rows may have files, and PostgreSQL warns of those that are still open when
+ * a statement has ended.
+ */
+void
+modify_table_end(EState *estate, ResultRelInfo *target)
+{
+	WalcuModify *modify = target->ri_FdwState;
+	MaterializedPlan *materialized = (modify && modify->wrapper) ? modify->wrapper->materialized : NULL;
+
+	if (materialized && materialized->rows)
+		tuplestore_end(materialized->rows);
+	modify_end(estate, target);
+}
+
+/*
  * Takes the place of the node's function, once for all tables of the statement.  ExecInitNode, which is
  * under way, reads the function when the node is made.
  */

@@ -11,5 +11,6 @@
 
 extern void modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private, int subplan,
 							   int eflags);
+extern void modify_table_end(EState *estate, ResultRelInfo *target);
 
 #endif /* WALCU_MODIFY_TABLE_H */
