@@ -217,18 +217,23 @@ count_requests_at_once(const WalcuOptions *options)
 	return options->max_connections;
 }
 
-/* Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL. */
+/*
+ * Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL.  An error, such as
+ * that of max_requests, leaves the transfer before as it was: it tells what became of the write.
+ */
 static void
 start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt)
 {
 	WalcuWriter *writer = write->writer;
 	MemoryContext before = MemoryContextSwitchTo(write->context);
 
+	WalcuTransfer *transfer =
+		transfer_start(write->context, writer->options, writer->credential, request, attempt);
+
 	if (write->transfer)
 		transfer_release(write->transfer);
-	write->transfer = NULL;
+	write->transfer = transfer;
 	write->body = makeStringInfo();
-	write->transfer = transfer_start(write->context, writer->options, writer->credential, request, attempt);
 	write->attempts += (request == write->request && attempt == NULL);
 	writer->requests++;
 	MemoryContextSwitchTo(before);
@@ -283,10 +288,16 @@ advance_write(WalcuWrite *write, bool wait)
 static void
 take_in_reply(WalcuWrite *write, bool wait)
 {
-	WalcuTransfer *transfer = write->transfer;
+	WalcuTransfer *transfer;
 	bool is_missing;
 	bool is_conflict;
 
+	if (write->is_unstarted)
+	{
+		write->is_unstarted = false;
+		start_request(write, write->look_up, NULL);
+	}
+	transfer = write->transfer;
 	transfer_advance(transfer, wait);
 	if (retry_is_possible(transfer, false))
 	{
@@ -371,7 +382,7 @@ on_failure(WalcuWrite *write, ErrorData *error)
 		fail_write(write, write->doubt ? write->doubt : error);
 }
 
-/* Ask for the document that may have been made. */
+/* Ask for the document that may have been made, when the write is advanced: there an error is kept. */
 static void
 look_up(WalcuWrite *write, ErrorData *error)
 {
@@ -381,8 +392,8 @@ look_up(WalcuWrite *write, ErrorData *error)
 	write->look_up = request_create(write->writer->options, "GET");
 	request_add_segment(write->look_up, write->writer->options->resource);
 	request_add_segment(write->look_up, write->id);
+	write->is_unstarted = true;
 	MemoryContextSwitchTo(before);
-	start_request(write, write->look_up, NULL);
 }
 
 static void

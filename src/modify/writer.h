@@ -44,6 +44,7 @@ typedef struct WalcuWrite
 	WalcuTransfer *transfer;
 	StringInfo body;       /* of the reply */
 	WalcuRequest *look_up; /* under way, to see whether the request was carried out */
+	bool is_unstarted;     /* look_up is to be sent when the write is advanced */
 	ErrorData *doubt;      /* why that is not known */
 	bool answered;         /* the service has said that it was carried out */
 	int attempts;
