@@ -253,10 +253,15 @@ static void
 evaluate_values(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
+	WalcuQuery *query = &scan->query;
 
 	MemoryContextReset(scan->value_context);
-	if ((scan->id && (scan->query.id = evaluate_text(node, scan->id)) == NULL) ||
-		(scan->search && (scan->query.search = evaluate_text(node, scan->search)) == NULL))
+	/* EXPLAIN looks at them, too, when no others come in their place */
+	query->id = query->search = NULL;
+	query->filters = query->fallback = query->parts = NIL;
+	scan->has_filter = false;
+	if ((scan->id && (query->id = evaluate_text(node, scan->id)) == NULL) ||
+		(scan->search && (query->search = evaluate_text(node, scan->search)) == NULL))
 	{
 		scan->ended = true;
 		return;
@@ -280,6 +285,7 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;
 	query->skip = scan->plan.skips ? evaluate_row_count(node, scan->offset, use) : 0;
 	query->wanted = pushdown_is_complete(scan->filtered) ? count_wanted_rows(node, use) : 0;
+	scan->has_filter = true;
 	MemoryContextSwitchTo(before);
 }
 

@@ -32,6 +32,7 @@ typedef struct WalcuScan
 	WalcuStrategy strategy; /* It is the plan's, or what a batched join chose. */
 	const WalcuFilter *key_filter; /* The keys became this; NULL for nothing that the service can check. */
 	bool is_prepared;              /* The query has the values of the execution that comes. */
+	bool has_filter;               /* The query has a filter made of the values in value_context. */
 	WalcuOrderCheck *order_check;  /* It checks the order that was promised; NULL when none was. */
 	List *search_columns;          /* These columns (of int, from 0) show the search text. */
 	ExprState *id;                 /* It computes query.id; or NULL. */
