@@ -67,6 +67,9 @@ test-regress:
 	scripts/test regress $(T)
 test-tap:
 	scripts/test tap $(T)
+# The suites, or T, over a PostgreSQL that checks itself.
+test-sanitized:
+	scripts/test-sanitized $(if $(T),$(if $(filter t/%,$(T)),tap,regress) $(T))
 # Random queries, with pushdown on and off: N of them, from the seed SEED, JOBS at a time.
 fuzz:
 	scripts/fuzz $(if $(N),--queries $(N)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
@@ -88,4 +91,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap fuzz fuzz-joins soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins soak demo bench test-version test-fresh
