@@ -103,8 +103,8 @@ deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Dat
 	{
 		if (remote_type_at(options->resource, lfirst(lc)).type < WALCU_REMOTE_STRING ||
 			remote_type_at(options->resource, lfirst(lc)).type == WALCU_REMOTE_OBJECT)
-			ways =
-				lappend(ways, filter_test(lfirst(lc), "$type", "[\"string\",\"number\",\"bool\",\"date\"]"));
+			ways = lappend(
+				ways, filter_test(lfirst(lc), "$type", "[\"string\",\"number\",\"bool\",\"date\",\"null\"]"));
 		else
 			return &filter_everything;
 	}

@@ -2,9 +2,10 @@
  * deparse_jsonb.c
  *	  What containment and keys of jsonb become in a filter.
  *
- * A document that contains another has its scalars in the same places; where arrays are on
- * the way, the service looks into their elements by itself.  So a filter asks for the scalars,
- * and PostgreSQL sees whether they hang together.
+ * A document that contains another has its scalars in the same places; where an array is on
+ * the way, the service looks into its elements by itself.  So a filter asks for the scalars,
+ * and PostgreSQL sees whether they hang together.  The service does not look into an array that is
+ * itself an element, whether it stands in another array or a path leads to it by its index.
  */
 #include "postgres.h"
 
@@ -19,7 +20,9 @@
 
 static List *deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer *container);
 static List *deparse_contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value);
+static bool is_nested_array(const JsonbValue *value);
 static WalcuDocumentPath *make_jsonb_operand(const WalcuOptions *options, const char *path);
+static bool ends_in_index(const char *path);
 static char *make_member_path(const char *path, const JsonbValue *key);
 static WalcuFilter *has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const char *key);
 static List *list_keys(Datum keys);
@@ -55,6 +58,8 @@ deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer 
 	JsonbIteratorToken token;
 
 	check_stack_depth();
+	if (JsonContainerIsArray(container) && !JsonContainerIsScalar(container) && ends_in_index(path))
+		return list_make1(filter_test(path, "$type", "[\"array\"]"));
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
@@ -65,10 +70,16 @@ deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer 
 			if (member)
 				filters = list_concat(filters, deparse_contained_member(options, member, &value));
 		}
-		else if (token == WJB_ELEM)
+		else if (token == WJB_ELEM && !is_nested_array(&value))
 			filters = list_concat(filters, deparse_contained_member(options, path, &value));
 	}
 	return filters;
+}
+
+static bool
+is_nested_array(const JsonbValue *value)
+{
+	return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data);
 }
 
 static List *
@@ -83,6 +94,8 @@ deparse_contained_member(const WalcuOptions *options, const char *path, const Js
 	/* the service compares the elements of an array one by one */
 	operand->remote.array = false;
 	deparse_equal_add_jsonb(operand, value, &matches);
+	if (ends_in_index(path))
+		matches.unchecked |= WALCU_IS_ARRAY;
 	return list_make1(deparse_equal_clause(operand, &matches));
 }
 
@@ -96,6 +109,15 @@ make_jsonb_operand(const WalcuOptions *options, const char *path)
 	operand->nested = true;
 	operand->remote = remote_type_at(options->resource, path);
 	return operand;
+}
+
+/* Is the last member of a path one that may be the index of an array? */
+static bool
+ends_in_index(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && strspn(dot + 1, "0123456789") == strlen(dot + 1);
 }
 
 /* NULL when no filter can name it. */
@@ -119,7 +141,7 @@ has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const cha
 	self->remote.array = false;
 	deparse_equal_add_scalar(self, WALCU_IS_STRING, filter_string(key), &matches);
 	/* an array of what is no string there has them as it likes */
-	if (!(deparse_equal_checked(self) & WALCU_IS_STRING))
+	if (!(deparse_equal_checked(self) & WALCU_IS_STRING) || ends_in_index(operand->path))
 		matches.unchecked |= WALCU_IS_ARRAY;
 	matches.filters = list_make1(filter_test(psprintf("%s.%s", operand->path, key), "$exists", "true"));
 	return deparse_equal_clause(operand, &matches);

@@ -322,7 +322,11 @@ append_path_key(WalcuDocumentPath *operand, Node *key)
 		if (DatumGetInt32(constant->constvalue) < 0)
 			return false;
 		if (DatumGetInt32(constant->constvalue) == 0)
+		{
 			operand->first_elements_of = lappend(operand->first_elements_of, operand->path);
+			if (operand->nested)
+				operand->null_elements_of = lappend(operand->null_elements_of, operand->path);
+		}
 		name = psprintf("%d", DatumGetInt32(constant->constvalue));
 	}
 	else
@@ -331,6 +335,7 @@ append_path_key(WalcuDocumentPath *operand, Node *key)
 		return false;
 	operand->indexed |= (strspn(name, "0123456789") == strlen(name));
 	operand->path = psprintf("%s.%s", operand->path, name);
+	operand->nested = true;
 	return true;
 }
 

@@ -51,6 +51,7 @@ typedef struct WalcuDocumentPath
 	bool json_null;          /* JSON's null is a value, not NULL */
 	bool indexed;            /* the path has an index of an array */
 	List *first_elements_of; /* of char *: paths that the path takes the first element of */
+	List *null_elements_of;  /* of these, those whose JSON null is a value, and its own first element */
 	bool plain;              /* the SQL value is the JSON value, neither rounded nor checked */
 	double rounding;         /* numbers: may differ by so much */
 	bool single;             /* numbers: rounded to float4 */

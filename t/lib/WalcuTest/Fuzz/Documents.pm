@@ -75,7 +75,7 @@ sub habit
         return $holder->{$name} = undef if chance(0.12);
         return $holder->{$name} = odd_json(2) if chance($is_dirty ? 0.3 : 0.01);
         return $inner->($holder->{$name}) if $inner && ref $holder->{$name} eq 'HASH';
-        return $holder->{$name} = odd_json(3) unless @values;
+        return $holder->{$name} = chance(0.25) ? nested_array() : odd_json(3) unless @values;
         return $holder->{$name} = pick(@values) unless defined $element;
         return $holder->{$name} = [ map { chance(0.1) ? undef : pick(@values) } 1 .. between(0, 3) ];
     };
@@ -110,14 +110,27 @@ sub odd_json
 {
     my ($depth) = @_;
     $depth //= 3;
-    my $kind = between(0, $depth > 0 ? 8 : 5);
+    my $kind = between(0, $depth > 0 ? 9 : 5);
     return odd_text() if $kind <= 1;
     return pick($RIGHT{numeric}->()) if $kind == 2;
     return pick(@TRUTH) if $kind == 3;
     return pick($RIGHT{timestamptz}->()) if $kind == 4;
     return undef if $kind == 5;
     return { map { ($_ => odd_json($depth - 1)) } some(between(0, 4), @KEYS) } if $kind <= 7;
+    return nested_array() if $kind == 8;
     return [ map { odd_json($depth - 1) } 1 .. between(0, 3) ];
+}
+
+# MongoDB looks through one level of arrays, jsonb's operators through as many as they are told.
+# The same few values stand at all levels, so that documents are told apart by the levels alone.
+sub nested_array
+{
+    my ($depth) = @_;
+    $depth //= between(1, 3);
+    return pick('a', 'a', 'b', $MARK . '1', $MARK . '1', $MARK . '2', undef, $TRUTH[0], {}, { a => 'a' }, { a => $MARK . '1' })
+      if $depth == 0;
+    my @elements = map { nested_array($depth - 1) } 1 .. between(0, 2);
+    return chance(0.15) ? { a => \@elements } : \@elements;
 }
 
 # No date: it might come to stand where the service has one, which would be in milliseconds.

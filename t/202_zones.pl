@@ -1,0 +1,161 @@
+# Conditions whose meaning depends on the session's time zone find the same rows as in a local copy: around
+# the zones' own changes, however far their clocks jump, and in zones that are given as an offset.
+#
+# ZONES=all runs through every zone of pg_timezone_names, ZONES_SEED asks for other conditions.
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Test::More;
+use WalcuTest;
+use WalcuTest::Fuzz::Chance;
+
+use constant CHANGES    => 4;     # of a zone
+use constant CONDITIONS => 60;    # of a zone
+
+# Clocks that have jumped a day, or a part of one; half an hour of summer; a summer that is earlier; offsets.
+my @zones = qw(Pacific/Apia Pacific/Kwajalein Asia/Manila America/Juneau Pacific/Kiritimati Africa/Monrovia Australia/Lord_Howe Europe/Dublin
+  Antarctica/Troll Africa/Casablanca America/Caracas Europe/Madrid UTC Etc/GMT-14);
+my @posix = ('<X>+167', '<X>-167', '<X>+167:59:59', '<A>-100<B>+100,M3.2.0,M11.1.0', '<A>+20<B>+19,J60/-100,J300/160', 'INTERVAL -20:30', 'INTERVAL +15:59:59');
+
+my $sandbox = WalcuTest::Sandbox->start(scale => 1);
+my $node = start_node();
+setup_crm($node, $sandbox, limit_to => ['cars'], server => { fetch_size => 1000 });
+$sandbox->settings(page_cap => 1000);
+my $dbh = connect_db($node);
+my $seed = $ENV{ZONES_SEED} // 1;
+@zones = @{ $dbh->selectcol_arrayref('SELECT name FROM pg_timezone_names ORDER BY name COLLATE "C"') } if ($ENV{ZONES} // '') eq 'all';
+push @zones, @posix;
+
+my $columns = q(_id text COLLATE "C", make text COLLATE "C", tz timestamptz OPTIONS (path 'created_at'), ts timestamp OPTIONS (path 'created_at'),
+    d date OPTIONS (path 'created_at'), j jsonb OPTIONS (path 'created_at'), doc jsonb OPTIONS (path '.'));
+$dbh->do("CREATE FOREIGN TABLE crm.dates ($columns) SERVER crm OPTIONS (resource 'cars')");
+$dbh->do('CREATE TABLE copy (_id text COLLATE "C", make text COLLATE "C", tz timestamptz, ts timestamp, d date, j jsonb, doc jsonb)');
+$dbh->do(<<'SQL');
+    CREATE FUNCTION shown_ahead(at timestamptz) RETURNS interval LANGUAGE sql STABLE AS $$SELECT at::timestamp - at AT TIME ZONE 'UTC'$$;
+    -- The instants, to the second, at which the clock of the session's zone jumps, as far as a look every 20 days finds them.
+    CREATE FUNCTION changes() RETURNS SETOF timestamptz LANGUAGE plpgsql STABLE AS $$
+    DECLARE
+        before timestamptz; after timestamptz; middle timestamptz;
+    BEGIN
+        FOR before, after IN
+            SELECT at, next FROM (SELECT at, lead(at) OVER (ORDER BY at) AS next
+                FROM generate_series('1840-01-05Z'::timestamptz, '2040-01-05Z', '480 hours') at) pairs
+            WHERE shown_ahead(at) <> shown_ahead(next)
+        LOOP
+            WHILE after - before > '1 s' LOOP
+                middle := to_timestamp(floor((extract(epoch FROM before) + extract(epoch FROM after)) / 2)::float8);
+                IF shown_ahead(middle) = shown_ahead(before) THEN before := middle; ELSE after := middle; END IF;
+            END LOOP;
+            RETURN NEXT after;
+        END LOOP;
+    END $$;
+SQL
+
+# This has been wrong.
+enter_zone('Pacific/Apia');
+store('Pacific/Apia', '2011-12-30T09:00:00.000Z', '2011-12-30T10:00:00.000Z', '2011-12-30T11:00:00.000Z', '2011-12-31T09:00:00.000Z');
+compare("make = 'Pacific/Apia' AND $_")
+  for q(tz::timestamp > '2011-12-30 22:30'), q(tz::timestamp >= '2011-12-30 00:00'), q(tz::date = '2011-12-31'), q(ts < '2011-12-31 00:00+14'::timestamptz);
+
+# A filter is no wider than it has to be.
+enter_zone('Europe/Madrid');
+for (
+    [ q(tz::timestamp > '2025-06-15 12:00'),           '{"created_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
+    [ q(tz::timestamp = '2025-01-15 12:00'),           '{"created_at":"2025-01-15T11:00:00.000Z"}' ],
+    [ q(tz::date = '2025-06-15'),                      '{"created_at":{"$gte":"2025-06-14T22:00:00.000Z","$lte":"2025-06-15T22:00:00.000Z"}}' ],
+    [ q(tz::timestamp > '2025-03-30 02:30'),           '{"created_at":{"$gte":"2025-03-30T00:30:00.000Z"}}' ],
+    [ q(tz::timestamp < '2025-10-26 02:30'),           '{"created_at":{"$lte":"2025-10-26T01:30:00.000Z"}}' ],
+    [ q(ts >= '2025-06-15 12:00+00'::timestamptz),     '{"created_at":{"$gte":"2025-06-15T14:00:00.000Z"}}' ],
+    [ q((doc->>'created_at')::timestamptz > '2025-06-15 12:00'), '{"created_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
+  )
+{
+    my ($condition, $filter) = @$_;
+    $sandbox->clear_log;
+    $dbh->do("SELECT _id FROM crm.dates WHERE $condition");
+    my ($request) = $sandbox->log(kind => 'list');
+    my $sent = $request->{query}{q};
+    $sent = JSON::PP->new->canonical->encode($sent->{'$or'} ? $sent->{'$or'}[0] : $sent);
+    is($sent, $filter, "filter of $condition");
+}
+
+my $different = 0;
+for my $zone (@zones)
+{
+    seed_chance($seed, $zone);
+    next unless eval { enter_zone($zone); 1 } or diag "$zone: $@" and 0;
+    my @changes = some(CHANGES, @{ $dbh->selectcol_arrayref('SELECT changes()') });
+    push @changes, '2024-02-29 12:00:00+00' unless @changes;
+    my $instants = join ', ', map { "'$_'" } @changes;
+    my $near = $dbh->selectcol_arrayref(<<"SQL");
+        SELECT DISTINCT to_char((at::timestamptz + by::interval) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') COLLATE "C"
+          FROM unnest(ARRAY[$instants]) at, unnest(ARRAY['-8 days', '-1 day', '-12:00', '-2:00', '-1:00', '-00:30', '-00:00:00.001', '0', '00:00:00.001', '00:30', '1:00',
+              '2:00', '12:00', '1 day', '4 days', '8 days']) by
+         ORDER BY 1
+SQL
+    store($zone, @$near);
+    my @times = @{ $dbh->selectcol_arrayref(<<"SQL") };
+        SELECT DISTINCT ((at::timestamptz + by::interval)::timestamp + off::interval)::text
+          FROM unnest(ARRAY[$instants]) at, unnest(ARRAY['-1 day', '-1:00', '-00:00:00.0005', '0', '00:30', '1 day']) by, unnest(ARRAY['-1:00', '0', '0', '00:30', '24:00']) off
+SQL
+    my $failed = 0;
+    for my $condition (map { random_zone_condition(sort @times) } 1 .. CONDITIONS)
+    {
+        next if are_same("make = '$zone' AND $condition");
+        diag "zone $zone: $condition" if $failed++ < 3 && $different < 20;
+    }
+    $different += $failed;
+}
+is($different, 0, 'conditions find the rows that they find in a copy, in ' . @zones . ' zones');
+
+done_testing();
+
+sub enter_zone
+{
+    my ($zone) = @_;
+    $dbh->do($zone =~ /^INTERVAL (.*)/ ? "SET TIME ZONE INTERVAL '$1' HOUR TO SECOND" : "SET timezone = '$zone'");
+    return;
+}
+
+sub store
+{
+    my ($zone, @dates) = @_;
+    my @documents = map { { _id => $zone . $_, make => $zone, created_at => $dates[$_] } } 0 .. $#dates;
+    $sandbox->delete('/_sandbox/documents/cars');
+    $sandbox->post('/_sandbox/documents/cars', \@documents);
+    $dbh->do('TRUNCATE copy');
+    $dbh->do('INSERT INTO copy SELECT * FROM crm.dates');
+    return;
+}
+
+sub compare
+{
+    my ($condition) = @_;
+    ok(are_same($condition), "rows of $condition");
+    return;
+}
+
+sub are_same
+{
+    my ($condition) = @_;
+    my @rows = map { my $table = $_; eval { "@{ $dbh->selectcol_arrayref(qq(SELECT _id FROM $table WHERE $condition ORDER BY 1)) }" } // $dbh->errstr } qw(crm.dates copy);
+    return $rows[0] eq $rows[1];
+}
+
+sub random_zone_condition
+{
+    my @times = @_;
+    my $side = pick(('tz::timestamp') x 3, ('tz::date') x 3, ('ts') x 2, 'd', 'tz', 'ts::timestamptz', 'd::timestamptz', 'tz::date::timestamp', 'tz::date::timestamptz',
+        'tz::timestamp::timestamptz', 'ts::timestamptz::date', 'ts::timestamptz::timestamp', 'ts::date', q((j #>> '{}')::timestamptz), q((j #>> '{}')::timestamp),
+        q((doc->>'created_at')::timestamptz), q((doc->>'created_at')::date), q((doc->>'created_at')::timestamp::timestamptz),
+        q(date_trunc('day', tz)), q((tz AT TIME ZONE 'UTC')), q((ts AT TIME ZONE 'Europe/Madrid')));
+    my $type = pick('timestamp', 'timestamptz', 'date');
+    my $value = sub { my $time = pick(@times); return "'$time'::timestamp::$type" };
+    my $form = between(1, 10);
+    my $condition = $form <= 7 ? "$side " . pick('<', '<=', '=', '>=', '>', '<>') . ' ' . $value->()
+      : $form == 8 ? "$side BETWEEN " . $value->() . ' AND ' . $value->()
+      : $form == 9 ? "$side = ANY (ARRAY[" . join(', ', map { $value->() } 1 .. 3) . '])'
+      : "$side IS DISTINCT FROM " . $value->();
+    return chance(0.15) ? "NOT ($condition)" : $condition;
+}
