@@ -12,12 +12,12 @@ use WalcuTest;
 use WalcuTest::Fuzz::Chance;
 
 use constant CHANGES    => 4;     # of a zone
-use constant CONDITIONS => 60;    # of a zone
+use constant CONDITIONS => 40;    # of a zone
 
 # Clocks that have jumped a day, or a part of one; half an hour of summer; a summer that is earlier; offsets.
 my @zones = qw(Pacific/Apia Pacific/Kwajalein Asia/Manila America/Juneau Pacific/Kiritimati Africa/Monrovia Australia/Lord_Howe Europe/Dublin
   Antarctica/Troll Africa/Casablanca America/Caracas Europe/Madrid UTC Etc/GMT-14);
-my @posix = ('<X>+167', '<X>-167', '<X>+167:59:59', '<A>-100<B>+100,M3.2.0,M11.1.0', '<A>+20<B>+19,J60/-100,J300/160', 'INTERVAL -20:30', 'INTERVAL +15:59:59');
+my @posix = ('<X>+167', '<X>-167', '<X>-99:30', '<A>-100<B>+100,M3.2.0,M11.1.0', '<A>+20<B>+19,J60/-100,J300/160', 'INTERVAL -20:30', 'INTERVAL +15:45');
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 1);
 my $node = start_node();
@@ -29,9 +29,9 @@ my $seed = $ENV{ZONES_SEED} // 1;
 push @zones, @posix;
 
 my $columns = q(_id text COLLATE "C", make text COLLATE "C", tz timestamptz OPTIONS (path 'created_at'), ts timestamp OPTIONS (path 'created_at'),
-    d date OPTIONS (path 'created_at'), j jsonb OPTIONS (path 'created_at'), doc jsonb OPTIONS (path '.'));
+    d date OPTIONS (path 'created_at'), j jsonb OPTIONS (path 'created_at'), status jsonb);
 $dbh->do("CREATE FOREIGN TABLE crm.dates ($columns) SERVER crm OPTIONS (resource 'cars')");
-$dbh->do('CREATE TABLE copy (_id text COLLATE "C", make text COLLATE "C", tz timestamptz, ts timestamp, d date, j jsonb, doc jsonb)');
+$dbh->do('CREATE TABLE copy (_id text COLLATE "C", make text COLLATE "C", tz timestamptz, ts timestamp, d date, j jsonb, status jsonb)');
 $dbh->do(<<'SQL');
     CREATE FUNCTION shown_ahead(at timestamptz) RETURNS interval LANGUAGE sql STABLE AS $$SELECT at::timestamp - at AT TIME ZONE 'UTC'$$;
     -- The instants, to the second, at which the clock of the session's zone jumps, as far as a look every 20 days finds them.
@@ -68,7 +68,7 @@ for (
     [ q(tz::timestamp > '2025-03-30 02:30'),           '{"created_at":{"$gte":"2025-03-30T00:30:00.000Z"}}' ],
     [ q(tz::timestamp < '2025-10-26 02:30'),           '{"created_at":{"$lte":"2025-10-26T01:30:00.000Z"}}' ],
     [ q(ts >= '2025-06-15 12:00+00'::timestamptz),     '{"created_at":{"$gte":"2025-06-15T14:00:00.000Z"}}' ],
-    [ q((doc->>'created_at')::timestamptz > '2025-06-15 12:00'), '{"created_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
+    [ q((status->>'assigned_at')::timestamptz > '2025-06-15 12:00'), '{"status.assigned_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
   )
 {
     my ($condition, $filter) = @$_;
@@ -84,8 +84,8 @@ my $different = 0;
 for my $zone (@zones)
 {
     seed_chance($seed, $zone);
-    next unless eval { enter_zone($zone); 1 } or diag "$zone: $@" and 0;
-    my @changes = some(CHANGES, @{ $dbh->selectcol_arrayref('SELECT changes()') });
+    enter_zone($zone);
+    my @changes = some(CHANGES, @{ $dbh->selectcol_arrayref(q(SELECT (changes() AT TIME ZONE 'UTC')::text || 'Z')) });
     push @changes, '2024-02-29 12:00:00+00' unless @changes;
     my $instants = join ', ', map { "'$_'" } @changes;
     my $near = $dbh->selectcol_arrayref(<<"SQL");
@@ -114,14 +114,14 @@ done_testing();
 sub enter_zone
 {
     my ($zone) = @_;
-    $dbh->do($zone =~ /^INTERVAL (.*)/ ? "SET TIME ZONE INTERVAL '$1' HOUR TO SECOND" : "SET timezone = '$zone'");
+    $dbh->do($zone =~ /^INTERVAL (.*)/ ? "SET TIME ZONE INTERVAL '$1' HOUR TO MINUTE" : "SET timezone = '$zone'");
     return;
 }
 
 sub store
 {
     my ($zone, @dates) = @_;
-    my @documents = map { { _id => $zone . $_, make => $zone, created_at => $dates[$_] } } 0 .. $#dates;
+    my @documents = map { { _id => $zone . $_, make => $zone, created_at => $dates[$_], status => { assigned_at => $dates[$_] } } } 0 .. $#dates;
     $sandbox->delete('/_sandbox/documents/cars');
     $sandbox->post('/_sandbox/documents/cars', \@documents);
     $dbh->do('TRUNCATE copy');
@@ -148,7 +148,7 @@ sub random_zone_condition
     my @times = @_;
     my $side = pick(('tz::timestamp') x 3, ('tz::date') x 3, ('ts') x 2, 'd', 'tz', 'ts::timestamptz', 'd::timestamptz', 'tz::date::timestamp', 'tz::date::timestamptz',
         'tz::timestamp::timestamptz', 'ts::timestamptz::date', 'ts::timestamptz::timestamp', 'ts::date', q((j #>> '{}')::timestamptz), q((j #>> '{}')::timestamp),
-        q((doc->>'created_at')::timestamptz), q((doc->>'created_at')::date), q((doc->>'created_at')::timestamp::timestamptz),
+        q((status->>'assigned_at')::timestamptz), q((status->>'assigned_at')::date), q((status->>'assigned_at')::timestamp::timestamptz),
         q(date_trunc('day', tz)), q((tz AT TIME ZONE 'UTC')), q((ts AT TIME ZONE 'Europe/Madrid')));
     my $type = pick('timestamp', 'timestamptz', 'date');
     my $value = sub { my $time = pick(@times); return "'$time'::timestamp::$type" };

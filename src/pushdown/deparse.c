@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "pushdown/deparse_equal.h"
 #include "pushdown/deparse_jsonb.h"
+#include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -26,7 +27,7 @@ static WalcuFilter *deparse_predicate(const WalcuOptions *options, const WalcuPr
 									  Datum value, bool is_null);
 static const char *find_order_obstacle(const WalcuPredicate *condition);
 static const char *find_match_obstacle(const WalcuPredicate *condition);
-static WalcuDocumentPath *make_element_operand(const WalcuDocumentPath *operand);
+static WalcuDocumentPath *make_element_operand(const WalcuPredicate *condition);
 static WalcuFilter *deparse_not_null(const WalcuDocumentPath *operand);
 static WalcuFilter *deparse_unfit(const WalcuDocumentPath *operand);
 static List *list_arrays_on_path(const char *path);
@@ -36,8 +37,8 @@ static WalcuFilter *deparse_order(const WalcuPredicate *condition, const WalcuDo
 								  Datum value);
 static WalcuFilter *deparse_number_order(const WalcuDocumentPath *operand, int strategy,
 										 WalcuScalarNumber number);
-static WalcuFilter *deparse_instant_order(const WalcuDocumentPath *operand, int strategy,
-										  TimestampTz instant);
+static WalcuFilter *deparse_instant_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
+										  Datum value);
 static WalcuFilter *exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_excluded);
 static WalcuFilter *deparse_distinct(const WalcuOptions *options, const WalcuPredicate *condition,
 									 Datum value, bool is_null);
@@ -78,8 +79,8 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 		case WALCU_PREDICATE_INCLUDES:
 			if (!is_array)
 				return "the service does not compare whole arrays as SQL does";
-			if (make_element_operand(operand)->reason)
-				return make_element_operand(operand)->reason;
+			if (make_element_operand(condition)->reason)
+				return make_element_operand(condition)->reason;
 			return find_order_obstacle(condition);
 		case WALCU_PREDICATE_MATCH:
 			return find_match_obstacle(condition);
@@ -136,11 +137,11 @@ deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition, 
 		case WALCU_PREDICATE_COMPARE:
 			return deparse_comparison(condition, operand, value);
 		case WALCU_PREDICATE_ELEMENT:
-			return deparse_comparison(condition, make_element_operand(operand), value);
+			return deparse_comparison(condition, make_element_operand(condition), value);
 		case WALCU_PREDICATE_LIST:
 			return deparse_list(condition, operand, value, true);
 		case WALCU_PREDICATE_OVERLAP:
-			return deparse_list(condition, make_element_operand(operand), value, false);
+			return deparse_list(condition, make_element_operand(condition), value, false);
 		case WALCU_PREDICATE_INCLUDES:
 			return condition->negated ? deparse_not_null(operand) : deparse_includes(condition, value);
 		case WALCU_PREDICATE_MATCH:
@@ -172,7 +173,7 @@ find_order_obstacle(const WalcuPredicate *condition)
 	if (condition->strategy == BTEqualStrategyNumber || condition->strategy == 0)
 		return NULL;
 	if (operand->domain == WALCU_DOMAIN_ARRAY)
-		operand = make_element_operand(operand);
+		operand = make_element_operand(condition);
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
@@ -202,14 +203,16 @@ find_match_obstacle(const WalcuPredicate *condition)
 
 /* The elements of an array, for which a filter on the array's path looks. */
 static WalcuDocumentPath *
-make_element_operand(const WalcuDocumentPath *operand)
+make_element_operand(const WalcuPredicate *condition)
 {
+	const WalcuDocumentPath *operand = condition->operand;
 	WalcuDocumentPath *element = document_path_of_type(get_element_type(operand->type), -1);
 
 	element->path = operand->path;
 	element->remote = operand->remote;
 	element->remote.array = false;
 	element->element = true;
+	document_path_compare_with(element, condition->value_type);
 	return element;
 }
 
@@ -312,8 +315,7 @@ deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 			return deparse_number_order(operand, condition->strategy,
 										scalar_number(value, condition->value_type));
 		default:
-			return deparse_instant_order(operand, condition->strategy,
-										 scalar_instant(value, condition->value_type, operand->clock));
+			return deparse_instant_order(condition, operand, value);
 	}
 }
 
@@ -348,22 +350,21 @@ deparse_number_order(const WalcuDocumentPath *operand, int strategy, WalcuScalar
 }
 
 static WalcuFilter *
-deparse_instant_order(const WalcuDocumentPath *operand, int strategy, TimestampTz instant)
+deparse_instant_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand, Datum value)
 {
-	bool less = IS_LESS(strategy);
-	bool strict = (strategy == BTLessStrategyNumber || strategy == BTGreaterStrategyNumber) &&
-				  operand->before == 0 && operand->after == 0;
+	bool less = IS_LESS(condition->strategy);
+	bool strict =
+		(condition->strategy == BTLessStrategyNumber || condition->strategy == BTGreaterStrategyNumber);
+	WalcuInstantRange range;
 	WalcuFilter *filter;
 
-	if (!scalar_instant_is_finite(instant))
-		filter = (less == (instant > 0)) ? filter_test(operand->path, "$ne", "null") : &filter_nothing;
+	if (!instant_range_of_value(operand, value, condition->value_type, &range))
+		filter = (less == (range.least > 0)) ? filter_test(operand->path, "$ne", "null") : &filter_nothing;
 	else
 	{
-		/* the service's dates have whole milliseconds, and so has a filter's */
-		strict &= (instant % 1000 == 0);
-		filter = filter_test(
-			operand->path, less ? (strict ? "$lt" : "$lte") : (strict ? "$gt" : "$gte"),
-			scalar_instant_json(scalar_instant_shifted(instant, less ? operand->after : -operand->before)));
+		strict &= range.exact;
+		filter = filter_test(operand->path, less ? (strict ? "$lt" : "$lte") : (strict ? "$gt" : "$gte"),
+							 scalar_instant_json(less ? range.greatest : range.least));
 	}
 	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
 		filter = &filter_nothing;
@@ -445,7 +446,7 @@ deparse_list(const WalcuPredicate *condition, const WalcuDocumentPath *operand, 
 static WalcuFilter *
 deparse_includes(const WalcuPredicate *condition, Datum values)
 {
-	WalcuDocumentPath *operand = make_element_operand(condition->operand);
+	WalcuDocumentPath *operand = make_element_operand(condition);
 	List *filters = NIL;
 	Datum *elements;
 	bool *nulls;

@@ -15,6 +15,7 @@
 
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
+#include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -26,7 +27,7 @@ static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEq
 static void add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number,
 					   WalcuEqualMatches *matches);
-static void add_instant(const WalcuDocumentPath *operand, TimestampTz instant, WalcuEqualMatches *matches);
+static void add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualMatches *matches);
 static void add_json(const WalcuDocumentPath *operand, Jsonb *json, WalcuEqualMatches *matches);
 static bool is_exclusive(const WalcuDocumentPath *operand);
 static List *sort_unique_texts(List *texts);
@@ -109,7 +110,7 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 			matches->unchecked |= operand->sources & ~WALCU_IS_BOOLEAN;
 			break;
 		case WALCU_DOMAIN_INSTANT:
-			add_instant(operand, scalar_instant(value, type, operand->clock), matches);
+			add_instant(operand, value, type, matches);
 			break;
 		case WALCU_DOMAIN_UUID:
 			matches->unchecked |= operand->sources & ~WALCU_IS_STRING;
@@ -198,23 +199,22 @@ add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number, WalcuEqua
 }
 
 static void
-add_instant(const WalcuDocumentPath *operand, TimestampTz instant, WalcuEqualMatches *matches)
+add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualMatches *matches)
 {
+	WalcuInstantRange range;
+
 	matches->unchecked |= operand->sources & ~WALCU_IS_DATE;
-	if (!scalar_instant_is_finite(instant))
+	if (!instant_range_of_value(operand, value, type, &range))
 		return;
 	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
 		matches->unchecked |= WALCU_IS_DATE;
-	else if (operand->before == 0 && operand->after == 0)
-		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(instant), matches);
+	else if (range.least == range.greatest)
+		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(range.least), matches);
 	else
-		matches->filters =
-			lappend(matches->filters,
-					filter_and(list_make2(
-						filter_test(operand->path, "$gte",
-									scalar_instant_json(scalar_instant_shifted(instant, -operand->before))),
-						filter_test(operand->path, "$lte",
-									scalar_instant_json(scalar_instant_shifted(instant, operand->after))))));
+		matches->filters = lappend(
+			matches->filters,
+			filter_and(list_make2(filter_test(operand->path, "$gte", scalar_instant_json(range.least)),
+								  filter_test(operand->path, "$lte", scalar_instant_json(range.greatest)))));
 }
 
 static void
@@ -333,12 +333,12 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 		}
 		case WALCU_DOMAIN_INSTANT:
 		{
-			TimestampTz instant = scalar_instant(value, type, operand->clock);
+			WalcuInstantRange range;
 
-			if (!(checked & WALCU_IS_DATE) || !scalar_instant_is_finite(instant) || instant % 1000 != 0 ||
-				operand->before != 0 || operand->after != 0)
+			if (!(checked & WALCU_IS_DATE) || !instant_range_of_value(operand, value, type, &range) ||
+				!range.exact)
 				return NULL;
-			return scalar_instant_json(instant);
+			return scalar_instant_json(range.least);
 		}
 		case WALCU_DOMAIN_BOOLEAN:
 			return (checked & WALCU_IS_BOOLEAN) ? pstrdup(DatumGetBool(value) ? "true" : "false") : NULL;

@@ -22,10 +22,6 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-/* How far the clocks of two time zones, or of one before and after a change, can differ. */
-#define ZONE_DISTANCE (16 * USECS_PER_HOUR)
-#define ZONE_CHANGE   (2 * USECS_PER_HOUR)
-
 /* What a column of a type is made of. */
 static const struct
 {
@@ -105,12 +101,8 @@ document_path_of_expression(const WalcuRelation *relation, Expr *expression)
 void
 document_path_compare_with(WalcuDocumentPath *operand, Oid type)
 {
-	if (operand->domain == WALCU_DOMAIN_INSTANT && operand->clock == WALCU_CLOCK_UTC &&
-		type == TIMESTAMPTZOID)
-	{
-		operand->before += ZONE_DISTANCE;
-		operand->after += ZONE_DISTANCE;
-	}
+	if (operand->domain == WALCU_DOMAIN_INSTANT && operand->type != TIMESTAMPTZOID && type == TIMESTAMPTZOID)
+		operand->read++;
 }
 
 /* Is it known before any row of the relation is? */
@@ -170,7 +162,6 @@ document_path_of_type(Oid type, int32 typmod)
 
 	operand->type = base;
 	operand->single = (base == FLOAT4OID);
-	operand->clock = (base == TIMESTAMPTZOID) ? WALCU_CLOCK_SESSION : WALCU_CLOCK_UTC;
 	operand->after = (base == DATEOID) ? USECS_PER_DAY : 0;
 	for (int i = 0; i < lengthof(column_types); i++)
 	{
@@ -377,13 +368,11 @@ follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
 	operand->domain = target->domain;
 	operand->type = target->type;
 	operand->single = target->single;
-	operand->clock = target->clock;
 	operand->sources &= WALCU_IS_STRING | WALCU_IS_NUMBER | WALCU_IS_BOOLEAN | WALCU_IS_DATE;
 	if (operand->domain == WALCU_DOMAIN_NUMBER)
 		operand->sources &= WALCU_IS_STRING | WALCU_IS_NUMBER;
-	/* the text may lack a time zone, or have one that the type ignores */
-	operand->before = ZONE_DISTANCE;
-	operand->after = target->after + ZONE_DISTANCE;
+	/* a date's text is in UTC and says so; timestamp and date, which ignore that, have the same clock */
+	operand->after = target->after;
 	return operand;
 }
 
@@ -445,18 +434,8 @@ cast_number(WalcuDocumentPath *operand, Oid to)
 static bool
 cast_instant(WalcuDocumentPath *operand, Oid to)
 {
-	if (operand->type == TIMESTAMPTZOID && (to == TIMESTAMPOID || to == DATEOID))
-	{
-		operand->clock = WALCU_CLOCK_SESSION;
-		operand->before += ZONE_CHANGE;
-		operand->after += ZONE_CHANGE;
-	}
-	else if (to == TIMESTAMPTZOID && operand->clock == WALCU_CLOCK_UTC)
-	{
-		operand->clock = WALCU_CLOCK_SESSION;
-		operand->before += ZONE_DISTANCE;
-		operand->after += ZONE_DISTANCE;
-	}
+	operand->shown += (operand->type == TIMESTAMPTZOID && to != TIMESTAMPTZOID);
+	operand->read += (operand->type != TIMESTAMPTZOID && to == TIMESTAMPTZOID);
 	if (to == DATEOID)
 		operand->after += USECS_PER_DAY;
 	operand->type = to;

@@ -55,10 +55,10 @@ typedef struct WalcuDocumentPath
 	bool plain;              /* the SQL value is the JSON value, neither rounded nor checked */
 	double rounding;         /* numbers: may differ by so much */
 	bool single;             /* numbers: rounded to float4 */
-	int64 before;            /* instants: the document's date is at most so many microseconds */
-	int64 after;             /* before, or after, the SQL value's */
-	WalcuScalarClock clock;  /* instants: what dates and timestamps mean */
-	const char *reason;      /* why it is not of use; then nothing else is set */
+	int64 after;        /* instants: the document's date is at most so many microseconds after the value */
+	int shown;          /* instants: how often the session's clock showed an instant, by a cast */
+	int read;           /* instants: how often an instant was read from the session's clock */
+	const char *reason; /* why it is not of use; then nothing else is set */
 } WalcuDocumentPath;
 
 /* The relation whose columns count. */

@@ -1,0 +1,14 @@
+/*
+ * zone.h
+ *	  How far the clock of the session's time zone is from UTC.
+ */
+#ifndef WALCU_ZONE_H
+#define WALCU_ZONE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+extern void zone_offsets_near(TimestampTz instant, int days, int64 *least, int64 *greatest);
+
+#endif /* WALCU_ZONE_H */
