@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "base/fixed_settings.h"
 #include "catalog/pg_type.h"
 #include "json/convert.h"
 #include "json/iso8601.h"
@@ -104,6 +105,7 @@ prepare_array(WalcuConverter *converter, Oid element_type, int32 typmod)
 						 &converter->element_align);
 	converter->element = palloc0(sizeof(WalcuConverter));
 	convert_prepare(converter->element, element_type, typmod);
+	converter->settings = converter->element->settings;
 }
 
 static void
@@ -117,6 +119,7 @@ prepare_input(WalcuConverter *converter, Oid type)
 	getTypeInputInfo(type, &function, &converter->ioparam);
 	fmgr_info(function, &converter->input);
 	get_type_category_preferred(base, &converter->category, &preferred);
+	converter->settings = fixed_settings_of_type(type);
 	converter->takes_any = (base == JSONBOID || base == JSONOID);
 }
 

@@ -36,8 +36,9 @@ struct WalcuConverter
 	char element_align;
 	FmgrInfo input; /* for a type without a conversion of its own */
 	Oid ioparam;
-	char category;  /* pg_type.typcategory of its base type */
-	bool takes_any; /* json, jsonb and domains over them */
+	char category;   /* pg_type.typcategory of its base type */
+	uint32 settings; /* those that must be fixed while it converts, as fixed_settings.h has them */
+	bool takes_any;  /* json, jsonb and domains over them */
 };
 
 extern void convert_prepare(WalcuConverter *converter, Oid type, int32 typmod);

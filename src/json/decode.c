@@ -13,6 +13,7 @@
 
 #include "json/decode.h"
 
+#include "base/fixed_settings.h"
 #include "json/convert.h"
 #include "json/path_tree.h"
 #include "json/skim.h"
@@ -30,6 +31,7 @@ struct WalcuDecoder
 	WalcuPathNode root;         /* of the wanted members; the value is a list of int, the columns */
 	WalcuConverter *converters; /* by column */
 	char **paths;               /* by column, for messages */
+	uint32 settings;            /* those that must be fixed while values are converted */
 	int64 mismatches;           /* values read as NULL because they did not fit */
 	/* of the document under way: */
 	const WalcuDocument *document;
@@ -69,6 +71,7 @@ decode_want(WalcuDecoder *decoder, int column, const char *path)
 	WalcuPathNode *node = path_tree_add(&decoder->root, path);
 
 	convert_prepare(&decoder->converters[column], attribute->atttypid, attribute->atttypmod);
+	decoder->settings |= decoder->converters[column].settings;
 	decoder->paths[column] = pstrdup(path);
 	node->value = lappend_int(node->value, column);
 }
@@ -84,6 +87,7 @@ void
 decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *values, bool *nulls)
 {
 	WalcuDocument document = *original;
+	int level = decoder->settings ? fixed_settings_enter(decoder->settings) : 0;
 	char *at;
 
 	convert_to_server(decoder, &document);
@@ -95,6 +99,7 @@ decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *val
 	at = skim_space(&decoder->skimmer, walk_value(decoder, &decoder->root, at));
 	if (at != decoder->skimmer.end)
 		raise_invalid(decoder);
+	fixed_settings_leave(level);
 }
 
 /* How many values were read as NULL because they did not fit. */

@@ -15,6 +15,7 @@
 #include "json/encode.h"
 
 #include "base/compat.h"
+#include "base/fixed_settings.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
@@ -49,6 +50,7 @@ struct Encoding
 	char element_align;
 	FmgrInfo output; /* for a type without an encoding of its own */
 	bool trimmed;    /* the spaces at the end of its text mean nothing */
+	uint32 settings; /* those that must be fixed while it is written, as fixed_settings.h has them */
 };
 
 struct WalcuEncoder
@@ -116,10 +118,12 @@ encode_value(WalcuEncoder *encoder, int column, Datum value)
 {
 	StringInfoData json;
 	Encoding *encoding = get_column_encoding(encoder, column);
+	int level = encoding->settings ? fixed_settings_enter(encoding->settings) : 0;
 
 	initStringInfo(&json);
 	encoder->column = column;
 	encoding->encode(encoder, encoding, value, &json);
+	fixed_settings_leave(level);
 	return json.data;
 }
 
@@ -175,6 +179,7 @@ prepare_encoding(Encoding *encoding, Oid type)
 		prepare_encoding(encoding->element, element_type);
 		get_typlenbyvalalign(element_type, &encoding->element_length, &encoding->element_by_value,
 							 &encoding->element_align);
+		encoding->settings = encoding->element->settings;
 		encoding->encode = encode_array;
 		return;
 	}
@@ -189,6 +194,7 @@ prepare_encoding(Encoding *encoding, Oid type)
 	if (encoding->encode)
 		return;
 	get_type_category_preferred(base, &category, &preferred);
+	encoding->settings = fixed_settings_of_type(type);
 	encoding->encode = (category == TYPCATEGORY_NUMERIC) ? encode_number_text : encode_text;
 }
 

@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "base/compat.h"
+#include "base/fixed_settings.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "modify/document.h"
@@ -267,6 +268,7 @@ row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
 	Form_pg_attribute attribute = TupleDescAttr(row->descriptor, Max(row->id, 0));
 	Oid input;
 	Oid ioparam;
+	int level;
 
 	if (row->id < 0)
 		return;
@@ -274,7 +276,9 @@ row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
 	memcpy(values, slot->tts_values, count * sizeof(Datum));
 	memcpy(nulls, slot->tts_isnull, count * sizeof(bool));
 	getTypeInputInfo(attribute->atttypid, &input, &ioparam);
+	level = fixed_settings_enter(fixed_settings_of_type(attribute->atttypid));
 	values[row->id] = OidInputFunctionCall(input, unconstify(char *, id), ioparam, attribute->atttypmod);
+	fixed_settings_leave(level);
 	nulls[row->id] = false;
 	ExecForceStoreHeapTuple(heap_form_tuple(row->descriptor, values, nulls), slot, false);
 }
@@ -324,11 +328,16 @@ check_overlap(const WalcuRow *row, const Bitmapset *columns)
 static char *
 get_column_text(const WalcuRow *row, int column, Datum value)
 {
+	Oid type = TupleDescAttr(row->descriptor, column)->atttypid;
+	int level = fixed_settings_enter(fixed_settings_of_type(type));
 	Oid output;
 	bool is_varlena;
+	char *text;
 
-	getTypeOutputInfo(TupleDescAttr(row->descriptor, column)->atttypid, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
+	getTypeOutputInfo(type, &output, &is_varlena);
+	text = OidOutputFunctionCall(output, value);
+	fixed_settings_leave(level);
+	return text;
 }
 
 /* Does the service have to be told of a new row's value? */
