@@ -119,6 +119,20 @@ SELECT is_batched('SELECT visit FROM visits JOIN crm.clients ON _id = client_id 
 UPDATE visits SET code = code + 1 FROM crm.clients WHERE _id = client_id AND visit < 3 RETURNING visit, code, created_by;
 
 --
+-- Parents of other tables
+--
+-- A parent's rows are those of its children: it is read as it is, on either side, and asked for no keys
+CREATE FOREIGN TABLE people (_id text COLLATE "C" NOT NULL) SERVER crm OPTIONS (resource 'clients');
+CREATE FOREIGN TABLE other_people () INHERITS (people) SERVER crm OPTIONS (resource 'saleleads');
+SELECT is_batched('SELECT visit FROM visits JOIN people ON _id = client_id');
+SELECT visit, _id FROM visits JOIN people ON _id = client_id ORDER BY 1;
+SELECT visit, _id FROM visits LEFT JOIN ONLY people ON _id = client_id ORDER BY 1, 2;
+SELECT is_batched('SELECT p._id FROM people p JOIN crm.saleleads s ON s._id = p._id');
+SELECT count(*) FROM people p JOIN crm.saleleads s ON s._id = p._id;
+SELECT count(*) FROM people;
+DROP FOREIGN TABLE people CASCADE;
+
+--
 -- Where it cannot be had
 --
 -- What the service does not compare

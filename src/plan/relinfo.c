@@ -28,12 +28,15 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 							 : relsize_of_scan(root, rel, &info->relation, lookup.search);
 }
 
-/* Returns whether it is a table of ours that the query itself names, and no partition of another one. */
+/*
+ * Returns whether it is a table of ours that the query itself names: no partition of another one, nor a parent,
+ * whose rows are those of its children, so that the planner never asks for its size.
+ */
 bool
 relinfo_is_ours(const RelOptInfo *rel)
 {
 	return rel->reloptkind == RELOPT_BASEREL && rel->fdwroutine != NULL &&
-		   rel->fdwroutine->GetForeignRelSize == relinfo_set_size;
+		   rel->fdwroutine->GetForeignRelSize == relinfo_set_size && rel->fdw_private != NULL;
 }
 
 /* Returns what is known of a table of ours. */
