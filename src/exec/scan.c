@@ -122,6 +122,9 @@ scan_rescan(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
 
+	/* one that changes documents itself (direct_modify.c) has no rows to begin again with */
+	if (((ForeignScan *) node->ss.ps.plan)->operation != CMD_SELECT)
+		return;
 	close_fetch(scan);
 	reply_cache_expect(scan->query.cache);
 	if (scan->order_check)

@@ -77,6 +77,8 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	scan->operation = plan->operation;
 	scan->resultRelation = target;
 	scan->scan.plan.qual = NIL;
+	/* exec/async.c reads documents; Append is to run what changes them as any other plan */
+	scan->scan.plan.async_capable = false;
 	/* in the order of DirectExprIndex and of DirectPrivateIndex */
 	scan->fdw_exprs = list_make2(ids, values);
 	scan->fdw_private = list_make3(makeBoolean(is_list), makeBoolean(plan->canSetTag), columns);

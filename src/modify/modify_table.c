@@ -30,20 +30,32 @@
 
 #include "base/compat.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "modify/modify.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
+
+/* The rows that a table which its scan changes by itself, ours or another wrapper's, has for RETURNING. */
+typedef struct ReturnedRows
+{
+	const ResultRelInfo *target; /* This is the table. */
+	Tuplestorestate *rows;       /* These are its rows, in the order of the subplan's. */
+	TupleTableSlot *slot;        /* The current row is in this slot. */
+} ReturnedRows;
 
 /* All rows of a node's subplan. */
 typedef struct MaterializedPlan
 {
 	PlanState state;        /* This must be first: the executor calls it in place of the subplan. */
+	ModifyTableState *node; /* This is the node that gets the rows. */
 	PlanState *subplan;     /* This is the plan that returns the rows. */
 	Tuplestorestate *rows;  /* The rows are read when the node first runs; NULL before that. */
 	TupleTableSlot *stored; /* A row is read from the store into this slot. */
 	TupleTableSlot *slot;   /* A row is returned in this slot, which is of the subplan's own kind. */
+	List *returned;         /* This is a list of ReturnedRows. */
 } MaterializedPlan;
 
 /* What stands around a ModifyTable node.  The first of its tables that is ours has it. */
@@ -59,6 +71,8 @@ static bool has_foreign_scan(PlanState *state, void *context);
 static MaterializedPlan *materialize_plan(ModifyTableState *node);
 static void read_all_rows(MaterializedPlan *materialized);
 static TupleTableSlot *return_next_row(PlanState *state);
+static ResultRelInfo *find_returning_target(ModifyTableState *node, TupleTableSlot *slot);
+static ReturnedRows *get_returned_rows(MaterializedPlan *materialized, const ResultRelInfo *target);
 static WalcuModify *get_modify(ModifyTableState *node, int number);
 static WalcuModifyTable *find_wrapper(ModifyTableState *node);
 static TupleTableSlot *execute_wrapped_node(PlanState *state);
@@ -145,6 +159,7 @@ materialize_plan(ModifyTableState *node)
 	/* expressions over its rows were made for what the subplan returns */
 	materialized->state = *subplan;
 	materialized->state.ExecProcNode = return_next_row;
+	materialized->node = node;
 	materialized->subplan = subplan;
 	materialized->stored = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), &TTSOpsMinimalTuple);
 	materialized->slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), kind);
@@ -162,10 +177,15 @@ read_all_rows(MaterializedPlan *materialized)
 	for (;;)
 	{
 		TupleTableSlot *slot = ExecProcNode(subplan);
+		ResultRelInfo *target;
 
 		if (TupIsNull(slot))
 			break;
 		tuplestore_puttupleslot(materialized->rows, slot);
+		target = find_returning_target(materialized->node, slot);
+		if (target)
+			tuplestore_puttupleslot(get_returned_rows(materialized, target)->rows,
+									target->ri_projectReturning->pi_exprContext->ecxt_scantuple);
 	}
 }
 
@@ -174,11 +194,68 @@ static TupleTableSlot *
 return_next_row(PlanState *state)
 {
 	MaterializedPlan *materialized = (MaterializedPlan *) state;
+	ResultRelInfo *target;
 
 	ExecClearTuple(materialized->slot);
-	if (tuplestore_gettupleslot(materialized->rows, true, false, materialized->stored))
-		ExecCopySlot(materialized->slot, materialized->stored);
+	if (!tuplestore_gettupleslot(materialized->rows, true, false, materialized->stored))
+		return materialized->slot;
+	ExecCopySlot(materialized->slot, materialized->stored);
+	target = find_returning_target(materialized->node, materialized->slot);
+	if (target)
+	{
+		ReturnedRows *returned = get_returned_rows(materialized, target);
+
+		tuplestore_gettupleslot(returned->rows, true, false, returned->slot);
+		target->ri_projectReturning->pi_exprContext->ecxt_scantuple = returned->slot;
+	}
 	return materialized->slot;
+}
+
+/*
+ * Finds the table of a row that its scan has changed already, where the row is to be returned; else returns
+ * NULL.  Such a scan leaves the row for RETURNING in an expression context beside the row that it returns,
+ * and there the row has to be again when the node comes to it.
+ */
+static ResultRelInfo *
+find_returning_target(ModifyTableState *node, TupleTableSlot *slot)
+{
+	ResultRelInfo *target;
+	bool is_null;
+	Datum tableoid;
+
+	/* where there is one table alone, and its scan changes it, nothing is materialized */
+	if (!AttributeNumberIsValid(node->mt_resultOidAttno))
+		return NULL;
+	tableoid = ExecGetJunkAttribute(slot, node->mt_resultOidAttno, &is_null);
+	if (is_null)
+		return NULL;
+	target = ExecLookupResultRelByOid(node, DatumGetObjectId(tableoid), true, false);
+	return (target && target->ri_usesFdwDirectModify && target->ri_projectReturning) ? target : NULL;
+}
+
+static ReturnedRows *
+get_returned_rows(MaterializedPlan *materialized, const ResultRelInfo *target)
+{
+	EState *estate = materialized->node->ps.state;
+	ReturnedRows *returned;
+	MemoryContext before;
+	ListCell *lc;
+
+	foreach(lc, materialized->returned)
+	{
+		returned = lfirst(lc);
+		if (returned->target == target)
+			return returned;
+	}
+	before = MemoryContextSwitchTo(estate->es_query_cxt);
+	returned = palloc(sizeof(ReturnedRows));
+	returned->target = target;
+	returned->rows = tuplestore_begin_heap(false, false, work_mem);
+	returned->slot =
+		ExecInitExtraTupleSlot(estate, RelationGetDescr(target->ri_RelationDesc), &TTSOpsMinimalTuple);
+	materialized->returned = lappend(materialized->returned, returned);
+	MemoryContextSwitchTo(before);
+	return returned;
 }
 
 /* Returns what is done with one of the node's tables; NULL when another data wrapper does it. */
