@@ -368,52 +368,31 @@ compat_base64_text(const char *encoded, int length)
 }
 
 /*
- * Call a type's input function; false, instead of an error, when the type
- * refuses the text.  16 has soft errors.  Before, only a subtransaction makes
- * an error safe to catch, which is slow.
+ * Call a type's input function so that it refuses a text without an error: accepted is false then.  Returns false, and
+ * does nothing, before 16, where it would raise one.
  */
 static inline bool
-compat_input_function_call(FmgrInfo *function, char *text, Oid ioparam, int32 typmod, Datum *result)
+compat_soft_input_call(FmgrInfo *function, char *text, Oid ioparam, int32 typmod, Datum *result,
+					   bool *accepted)
 {
 #if PG_VERSION_NUM >= 160000
 	ErrorSaveContext errors = {T_ErrorSaveContext};
 
-	return InputFunctionCallSafe(function, text, ioparam, typmod, (Node *) &errors, result);
+	*accepted = InputFunctionCallSafe(function, text, ioparam, typmod, (Node *) &errors, result);
+	return true;
 #else
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool accepted = true;
+	return false;
+#endif
+}
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		*result = InputFunctionCall(function, text, ioparam, typmod);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		/* only what the value is to blame for; anything else is not ours to hide */
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION &&
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
-		{
-			MemoryContextSwitchTo(context);
-			CurrentResourceOwner = owner;
-			ReThrowError(error);
-		}
-		FreeErrorData(error);
-		accepted = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return accepted;
+/* Before 17 no subtransaction can begin while a part of the query is run in parallel. */
+static inline bool
+compat_can_begin_subtransaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return true;
+#else
+	return !IsInParallelMode();
 #endif
 }
 

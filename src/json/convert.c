@@ -112,12 +112,11 @@ static void
 prepare_input(WalcuConverter *converter, Oid type)
 {
 	Oid base = getBaseType(type);
-	Oid function;
 	bool preferred;
 
 	converter->convert = convert_by_input;
-	getTypeInputInfo(type, &function, &converter->ioparam);
-	fmgr_info(function, &converter->input);
+	converter->input = palloc0(sizeof(WalcuTypeInput));
+	type_input_prepare(converter->input, type, converter->typmod);
 	get_type_category_preferred(base, &converter->category, &preferred);
 	converter->settings = fixed_settings_of_type(type);
 	converter->takes_any = (base == JSONBOID || base == JSONOID);
@@ -396,8 +395,7 @@ convert_by_input(const WalcuConverter *converter, WalcuJson *value, Datum *resul
 		fits = (value->type == JSON_TOKEN_TRUE || value->type == JSON_TOKEN_FALSE);
 	else
 		fits = convert_string(value, &text, &length);
-	return fits && compat_input_function_call((FmgrInfo *) &converter->input, pnstrdup(text, length),
-											  converter->ioparam, converter->typmod, result);
+	return fits && type_input_call(converter->input, pnstrdup(text, length), result);
 }
 
 /*

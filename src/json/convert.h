@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
-#include "fmgr.h"
+#include "json/type_input.h"
 
 /* A JSON value, known to be well-formed, as it stands in a document. */
 typedef struct WalcuJson
@@ -34,11 +34,10 @@ struct WalcuConverter
 	int16 element_length;
 	bool element_by_value;
 	char element_align;
-	FmgrInfo input; /* for a type without a conversion of its own */
-	Oid ioparam;
-	char category;   /* pg_type.typcategory of its base type */
-	uint32 settings; /* those that must be fixed while it converts, as fixed_settings.h has them */
-	bool takes_any;  /* json, jsonb and domains over them */
+	WalcuTypeInput *input; /* for a type without a conversion of its own; else NULL */
+	char category;         /* pg_type.typcategory of its base type */
+	uint32 settings;       /* those that must be fixed while it converts, as fixed_settings.h has them */
+	bool takes_any;        /* json, jsonb and domains over them */
 };
 
 extern void convert_prepare(WalcuConverter *converter, Oid type, int32 typmod);
