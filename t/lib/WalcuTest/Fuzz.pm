@@ -263,7 +263,7 @@ sub run_query
     my $query = random_query($tables, $data);
     my $outcome = $worker->{session}->compare($query, query_sql($query), $mode->{takes_mismatches});
     count_query($worker->{tally}, $mode, $query, $outcome);
-    return unless $outcome->{verdict} =~ /^(?:different|invalid)$/;
+    return unless $outcome->{leak} || $outcome->{verdict} =~ /^(?:different|invalid)$/;
     report_difference($worker, $mode, $query, $outcome, $number) if $worker->{tally}{reported}++ < REPORTED;
     return;
 }
@@ -292,7 +292,7 @@ sub shrink
         {
             return ($query, $outcome) if $left-- <= 0;
             my $next = $worker->{session}->compare($smaller, query_sql($smaller), $mode->{takes_mismatches});
-            next unless $next->{verdict} eq $outcome->{verdict};
+            next unless $next->{verdict} eq $outcome->{verdict} && $next->{leak} == $outcome->{leak};
             ($query, $outcome, $found) = ($smaller, $next, 1);
             last;
         }
