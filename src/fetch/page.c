@@ -13,6 +13,7 @@
 #include "http/http_error.h"
 #include "http/retry.h"
 #include "json/convert.h"
+#include "json/skim.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
@@ -21,6 +22,7 @@ static bool replay_reply(WalcuPage *page, const WalcuOptions *options, const Wal
 static void take_in_bytes(WalcuPage *page, bool before_wait);
 static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
+static bool is_json(const WalcuPage *page, const WalcuSpan *span);
 static void enqueue_document(WalcuPage *page, const WalcuSpan *span);
 static void check_size(const WalcuPage *page, uint64 size);
 static void check_depth(const WalcuPage *page);
@@ -181,6 +183,12 @@ find_documents(WalcuPage *page)
 	{
 		check_size(page, span.length);
 		check_depth(page);
+		/* before anyone misses the _id */
+		if (span.id_length == 0 && !is_json(page, &span))
+		{
+			page->malformed = "a document in it is not valid JSON";
+			return;
+		}
 		enqueue_document(page, &span);
 		page->documents++;
 	}
@@ -194,6 +202,16 @@ find_documents(WalcuPage *page)
 		page->whole = (result == WALCU_SPLIT_END);
 		page->malformed = page->whole ? NULL : "it ends too early";
 	}
+}
+
+/* Most documents have an _id, and are looked at when they are decoded. */
+static bool
+is_json(const WalcuPage *page, const WalcuSpan *span)
+{
+	char *document = page->transfer->data + (span->start - page->base);
+	WalcuSkimmer skimmer = {.end = document + span->length};
+
+	return skim_value(&skimmer, document) == skimmer.end;
 }
 
 static void

@@ -7,7 +7,8 @@
  * converted (convert.c).
  *
  * A path names members of objects.  Where something else stands on the way, the document
- * has no such member and the column is NULL.
+ * has no such member and the column is NULL.  Of equal members the last one counts, as it does in
+ * jsonb, so that what an earlier one brought is taken back.
  */
 #include "postgres.h"
 
@@ -24,6 +25,13 @@
 /* Characters of a value that a message shows. */
 #define SHOWN_VALUE 100
 
+/* A value that does not fit its column. */
+typedef struct Mismatch
+{
+	int column;
+	WalcuJson value;
+} Mismatch;
+
 struct WalcuDecoder
 {
 	const WalcuOptions *options;
@@ -33,8 +41,10 @@ struct WalcuDecoder
 	char **paths;               /* by column, for messages */
 	uint32 settings;            /* those that must be fixed while values are converted */
 	int64 mismatches;           /* values read as NULL because they did not fit */
+	uint64 documents;           /* how many were begun */
 	/* of the document under way: */
 	const WalcuDocument *document;
+	List *unfit; /* of Mismatch, as far as they count */
 	Datum *values;
 	bool *nulls;
 	WalcuSkimmer skimmer;
@@ -43,9 +53,13 @@ struct WalcuDecoder
 static void convert_to_server(WalcuDecoder *decoder, WalcuDocument *document);
 static char *walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
 static char *walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
-static const WalcuPathNode *find_member_node(const WalcuPathNode *node, char *text, int size);
+static WalcuPathNode *find_member_node(const WalcuPathNode *node, char *text, int size);
 static JsonTokenType get_token_type(char c);
+static void begin_member(WalcuDecoder *decoder, WalcuPathNode *member);
+static void forget_values(WalcuDecoder *decoder, const WalcuPathNode *node);
+static void forget_mismatch(WalcuDecoder *decoder, int column);
 static void store_value(WalcuDecoder *decoder, int column, WalcuJson *value);
+static void settle_mismatches(WalcuDecoder *decoder);
 pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value);
 pg_noreturn static void raise_invalid(WalcuDecoder *decoder);
 static const char *get_kind_name(JsonTokenType type);
@@ -94,11 +108,15 @@ decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *val
 	decoder->document = &document;
 	decoder->values = values;
 	decoder->nulls = nulls;
+	decoder->documents++;
+	decoder->unfit = NIL;
 	decoder->skimmer = (WalcuSkimmer){.end = document.data + document.length};
 	at = skim_space(&decoder->skimmer, document.data);
 	at = skim_space(&decoder->skimmer, walk_value(decoder, &decoder->root, at));
 	if (at != decoder->skimmer.end)
 		raise_invalid(decoder);
+	if (decoder->unfit != NIL)
+		settle_mismatches(decoder);
 	fixed_settings_leave(level);
 }
 
@@ -162,11 +180,13 @@ walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 	for (;;)
 	{
 		char *key = at;
-		const WalcuPathNode *member;
+		WalcuPathNode *member;
 
 		if ((at = skim_string(skimmer, at)) == NULL)
 			raise_invalid(decoder);
 		member = find_member_node(node, key, at - key);
+		if (member)
+			begin_member(decoder, member);
 		if ((at = skim_colon(skimmer, at)) == NULL)
 			raise_invalid(decoder);
 		at = skim_space(skimmer, walk_value(decoder, member, at));
@@ -179,7 +199,7 @@ walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 }
 
 /* What is wanted of the member with this key, which is in its quotes. */
-static const WalcuPathNode *
+static WalcuPathNode *
 find_member_node(const WalcuPathNode *node, char *text, int size)
 {
 	WalcuJson key = {.type = JSON_TOKEN_STRING, .text = text, .length = size};
@@ -187,6 +207,45 @@ find_member_node(const WalcuPathNode *node, char *text, int size)
 	int length;
 
 	return convert_string(&key, &name, &length) ? path_tree_find_child(node, name, length) : NULL;
+}
+
+/* A member that stands in the document a second time takes the place of the first one. */
+static void
+begin_member(WalcuDecoder *decoder, WalcuPathNode *member)
+{
+	if (member->visit == decoder->documents)
+		forget_values(decoder, member);
+	member->visit = decoder->documents;
+}
+
+/* What the member, and those within it, brought does not count. */
+static void
+forget_values(WalcuDecoder *decoder, const WalcuPathNode *node)
+{
+	ListCell *lc;
+
+	foreach(lc, node->value)
+	{
+		int column = lfirst_int(lc);
+
+		decoder->values[column] = (Datum) 0;
+		decoder->nulls[column] = true;
+		forget_mismatch(decoder, column);
+	}
+	foreach(lc, node->children)
+		forget_values(decoder, lfirst(lc));
+}
+
+static void
+forget_mismatch(WalcuDecoder *decoder, int column)
+{
+	ListCell *lc;
+
+	foreach(lc, decoder->unfit)
+	{
+		if (((Mismatch *) lfirst(lc))->column == column)
+			decoder->unfit = foreach_delete_current(decoder->unfit, lc);
+	}
 }
 
 /* The first token of a well-formed value, by its first byte. */
@@ -221,10 +280,25 @@ store_value(WalcuDecoder *decoder, int column, WalcuJson *value)
 		return;
 	if (decoder->converters[column].convert(&decoder->converters[column], value, &decoder->values[column]))
 		decoder->nulls[column] = false;
-	else if (decoder->options->on_type_mismatch == WALCU_MISMATCH_NULL)
-		decoder->mismatches++;
 	else
-		raise_mismatch(decoder, column, value);
+	{
+		Mismatch *mismatch = palloc(sizeof(Mismatch));
+
+		mismatch->column = column;
+		mismatch->value = *value;
+		decoder->unfit = lappend(decoder->unfit, mismatch);
+	}
+}
+
+/* At the document's end it is known which values that do not fit count. */
+static void
+settle_mismatches(WalcuDecoder *decoder)
+{
+	const Mismatch *first = linitial(decoder->unfit);
+
+	if (decoder->options->on_type_mismatch != WALCU_MISMATCH_NULL)
+		raise_mismatch(decoder, first->column, &first->value);
+	decoder->mismatches += list_length(decoder->unfit);
 }
 
 static void

@@ -32,6 +32,8 @@ static void note_id_keys(WalcuSplitter *splitter, const char *document, const ch
 static int measure_depth(const Brackets *brackets, int count);
 static int count_open_brackets(const Brackets *brackets, int count);
 static bool find_id(WalcuSplitter *splitter, const char *document, const char *end);
+static const char *pass_id_key(const char *at, const char *end);
+static const char *pass_character(const char *at, const char *end, char c);
 static const char *pass_space(const char *at, const char *end);
 static bool is_space(char c);
 
@@ -58,6 +60,9 @@ split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length
 		splitter->position = base + (at - data);
 		if (splitter->depth == 0)
 		{
+			/* whatever else stands in it, it is no document */
+			if (at[-1] != '}')
+				return WALCU_SPLIT_MALFORMED;
 			find_id(splitter, data + (splitter->span.start - base), at);
 			splitter->span.length = (uint32) (splitter->position - splitter->span.start);
 			splitter->state = splitter->bare ? SPLIT_AFTER : SPLIT_NEXT;
@@ -121,6 +126,7 @@ pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const
 	const char *block = at;
 	int count = (int) Min(end - at, BLOCK_SIZE);
 	Brackets brackets = {.depth = splitter->depth};
+	uint64 backslashes;
 	uint64 quotes;
 	uint64 strings;
 	uint64 keys;
@@ -130,12 +136,13 @@ pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const
 		memset(padded, ' ', sizeof(padded));
 		block = memcpy(padded, at, count);
 	}
-	quotes = block_find(block, 0, '"') & ~find_escaped(splitter, block_find(block, 0, '\\'), count);
+	backslashes = block_find(block, 0, '\\');
+	quotes = block_find(block, 0, '"') & ~find_escaped(splitter, backslashes, count);
 	strings = block_between(quotes) ^ (splitter->in_string ? ~UINT64CONST(0) : 0);
 	/* one bit makes the curly bracket of the square one */
 	brackets.open = block_find(block, '{' ^ '[', '{') & ~strings;
 	brackets.close = block_find(block, '}' ^ ']', '}') & ~strings;
-	keys = block_find(block, 0, '_') & ((quotes & strings) << 1 | splitter->opened);
+	keys = (block_find(block, 0, '_') | backslashes) & ((quotes & strings) << 1 | splitter->opened);
 	splitter->opened = ((quotes & strings) >> (count - 1)) & 1;
 	splitter->in_string = (strings >> (BLOCK_SIZE - 1)) & 1;
 
@@ -182,7 +189,7 @@ pass_brackets(const Brackets *brackets, int count)
 	return count;
 }
 
-/* Of the strings that begin with an underscore there, remember one that may be the document's key _id. */
+/* Of the strings that begin with an underscore, or an escape, there, remember one that may be the document's key _id. */
 static void
 note_id_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
 			 uint64 keys)
@@ -219,21 +226,20 @@ count_open_brackets(const Brackets *brackets, int count)
 }
 
 /*
- * If what looked like the key _id is one, and has a string as value, that is the document's.  False
+ * If what looked like the key _id is one, its value is the document's _id, as far as it is a string.  False
  * when end, up to which there are bytes, is in the midst of this value.
  */
 static bool
 find_id(WalcuSplitter *splitter, const char *document, const char *end)
 {
-	const char *at = document + splitter->maybe_id;
+	const char *at = splitter->maybe_id > 0 ? pass_id_key(document + splitter->maybe_id, end) : NULL;
 	const char *value;
 
-	if (splitter->maybe_id == 0 || end - at < 4 || memcmp(at, "_id\"", 4) != 0)
+	if (at == NULL)
 		return true;
-	at = pass_space(at + 4, end);
-	if (at == end || *at != ':')
-		return true;
-	at = pass_space(at + 1, end);
+	/* the last of equal members counts, whatever its value is */
+	splitter->span.id_start = splitter->span.id_length = 0;
+	at = pass_space(at, end);
 	if (at == end || *at != '"')
 		return true;
 	value = ++at;
@@ -244,6 +250,33 @@ find_id(WalcuSplitter *splitter, const char *document, const char *end)
 	splitter->span.id_start = (uint32) (value - document);
 	splitter->span.id_length = (uint32) (at - value);
 	return true;
+}
+
+/* What is behind the key _id and its colon; NULL when another string stands there, or no key. */
+static const char *
+pass_id_key(const char *at, const char *end)
+{
+	for (const char *c = "_id"; *c; c++)
+	{
+		if ((at = pass_character(at, end, *c)) == NULL)
+			return NULL;
+	}
+	if (at == end || *at != '"')
+		return NULL;
+	at = pass_space(at + 1, end);
+	return (at < end && *at == ':') ? at + 1 : NULL;
+}
+
+/* What is behind a letter or a sign of a string, which may be written as an escape; NULL when it is another one. */
+static const char *
+pass_character(const char *at, const char *end, char c)
+{
+	char escape[7];
+
+	if (at < end && *at == c)
+		return at + 1;
+	snprintf(escape, sizeof(escape), "\\u%04x", c);
+	return (end - at >= 6 && pg_strncasecmp(at, escape, 6) == 0 && at[1] == 'u') ? at + 6 : NULL;
 }
 
 static const char *
