@@ -27,6 +27,9 @@
 #define NUMERIC_DIGITS_BEFORE 131072
 #define NUMERIC_DIGITS_AFTER  16383
 
+/* And numeric_in takes no larger exponent, even of zero. */
+#define NUMERIC_EXPONENT (INT_MAX / 2)
+
 /* Shorter numbers without an exponent fit numeric; and integers as short fit int8. */
 #define SURELY_NUMERIC 1000
 #define SURELY_INT8    18
@@ -280,7 +283,8 @@ convert_timestamp(const WalcuConverter *converter, WalcuJson *value, Datum *resu
 	*result = TimestampTzGetDatum(instant);
 	if (converter->typmod != -1)
 		*result = DirectFunctionCall2(timestamp_scale, *result, Int32GetDatum(converter->typmod));
-	return true;
+	/* PostgreSQL rounds the last instants of its range beyond it, to what it could not read again */
+	return IS_VALID_TIMESTAMP(DatumGetTimestamp(*result));
 }
 
 static bool
@@ -450,6 +454,7 @@ is_within_numeric(const char *text, int length)
 	const char *end = text + length;
 	const char *exponent = text;
 	const char *point;
+	const char *first;
 	int before;
 	int after;
 	long shift;
@@ -459,10 +464,15 @@ is_within_numeric(const char *text, int length)
 	if (exponent == end && length < SURELY_NUMERIC)
 		return true;
 	point = memchr(text, '.', exponent - text);
-	before = (point ? point : exponent) - text;
-	after = point ? exponent - point - 1 : 0;
+	point = point ? point : exponent;
+	/* zeros in front do not count, and zero has no digits at all */
+	first = text;
+	while (first < exponent && (*first == '-' || *first == '0' || *first == '.'))
+		first++;
+	before = (first == exponent) ? -NUMERIC_EXPONENT : (first < point) ? point - first : point + 1 - first;
+	after = (point < exponent) ? exponent - point - 1 : 0;
 	shift = (exponent < end) ? strtol(exponent + 1, NULL, 10) : 0;
-	if (shift > INT_MAX / 4 || shift < -INT_MAX / 4)
+	if (shift >= NUMERIC_EXPONENT || shift <= -NUMERIC_EXPONENT)
 		return false;
 	return before + shift <= NUMERIC_DIGITS_BEFORE && after - shift <= NUMERIC_DIGITS_AFTER;
 }

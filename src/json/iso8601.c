@@ -48,6 +48,9 @@ iso8601_to_timestamptz(const char *text, int length, TimestampTz *result)
 		if (!read_time(&reader, &time) || !read_zone(&reader, &offset) || reader.at < reader.end)
 			return false;
 	}
+	/* a day too many on either side may still be taken back by the offset; years beyond would overflow */
+	if (julian < DATETIME_MIN_JULIAN - 1 || julian > TIMESTAMP_END_JULIAN)
+		return false;
 	*result = (julian - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY + time - offset;
 	return IS_VALID_TIMESTAMP(*result);
 }
