@@ -77,6 +77,13 @@ EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE year IS NULL AND make IS DIST
 -- The session's time zone counts
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE purchase_date >= '2025-06-01' AND purchase_date < '2025-06-02';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE purchase_date::date = '2025-06-01';
+-- Lists, in which each value stands once
+SELECT request_of('SELECT _id FROM crm.cars WHERE year IN (12, 13, 112, 12, 13.0, -1, 1e3)');
+SELECT request_of('SELECT _id FROM crm.cars WHERE year NOT IN (12, 13, 12, 1, 13)');
+SELECT request_of($$SELECT _id FROM crm.cars WHERE make IN ('ab', 'a', 'b', 'ab', 'a b', 'a')$$);
+SELECT request_of($$SELECT _id FROM crm.cars WHERE make NOT IN ('b', 'a', 'b')$$);
+SELECT request_of($$SELECT _id FROM crm.cars WHERE custom ->> 'tier' IN ('12', 'true', '13', 'x', '12', 'true', '9')$$);
+SELECT request_of('SELECT _id FROM crm.cars WHERE published IN (true, false, true)');
 SELECT _id, purchase_date FROM crm.cars WHERE purchase_date >= '2025-06-01' AND purchase_date < '2025-06-02';
 SELECT _id, purchase_date FROM crm.cars WHERE purchase_date::date = '2025-06-01';
 -- Arrays
@@ -89,6 +96,9 @@ EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE custom ->> 'tier' = '4';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE status['status'] = '"sold"';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE custom @> '{"tags": ["t1", "all"]}';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE custom ? 'tier';
+-- Names that no filter can have
+SELECT name, request_of(format('SELECT _id FROM crm.cars WHERE custom ->> %L > %L', name, 'x')) ~ '[?]q=' AS is_sent
+  FROM unnest(ARRAY['_', '__', '__proto', '__proto__', '__proto__x', 'proto', 'constructor', 'x_', '$x', 'a.b', '']) name;
 SELECT _id FROM crm.cars WHERE (prices -> 'retail' -> 'current_price' -> 'price')::numeric > 15000 ORDER BY _id;
 SELECT _id FROM crm.cars WHERE custom ->> 'tier' IN ('4', '5') ORDER BY _id;
 SELECT _id FROM crm.cars WHERE custom @> '{"tags": ["t1", "all"]}' ORDER BY _id;
@@ -108,7 +118,9 @@ INSERT INTO conditions VALUES
   ($$purchase_date > '2025-05-30 00:30'$$), ($$purchase_date <= '2025-05-30 00:30:00.0001'$$), ($$purchase_date::date <> '2025-06-01'$$),
   ($$'ABS' = ANY (extras)$$), ($$'ABS' <> ALL (extras)$$), ($$extras @> '{ESP,ABS}'$$), ($$extras IS NULL$$),
   ($$custom ->> 'tier' > '3' COLLATE "C"$$), ($$(custom ->> 'tier')::int = 5$$), ($$custom -> 'tier' = '6'$$), ($$custom -> 'tags' ->> 0 = 't1'$$),
-  ($$custom -> 'nothing' IS NULL$$), ($$custom @> '{"tags": ["t2"]}'$$), ($$NOT custom @> '{"tags": ["t2"]}'$$), ($$custom ?| '{tags,x}'$$);
+  ($$custom -> 'nothing' IS NULL$$), ($$custom @> '{"tags": ["t2"]}'$$), ($$NOT custom @> '{"tags": ["t2"]}'$$), ($$custom ?| '{tags,x}'$$),
+  ($$custom -> '_' IS NULL$$), ($$custom -> '__proto' IS NULL$$), ($$custom -> '__proto__' IS NULL$$), ($$custom -> 'constructor' IS NULL$$),
+  ($$custom ->> 'toString' IS NULL$$), ($$NOT custom ? 'constructor'$$), ($$custom -> 'tags' -> 'length' IS NULL$$), ($$custom ->> 'prototype' IS NULL$$);
 DO $$
 DECLARE
   condition text;

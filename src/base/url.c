@@ -46,11 +46,13 @@ url_part(CURLU *url, CURLUPart part)
 	return copy;
 }
 
-/* Can a request be sent there? */
+/* Can a request be sent there?  What has a percent sign is no host, and curl itself reads it in two ways. */
 bool
 url_has_host(CURLU *url)
 {
-	return url && url_part(url, CURLUPART_HOST)[0] != '\0' && strcmp(url_part(url, CURLUPART_PORT), "0") != 0;
+	const char *host = url ? url_part(url, CURLUPART_HOST) : "";
+
+	return host[0] != '\0' && strchr(host, '%') == NULL && strcmp(url_part(url, CURLUPART_PORT), "0") != 0;
 }
 
 /* May credentials travel there?  By https, or to this very machine. */
@@ -72,16 +74,22 @@ url_is_loopback(const char *text)
 	return url && is_loopback(url_part(url, CURLUPART_HOST));
 }
 
-/* Host and port of a URL, in one spelling: "ext.crm.walcu.com:443"; NULL when it has none. */
+/*
+ * Host and port of a URL, in one spelling: "ext.crm.walcu.com:443"; NULL when it has none.  The zone of an address
+ * belongs to it: "[fe80::1]%eth0:443".
+ */
 char *
 url_authority(const char *text)
 {
 	CURLU *url = url_parse(text);
+	const char *zone;
 	char *authority;
 
 	if (!url_has_host(url))
 		return NULL;
-	authority = psprintf("%s:%s", url_part(url, CURLUPART_HOST), url_part(url, CURLUPART_PORT));
+	zone = url_part(url, CURLUPART_ZONEID);
+	authority = psprintf("%s%s%s:%s", url_part(url, CURLUPART_HOST), zone[0] ? "%" : "", zone,
+						 url_part(url, CURLUPART_PORT));
 	for (char *c = authority; *c; c++)
 		*c = pg_tolower((unsigned char) *c);
 	return authority;

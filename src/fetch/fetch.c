@@ -18,6 +18,7 @@
 #include "fetch/page_reader.h"
 #include "fetch/reply_reader.h"
 #include "http/stats.h"
+#include "mb/pg_wchar.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -50,6 +51,7 @@ static bool has_any_ended(const WalcuFetch *fetch);
 static void fall_back(WalcuFetch *fetch);
 static const char *find_obstacle(const WalcuFetch *fetch);
 static void read_pages_instead(WalcuFetch *fetch);
+static void note_obstacle(WalcuTally *tally, const char *obstacle);
 static void close_cursors(WalcuFetch *fetch);
 static void close_cursor(WalcuFetch *fetch, WalcuCursor *cursor);
 static void open_cursors(WalcuFetch *fetch);
@@ -304,7 +306,7 @@ read_pages_instead(WalcuFetch *fetch)
 	List *parts = NIL;
 	ListCell *lc;
 
-	strlcpy(fetch->group.tally->no_job, find_obstacle(fetch), sizeof(fetch->group.tally->no_job));
+	note_obstacle(fetch->group.tally, find_obstacle(fetch));
 	foreach(lc, fetch->cursors)
 		parts = lappend(parts, ((WalcuCursor *) lfirst(lc))->part);
 	fetch->parts = list_concat(parts, list_copy_tail(fetch->parts, fetch->next_part));
@@ -312,6 +314,16 @@ read_pages_instead(WalcuFetch *fetch)
 	close_cursors(fetch);
 	fetch->query.strategy = fetch->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
 	MemoryContextSwitchTo(before);
+}
+
+/* What the service said of the job may be long: it is cut between two characters. */
+static void
+note_obstacle(WalcuTally *tally, const char *obstacle)
+{
+	int length = pg_mbcliplen(obstacle, strlen(obstacle), sizeof(tally->no_job) - 1);
+
+	memcpy(tally->no_job, obstacle, length);
+	tally->no_job[length] = '\0';
 }
 
 static void

@@ -9,6 +9,8 @@
 
 #include "http/curl_error.h"
 
+#include "mb/pg_wchar.h"
+
 #define UNKNOWN_HINT "It is not known whether the service carried it out; check before you repeat it."
 
 /* How curl's failures are reported; the last row is every other. */
@@ -33,6 +35,7 @@ static const struct
 
 static int find_curl_row(CURLcode code);
 static bool is_unknown(const WalcuTransfer *transfer);
+static char *cut_to_text(const char *message);
 pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
 pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
 pg_noreturn static void raise_size(const WalcuTransfer *transfer);
@@ -99,8 +102,15 @@ raise_curl(const WalcuTransfer *transfer)
 		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
 			errmsg("could not get a reply from server \"%s\": %s", transfer->options->server_name,
-				   failure->message[0] ? failure->message : curl_easy_strerror(failure->code)),
+				   failure->message[0] ? cut_to_text(failure->message) : curl_easy_strerror(failure->code)),
 			transfer_errdetail(transfer), unknown ? errhint(UNKNOWN_HINT) : 0);
+}
+
+/* curl repeats what hosts and certificates are called, and cuts its message at any byte. */
+static char *
+cut_to_text(const char *message)
+{
+	return pnstrdup(message, pg_encoding_verifymbstr(GetDatabaseEncoding(), message, (int) strlen(message)));
 }
 
 static void

@@ -380,6 +380,7 @@ exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_exclud
 
 	if (excluded == NIL)
 		return null_excluded ? deparse_not_null(operand) : &filter_everything;
+	excluded = deparse_equal_sort_unique(excluded);
 	if (null_excluded && !operand->json_null)
 		excluded = lappend(excluded, "null");
 	filter = filter_test(operand->path, "$nin", filter_list(excluded));

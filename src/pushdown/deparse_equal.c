@@ -30,8 +30,9 @@ static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber numbe
 static void add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualMatches *matches);
 static void add_json(const WalcuDocumentPath *operand, Jsonb *json, WalcuEqualMatches *matches);
 static bool is_exclusive(const WalcuDocumentPath *operand);
-static List *sort_unique_texts(List *texts);
 static int compare_texts(const ListCell *a, const ListCell *b);
+static int compare_strings(const char *left, const char *right);
+static int compare_numbers(const char *left, const char *right);
 static uint32 get_natural_type(const WalcuRemotePlace *remote);
 
 /* The JSON types whose values the service compares with literals as SQL does, WALCU_IS_... */
@@ -271,7 +272,7 @@ WalcuFilter *
 deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matches)
 {
 	List *filters = list_copy(matches->filters);
-	List *literals = sort_unique_texts(matches->literals);
+	List *literals = deparse_equal_sort_unique(matches->literals);
 
 	if (list_length(literals) == 1)
 		filters = lappend(filters, filter_test(operand->path, "$eq", linitial(literals)));
@@ -347,8 +348,9 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 	}
 }
 
-static List *
-sort_unique_texts(List *texts)
+/* Literals in order, each once. */
+List *
+deparse_equal_sort_unique(List *texts)
 {
 	List *unique = NIL;
 	ListCell *lc;
@@ -362,17 +364,40 @@ sort_unique_texts(List *texts)
 	return unique;
 }
 
-/* Strings as their characters are ordered, of which the closing quote is none. */
+/* Literals of one kind stand side by side: strings in the order of their characters, numbers in that of their values. */
 static int
 compare_texts(const ListCell *a, const ListCell *b)
 {
 	const char *left = lfirst(a);
 	const char *right = lfirst(b);
+	bool left_is_string = left[0] == '"';
+
+	if (left_is_string != (right[0] == '"'))
+		return left_is_string ? 1 : -1;
+	return left_is_string ? compare_strings(left, right) : compare_numbers(left, right);
+}
+
+/* The closing quote is none of a string's characters. */
+static int
+compare_strings(const char *left, const char *right)
+{
 	size_t left_length = strlen(left);
 	size_t right_length = strlen(right);
 	int order = memcmp(left, right, Min(left_length, right_length) - 1);
 
 	return order ? order : (left_length > right_length) - (left_length < right_length);
+}
+
+/* And the words true and false, which are no numbers and in no order. */
+static int
+compare_numbers(const char *left, const char *right)
+{
+	double left_number = strtod(left, NULL);
+	double right_number = strtod(right, NULL);
+
+	if (left_number != right_number)
+		return left_number < right_number ? -1 : 1;
+	return strcmp(left, right);
 }
 
 /* The names that $type has for JSON types. */

@@ -31,6 +31,7 @@ extern void deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const Json
 									WalcuEqualMatches *matches);
 extern char *deparse_equal_types_json(uint32 types);
 extern char *deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type);
+extern List *deparse_equal_sort_unique(List *texts);
 extern WalcuFilter *deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matches);
 
 #endif /* WALCU_DEPARSE_EQUAL_H */

@@ -372,7 +372,8 @@ append_range(Translation *translation, char first, char last)
 
 	if ((unsigned char) first > (unsigned char) last)
 		return false;
-	if (strchr("\\^[]-", first) != NULL)
+	/* PCRE refuses a bracket that begins and ends with one of the last three */
+	if (strchr("\\^[]-:.=", first) != NULL)
 		appendStringInfoChar(output, '\\');
 	appendStringInfoChar(output, first);
 	if (first != last)
