@@ -14,7 +14,7 @@ MODULE_big = walcu_fdw
 DATA = walcu_fdw--1.0.sql
 OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 SRC_HEADERS = $(wildcard src/*/*.h)
-SOURCES = walcu_fdw.c $(sort $(wildcard src/*/*.c)) $(SRC_HEADERS)
+SOURCES = walcu_fdw.c $(sort $(wildcard src/*/*.c)) $(SRC_HEADERS) $(sort $(wildcard fuzz/*.[ch] fuzz/preload/*.c))
 DESCRIPTION = api/openapi.json
 
 PKG_CONFIG ?= pkg-config
@@ -76,6 +76,9 @@ fuzz:
 # N random joins, from the seed SEED, compared with those of local copies.
 fuzz-joins:
 	JOIN_QUERIES=$(or $(N),50000) JOIN_SEED=$(or $(SEED),1) scripts/test tap t/620_join_fuzz.pl
+# Bytes that libFuzzer makes up for what reads those of others, N seconds for each target, or for T alone.
+fuzz-bytes:
+	scripts/fuzz-bytes $(if $(N),--seconds $(N)) $(T)
 # N cancels at random moments, and thousands of statements in one session.
 soak:
 	SOAK_CANCELS=$(or $(N),1000) SOAK_REPEATS=400 scripts/test tap t/140_leaks.pl t/180_cancel_soak.pl
@@ -91,4 +94,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-bytes soak demo bench test-version test-fresh
