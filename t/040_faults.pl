@@ -69,7 +69,8 @@ my @faults = (
     map({ row($_, 'right', '08P01', call => 'right', retried => 1) }
         { type => 'truncate' }, { type => 'truncate', at => 0 }, { type => 'truncate', at => 0.99 },
         { type => 'invalid_json' }, { type => 'invalid_json', text => '[{"_id": "a"' }, { type => 'invalid_json', text => 'null' },
-        { type => 'reply', body => '' }, { type => 'reply', status => 204, body => '' }),
+        { type => 'reply', body => '' }, { type => 'reply', status => 204, body => '' },
+        map({ { type => 'reply', body => $_ } } '[{]', '[{"a":}]', '[{"a":[}}]')),
 
     row({ type => 'redirect', location => 'http://127.0.0.1:1/elsewhere' }, '08P01', '08P01'),
     row({ type => 'redirect', location => '/here', status => 307 }, '08P01', '08P01'),
