@@ -93,13 +93,27 @@ is(sql_error($dbh, q{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '
 is($sandbox->request_count, 1, 'is not repeated');
 $sandbox->clear_faults;
 
-# One without a body has one of its own, as libcurl could repeat it
+# One without a body shares it, too, though libcurl would repeat it
 my ($note) = map { $_->{_id} } $sandbox->dump('notes');
 $dbh->do(q{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '{}')});
 $sandbox->fault({ match => { kind => 'delete' }, fault => { type => 'close', when => 'before' } });
 $sandbox->clear_log;
 is(sql_error($dbh, "SELECT walcu_fdw_request('crm', 'DELETE', '/notes/$note')")->{sqlstate}, '08007', 'a DELETE that gets no reply');
 is($sandbox->request_count, 1, 'is not repeated either');
+$sandbox->clear_faults;
+
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '" . $sandbox->tls_endpoint . "')");
+
+# Nor is one of these repeated when the service refuses its stream: libcurl does not tell
+for my $call ("'POST', '/notes', body => '{}'", "'DELETE', '/notes/$note'")
+{
+    $dbh->do(q{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '{}')});
+    $sandbox->fault({ match => {}, times => 1, fault => { type => 'reset', when => 'before', code => 7 } });
+    $sandbox->clear_log;
+    is(sql_error($dbh, "SELECT walcu_fdw_request('crm', $call)")->{sqlstate}, '08007', "a stream that is refused: $call");
+    is($sandbox->request_count, 1, 'is not asked for again');
+    $sandbox->clear_faults;
+}
 
 done_testing();
 

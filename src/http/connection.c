@@ -49,6 +49,7 @@ static void close_at_transaction_end(XactEvent event, void *arg);
 static void close_outdated(void);
 static void end_wait(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
+static int count_paused(WalcuConnection *connection);
 static void begin_due(WalcuConnection *connection);
 static bool has_turn(WalcuCurlEasy *handle, double now);
 static double may_begin(const WalcuConnection *connection, const WalcuCurlEasy *handle);
@@ -320,6 +321,21 @@ count_running(WalcuConnection *connection)
 	return running;
 }
 
+static int
+count_paused(WalcuConnection *connection)
+{
+	int paused = 0;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &connection->begun)
+	{
+		const WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
+
+		paused += !handle->done && handle->paused;
+	}
+	return paused;
+}
+
 static void
 begin_due(WalcuConnection *connection)
 {
@@ -330,6 +346,9 @@ begin_due(WalcuConnection *connection)
 	if (dlist_is_empty(&connection->queue))
 		return;
 	running = count_running(connection);
+	/* a reader that has enough unread keeps its socket, so that the others need theirs beside it */
+	walcu_curl_multi_limit(connection->multi, connection->max_running,
+						   connection->max_running + count_paused(connection));
 	now = walcu_curl_multi_now();
 	dlist_foreach_modify(iter, &connection->queue)
 	{

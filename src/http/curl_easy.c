@@ -55,20 +55,19 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 	return true;
 }
 
-/*
- * On a connection used before, curl would repeat a request that got no reply: it cannot when it has the body
- * only once, piece by piece.  A connection that has been idle for long may be closing, and its request be
- * lost; and what has no body always gets a new one.
- */
+/* A connection that has been idle for long may be closing, and the request be lost: whether it was is not known. */
 static void
 configure_write(CURL *easy, const WalcuRequest *request)
 {
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, LONGEST_IDLE);
 	if (request->body == NULL)
 	{
+#if LIBCURL_VERSION_NUM < 0x075000
+		/* curl would repeat it when a connection that was used before breaks, and cannot be kept from it */
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+#endif
 		return;
 	}
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
-	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, LONGEST_IDLE);
 }

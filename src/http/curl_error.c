@@ -44,7 +44,11 @@ pg_noreturn static void raise_size(const WalcuTransfer *transfer);
 bool
 walcu_curl_error_is_transient(const WalcuCurlError *failure)
 {
-	return failure->kind == WALCU_CURL_ERROR_CURL && failures[find_curl_row(failure->code)].transient;
+	int status = failure->proxy_status;
+	bool refused = status / 100 == 4 && status != 408 && status != 429;
+
+	return failure->kind == WALCU_CURL_ERROR_CURL && failures[find_curl_row(failure->code)].transient &&
+		   !refused;
 }
 
 /*

@@ -17,18 +17,39 @@
 #include "libpq/pqsignal.h"
 #include "portability/instr_time.h"
 
+/*
+ * Milliseconds after which curl is called while a line to the service is being made, even if it waits for
+ * nothing.  When the address that it tries is silent or refuses, libcurl 7.88 leaves it, and opens a socket to
+ * the next one only when it is called again: its own program, which calls at least once a second, never notices.
+ */
+#define LONGEST_CONNECT_WAIT 250.0
+
+#ifndef CURL_IGNORE_DEPRECATION
+#define CURL_IGNORE_DEPRECATION(statements) statements
+#endif
+
+/* Before, curl does not tell when it begins to send a request. */
+#define TELLS_OF_SENDING (LIBCURL_VERSION_NUM >= 0x075000)
+
 struct WalcuCurlMulti
 {
 	CURLM *curl;
 	struct pollfd *sockets; /* malloc'ed: it grows inside a curl callback */
 	int nsockets;
 	int sockets_size;
-	double timer; /* when curl wants to be called, by walcu_curl_multi_now; 0 for never */
+	double timer;     /* when curl wants to be called, by walcu_curl_multi_now; 0 for never */
+	int connecting;   /* handles */
+	double looked_at; /* when curl last looked at all handles, or the first of these was added */
 };
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);
 static int on_timer(CURLM *curl, long timeout_ms, void *arg);
+static int on_begin_sending(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port);
+static void begin_connecting(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
+static void end_connecting(WalcuCurlEasy *handle);
+static long count_sent_bytes(const WalcuCurlEasy *handle);
 static bool act_on_sockets(WalcuCurlMulti *multi);
+static void act_on_all(WalcuCurlMulti *multi);
 static void act_on_socket(WalcuCurlMulti *multi, curl_socket_t fd, int events);
 static void wait_for_event(WalcuCurlMulti *multi, double limit, uint32 wait_event);
 static void note_finished(WalcuCurlMulti *multi);
@@ -67,8 +88,15 @@ walcu_curl_multi_destroy(WalcuCurlMulti *multi)
 bool
 walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 {
+	handle->multi = multi;
 	curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
+#if TELLS_OF_SENDING
+	curl_easy_setopt(handle->easy, CURLOPT_PREREQFUNCTION, on_begin_sending);
+	curl_easy_setopt(handle->easy, CURLOPT_PREREQDATA, handle);
+#endif
 	handle->added = curl_multi_add_handle(multi->curl, handle->easy) == CURLM_OK;
+	if (handle->added)
+		begin_connecting(multi, handle);
 	return handle->added;
 }
 
@@ -76,8 +104,33 @@ walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 void
 walcu_curl_multi_remove(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 {
+	end_connecting(handle);
 	curl_multi_remove_handle(multi->curl, handle->easy);
 	handle->added = false;
+}
+
+/* Keep so many connections when they are idle, and open no more than so many. */
+void
+walcu_curl_multi_limit(WalcuCurlMulti *multi, int kept, int most)
+{
+	curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long) kept);
+	curl_multi_setopt(multi->curl, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) most);
+}
+
+/*
+ * May the service have got some of a request?  What a proxy was told before does not count, nor does
+ * what TLS says before.
+ */
+bool
+walcu_curl_multi_was_sent(const WalcuCurlEasy *handle)
+{
+	if (!handle->added)
+		return false;
+#if TELLS_OF_SENDING
+	if (!handle->begun)
+		return false;
+#endif
+	return handle->broken || count_sent_bytes(handle) > handle->sent_before;
 }
 
 /*
@@ -89,10 +142,11 @@ double
 walcu_curl_multi_drive(WalcuCurlMulti *multi, double limit, uint32 wait_event)
 {
 	double before = walcu_curl_multi_now();
+	double due = walcu_curl_multi_timer(multi);
 	double waited = 0;
 
-	if (multi->timer != 0)
-		limit = (limit < 0) ? Max(multi->timer - before, 0) : Min(limit, Max(multi->timer - before, 0));
+	if (due != 0)
+		limit = (limit < 0) ? Max(due - before, 0) : Min(limit, Max(due - before, 0));
 	if (!act_on_sockets(multi) && limit != 0)
 	{
 		wait_for_event(multi, limit, wait_event);
@@ -104,6 +158,8 @@ walcu_curl_multi_drive(WalcuCurlMulti *multi, double limit, uint32 wait_event)
 		multi->timer = 0;
 		act_on_socket(multi, CURL_SOCKET_TIMEOUT, 0);
 	}
+	if (multi->connecting > 0 && multi->looked_at + LONGEST_CONNECT_WAIT <= walcu_curl_multi_now())
+		act_on_all(multi);
 	note_finished(multi);
 	return waited;
 }
@@ -116,11 +172,15 @@ walcu_curl_multi_sockets(const WalcuCurlMulti *multi, int *count)
 	return multi->sockets;
 }
 
-/* When curl wants to be called at the latest, by walcu_curl_multi_now; 0 for never. */
+/* When curl is to be called at the latest, by walcu_curl_multi_now; 0 for never. */
 double
 walcu_curl_multi_timer(const WalcuCurlMulti *multi)
 {
-	return multi->timer;
+	double look = multi->looked_at + LONGEST_CONNECT_WAIT;
+
+	if (multi->connecting == 0)
+		return multi->timer;
+	return (multi->timer == 0) ? look : Min(multi->timer, look);
 }
 
 /* Milliseconds by a clock that nobody sets. */
@@ -174,6 +234,55 @@ on_timer(CURLM *curl, long timeout_ms, void *arg)
 	return 0;
 }
 
+/*
+ * curl has a line to the service, and is about to send a request.  When it is here for the second time, the line
+ * broke before a reply came: curl would repeat the request on another one, as it may do with reads.
+ */
+static int
+on_begin_sending(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	WalcuCurlEasy *handle = arg;
+
+	end_connecting(handle);
+	if (handle->once && walcu_curl_multi_was_sent(handle))
+	{
+		handle->broken = true;
+		return 1; /* CURL_PREREQFUNC_ABORT */
+	}
+	handle->begun = true;
+	handle->sent_before = count_sent_bytes(handle);
+	return 0; /* CURL_PREREQFUNC_OK */
+}
+
+static void
+begin_connecting(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
+{
+#if TELLS_OF_SENDING
+	handle->connecting = true;
+	if (multi->connecting++ == 0)
+		multi->looked_at = walcu_curl_multi_now();
+#endif
+}
+
+static void
+end_connecting(WalcuCurlEasy *handle)
+{
+	if (handle->connecting)
+		handle->multi->connecting--;
+	handle->connecting = false;
+}
+
+/* Bytes of requests that were sent for a handle, those to a proxy included. */
+static long
+count_sent_bytes(const WalcuCurlEasy *handle)
+{
+	long bytes = 0;
+
+	if (curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK)
+		return LONG_MAX;
+	return bytes;
+}
+
 /* Let curl read and write what can be, without waiting; false when nothing can. */
 static bool
 act_on_sockets(WalcuCurlMulti *multi)
@@ -218,6 +327,19 @@ act_on_socket(WalcuCurlMulti *multi, curl_socket_t fd, int events)
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 }
 
+/* Let curl look at every handle.  It says that nobody needs that, and does not do so when somebody does. */
+static void
+act_on_all(WalcuCurlMulti *multi)
+{
+	sigset_t saved;
+	int running;
+
+	sigprocmask(SIG_SETMASK, &BlockSig, &saved);
+	CURL_IGNORE_DEPRECATION(curl_multi_socket_all(multi->curl, &running);)
+	sigprocmask(SIG_SETMASK, &saved, NULL);
+	multi->looked_at = walcu_curl_multi_now();
+}
+
 static void
 wait_for_event(WalcuCurlMulti *multi, double limit, uint32 wait_event)
 {
@@ -254,7 +376,8 @@ note_finished(WalcuCurlMulti *multi)
 		if (message->msg != CURLMSG_DONE ||
 			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) != CURLE_OK)
 			continue;
+		end_connecting(handle);
 		handle->done = true;
-		handle->result = message->data.result;
+		handle->result = handle->broken ? CURLE_GOT_NOTHING : message->data.result;
 	}
 }

@@ -60,6 +60,7 @@ static void on_replay_reset(void *arg);
 static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
+static int on_seek(void *arg, curl_off_t offset, int origin);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static bool match_header(const char *line, size_t length, const char *name, char *value, size_t size);
 static bool make_room(Transfer *transfer, size_t bytes);
@@ -67,6 +68,7 @@ static void resume_reading(Transfer *transfer, bool wait);
 static double compute_time_left(const Transfer *transfer);
 static void hold_others(Transfer *transfer);
 static WalcuCurlErrorKind classify_failure(const Transfer *transfer);
+static int read_proxy_status(const Transfer *transfer);
 static void fail_transfer(Transfer *transfer, WalcuCurlErrorKind kind);
 static void finish_transfer(Transfer *transfer);
 
@@ -100,6 +102,7 @@ transfer_start(MemoryContext parent, const WalcuOptions *options, const char *cr
 	stats->retries += transfer->shared.attempt.failed > 0;
 	transfer->allowance = WINDOW_SIZE;
 	transfer->handle.options = options;
+	transfer->handle.once = !request_is_read(request);
 	transfer->handle.not_before = walcu_curl_multi_now() + transfer->shared.attempt.delay;
 	transfer->handle.reason = transfer->shared.attempt.reason;
 	reset_callback_add(context, on_context_reset, transfer);
@@ -331,10 +334,17 @@ configure_transfer(Transfer *transfer, const char *credential)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	/* before, curl is kept from repeating a request by not being able to */
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+#endif
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	/* what a proxy says of a tunnel is not the service's reply */
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	return true;
 }
 
@@ -406,6 +416,14 @@ on_read(char *buffer, size_t size, size_t count, void *arg)
 	memcpy(buffer, rest, length);
 	transfer->body_sent += length;
 	return length;
+}
+
+/* Go back to the start of the request's body, as nothing of it was sent: see on_begin_sending. */
+static int
+on_seek(void *arg, curl_off_t offset, int origin)
+{
+	((Transfer *) arg)->body_sent = (size_t) offset;
+	return CURL_SEEKFUNC_OK;
 }
 
 /* A piece of the reply's body. */
@@ -560,15 +578,26 @@ hold_others(Transfer *transfer)
 		connection_hold(transfer->connection, pause);
 }
 
+static int
+read_proxy_status(const Transfer *transfer)
+{
+	long status = 0;
+
+	if (transfer->handle.easy)
+		curl_easy_getinfo(transfer->handle.easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return (int) status;
+}
+
 static void
 fail_transfer(Transfer *transfer, WalcuCurlErrorKind kind)
 {
 	WalcuCurlError *failure = &transfer->shared.failure;
-	long bytes = 0;
 
 	failure->kind = kind;
-	failure->sent =
-		transfer->handle.added &&
-		(curl_easy_getinfo(transfer->handle.easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0);
+	failure->sent = walcu_curl_multi_was_sent(&transfer->handle);
+	failure->proxy_status = read_proxy_status(transfer);
+	/* curl tells how it was kept from repeating the request, and not what had become of it */
+	if (transfer->handle.broken)
+		failure->message[0] = '\0';
 	transfer->shared.done = true;
 }

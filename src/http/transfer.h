@@ -45,8 +45,9 @@ typedef enum WalcuCurlErrorKind
 typedef struct WalcuCurlError
 {
 	WalcuCurlErrorKind kind;
-	CURLcode code; /* for WALCU_CURL_ERROR_CURL */
-	bool sent;     /* the service, or a proxy, may have got some of the request */
+	CURLcode code;    /* for WALCU_CURL_ERROR_CURL */
+	bool sent;        /* the service, or a proxy, may have got some of the request */
+	int proxy_status; /* what a proxy answered when it was asked for the service; 0 for nothing */
 	char message[CURL_ERROR_SIZE];
 } WalcuCurlError;
 
