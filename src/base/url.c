@@ -29,7 +29,7 @@ url_parse(const char *text)
 	if (url == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 	callback->arg = url;
-	return (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) ? url : NULL;
+	return (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) == CURLUE_OK) ? url : NULL;
 }
 
 /* A part of a URL, a port of the scheme's own included; an empty string when it has none. */
@@ -121,6 +121,15 @@ url_is_plain_segment(const char *text)
 			return false;
 	}
 	return true;
+}
+
+/* A URL as curl has understood it, so that it is understood like that again; NULL when no request can go there. */
+char *
+url_canonical(const char *text)
+{
+	CURLU *url = url_parse(text);
+
+	return url_has_host(url) ? url_part(url, CURLUPART_URL) : NULL;
 }
 
 static void

@@ -180,8 +180,8 @@ take_answer(WalcuJob *job)
 		job->obstacle = "the service's answer is not a job";
 	else if (strcmp(answer.status, "finished") == 0 && answer.results_url)
 	{
-		trust_check_results(options, answer.results_url, credential);
-		job->results = request_for_place(answer.results_url, credential);
+		job->results =
+			request_for_place(trust_results_url(options, answer.results_url, credential), credential);
 		job->found = answer.found_documents;
 		latency_note_job(options, walcu_curl_multi_now() - job->started);
 	}
@@ -224,8 +224,9 @@ poll_later(WalcuJob *job, const Answer *answer)
 
 	if (job->poll == NULL)
 	{
-		trust_check_job(job->query->options, answer->job_url, job->query->credential);
-		job->poll = request_for_place(answer->job_url, job->query->credential);
+		char *place = trust_job_url(job->query->options, answer->job_url, job->query->credential);
+
+		job->poll = request_for_place(place, job->query->credential);
 	}
 	job->wait = Min(2 * job->wait, LONGEST_WAIT);
 	send_job_request(job, job->poll, &attempt);

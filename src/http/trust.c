@@ -17,18 +17,18 @@
 /* Where the public service keeps results (source: the API's description, "GET /R/all"). */
 #define PUBLIC_RESULTS_HOST "ext.crm.walcu.com"
 
-static bool is_plain(const WalcuOptions *options, const char *url);
+static char *find_plain_place(const WalcuOptions *options, const char *url);
 static List *list_results_hosts(const WalcuOptions *options);
 static bool is_at(const char *url, const char *host);
 
-/* Errors: 08P01 unless a job's URL is on the endpoint's own host and port. */
-void
-trust_check_job(const WalcuOptions *options, const char *url, const char *credential)
+/* The URL to ask for a job's state.  Errors: 08P01 unless that is on the endpoint's own host and port. */
+char *
+trust_job_url(const WalcuOptions *options, const char *url, const char *credential)
 {
-	const char *authority = url_authority(url);
+	char *place = find_plain_place(options, url);
 
-	if (is_plain(options, url) && authority && strcmp(authority, url_authority(options->endpoint)) == 0)
-		return;
+	if (place && strcmp(url_authority(place), url_authority(options->endpoint)) == 0)
+		return place;
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("a background job of server \"%s\" is at \"%s\", which is not its endpoint's host",
 				   options->server_name, trust_shown(url, credential)),
@@ -37,19 +37,17 @@ trust_check_job(const WalcuOptions *options, const char *url, const char *creden
 					"option fetch_mode to 'parallel'."));
 }
 
-/* Errors: 08P01 unless a job's results are on one of the hosts that results_hosts lists. */
-void
-trust_check_results(const WalcuOptions *options, const char *url, const char *credential)
+/* The URL to ask for a job's results.  Errors: 08P01 unless that is on one of the hosts of list_results_hosts. */
+char *
+trust_results_url(const WalcuOptions *options, const char *url, const char *credential)
 {
+	char *place = find_plain_place(options, url);
 	ListCell *lc;
 
-	if (is_plain(options, url))
+	foreach(lc, place ? list_results_hosts(options) : NIL)
 	{
-		foreach(lc, list_results_hosts(options))
-		{
-			if (is_at(url, lfirst(lc)))
-				return;
-		}
+		if (is_at(place, lfirst(lc)))
+			return place;
 	}
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("results of a background job of server \"%s\" are at \"%s\", which is not one of its "
@@ -66,15 +64,23 @@ trust_shown(const char *url, const char *credential)
 	return http_error_printable(pnstrdup(url, strcspn(url, "?#")), credential);
 }
 
-/* Is it a URL that credentials may travel to, if the host is right? */
-static bool
-is_plain(const WalcuOptions *options, const char *url)
+/*
+ * Where a URL leads, as curl writes it, if credentials may travel there should the host be right; else NULL.  What
+ * is judged is also what is asked, so that no two readings of one URL can differ.
+ */
+static char *
+find_plain_place(const WalcuOptions *options, const char *url)
 {
-	CURLU *parts = url_parse(url);
+	char *place = url_canonical(url);
+	CURLU *parts = place ? url_parse(place) : NULL;
+	bool is_http;
 
-	return parts && url_part(parts, CURLUPART_USER)[0] == '\0' &&
-		   (url_is_safe(url) ||
-			(options->allow_http && pg_strcasecmp(url_part(parts, CURLUPART_SCHEME), "http") == 0));
+	if (!url_has_host(parts) || url_part(parts, CURLUPART_USER)[0] || url_part(parts, CURLUPART_PASSWORD)[0])
+		return NULL;
+	is_http = pg_strcasecmp(url_part(parts, CURLUPART_SCHEME), "http") == 0;
+	if (!is_http && pg_strcasecmp(url_part(parts, CURLUPART_SCHEME), "https") != 0)
+		return NULL;
+	return (url_is_safe(place) || options->allow_http) ? place : NULL;
 }
 
 /* The hosts that are trusted with results: what the option says, or what goes with the endpoint. */

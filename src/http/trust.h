@@ -9,8 +9,8 @@
 
 #include "service/option.h"
 
-extern void trust_check_job(const WalcuOptions *options, const char *url, const char *credential);
-extern void trust_check_results(const WalcuOptions *options, const char *url, const char *credential);
+extern char *trust_job_url(const WalcuOptions *options, const char *url, const char *credential);
+extern char *trust_results_url(const WalcuOptions *options, const char *url, const char *credential);
 extern char *trust_shown(const char *url, const char *credential);
 
 #endif /* WALCU_TRUST_H */

@@ -6,6 +6,7 @@ package WalcuTest::Tunnel;
 #     my $tunnel = WalcuTest::Tunnel->start('127.0.0.1:8443');
 #     $tunnel->port;
 #     $tunnel->hosts;    # those that were asked for since the last call, with their ports
+#     $tunnel->heard_now;    # the heads of requests since the last call
 #     $tunnel->heard;    # all that it was told itself
 #
 # It runs in a process of its own, which ends with the test.
@@ -43,6 +44,16 @@ sub heard
     my ($self) = @_;
     open my $file, '<', $self->{notes}->filename or die $!;
     return do { local $/; <$file> } // '';
+}
+
+# The heads that it was told since the last call.
+sub heard_now
+{
+    my ($self) = @_;
+    my $heard = $self->heard;
+    my $new = substr $heard, $self->{read};
+    $self->{read} = length $heard;
+    return $new =~ /^((?:CONNECT|GET|POST) .*?\r\n\r\n)/msg;
 }
 
 sub hosts
