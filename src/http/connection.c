@@ -14,6 +14,7 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/file.h"
 #include "catalog/pg_foreign_server.h"
 #include "http/rate_limit.h"
 #include "utils/hsearch.h"
@@ -35,7 +36,8 @@ struct WalcuConnection
 	double waited;         /* milliseconds that the backend has waited for replies */
 	double wait_began;     /* when somebody else began to wait for it, by walcu_curl_multi_now; 0 for not */
 	double wait_limit;     /* for so many milliseconds at most */
-	TimestampTz statement; /* start of the statement that requests counts */
+	WalcuFileVersion ca_file; /* as it was when requests began to rely on it */
+	TimestampTz statement;    /* start of the statement that requests counts */
 	int requests;
 };
 
@@ -47,6 +49,7 @@ static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
 static void close_at_transaction_end(XactEvent event, void *arg);
 static void close_outdated(void);
+static void close_if_ca_file_changed(WalcuConnection *connection, const WalcuOptions *options);
 static void end_wait(WalcuConnection *connection);
 static int count_running(WalcuConnection *connection);
 static int count_paused(WalcuConnection *connection);
@@ -76,6 +79,7 @@ connection_get(const WalcuOptions *options)
 	}
 	connection->max_running = options->max_connections;
 	connection->kept = options->keep_connections;
+	close_if_ca_file_changed(connection, options);
 	if (connection->multi == NULL && (connection->multi = walcu_curl_multi_create()) == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				errdetail("Failed while preparing connections to server \"%s\".", options->server_name));
@@ -303,6 +307,23 @@ close_outdated(void)
 		if (connection->outdated)
 			connection_close(connection);
 	}
+}
+
+/*
+ * What a connection was trusted for stands in a file, which may be replaced at any time: then connections are
+ * made anew, and TLS sessions with them.  Errors: 42809 it is no regular file.
+ */
+static void
+close_if_ca_file_changed(WalcuConnection *connection, const WalcuOptions *options)
+{
+	WalcuFileVersion now;
+
+	file_version(options->ca_file, &now);
+	if (file_version_equals(&now, &connection->ca_file))
+		return;
+	connection->ca_file = now;
+	if (!connection_close(connection))
+		connection->outdated = true;
 }
 
 /* Those whose reader has enough unread do not count: it may be waiting for the others. */

@@ -14,6 +14,7 @@
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
 #define LONGEST_IDLE 2L
 
+static bool configure_certificates(CURL *easy, const char *ca_file);
 static void configure_write(CURL *easy, const WalcuRequest *request);
 
 /* Set up an easy handle; false when curl is out of memory. */
@@ -23,7 +24,7 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 	if (curl_easy_setopt(easy, CURLOPT_URL, request->url.data) != CURLE_OK ||
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) != CURLE_OK)
 		return false;
-	if (options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)
+	if (options->ca_file && !configure_certificates(easy, options->ca_file))
 		return false;
 	/* what is for this machine would leave it for a proxy that the environment names */
 	if (url_is_loopback(request->url.data) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
@@ -53,6 +54,21 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) options->connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
 	return true;
+}
+
+/*
+ * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They are read
+ * for each new connection, as curl would otherwise remember them for a day.  A proxy is another matter: its
+ * certificate is checked against the system's.
+ */
+static bool
+configure_certificates(CURL *easy, const char *ca_file)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+		   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
 /* A connection that has been idle for long may be closing, and the request be lost: whether it was is not known. */

@@ -1,0 +1,101 @@
+/*
+ * file.c
+ *	  Files on the database server that options name: is one still what it was, and what stands in it?
+ *
+ * Only regular files are looked into: whoever opens a pipe waits for somebody to write.  option.c reads
+ * secrets with it, and connection.c asks whether certificates have been replaced.
+ */
+#include "postgres.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "storage/fd.h"
+
+static void check_regular(const char *path, const struct stat *status);
+static ssize_t read_whole(int descriptor, char *text, size_t size);
+
+/* What stands at a path now; nothing where no file can be seen.  Errors: 42809 it is no regular file. */
+void
+file_version(const char *path, WalcuFileVersion *version)
+{
+	struct stat status;
+
+	memset(version, 0, sizeof(WalcuFileVersion));
+	if (path == NULL || stat(path, &status) != 0)
+		return;
+	check_regular(path, &status);
+	version->device = status.st_dev;
+	version->inode = status.st_ino;
+	version->size = status.st_size;
+#ifdef __APPLE__
+	version->modified = status.st_mtimespec;
+	version->changed = status.st_ctimespec;
+#else
+	version->modified = status.st_mtim;
+	version->changed = status.st_ctim;
+#endif
+}
+
+bool
+file_version_equals(const WalcuFileVersion *one, const WalcuFileVersion *other)
+{
+	return one->device == other->device && one->inode == other->inode && one->size == other->size &&
+		   one->modified.tv_sec == other->modified.tv_sec &&
+		   one->modified.tv_nsec == other->modified.tv_nsec && one->changed.tv_sec == other->changed.tv_sec &&
+		   one->changed.tv_nsec == other->changed.tv_nsec;
+}
+
+/*
+ * The text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 it is no regular
+ * file, 54000 it is longer.
+ */
+char *
+file_read_text(const char *path, int most)
+{
+	int descriptor = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	char *text = palloc(most + 2);
+	struct stat status;
+	ssize_t length;
+
+	if (descriptor < 0 || fstat(descriptor, &status) != 0)
+		ereport(ERROR, errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path));
+	check_regular(path, &status);
+	length = read_whole(descriptor, text, most + 1);
+	if (length < 0)
+		ereport(ERROR, errcode_for_file_access(), errmsg("could not read file \"%s\": %m", path));
+	CloseTransientFile(descriptor);
+	if (length > most)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("file \"%s\" is longer than %d bytes", path, most));
+	text[length] = '\0';
+	return text;
+}
+
+static void
+check_regular(const char *path, const struct stat *status)
+{
+	if (!S_ISREG(status->st_mode))
+		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a regular file", path));
+}
+
+/* Read until the end or so many bytes; below 0 when that fails. */
+static ssize_t
+read_whole(int descriptor, char *text, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size)
+	{
+		ssize_t part = read(descriptor, text + length, size - length);
+
+		if (part < 0 && errno == EINTR)
+			continue;
+		if (part <= 0)
+			return part < 0 ? part : (ssize_t) length;
+		length += part;
+	}
+	return (ssize_t) length;
+}
