@@ -185,6 +185,26 @@ ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD username 'diego', A
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'do not show', ADD header_value 'x');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'Host', ADD header_value 'do-not-show');
 
+-- Secrets in files, which superusers alone may name
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token_file 'crm-token');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD token_file '/run/secrets/crm-token', ADD token 'do-not-show');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD password_file '/run/secrets/crm-password');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'Authorization', ADD header_value_file '/run/secrets/crm-key', ADD token_file '/run/secrets/crm-token');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD header_name 'Authorization', ADD header_value_file '/run/secrets/crm-key');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (DROP header_name, DROP header_value_file, ADD username 'diego', ADD password_file '/run/secrets/crm-password');
+GRANT USAGE ON FOREIGN DATA WRAPPER walcu_fdw TO regress_diego;
+GRANT USAGE ON FOREIGN SERVER crm TO regress_diego;
+SET ROLE regress_diego;
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (SET password_file '/etc/passwd');
+\echo :LAST_ERROR_SQLSTATE
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (SET username 'other');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (DROP username, DROP password_file, ADD token_file '/etc/passwd');
+CREATE SERVER diegos FOREIGN DATA WRAPPER walcu_fdw OPTIONS (ca_file '/etc/passwd');
+ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (DROP username, DROP password_file);
+RESET ROLE;
+REVOKE USAGE ON FOREIGN DATA WRAPPER walcu_fdw FROM regress_diego;
+REVOKE USAGE ON FOREIGN SERVER crm FROM regress_diego;
+
 -- Names
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD user 'diego', ADD password 'do-not-show');
 ALTER USER MAPPING FOR regress_diego SERVER crm OPTIONS (ADD tocken 'do-not-show');

@@ -50,7 +50,7 @@ file_version_equals(const WalcuFileVersion *one, const WalcuFileVersion *other)
 
 /*
  * The text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 it is no regular
- * file, 54000 it is longer.
+ * file, 54000 it is longer, 22P05 it is no text.
  */
 char *
 file_read_text(const char *path, int most)
@@ -71,6 +71,8 @@ file_read_text(const char *path, int most)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("file \"%s\" is longer than %d bytes", path, most));
 	text[length] = '\0';
+	if (memchr(text, '\0', length) != NULL)
+		ereport(ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("file \"%s\" is not text", path));
 	return text;
 }
 

@@ -21,6 +21,8 @@
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "service/credential.h"
 #include "service/option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -34,8 +36,6 @@
 
 /* How deep IMPORT FOREIGN SCHEMA may flatten; the service's own documents end before. */
 #define MAX_FLATTEN 10
-
-#define CREDENTIALS_HINT "Give either token, or username and password, or header_name and header_value."
 
 typedef enum OptionKind
 {
@@ -123,10 +123,13 @@ static const OptionRow rows[] = {
 	{"fdw_startup_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_startup_cost)},
 	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, KIND_COST, FIELD(fdw_tuple_cost)},
 	{"token", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"token_file", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_absolute_path},
 	{"username", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_username},
-	{"password", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_password},
+	{"password", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"password_file", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_absolute_path},
 	{"header_name", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_header_name},
 	{"header_value", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_secret},
+	{"header_value_file", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_absolute_path},
 	{"path", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(path), option_check_path},
 	{"parameter", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(parameter), option_check_parameter},
 	{"pushdown", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(pushdown)},
@@ -191,9 +194,7 @@ pg_noreturn static void raise_unknown_option(const char *name, int object);
 static void read_value(const OptionRow *row, const char *text, void *options);
 static void check_together(int object, List *list);
 static void check_endpoint_with_http(List *list);
-static void check_credentials(List *list);
-static char *get_option_text(List *list, const char *name);
-static char *make_basic_credentials(const char *username, const char *password);
+static void check_file_options(List *list);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_validator);
 
@@ -315,30 +316,12 @@ option_for_import(List *list)
 	return options;
 }
 
-/*
- * The header line with the credentials of a user for a server.  Errors: 42704 without a
- * user mapping, 28000 when it has no credentials, as after a restore by somebody who was
- * not allowed to dump them.
- */
+/* The header line with the credentials of a user for a server.  Errors: 42704 without a user mapping. */
 char *
 option_credential_header(Oid userid, Oid serverid)
 {
-	UserMapping *mapping = GetUserMapping(userid, serverid);
-	char *token = get_option_text(mapping->options, "token");
-	char *username = get_option_text(mapping->options, "username");
-	char *header_name = get_option_text(mapping->options, "header_name");
-
-	if (token)
-		return psprintf("Authorization: Bearer %s", token);
-	if (username)
-		return psprintf("Authorization: Basic %s",
-						make_basic_credentials(username, get_option_text(mapping->options, "password")));
-	if (header_name)
-		return psprintf("%s: %s", header_name, get_option_text(mapping->options, "header_value"));
-	ereport(
-		ERROR, errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-		errmsg("user mapping for server \"%s\" has no credentials", GetForeignServer(serverid)->servername),
-		errhint("Use ALTER USER MAPPING to add them. " CREDENTIALS_HINT));
+	return credential_header(GetUserMapping(userid, serverid)->options,
+							 GetForeignServer(serverid)->servername);
 }
 
 /* 0 for the foreign data wrapper itself, which has no options. */
@@ -450,21 +433,41 @@ read_value(const OptionRow *row, const char *text, void *options)
 static void
 check_together(int object, List *list)
 {
+	check_file_options(list);
 	if (object == ON_SERVER)
 		check_endpoint_with_http(list);
 	if (object == ON_MAPPING)
-		check_credentials(list);
-	if (object == ON_COLUMN && get_option_text(list, "path") && get_option_text(list, "parameter"))
+		credential_check(list);
+	if (object == ON_COLUMN && option_value_of(list, "path") && option_value_of(list, "parameter"))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("a column cannot have both the options \"path\" and \"parameter\""),
 				errhint("A column shows either a place in the document or a parameter of the query."));
 }
 
+/* As with postgres_fdw's keys: others could have files of the database server read that they may not read. */
+static void
+check_file_options(List *list)
+{
+	ListCell *lc;
+
+	foreach(lc, list)
+	{
+		const char *name = ((DefElem *) lfirst(lc))->defname;
+		size_t length = strlen(name);
+
+		if (length > 5 && strcmp(name + length - 5, "_file") == 0 && !superuser())
+			ereport(
+				ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to set option \"%s\"", name),
+				errhint("Only superusers may create or change what names a file of the database server."));
+	}
+}
+
 static void
 check_endpoint_with_http(List *list)
 {
-	char *endpoint = get_option_text(list, "endpoint");
-	char *allow_http = get_option_text(list, "allow_http");
+	char *endpoint = option_value_of(list, "endpoint");
+	char *allow_http = option_value_of(list, "allow_http");
 
 	if (endpoint == NULL || url_is_safe(endpoint))
 		return;
@@ -473,52 +476,4 @@ check_endpoint_with_http(List *list)
 	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			errmsg("endpoint \"%s\" would send credentials unencrypted", endpoint),
 			errhint("Use https, or add the option allow_http 'true' if the network in between is safe."));
-}
-
-/* One kind of credentials, whole; none is for those who restore a dump without them. */
-static void
-check_credentials(List *list)
-{
-	static const char *const pairs[][2] = {{"username", "password"}, {"header_name", "header_value"}};
-	int ways = get_option_text(list, "token") ? 1 : 0;
-
-	for (int i = 0; i < lengthof(pairs); i++)
-	{
-		bool first = get_option_text(list, pairs[i][0]) != NULL;
-		bool second = get_option_text(list, pairs[i][1]) != NULL;
-
-		if (first != second)
-			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("option \"%s\" requires option \"%s\"", pairs[i][first ? 0 : 1],
-						   pairs[i][first ? 1 : 0]),
-					errhint(CREDENTIALS_HINT));
-		ways += first;
-	}
-	if (ways > 1)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("user mapping has more than one kind of credentials"), errhint(CREDENTIALS_HINT));
-}
-
-static char *
-get_option_text(List *list, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, list)
-	{
-		DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return defGetString(option);
-	}
-	return NULL;
-}
-
-static char *
-make_basic_credentials(const char *username, const char *password)
-{
-	char *plain = psprintf("%s:%s", username, password);
-	char *utf8 = pg_server_to_any(plain, strlen(plain), PG_UTF8);
-
-	return compat_base64(utf8, strlen(utf8));
 }

@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "base/url.h"
+#include "commands/defrem.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
@@ -30,9 +31,10 @@
 #define MAX_SIZE       (512.0 * 1024 * 1024)
 #define MAX_LARGE_SIZE (1024.0 * 1024 * 1024 * 1024 * 1024)
 
-#define COPY_HINT   "Copy it again, without white space around it."
-#define HOSTS_HINT  "Give hosts, with or without a port, separated by commas, such as \"ext.crm.walcu.com\"."
-#define HEADER_HINT "Give the name of an HTTP header that has no meaning of its own, such as \"X-Api-Key\"."
+#define COPY_HINT  "Copy it again, without white space around it."
+#define HOSTS_HINT "Give hosts, with or without a port, separated by commas, such as \"ext.crm.walcu.com\"."
+#define HEADER_HINT                                                                                          \
+	"Give the name of an HTTP header that carries credentials, such as \"X-Api-Key\" or \"Authorization\"."
 
 /* What RFC 9110 allows in a header's name. */
 #define TOKEN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
@@ -41,6 +43,22 @@ pg_noreturn static void raise_invalid_value(const char *name, const char *text, 
 pg_noreturn static void raise_invalid_secret(const char *name, const char *reason, const char *hint);
 static bool has_scheme(const char *text);
 static bool has_control_character(const char *text);
+
+/* The text of an option in a list of DefElem; NULL when it is not there. */
+char *
+option_value_of(List *list, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, list)
+	{
+		DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return defGetString(option);
+	}
+	return NULL;
+}
 
 bool
 option_value_boolean(const char *name, const char *text)
@@ -223,20 +241,36 @@ option_check_parameter(const char *name, const char *text)
 		raise_invalid_value(name, text, "The only valid value is \"search\".");
 }
 
-/* Part of a header line, as it is: servers would take away spaces around it. */
+/*
+ * Why a text cannot be the secret of an option, or stand in the file that the option names; NULL when it can.  It is
+ * part of a header line, as it is: servers would take away spaces around it.  A password may be empty and have
+ * spaces around it, as it is sent encoded.
+ */
+const char *
+option_secret_fault(const char *name, const char *text)
+{
+	bool is_password = strncmp(name, "password", strlen("password")) == 0;
+
+	if (text[0] == '\0' && !is_password)
+		return "It is empty.";
+	if (has_control_character(text))
+		return "It contains a control character.";
+	if (!is_password && (text[0] == ' ' || text[strlen(text) - 1] == ' '))
+		return "It begins or ends with a space.";
+	/* of the three, only a token has the scheme put in front of it */
+	if (strncmp(name, "token", strlen("token")) == 0 &&
+		pg_strncasecmp(text, "Bearer ", strlen("Bearer ")) == 0)
+		return "It begins with the word Bearer, which is sent in front of every token.";
+	return NULL;
+}
+
 void
 option_check_secret(const char *name, const char *text)
 {
-	if (text[0] == '\0')
-		raise_invalid_secret(name, "It is empty.", COPY_HINT);
-	if (has_control_character(text))
-		raise_invalid_secret(name, "It contains a control character.", COPY_HINT);
-	if (text[0] == ' ' || text[strlen(text) - 1] == ' ')
-		raise_invalid_secret(name, "It begins or ends with a space.", COPY_HINT);
-	/* of the three, only a token has the scheme put in front of it */
-	if (strcmp(name, "token") == 0 && pg_strncasecmp(text, "Bearer ", strlen("Bearer ")) == 0)
-		raise_invalid_secret(name, "It begins with the word Bearer, which is sent in front of every token.",
-							 "Give the token without it.");
+	const char *fault = option_secret_fault(name, text);
+
+	if (fault)
+		raise_invalid_secret(name, fault, strstr(fault, "Bearer") ? "Give the token without it." : COPY_HINT);
 }
 
 void
@@ -245,14 +279,6 @@ option_check_username(const char *name, const char *text)
 	option_check_secret(name, text);
 	if (strchr(text, ':') != NULL)
 		raise_invalid_secret(name, "HTTP Basic authentication allows no colon in it.", COPY_HINT);
-}
-
-/* May be empty or have spaces around it: it is sent encoded. */
-void
-option_check_password(const char *name, const char *text)
-{
-	if (has_control_character(text))
-		raise_invalid_secret(name, "It contains a control character.", COPY_HINT);
 }
 
 /*

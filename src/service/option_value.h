@@ -12,6 +12,7 @@
 /* The service's own endpoint. */
 #define WALCU_PUBLIC_ENDPOINT "https://api.crm.walcu.com"
 
+extern char *option_value_of(List *list, const char *name);
 extern bool option_value_boolean(const char *name, const char *text);
 extern int option_value_integer(const char *name, const char *text, int min, int max);
 extern double option_value_cost(const char *name, const char *text);
@@ -27,9 +28,9 @@ extern void option_check_absolute_path(const char *name, const char *text);
 extern void option_check_hosts(const char *name, const char *text);
 extern void option_check_path(const char *name, const char *text);
 extern void option_check_parameter(const char *name, const char *text);
+extern const char *option_secret_fault(const char *name, const char *text);
 extern void option_check_secret(const char *name, const char *text);
 extern void option_check_username(const char *name, const char *text);
-extern void option_check_password(const char *name, const char *text);
 extern void option_check_header_name(const char *name, const char *text);
 
 extern List *option_split_hosts(const char *text);

@@ -1,0 +1,15 @@
+/*
+ * credential.h
+ *	  What a user mapping says of credentials.
+ */
+#ifndef WALCU_CREDENTIAL_H
+#define WALCU_CREDENTIAL_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+extern void credential_check(List *list);
+extern char *credential_header(List *list, const char *server_name);
+
+#endif /* WALCU_CREDENTIAL_H */
