@@ -106,7 +106,7 @@ sub check
 {
     my ($name, $method, $count, $error, $fault) = @_;
     my @done = done_ids($method);
-    my ($written) = ($error ? $error->{detail} : '') =~ /written and stays? so: (.*?)\.(?: |$)/;
+    my ($written) = ($error ? $error->{detail} : '') =~ /written and not rolled back: (.*?)\.(?: |$)/;
     my ($unknown) = ($error ? $error->{detail} : '') =~ /carried out: (.*)\.$/;
     my @written = map { s{^tasks/}{}r } split /, /, $written // '';
     my @unknown = split /, /, $unknown // '';
