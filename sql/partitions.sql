@@ -13,7 +13,8 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER south OPTIONS (token 'sandbox-token'
 -- A partition for each dealer, one of which has its columns in another order, and one for those without a CRM
 CREATE TABLE tasks (_id text COLLATE "C", description text COLLATE "C", created_by text COLLATE "C")
   PARTITION BY LIST (created_by);
-CREATE FOREIGN TABLE tasks_north PARTITION OF tasks FOR VALUES IN ('north') SERVER north OPTIONS (resource 'tasks');
+CREATE FOREIGN TABLE tasks_north PARTITION OF tasks FOR VALUES IN ('north') SERVER north OPTIONS (resource 'dates');
+ALTER FOREIGN TABLE tasks_north ALTER description OPTIONS (ADD path 'title');
 CREATE FOREIGN TABLE tasks_south (created_by text COLLATE "C", gone int, description text COLLATE "C", _id text COLLATE "C")
   SERVER south OPTIONS (resource 'notes');
 ALTER FOREIGN TABLE tasks_south ALTER description OPTIONS (ADD path 'content');

@@ -368,8 +368,8 @@ compat_base64_text(const char *encoded, int length)
 }
 
 /*
- * Call a type's input function so that it refuses a text without an error: accepted is false then.  Returns false, and
- * does nothing, before 16, where it would raise one.
+ * Call a type's input function so that it refuses a text without an error: accepted is false then.  Returns
+ * false, and does nothing, before 16, where it would raise one.
  */
 static inline bool
 compat_soft_input_call(FmgrInfo *function, char *text, Oid ioparam, int32 typmod, Datum *result,

@@ -49,8 +49,8 @@ file_version_equals(const WalcuFileVersion *one, const WalcuFileVersion *other)
 }
 
 /*
- * The text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 it is no regular
- * file, 54000 it is longer, 22P05 it is no text.
+ * The text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 it is no
+ * regular file, 54000 it is longer, 22P05 it is no text.
  */
 char *
 file_read_text(const char *path, int most)

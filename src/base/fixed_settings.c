@@ -2,9 +2,10 @@
  * fixed_settings.c
  *	  Input and output of types under settings that no session changes.
  *
- * What DateStyle and its like are set to decides what an output function writes and how an input function reads it.
- * Texts that leave the server, or come from outside, have to mean the same in every session.  Whoever calls a type's
- * functions for such texts asks once which settings the type uses, and enters those around the calls.
+ * What DateStyle and its like are set to decides what an output function writes and how an input function
+ * reads it. Texts that leave the server, or come from outside, have to mean the same in every session.
+ * Whoever calls a type's functions for such texts asks once which settings the type uses, and enters those
+ * around the calls.
  */
 #include "postgres.h"
 

@@ -75,8 +75,8 @@ url_is_loopback(const char *text)
 }
 
 /*
- * Host and port of a URL, in one spelling: "ext.crm.walcu.com:443"; NULL when it has none.  The zone of an address
- * belongs to it: "[fe80::1]%eth0:443".
+ * Host and port of a URL, in one spelling: "ext.crm.walcu.com:443"; NULL when it has none.  The zone of an
+ * address belongs to it: "[fe80::1]%eth0:443".
  */
 char *
 url_authority(const char *text)
@@ -123,7 +123,10 @@ url_is_plain_segment(const char *text)
 	return true;
 }
 
-/* A URL as curl has understood it, so that it is understood like that again; NULL when no request can go there. */
+/*
+ * A URL as curl has understood it, so that it is understood like that again; NULL when no request can go
+ * there.
+ */
 char *
 url_canonical(const char *text)
 {

@@ -2,9 +2,9 @@
  * zone.c
  *	  How far the clock of the session's time zone is from UTC.
  *
- * A clock shows the same time twice, or never, where it jumps, and zones have jumped by a day; POSIX zones can be a week
- * from UTC.  Whoever reasons about instants by what a clock shows asks here for all offsets that
- * it has around the time in question.
+ * A clock shows the same time twice, or never, where it jumps, and zones have jumped by a day; POSIX zones
+ * can be a week from UTC.  Whoever reasons about instants by what a clock shows asks here for all offsets
+ * that it has around the time in question.
  */
 #include "postgres.h"
 
@@ -16,8 +16,8 @@
 static pg_time_t convert_to_seconds(TimestampTz instant);
 
 /*
- * The least and the greatest offset from UTC, in microseconds and positive in the east, that the clock has within so
- * many days of a finite instant.
+ * The least and the greatest offset from UTC, in microseconds and positive in the east, that the clock has
+ * within so many days of a finite instant.
  */
 void
 zone_offsets_near(TimestampTz instant, int days, int64 *least, int64 *greatest)

@@ -27,7 +27,10 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 
 	if (scan->query.id == NULL)
 		scan->query.id = get_constant_text(scan->plan.id);
-	/* the keys of a batched join are many, and others each time; and the last execution may have needed no filter */
+	/*
+	 * the keys of a batched join are many, and others each time; and the last execution may have needed no
+	 * filter
+	 */
 	if (scan->tally.requests + scan->tally.reused == 0 || scan->keyed || !scan->has_filter)
 		scan_set_filter(node, WALCU_PUSHDOWN_SHOWN);
 	query = scan->query;

@@ -57,9 +57,9 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 }
 
 /*
- * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They are read
- * for each new connection, as curl would otherwise remember them for a day.  A proxy is another matter: its
- * certificate is checked against the system's.
+ * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They
+ * are read for each new connection, as curl would otherwise remember them for a day.  A proxy is another
+ * matter: its certificate is checked against the system's.
  */
 static bool
 configure_certificates(CURL *easy, const char *ca_file)
@@ -71,7 +71,10 @@ configure_certificates(CURL *easy, const char *ca_file)
 		   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
-/* A connection that has been idle for long may be closing, and the request be lost: whether it was is not known. */
+/*
+ * A connection that has been idle for long may be closing, and the request be lost: whether it was is not
+ * known.
+ */
 static void
 configure_write(CURL *easy, const WalcuRequest *request)
 {

@@ -19,8 +19,9 @@
 
 /*
  * Milliseconds after which curl is called while a line to the service is being made, even if it waits for
- * nothing.  When the address that it tries is silent or refuses, libcurl 7.88 leaves it, and opens a socket to
- * the next one only when it is called again: its own program, which calls at least once a second, never notices.
+ * nothing.  When the address that it tries is silent or refuses, libcurl 7.88 leaves it, and opens a socket
+ * to the next one only when it is called again: its own program, which calls at least once a second, never
+ * notices.
  */
 #define LONGEST_CONNECT_WAIT 250.0
 
@@ -235,8 +236,8 @@ on_timer(CURLM *curl, long timeout_ms, void *arg)
 }
 
 /*
- * curl has a line to the service, and is about to send a request.  When it is here for the second time, the line
- * broke before a reply came: curl would repeat the request on another one, as it may do with reads.
+ * curl has a line to the service, and is about to send a request.  When it is here for the second time, the
+ * line broke before a reply came: curl would repeat the request on another one, as it may do with reads.
  */
 static int
 on_begin_sending(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)

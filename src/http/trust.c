@@ -37,7 +37,10 @@ trust_job_url(const WalcuOptions *options, const char *url, const char *credenti
 					"option fetch_mode to 'parallel'."));
 }
 
-/* The URL to ask for a job's results.  Errors: 08P01 unless that is on one of the hosts of list_results_hosts. */
+/*
+ * The URL to ask for a job's results.  Errors: 08P01 unless that is on one of the hosts of
+ * list_results_hosts.
+ */
 char *
 trust_results_url(const WalcuOptions *options, const char *url, const char *credential)
 {
@@ -65,8 +68,8 @@ trust_shown(const char *url, const char *credential)
 }
 
 /*
- * Where a URL leads, as curl writes it, if credentials may travel there should the host be right; else NULL.  What
- * is judged is also what is asked, so that no two readings of one URL can differ.
+ * Where a URL leads, as curl writes it, if credentials may travel there should the host be right; else NULL.
+ * What is judged is also what is asked, so that no two readings of one URL can differ.
  */
 static char *
 find_plain_place(const WalcuOptions *options, const char *url)

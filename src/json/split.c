@@ -189,7 +189,10 @@ pass_brackets(const Brackets *brackets, int count)
 	return count;
 }
 
-/* Of the strings that begin with an underscore, or an escape, there, remember one that may be the document's key _id. */
+/*
+ * Of the strings that begin with an underscore, or an escape, there, remember one that may be the document's
+ * key _id.
+ */
 static void
 note_id_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
 			 uint64 keys)
@@ -267,7 +270,10 @@ pass_id_key(const char *at, const char *end)
 	return (at < end && *at == ':') ? at + 1 : NULL;
 }
 
-/* What is behind a letter or a sign of a string, which may be written as an escape; NULL when it is another one. */
+/*
+ * What is behind a letter or a sign of a string, which may be written as an escape; NULL when it is another
+ * one.
+ */
 static const char *
 pass_character(const char *at, const char *end, char c)
 {

@@ -125,8 +125,8 @@ call_input_function(const WalcuTypeInput *input, char *text)
 }
 
 /*
- * For a function of PostgreSQL's own where errors are not soft.  An error leaves memory, which is the caller's, and
- * what the resource owner has; and this can be done while a query is run in parallel, where a
+ * For a function of PostgreSQL's own where errors are not soft.  An error leaves memory, which is the
+ * caller's, and what the resource owner has; and this can be done while a query is run in parallel, where a
  * subtransaction cannot begin.
  */
 static bool

@@ -97,8 +97,8 @@ modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private,
 }
 
 /*
- * FdwRoutine.EndForeignModify.  The list of rows may have files, and PostgreSQL warns of those that are still open when
- * a statement has ended.
+ * FdwRoutine.EndForeignModify.  The list of rows may have files, and PostgreSQL warns of those that are still
+ * open when a statement has ended.
  */
 void
 modify_table_end(EState *estate, ResultRelInfo *target)

@@ -218,8 +218,9 @@ count_requests_at_once(const WalcuOptions *options)
 }
 
 /*
- * Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL.  An error, such as
- * that of max_requests, leaves the transfer before as it was: it tells what became of the write.
+ * Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL.  An
+ * error, such as that of max_requests, leaves the transfer before as it was: it tells what became of the
+ * write.
  */
 static void
 start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt)

@@ -29,8 +29,8 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 }
 
 /*
- * Returns whether it is a table of ours that the query itself names: no partition of another one, nor a parent,
- * whose rows are those of its children, so that the planner never asks for its size.
+ * Returns whether it is a table of ours that the query itself names: no partition of another one, nor a
+ * parent, whose rows are those of its children, so that the planner never asks for its size.
  */
 bool
 relinfo_is_ours(const RelOptInfo *rel)

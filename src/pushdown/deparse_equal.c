@@ -364,7 +364,10 @@ deparse_equal_sort_unique(List *texts)
 	return unique;
 }
 
-/* Literals of one kind stand side by side: strings in the order of their characters, numbers in that of their values. */
+/*
+ * Literals of one kind stand side by side: strings in the order of their characters, numbers in that of their
+ * values.
+ */
 static int
 compare_texts(const ListCell *a, const ListCell *b)
 {

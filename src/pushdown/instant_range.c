@@ -2,9 +2,9 @@
  * instant_range.c
  *	  Which dates of documents an SQL value can be made of.
  *
- * deparse.c and deparse_equal.c ask for the bounds of a filter.  A cast between timestamptz and timestamp or date
- * goes by the clock of the session's time zone, whose offset from UTC changes; so a value
- * stands for the dates that lie as far from it as the clock does at the time.  The zone is the one in which the condition is
+ * deparse.c and deparse_equal.c ask for the bounds of a filter.  A cast between timestamptz and timestamp or
+ * date goes by the clock of the session's time zone, whose offset from UTC changes; so a value stands for the
+ * dates that lie as far from it as the clock does at the time.  The zone is the one in which the condition is
  * executed, not the one it was planned in.
  */
 #include "postgres.h"
@@ -18,8 +18,8 @@
 #define CLOCK_DAYS 8
 
 /*
- * The range of a value's dates, within what dates can be.  False when no date is equal to the value, which is infinite or
- * beyond all dates; then both ends are the value.
+ * The range of a value's dates, within what dates can be.  False when no date is equal to the value, which is
+ * infinite or beyond all dates; then both ends are the value.
  */
 bool
 instant_range_of_value(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuInstantRange *range)
@@ -43,7 +43,9 @@ instant_range_of_value(const WalcuDocumentPath *operand, Datum value, Oid type, 
 	after = operand->read * greatest_offset - operand->shown * least_offset + operand->after;
 	range->least = scalar_instant_shifted(instant, before);
 	range->greatest = scalar_instant_shifted(instant, after);
-	/* the service's dates have whole milliseconds, and so has a filter's; nor may an end be that of all dates */
+	/*
+	 * the service's dates have whole milliseconds, and so has a filter's; nor may an end be that of all dates
+	 */
 	range->exact = before == after && range->least == instant + before && range->least % 1000 == 0;
 	return true;
 }

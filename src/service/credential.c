@@ -3,7 +3,8 @@
  *	  The credentials of a user mapping: which options go together, and which header they become.
  *
  * A secret stands in the option itself, or in a file of the database server that the option names.  Such a
- * file is read each time that it is needed, so that one which was replaced is seen.  Only option.c calls this.
+ * file is read each time that it is needed, so that one which was replaced is seen.  Only option.c calls
+ * this.
  */
 #include "postgres.h"
 
@@ -35,7 +36,9 @@ static char *get_secret(List *list, int kind);
 static char *read_secret_file(const char *path, const char *option);
 static char *make_basic_credentials(const char *username, const char *password);
 
-/* Errors: 22023 unless there is one kind of credentials, whole; none is for those who restore a dump without. */
+/*
+ * Errors: 22023 unless there is one kind of credentials, whole; none is for those who restore a dump without.
+ */
 void
 credential_check(List *list)
 {
@@ -103,8 +106,8 @@ get_secret(List *list, int kind)
 }
 
 /*
- * What stands in a file, without the end of its line.  Errors: those of file_read_text, 22023 for what cannot be
- * sent, which is not shown.
+ * What stands in a file, without the end of its line.  Errors: those of file_read_text, 22023 for what cannot
+ * be sent, which is not shown.
  */
 static char *
 read_secret_file(const char *path, const char *option)

@@ -242,9 +242,9 @@ option_check_parameter(const char *name, const char *text)
 }
 
 /*
- * Why a text cannot be the secret of an option, or stand in the file that the option names; NULL when it can.  It is
- * part of a header line, as it is: servers would take away spaces around it.  A password may be empty and have
- * spaces around it, as it is sent encoded.
+ * Why a text cannot be the secret of an option, or stand in the file that the option names; NULL when it can.
+ * It is part of a header line, as it is: servers would take away spaces around it.  A password may be empty
+ * and have spaces around it, as it is sent encoded.
  */
 const char *
 option_secret_fault(const char *name, const char *text)
