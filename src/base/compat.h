@@ -59,7 +59,7 @@
 #include "nodes/miscnodes.h"
 #endif
 
-/* 18 says it in front of the declaration, where the old spelling may stand, too. */
+/* 18 writes this in front of the declaration, where the old spelling may stand, too. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
 #endif
@@ -122,7 +122,7 @@ compat_init_materialized_srf(FunctionCallInfo fcinfo)
 #endif
 }
 
-/* A number from 0 to 1 that nobody can foretell; 15 has a generator of its own. */
+/* Returns a random number from 0 to 1.  15 has a generator of its own for this. */
 static inline double
 compat_random(void)
 {
@@ -136,8 +136,8 @@ compat_random(void)
 typedef void (*CompatHook)(void);
 
 /*
- * Have a preloaded library ask for the memory that compat_shared_memory will want.  17 does not
- * need to be asked, 15 wants it in a hook, 14 at once.  Returns the hook to call in turn.
+ * Lets a preloaded library ask for the memory that compat_shared_memory will need.  17 does not have to be
+ * asked, 15 is asked in a hook, and 14 at once.  Returns the hook to call in turn.
  */
 static inline CompatHook
 compat_hook_shmem_request(CompatHook request)
@@ -156,8 +156,8 @@ compat_hook_shmem_request(CompatHook request)
 }
 
 /*
- * Memory that all backends share, which init fills in when nobody had it before; NULL where
- * there is none.  17 gives it to whoever knows the name, before it is for preloaded libraries.
+ * Returns memory that all backends share, or NULL where there is none.  init fills it in for the first one.
+ * 17 gives it to whoever knows the name; before, only preloaded libraries get it.
  */
 static inline void *
 compat_shared_memory(const char *name, Size size, void (*init)(void *), bool preloaded)
@@ -179,7 +179,7 @@ compat_shared_memory(const char *name, Size size, void (*init)(void *), bool pre
 #endif
 }
 
-/* 17 lets the caller bring the memory of the JSON lexer, and const input. */
+/* 17 lets the caller pass the memory of the JSON lexer, and const input. */
 static inline JsonLexContext *
 compat_json_lexer(const char *json, size_t len, bool need_escapes)
 {
@@ -212,7 +212,7 @@ compat_pathkey_is_descending(const PathKey *pathkey)
 #endif
 }
 
-/* The pathkey of an equivalence class in its usual ascending order. */
+/* Returns the pathkey of an equivalence class in its usual ascending order. */
 static inline PathKey *
 compat_ascending_pathkey(PlannerInfo *root, EquivalenceClass *class)
 {
@@ -225,8 +225,8 @@ compat_ascending_pathkey(PlannerInfo *root, EquivalenceClass *class)
 }
 
 /*
- * Does a collation compare bytes, and know ASCII letters only?  Before 18 PostgreSQL tells; its
- * header for that wants ICU's, which extensions need not have.  18 has no such function.
+ * Tells whether a collation compares bytes, and knows ASCII letters only.  PostgreSQL tells that before 18,
+ * but the header for it needs ICU's, which may not be installed.  18 has no such function.
  */
 #if PG_VERSION_NUM >= 180000
 static inline bool
@@ -261,7 +261,7 @@ compat_collation_is_c(Oid collation)
 #endif
 }
 
-/* Whose user mapping a scan uses: a view's owner, or the current user. */
+/* Returns the user whose mapping a scan uses: a view's owner, or the current user. */
 static inline Oid
 compat_scan_userid(ForeignScanState *node)
 {
@@ -274,7 +274,7 @@ compat_scan_userid(ForeignScanState *node)
 	return OidIsValid(userid) ? userid : GetUserId();
 }
 
-/* Whose user mapping a write uses; the same as for a scan. */
+/* Returns the user whose mapping a write uses, which is that of a scan. */
 static inline Oid
 compat_modify_userid(ResultRelInfo *target, EState *estate)
 {
@@ -352,7 +352,7 @@ compat_base64(const char *bytes, int length)
 	return encoded;
 }
 
-/* NULL for what is no base64. */
+/* Returns the text that is encoded, or NULL when it is not base64. */
 static inline char *
 compat_base64_text(const char *encoded, int length)
 {

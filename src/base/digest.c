@@ -22,7 +22,10 @@ digest_of(const char *text, size_t length)
 	return digest;
 }
 
-/* Of what was asked for, and with whose credential: another user may see other documents. */
+/*
+ * Returns the digest of what is asked for and with whose credential, as another user may see other
+ * documents.
+ */
 WalcuDigest
 digest_of_request(Oid serverid, const char *credential, const char *url)
 {

@@ -12,13 +12,16 @@
 #include "lib/stringinfo.h"
 #include "utils/varlena.h"
 
-/* More edits than this, or than half of the name, make another name. */
+/* A name with more edits than this, or than half of its length, is taken for another name. */
 #define MAX_DISTANCE 4
 
 static const char *find_nearest(const char *wrong, List *valid);
 static char *join_names(List *names);
 
-/* A hint for a wrong name; noun is what it should name, valid a list of char *. */
+/*
+ * Makes a hint for a wrong name.  noun says what it should name, and valid lists (char *) the names that
+ * there are.
+ */
 char *
 hint_name(const char *noun, const char *wrong, List *valid)
 {

@@ -17,8 +17,8 @@ static void release_url(void *url);
 static bool is_loopback(const char *host);
 
 /*
- * A URL as curl will take it, which goes with the current memory context; NULL when it
- * takes it not.
+ * Returns a URL as curl understands it; NULL when curl does not take it. It is freed with the current
+ * memory context.
  */
 CURLU *
 url_parse(const char *text)
@@ -32,7 +32,7 @@ url_parse(const char *text)
 	return (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS) == CURLUE_OK) ? url : NULL;
 }
 
-/* A part of a URL, a port of the scheme's own included; an empty string when it has none. */
+/* Returns a part of a URL, or an empty string when it has none.  The port may be the scheme's default. */
 char *
 url_part(CURLU *url, CURLUPart part)
 {
@@ -55,7 +55,7 @@ url_has_host(CURLU *url)
 	return host[0] != '\0' && strchr(host, '%') == NULL && strcmp(url_part(url, CURLUPART_PORT), "0") != 0;
 }
 
-/* May credentials travel there?  By https, or to this very machine. */
+/* Tells whether credentials may be sent to a URL: by https, or to this very machine. */
 bool
 url_is_safe(const char *text)
 {
@@ -65,7 +65,7 @@ url_is_safe(const char *text)
 				   is_loopback(url_part(url, CURLUPART_HOST)));
 }
 
-/* Does a URL lead to this very machine? */
+/* Tells whether a URL leads to this very machine. */
 bool
 url_is_loopback(const char *text)
 {
@@ -141,7 +141,7 @@ release_url(void *url)
 	curl_url_cleanup(url);
 }
 
-/* curl has already written addresses in their plain form. */
+/* Tells whether a host is this very machine.  curl has already written addresses in their plain form. */
 static bool
 is_loopback(const char *host)
 {

@@ -18,7 +18,7 @@
 /* "_" and eight hexadecimal digits, behind a name that was shortened. */
 #define SUFFIX_SIZE 9
 
-/* SQL types by kind of field. */
+/* These are the SQL types of each kind of field. */
 static const struct
 {
 	const char *type;
@@ -33,7 +33,7 @@ static const struct
 	[WALCU_FIELD_FREE] = {"jsonb", "jsonb", false},
 };
 
-/* Members of every document that the service sets itself. */
+/* The service itself sets these members of every document. */
 static const char *const set_by_service[] = {"_id",        "__v",      "created_at",
 											 "updated_at", "computed", "dealer_id"};
 
@@ -46,7 +46,7 @@ static bool is_top_level(const ColumnDraft *column);
 static char *make_unique_name(List *columns, const char *wanted, const char *path);
 static bool is_taken(List *columns, const char *name);
 
-/* Columns for a resource, of ColumnDraft, in the order of the description. */
+/* Returns the columns for a resource (of ColumnDraft), in the order of the description. */
 List *
 columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options)
 {
@@ -67,7 +67,7 @@ columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *opt
 	return columns;
 }
 
-/* Append columns for fields; a single object whose members were read gives way to them. */
+/* Appends columns for fields.  A single object whose members were read is replaced by them. */
 static List *
 draft_fields(List *columns, List *fields, const char *prefix)
 {
@@ -106,7 +106,7 @@ draft_column(const char *path, const char *parameter, const char *type)
 	return column;
 }
 
-/* Is it one of these members, or within one? */
+/* Tells whether a path leads to one of these members, or into one. */
 static bool
 is_set_by_service(const char *path)
 {
@@ -133,7 +133,7 @@ has_path(List *columns, const char *path)
 	return false;
 }
 
-/* Members of the document itself keep their names; the others make room. */
+/* Names the columns.  Those of members of the document itself come first, and so keep their names. */
 static void
 give_names(List *columns)
 {
@@ -171,7 +171,7 @@ is_top_level(const ColumnDraft *column)
 	return column->path && strchr(column->path, '.') == NULL;
 }
 
-/* The wanted name; or, where that is too long or taken, its start and a hash of the path. */
+/* Returns the wanted name or, where that is too long or taken, its start with a hash of the path. */
 static char *
 make_unique_name(List *columns, const char *wanted, const char *path)
 {
@@ -187,7 +187,7 @@ make_unique_name(List *columns, const char *wanted, const char *path)
 	return name;
 }
 
-/* By another column, or by one that every table has, such as ctid. */
+/* Tells whether a name is that of another column, or of one that every table has, such as ctid. */
 static bool
 is_taken(List *columns, const char *name)
 {

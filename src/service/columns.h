@@ -14,12 +14,12 @@
 typedef struct ColumnDraft
 {
 	char *name;
-	const char *path;      /* in the document; NULL for a parameter */
-	const char *parameter; /* of the query string, or NULL */
+	const char *path;      /* The column shows this place in the document; NULL for a parameter. */
+	const char *parameter; /* The column is this parameter of the query string, or NULL. */
 	const char *type;
 	bool collatable;
 	bool not_null;
-	bool readonly; /* the service sets it */
+	bool readonly; /* The service sets it. */
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);

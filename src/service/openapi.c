@@ -19,10 +19,10 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
-/* References to references that are followed. */
+/* References to references are followed so many times. */
 #define MAX_HOPS 32
 
-/* Fields of a resource: schemas that contain themselves have any number of them. */
+/* A resource may have so many fields; schemas that contain themselves would have any number of them. */
 #define MAX_FIELDS 100000
 
 /* The resource that is being read. */
@@ -51,9 +51,9 @@ static bool has_text(json_t *object, const char *name, const char *text);
 static char *convert_server_text(const char *utf8);
 
 /*
- * The resources of an OpenAPI document in UTF-8, of WalcuResource, in its order.  Members
- * of objects are read so many levels deep.  Error HV00Q when the text is no such document
- * or has no resource.
+ * Returns the resources (of WalcuResource) of an OpenAPI document in UTF-8, in its order.  Members of
+ * objects are read so many levels deep.  Error: HV00Q when the text is not such a document, or has no
+ * resource.
  */
 List *
 openapi_resources(const char *text, size_t length, int levels)
@@ -81,7 +81,7 @@ openapi_resources(const char *text, size_t length, int levels)
 	return resources;
 }
 
-/* The document that is installed with the extension. */
+/* Reads the document that is installed with the extension. */
 StringInfo
 openapi_bundled(void)
 {
@@ -106,16 +106,16 @@ openapi_bundled(void)
 	return text;
 }
 
-/* The parsed document goes with the memory context. */
+/* Parses a document, which is freed with the memory context. */
 static json_t *
 load_document(MemoryContext context, const char *text, size_t length)
 {
 	MemoryContextCallback *callback = reset_callback_add(context, release_document, NULL);
 	json_error_t error;
-	/* bounds such as 2^64 are no reason to refuse the document */
+	/* bounds such as 2^64 are not a reason to refuse the document */
 	json_t *document = json_loadb(text, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 
-	/* what jansson says of it may end in half a character */
+	/* jansson's own message may end in half a character */
 	if (document == NULL)
 		raise_not_usable(
 			psprintf("It is not JSON: there is an error in line %d, column %d.", error.line, error.column));
@@ -136,7 +136,7 @@ raise_not_usable(const char *reason)
 			errmsg("the description of the service cannot be used"), errdetail("%s", reason));
 }
 
-/* The resource of a path /name whose GET answers a list of documents; else NULL. */
+/* Returns the resource of a path /name whose GET answers a list of documents; NULL for other paths. */
 static WalcuResource *
 read_resource(json_t *document, const char *path, json_t *operations, int levels)
 {
@@ -191,7 +191,7 @@ read_fields(Reader *reader, json_t *schema, int levels)
 			ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
 					errmsg("resource \"%s\" would have more than %d columns", reader->resource, MAX_FIELDS),
 					errhint("Lower the option flatten."));
-		/* no path leads to such a member */
+		/* no dotted path leads to such a member */
 		if (name[0] != '\0' && strchr(name, '.') == NULL)
 			fields = lappend(fields,
 							 read_field(reader, name, follow_reference(reader->document, property), levels));
@@ -242,7 +242,7 @@ classify_schema(json_t *schema)
 																	   : WALCU_FIELD_FREE;
 }
 
-/* 'string' in the description, but strings, objects or nothing in life. */
+/* Tells whether a field is 'string' in the description, but in fact may hold an object, too. */
 static bool
 is_free_in_practice(const char *name)
 {
@@ -251,14 +251,14 @@ is_free_in_practice(const char *name)
 	return strcmp(name, "custom") == 0 || (length > 8 && strcmp(name + length - 8, "_customs") == 0);
 }
 
-/* A member of an object, and what it refers to; NULL when there is none. */
+/* Returns a member of an object, or what it refers to; NULL when there is none. */
 static json_t *
 get_member(json_t *document, json_t *object, const char *name)
 {
 	return follow_reference(document, json_object_get(object, name));
 }
 
-/* What a reference within the document leads to; NULL when it leads nowhere, or in a circle. */
+/* Returns what a reference within the document leads to; NULL when it leads nowhere, or round in a circle. */
 static json_t *
 follow_reference(json_t *document, json_t *value)
 {
@@ -273,7 +273,7 @@ follow_reference(json_t *document, json_t *value)
 	return NULL;
 }
 
-/* What a JSON pointer without its first slash leads to. */
+/* Returns what a JSON pointer without its first slash leads to. */
 static json_t *
 follow_pointer(json_t *document, const char *pointer)
 {
@@ -285,7 +285,7 @@ follow_pointer(json_t *document, const char *pointer)
 	return document;
 }
 
-/* A token of a JSON pointer says ~1 for a slash and ~0 for a tilde; decoded in place. */
+/* Decodes a token of a JSON pointer in place: ~1 stands for a slash, and ~0 for a tilde. */
 static char *
 unescape_token(char *token)
 {

@@ -17,21 +17,21 @@ typedef enum WalcuFieldKind
 	WALCU_FIELD_BOOLEAN,
 	WALCU_FIELD_DATE,
 	WALCU_FIELD_OBJECT,
-	WALCU_FIELD_FREE /* anything else */
+	WALCU_FIELD_FREE /* This is anything else. */
 } WalcuFieldKind;
 
 typedef struct WalcuField
 {
 	char *name;
 	WalcuFieldKind kind;
-	bool array;   /* of that kind */
-	List *fields; /* of WalcuField: members of an object, or of an array's objects, as deep as asked for */
+	bool array;   /* The field is an array of that kind. */
+	List *fields; /* These are the members (of WalcuField) of the object, or of the array's objects. */
 } WalcuField;
 
 typedef struct WalcuResource
 {
-	char *name;   /* as in the path /name */
-	List *fields; /* of WalcuField */
+	char *name;   /* This is the name, as in the path /name. */
+	List *fields; /* These are the fields (of WalcuField). */
 } WalcuResource;
 
 extern List *openapi_resources(const char *text, size_t length, int levels);

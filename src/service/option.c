@@ -27,19 +27,19 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/* What has options: the objects of four catalogs, and a statement. */
+/* The objects of four catalogs have options, and so has a statement. */
 #define ON_SERVER  1
 #define ON_MAPPING 2
 #define ON_TABLE   4
 #define ON_COLUMN  8
 #define ON_IMPORT  16
 
-/* How deep IMPORT FOREIGN SCHEMA may flatten; the service's own documents end before. */
+/* IMPORT FOREIGN SCHEMA flattens so many levels at most; the service's own documents are less deep. */
 #define MAX_FLATTEN 10
 
 typedef enum OptionKind
 {
-	KIND_TEXT, /* checked by the row's function */
+	KIND_TEXT, /* The row's function checks it. */
 	KIND_BOOLEAN,
 	KIND_INTEGER,
 	KIND_COST,
@@ -54,12 +54,12 @@ typedef enum OptionKind
 typedef struct OptionRow
 {
 	const char *name;
-	int objects; /* ON_... */
+	int objects; /* These objects have it: a set of ON_... */
 	OptionKind kind;
-	int offset;                                        /* of the field it fills, or NOT_RESOLVED */
-	void (*check)(const char *name, const char *text); /* KIND_TEXT, KIND_HOSTS */
-	const char *const *choices;                        /* KIND_CHOICE */
-	int min;                                           /* KIND_INTEGER */
+	int offset;                                        /* The field that it fills is here, or NOT_RESOLVED. */
+	void (*check)(const char *name, const char *text); /* It checks a value of KIND_TEXT or KIND_HOSTS. */
+	const char *const *choices;                        /* A value of KIND_CHOICE is one of these. */
+	int min;                                           /* A value of KIND_INTEGER is not less. */
 	int max;
 } OptionRow;
 
@@ -143,7 +143,7 @@ static const OptionRow rows[] = {
 
 static const WalcuOptions defaults = {
 	.endpoint = WALCU_PUBLIC_ENDPOINT,
-	.fetch_size = 50,			/* the service's own limit */
+	.fetch_size = 50,			/* This is the service's own limit. */
 	.connect_timeout = 10 * 1000,
 	.request_timeout = 60 * 1000,
 	.max_requests = 100000,
@@ -152,7 +152,7 @@ static const WalcuOptions defaults = {
 	.max_retry_wait = 30 * 1000,
 	.max_document_size = 64 * 1024 * 1024,
 	.max_reply_size = INT64CONST(16) * 1024 * 1024 * 1024,
-	.max_document_depth = 500,	/* the service's own limit is 100 */
+	.max_document_depth = 500,	/* The service's own limit is 100. */
 	.keep_connections = true,
 	.async_capable = true,
 	.job_threshold = 1000,
@@ -160,10 +160,10 @@ static const WalcuOptions defaults = {
 	.updatable = true,
 	.batch_size = 20,
 	.pushdown = true,
-	.max_url_length = 8000,		/* what servers and proxies commonly take */
+	.max_url_length = 8000,		/* Servers and proxies commonly take as much. */
 	.analyze_sampling = WALCU_SAMPLING_AUTO,
 	.join_batch_size = 5000,
-	.fdw_startup_cost = 100,	/* as postgres_fdw; here it is the cost of a request */
+	.fdw_startup_cost = 100,	/* This is as in postgres_fdw; here it is the cost of a request. */
 	.fdw_tuple_cost = 0.2,
 };
 /* clang-format on */
@@ -172,7 +172,7 @@ bool option_enable_pushdown = true;
 
 static const WalcuImportOptions import_defaults = {.import_collate = true};
 
-/* Where the options of a catalog's objects are given. */
+/* The options of each catalog's objects are given in these statements. */
 static const struct
 {
 	Oid catalog;
@@ -216,7 +216,7 @@ walcu_fdw_validator(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The options of a server. */
+/* Returns the options in force for a server. */
 WalcuOptions *
 option_for_server(Oid serverid)
 {
@@ -235,7 +235,7 @@ option_for_server(Oid serverid)
 	return options;
 }
 
-/* Those of a foreign table, over those of its server. */
+/* Reads the options of a foreign table over those of its server. */
 static WalcuOptions *
 read_table(Oid relid)
 {
@@ -247,7 +247,7 @@ read_table(Oid relid)
 	return options;
 }
 
-/* The options of a foreign table.  Error: HV00J when it has no dealer. */
+/* Returns the options in force for a foreign table.  Error: HV00J when it has no dealer. */
 const WalcuOptions *
 option_for_table(Oid relid)
 {
@@ -264,14 +264,14 @@ option_for_table(Oid relid)
 	return options;
 }
 
-/* May a foreign table be written, whatever else it lacks? */
+/* Tells whether a foreign table may be written, whatever other options it lacks. */
 bool
 option_table_is_updatable(Oid relid)
 {
 	return read_table(relid)->updatable;
 }
 
-/* What a column stands for; its own name, when nothing is said. */
+/* Returns what a column stands for, which is the member of its own name unless an option says otherwise. */
 WalcuColumn *
 option_for_column(Oid relid, AttrNumber attnum)
 {
@@ -306,7 +306,7 @@ option_id_column(Oid relid, TupleDesc descriptor)
 	return InvalidAttrNumber;
 }
 
-/* The options of an IMPORT FOREIGN SCHEMA statement, of DefElem. */
+/* Returns the options of an IMPORT FOREIGN SCHEMA statement, given as a list of DefElem. */
 WalcuImportOptions
 option_for_import(List *list)
 {
@@ -324,7 +324,7 @@ option_credential_header(Oid userid, Oid serverid)
 							 GetForeignServer(serverid)->servername);
 }
 
-/* 0 for the foreign data wrapper itself, which has no options. */
+/* Returns the kind of a catalog's objects; 0 for the foreign data wrapper itself, which has no options. */
 static int
 find_object_kind(Oid catalog)
 {
@@ -336,7 +336,7 @@ find_object_kind(Oid catalog)
 	return 0;
 }
 
-/* Check the options of an object, and put them over what is in the struct they fill. */
+/* Checks the options of an object, and puts them into the struct that they fill. */
 static void
 read_list(List *list, int object, void *options)
 {
@@ -384,7 +384,7 @@ raise_unknown_option(const char *name, int object)
 			errhint("%s", hint ? hint : hint_name("option", name, valid)));
 }
 
-/* Check a value, and put it into its field. */
+/* Checks a value, and puts it into its field. */
 static void
 read_value(const OptionRow *row, const char *text, void *options)
 {
@@ -429,7 +429,7 @@ read_value(const OptionRow *row, const char *text, void *options)
 	}
 }
 
-/* What options say together. */
+/* Checks options that have to go together. */
 static void
 check_together(int object, List *list)
 {

@@ -11,144 +11,143 @@
 #include "access/tupdesc.h"
 #include "nodes/pg_list.h"
 
-/* How the service wants `sort` and `project` to be written. */
+/* The service wants `sort` and `project` in one of these formats. */
 typedef enum WalcuListFormat
 {
-	WALCU_FORMAT_MONGOOSE, /* -created_at _id */
-	WALCU_FORMAT_COMMA,    /* -created_at,_id */
-	WALCU_FORMAT_JSON      /* {"created_at":-1,"_id":1} */
+	WALCU_FORMAT_MONGOOSE, /* They are written as "-created_at _id". */
+	WALCU_FORMAT_COMMA,    /* They are written as "-created_at,_id". */
+	WALCU_FORMAT_JSON      /* They are written as {"created_at":-1,"_id":1}. */
 } WalcuListFormat;
 
-/* How a scan asks for the page after this one. */
+/* A scan asks for the next page in one of these ways. */
 typedef enum WalcuPaging
 {
-	WALCU_PAGING_KEY, /* documents whose _id is greater than the last one seen */
-	WALCU_PAGING_SKIP /* documents after the first n */
+	WALCU_PAGING_KEY, /* It asks for documents whose _id is greater than the last one seen. */
+	WALCU_PAGING_SKIP /* It asks for the documents after the first n. */
 } WalcuPaging;
 
-/* The way a scan reads what is neither one document nor limited. */
+/* A scan that is neither of one document nor limited reads in one of these ways. */
 typedef enum WalcuFetchMode
 {
-	WALCU_FETCH_AUTO,     /* whichever is expected to be cheapest */
-	WALCU_FETCH_PAGES,    /* one page after the other */
-	WALCU_FETCH_PARALLEL, /* pages of several ranges of _id at once */
-	WALCU_FETCH_JOB       /* a background job of the service */
+	WALCU_FETCH_AUTO,     /* The scan takes the way that is expected to be cheapest. */
+	WALCU_FETCH_PAGES,    /* It reads one page after the other. */
+	WALCU_FETCH_PARALLEL, /* It reads pages of several ranges of _id at once. */
+	WALCU_FETCH_JOB       /* It lets a background job of the service collect the documents. */
 } WalcuFetchMode;
 
-/* What ANALYZE makes its sample of. */
+/* ANALYZE makes its sample of these documents. */
 typedef enum WalcuSampling
 {
-	WALCU_SAMPLING_OFF,   /* all documents */
-	WALCU_SAMPLING_AUTO,  /* pages at random places, not many of them */
-	WALCU_SAMPLING_RANDOM /* pages at random places, as many as the statistics target asks for */
+	WALCU_SAMPLING_OFF,   /* It reads all documents. */
+	WALCU_SAMPLING_AUTO,  /* It reads a few pages at random places. */
+	WALCU_SAMPLING_RANDOM /* It reads as many pages at random places as the statistics target asks for. */
 } WalcuSampling;
 
-/* What a value of the wrong JSON type becomes. */
+/* A value of the wrong JSON type becomes this. */
 typedef enum WalcuMismatch
 {
 	WALCU_MISMATCH_ERROR,
 	WALCU_MISMATCH_NULL
 } WalcuMismatch;
 
-/* What becomes of microseconds that are written. */
+/* Microseconds that are written are treated so. */
 typedef enum WalcuPrecision
 {
 	WALCU_PRECISION_ROUND,
 	WALCU_PRECISION_ERROR
 } WalcuPrecision;
 
-/* How a document is changed. */
+/* A document is changed in one of these ways. */
 typedef enum WalcuUpdateMethod
 {
-	WALCU_UPDATE_PATCH, /* what changed is sent */
-	WALCU_UPDATE_PUT    /* the whole document is */
+	WALCU_UPDATE_PATCH, /* What has changed is sent. */
+	WALCU_UPDATE_PUT    /* The whole document is sent. */
 } WalcuUpdateMethod;
 
-/* When writes are sent. */
+/* Writes are sent at one of these times. */
 typedef enum WalcuWriteMode
 {
-	WALCU_WRITE_IMMEDIATE, /* at once */
+	WALCU_WRITE_IMMEDIATE, /* They are sent at once. */
 	WALCU_WRITE_AT_COMMIT
 } WalcuWriteMode;
 
 /*
- * The options in force for a server, or for a table of it: what the table
- * says, else what the server says, else the default.  Allocated in the caller's
- * memory context.
+ * The options in force for a server, or for a table of it: what the table says, else what the server says,
+ * else the default.  They are allocated in the caller's memory context.
  */
 typedef struct WalcuOptions
 {
-	Oid serverid;
-	char *server_name;
-	char *endpoint;          /* no slash at the end */
-	char *dealer_id;         /* NULL when neither server nor table has one */
-	char *resource;          /* NULL for a server */
-	int fetch_size;          /* documents a page, 1 to 1000 */
-	int connect_timeout;     /* milliseconds */
-	int request_timeout;     /* milliseconds */
-	int max_requests;        /* requests a statement; 0 is no limit */
-	int max_connections;     /* requests under way at once */
-	int max_retries;         /* times that a request is tried again */
-	int max_retry_wait;      /* milliseconds */
-	int64 max_document_size; /* bytes */
-	int64 max_reply_size;    /* bytes */
-	int max_document_depth;  /* levels of nesting */
-	bool keep_connections;   /* after a transaction */
-	bool async_capable;      /* several tables may be scanned at once */
-	bool allow_http;
-	char *ca_file;       /* NULL for the system's certificates */
-	List *results_hosts; /* of char *; NIL for the default */
-	bool updatable;
-	bool truncatable;
-	int batch_size;  /* rows of an INSERT that are sent together, 1 to 1000 */
-	bool client_ids; /* the _id of a new document is made here */
-	WalcuUpdateMethod update_method;
-	WalcuWriteMode write_mode;
-	WalcuPrecision timestamp_precision;
-	WalcuPaging paging;
-	WalcuFetchMode fetch_mode;
-	int job_threshold; /* documents above which a background job is thought of */
-	int job_timeout;   /* milliseconds */
-	WalcuListFormat sort_format;
-	WalcuListFormat project_format;
-	WalcuMismatch on_type_mismatch;
-	bool pushdown;      /* conditions and orders may go into requests; as walcu_fdw.enable_pushdown says */
-	int max_url_length; /* bytes */
-	bool use_remote_estimate; /* the planner asks the service how many documents match */
-	WalcuSampling analyze_sampling;
-	int join_batch_size; /* keys, 1 to 100000 */
-	double fdw_startup_cost;
-	double fdw_tuple_cost;
-	double max_requests_per_second; /* 0 is no limit */
+	Oid serverid;                       /* This is the server. */
+	char *server_name;                  /* This is its name. */
+	char *endpoint;                     /* This URL has no slash at the end. */
+	char *dealer_id;                    /* It is NULL when neither server nor table has one. */
+	char *resource;                     /* It is NULL for a server. */
+	int fetch_size;                     /* A page has so many documents, 1 to 1000. */
+	int connect_timeout;                /* It is in milliseconds. */
+	int request_timeout;                /* It is in milliseconds. */
+	int max_requests;                   /* A statement may send so many; 0 is no limit. */
+	int max_connections;                /* So many requests may be under way at once. */
+	int max_retries;                    /* A request is tried again so many times. */
+	int max_retry_wait;                 /* It is in milliseconds. */
+	int64 max_document_size;            /* It is in bytes. */
+	int64 max_reply_size;               /* It is in bytes. */
+	int max_document_depth;             /* Documents may have so many levels of nesting. */
+	bool keep_connections;              /* Connections are kept after a transaction. */
+	bool async_capable;                 /* Several tables may be scanned at once. */
+	bool allow_http;                    /* Credentials may be sent unencrypted. */
+	char *ca_file;                      /* It is NULL for the system's certificates. */
+	List *results_hosts;                /* These are texts (char *); NIL for the default. */
+	bool updatable;                     /* The table may be written. */
+	bool truncatable;                   /* TRUNCATE may delete all documents. */
+	int batch_size;                     /* So many rows of an INSERT are sent together, 1 to 1000. */
+	bool client_ids;                    /* The _id of a new document is made here. */
+	WalcuUpdateMethod update_method;    /* It says how a document is changed. */
+	WalcuWriteMode write_mode;          /* It says when writes are sent. */
+	WalcuPrecision timestamp_precision; /* It says what becomes of microseconds. */
+	WalcuPaging paging;                 /* It says how the next page is requested. */
+	WalcuFetchMode fetch_mode;          /* It says how a scan reads. */
+	int job_threshold;                  /* A background job is considered above so many documents. */
+	int job_timeout;                    /* It is in milliseconds. */
+	WalcuListFormat sort_format;        /* It is the format of `sort`. */
+	WalcuListFormat project_format;     /* It is the format of `project`. */
+	WalcuMismatch on_type_mismatch;     /* It says what becomes of a value of the wrong type. */
+	bool pushdown;                      /* Conditions and orders may go into requests. */
+	int max_url_length;                 /* It is in bytes. */
+	bool use_remote_estimate;           /* The planner asks the service how many documents match. */
+	WalcuSampling analyze_sampling;     /* It says what ANALYZE samples. */
+	int join_batch_size;                /* A batch has so many keys, 1 to 100000. */
+	double fdw_startup_cost;            /* It is the cost of a request. */
+	double fdw_tuple_cost;              /* It is the cost of a document. */
+	double max_requests_per_second;     /* It is 0 for no limit. */
 } WalcuOptions;
 
-/* Where IMPORT FOREIGN SCHEMA reads the service's description. */
+/* IMPORT FOREIGN SCHEMA reads one of these descriptions. */
 typedef enum WalcuDescription
 {
 	WALCU_DESCRIPTION_LIVE,
-	WALCU_DESCRIPTION_BUNDLED /* the copy installed with the extension */
+	WALCU_DESCRIPTION_BUNDLED /* This is the copy that is installed with the extension. */
 } WalcuDescription;
 
 /* The options of IMPORT FOREIGN SCHEMA. */
 typedef struct WalcuImportOptions
 {
-	WalcuDescription source;
-	bool import_collate;  /* text columns get COLLATE "C" */
-	int flatten;          /* levels of nested objects that become columns */
-	bool import_document; /* add _document, the whole document */
-	bool import_search;   /* add _search, the service's query language */
+	WalcuDescription source; /* The description is read there. */
+	bool import_collate;     /* Text columns get COLLATE "C". */
+	int flatten;             /* So many levels of nested objects become columns. */
+	bool import_document;    /* A column _document has the whole document. */
+	bool import_search;      /* A column _search stands for the service's query language. */
 } WalcuImportOptions;
 
-/* What a column of a foreign table stands for. */
+/* A column of a foreign table stands for this. */
 typedef struct WalcuColumn
 {
-	char *path;      /* dotted path in the document; "." is the whole of it */
-	char *parameter; /* name of the query parameter (search), or NULL */
-	bool pushdown;
-	bool readonly; /* it is not written */
+	char *path;      /* This is the dotted path in the document; "." is the whole of it. */
+	char *parameter; /* This is the name of the query parameter (search), or NULL. */
+	bool pushdown;   /* Conditions and orders on it may go into requests. */
+	bool readonly;   /* It is not written. */
 } WalcuColumn;
 
-/* The setting walcu_fdw.enable_pushdown: off is as if every server had pushdown 'off'. */
+/* This is the setting walcu_fdw.enable_pushdown.  Off is as if every server had pushdown 'off'. */
 extern bool option_enable_pushdown;
 
 extern WalcuOptions *option_for_server(Oid serverid);

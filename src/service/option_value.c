@@ -19,14 +19,14 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
-/* Events a second: from one in a quarter of an hour to what the clock can tell apart. */
+/* A rate is from one event in a quarter of an hour to as many a second as the clock can tell apart. */
 #define MIN_RATE 0.001
 #define MAX_RATE 1000000.0
 
-/* Milliseconds: from 1 ms to a day. */
+/* A duration is from 1 ms to a day, in milliseconds. */
 #define MAX_DURATION (24.0 * 60 * 60 * 1000)
 
-/* Bytes: from 1 kB to half of what one allocation may be. */
+/* A size is from 1 kB to half of what one allocation may be, in bytes. */
 #define MIN_SIZE       1024.0
 #define MAX_SIZE       (512.0 * 1024 * 1024)
 #define MAX_LARGE_SIZE (1024.0 * 1024 * 1024 * 1024 * 1024)
@@ -36,7 +36,7 @@
 #define HEADER_HINT                                                                                          \
 	"Give the name of an HTTP header that carries credentials, such as \"X-Api-Key\" or \"Authorization\"."
 
-/* What RFC 9110 allows in a header's name. */
+/* RFC 9110 allows these characters in a header's name. */
 #define TOKEN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
 pg_noreturn static void raise_invalid_value(const char *name, const char *text, const char *hint);
@@ -81,7 +81,7 @@ option_value_integer(const char *name, const char *text, int min, int max)
 	return (int) value;
 }
 
-/* A cost, as postgres_fdw takes it. */
+/* Reads a cost, as postgres_fdw does. */
 double
 option_value_cost(const char *name, const char *text)
 {
@@ -92,7 +92,7 @@ option_value_cost(const char *name, const char *text)
 	return value;
 }
 
-/* How often a second something may happen; 0 is no limit. */
+/* Reads how often a second something may happen; 0 is no limit. */
 double
 option_value_rate(const char *name, const char *text)
 {
@@ -104,7 +104,7 @@ option_value_rate(const char *name, const char *text)
 	return value;
 }
 
-/* A time in seconds, or with one of PostgreSQL's units; returns milliseconds. */
+/* Reads a time in seconds, or with one of PostgreSQL's units.  Returns milliseconds. */
 int
 option_value_duration(const char *name, const char *text)
 {
@@ -117,7 +117,7 @@ option_value_duration(const char *name, const char *text)
 	return (int) rint(value * 1000);
 }
 
-/* A size in bytes, or with one of PostgreSQL's units. */
+/* Reads a size in bytes, or with one of PostgreSQL's units. */
 int64
 option_value_size(const char *name, const char *text)
 {
@@ -129,7 +129,7 @@ option_value_size(const char *name, const char *text)
 	return (int64) value;
 }
 
-/* As option_value_size, for what is not held in memory as a whole. */
+/* Reads a size as option_value_size does, for what is not held in memory as a whole. */
 int64
 option_value_large_size(const char *name, const char *text)
 {
@@ -141,7 +141,7 @@ option_value_large_size(const char *name, const char *text)
 	return (int64) value;
 }
 
-/* The position of the text in a list of names that ends in NULL. */
+/* Returns the position of the text in a list of names that ends in NULL. */
 int
 option_value_choice(const char *name, const char *text, const char *const *choices)
 {
@@ -158,7 +158,7 @@ option_value_choice(const char *name, const char *text, const char *const *choic
 	raise_invalid_value(name, text, hint.data);
 }
 
-/* An absolute URL without anything a request puts there itself. */
+/* Checks an absolute URL, which must not have what a request adds itself. */
 void
 option_check_endpoint(const char *name, const char *text)
 {
@@ -174,7 +174,7 @@ option_check_endpoint(const char *name, const char *text)
 			"Give the part before \"/dealers\"; what follows it belongs in the option dealer_id.");
 }
 
-/* A dealer or a resource: one segment of a URL's path that needs no encoding. */
+/* Checks a dealer or a resource, which is one segment of a URL's path and needs no encoding. */
 void
 option_check_segment(const char *name, const char *text)
 {
@@ -210,7 +210,7 @@ option_check_hosts(const char *name, const char *text)
 	}
 }
 
-/* The hosts of a comma-separated list; NIL when it is none. */
+/* Returns the hosts of a comma-separated list; NIL when it is not such a list. */
 List *
 option_split_hosts(const char *text)
 {
@@ -219,7 +219,7 @@ option_split_hosts(const char *text)
 	return SplitGUCList(pstrdup(text), ',', &hosts) ? hosts : NIL;
 }
 
-/* A dotted path in the document; "." is the whole of it. */
+/* Checks a dotted path in the document; "." is the whole of it. */
 void
 option_check_path(const char *name, const char *text)
 {
@@ -282,8 +282,8 @@ option_check_username(const char *name, const char *text)
 }
 
 /*
- * A header's name by RFC 9110, and none that HTTP itself or this extension sends.  It is
- * not shown either: whoever confuses name and value gives the credential here.
+ * Checks a header's name, by RFC 9110; it must not be one that HTTP itself or this extension sends.  The
+ * name is not shown either, as whoever confuses name and value gives the credential here.
  */
 void
 option_check_header_name(const char *name, const char *text)
@@ -303,7 +303,7 @@ option_check_header_name(const char *name, const char *text)
 				errmsg("invalid value for option \"%s\"", name), errhint(HEADER_HINT));
 }
 
-/* A URL with a user or a query is not shown: there may be a password in it. */
+/* Raises the error for a value.  A URL with a user or a query is not shown, as it may contain a password. */
 static void
 raise_invalid_value(const char *name, const char *text, const char *hint)
 {
@@ -322,7 +322,7 @@ raise_invalid_secret(const char *name, const char *reason, const char *hint)
 			errdetail("%s", reason), errhint("%s", hint));
 }
 
-/* curl would also take one slash, or three. */
+/* Tells whether a URL begins with a scheme and two slashes.  curl would also take one slash, or three. */
 static bool
 has_scheme(const char *text)
 {

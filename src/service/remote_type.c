@@ -14,10 +14,10 @@
 #include "service/openapi.h"
 #include "utils/memutils.h"
 
-/* No document of the service is nested deeper. */
+/* No document of the service is nested more levels deep. */
 #define MAX_LEVELS 16
 
-/* The resources of the description, of WalcuResource; read-only once made. */
+/* These are the resources of the description (of WalcuResource), which are not changed once they are read. */
 static List *resources = NIL;
 
 static void read_description(void);
@@ -25,7 +25,9 @@ static List *find_resource_fields(const char *resource);
 static const WalcuField *find_field(List *fields, const char *name, size_t length);
 static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
 
-/* A dotted path of a resource's documents; a number in it is an index of an array. */
+/*
+ * Returns what is known of a dotted path in a resource's documents; a number in it is an index of an array.
+ */
 WalcuRemotePlace
 remote_type_at(const char *resource, const char *path)
 {
@@ -68,7 +70,7 @@ read_description(void)
 
 	if (resources != NIL)
 		return;
-	/* under the current context until it is whole, so that an error leaves nothing */
+	/* it is below the current context until it is whole, so that an error leaves nothing behind */
 	context = AllocSetContextCreate(CurrentMemoryContext, "walcu description", ALLOCSET_DEFAULT_SIZES);
 	text = openapi_bundled();
 	before = MemoryContextSwitchTo(context);
@@ -78,7 +80,7 @@ read_description(void)
 	pfree(text->data);
 }
 
-/* NIL when the description does not have the resource. */
+/* Returns the fields of a resource; NIL when the description does not have it. */
 static List *
 find_resource_fields(const char *resource)
 {

@@ -10,8 +10,8 @@
 /* How the service's schema types a place, and so casts the values of a filter on it. */
 typedef enum WalcuRemoteType
 {
-	WALCU_REMOTE_UNKNOWN, /* the description does not have it: it is taken as free */
-	WALCU_REMOTE_FREE,    /* any JSON value; nothing is cast */
+	WALCU_REMOTE_UNKNOWN, /* The description does not have the place, which is treated as free. */
+	WALCU_REMOTE_FREE,    /* The place has any JSON value, and nothing is cast. */
 	WALCU_REMOTE_STRING,
 	WALCU_REMOTE_NUMBER,
 	WALCU_REMOTE_BOOLEAN,
@@ -22,7 +22,7 @@ typedef enum WalcuRemoteType
 typedef struct WalcuRemotePlace
 {
 	WalcuRemoteType type;
-	bool array; /* an array of that */
+	bool array; /* The place has an array of that type. */
 } WalcuRemotePlace;
 
 extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);
