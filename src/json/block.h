@@ -19,7 +19,7 @@
 
 #define BLOCK_SIZE 64
 
-/* Of a part of a block: the bytes that are c once the bits of with are set in them. */
+/* Returns the bytes of a part of a block that are c once the bits of with are set in them. */
 #ifdef __SSE2__
 #define BLOCK_PART 16
 
@@ -47,34 +47,34 @@ block_find_part(const char *part, char with, char c)
 	bytes = pg_bswap64(bytes);
 #endif
 	bytes = (bytes | each * (unsigned char) with) ^ each * (unsigned char) c;
-	/* the high bit of each byte that is zero now, and then these eight side by side */
+	/* the high bit is set of each byte that is zero now; then these eight are put side by side */
 	found = ~(((bytes & low) + low) | bytes | low);
 	return (found >> 7) * UINT64CONST(0x0102040810204080) >> 56;
 }
 
 #endif
 
-/* The same of a block. */
+/* Does the same for a whole block. */
 static inline uint64
 block_find(const char *block, char with, char c)
 {
 	uint64 found = 0;
 
-	/* a fifth of split.c's instructions, which -O2 keeps */
+	/* this saves a fifth of split.c's instructions, which -O2 would keep */
 #pragma GCC unroll 8
 	for (int i = 0; i < BLOCK_SIZE; i += BLOCK_PART)
 		found |= block_find_part(block + i, with, c) << i;
 	return found;
 }
 
-/* The first so many bytes. */
+/* Returns the first so many bytes. */
 static inline uint64
 block_first(int count)
 {
 	return count >= BLOCK_SIZE ? ~UINT64CONST(0) : (UINT64CONST(1) << count) - 1;
 }
 
-/* What stands before the first one of a set that is not empty. */
+/* Returns the bytes before the first one of a set that is not empty. */
 static inline uint64
 block_before(uint64 mask)
 {
@@ -90,7 +90,10 @@ block_count(uint64 mask)
 	return (int) (mask * UINT64CONST(0x0101010101010101) >> 56);
 }
 
-/* From each odd one to the byte before the next even one: within quotes, when these are quotes. */
+/*
+ * Returns the bytes from each odd one of a set to the one before the next even one.  When the set is of
+ * quotes, these are the bytes within strings.
+ */
 static inline uint64
 block_between(uint64 mask)
 {

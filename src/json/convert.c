@@ -23,7 +23,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* What numeric can hold: digits before and after the decimal point. */
+/* numeric can hold so many digits before and after the decimal point. */
 #define NUMERIC_DIGITS_BEFORE 131072
 #define NUMERIC_DIGITS_AFTER  16383
 
@@ -51,8 +51,8 @@ static bool convert_array(const WalcuConverter *converter, WalcuJson *value, Dat
 static bool convert_by_input(const WalcuConverter *converter, WalcuJson *value, Datum *result);
 
 /*
- * The types with a conversion of their own.  With a type modifier only those that
- * honour it here; every other type goes through its input function.
+ * These types have a conversion of their own; of types with a type modifier, only those whose conversion
+ * honours it. Every other type goes through its input function.
  */
 static const struct
 {
@@ -78,7 +78,7 @@ static bool is_integer_number(const WalcuJson *value);
 static bool read_date_value(const WalcuJson *value, TimestampTz *result);
 static JsonTokenType next_element(JsonLexContext *lex, WalcuJson *element);
 
-/* Find out how to make values of a type.  What it allocates is in the caller's context. */
+/* Finds out how to make values of a type.  What it allocates is in the current memory context. */
 void
 convert_prepare(WalcuConverter *converter, Oid type, int32 typmod)
 {
@@ -202,7 +202,7 @@ convert_int8(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	return true;
 }
 
-/* JSON has one kind of number: 3, 3.0 and 3e0 are the same integer. */
+/* Reads an integer.  JSON has one kind of number: 3, 3.0 and 3e0 are the same integer. */
 static bool
 read_integer(WalcuJson *value, int64 min, int64 max, int64 *result)
 {
@@ -256,7 +256,7 @@ convert_float8(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	return !isinf(number);
 }
 
-/* The day in UTC. */
+/* Converts a date, which is the day in UTC. */
 static bool
 convert_date(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
@@ -267,7 +267,7 @@ convert_date(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 		return false;
 	day = (DateADT) (instant / USECS_PER_DAY);
 	if (instant % USECS_PER_DAY < 0)
-		day--; /* division goes towards zero, days go down */
+		day--; /* division rounds towards zero, days have to be rounded down */
 	*result = DateADTGetDatum(day);
 	return true;
 }
@@ -309,7 +309,7 @@ convert_jsonb(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	return true;
 }
 
-/* json keeps the text as it is. */
+/* Converts to json, which keeps the text as it is. */
 static bool
 convert_json(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
@@ -317,7 +317,7 @@ convert_json(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	return true;
 }
 
-/* Element by element; a null element is NULL, an array within the array does not fit. */
+/* Converts an array, element by element.  A null element is NULL; an array within the array does not fit. */
 static bool
 convert_array(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
@@ -332,7 +332,7 @@ convert_array(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	if (value->type != JSON_TOKEN_ARRAY_START)
 		return false;
 	lex = compat_json_lexer(value->text, value->length, false);
-	json_lex(lex); /* the opening bracket */
+	json_lex(lex); /* this is the opening bracket */
 	while (next_element(lex, &element) != JSON_TOKEN_ARRAY_END)
 	{
 		if (count == size)
@@ -354,8 +354,8 @@ convert_array(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 }
 
 /*
- * The next element of a well-formed array, whose first token becomes its type; commas
- * are passed over.
+ * Returns the type of the next element of a well-formed array, which is its first token.  Commas are passed
+ * over.
  */
 static JsonTokenType
 next_element(JsonLexContext *lex, WalcuJson *element)
@@ -383,7 +383,7 @@ next_element(JsonLexContext *lex, WalcuJson *element)
 	return element->type;
 }
 
-/* Any other type reads the text that the value would be written with. */
+/* Converts to any other type, which reads the text that the value would be written with. */
 static bool
 convert_by_input(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
@@ -403,8 +403,8 @@ convert_by_input(const WalcuConverter *converter, WalcuJson *value, Datum *resul
 }
 
 /*
- * The characters of a JSON string.  False when it is none, or holds what no text can: a
- * null character, or half of a surrogate pair.
+ * Gets the characters of a JSON string.  Returns false when the value is not a string, or contains what no
+ * text can: a null character, or half of a surrogate pair.
  */
 bool
 convert_string(const WalcuJson *value, const char **text, int *length)
@@ -427,7 +427,7 @@ convert_string(const WalcuJson *value, const char **text, int *length)
 	return true;
 }
 
-/* Can jsonb hold every string and number of the value? */
+/* Tells whether jsonb can hold every string and number of the value. */
 bool
 convert_is_storable(const WalcuJson *value)
 {
@@ -447,7 +447,10 @@ convert_is_storable(const WalcuJson *value)
 	return false;
 }
 
-/* numeric_in has limits on both sides of the decimal point, and raises beyond them. */
+/*
+ * Tells whether numeric can hold a number.  numeric_in has limits on both sides of the decimal point, and
+ * raises an error beyond them.
+ */
 static bool
 is_within_numeric(const char *text, int length)
 {

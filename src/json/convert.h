@@ -13,23 +13,23 @@
 /* A JSON value, known to be well-formed, as it stands in a document. */
 typedef struct WalcuJson
 {
-	JsonTokenType type; /* of its first token */
-	char *text;         /* its bytes; the one behind the last can be written */
+	JsonTokenType type; /* This is the type of its first token. */
+	char *text;         /* These are its bytes; the one behind the last can be written. */
 	int length;
-	bool suspect; /* has escapes or large numbers: may be more than jsonb can hold */
+	bool suspect; /* It has escapes or large numbers, which jsonb may not be able to hold. */
 } WalcuJson;
 
 typedef struct WalcuConverter WalcuConverter;
 
-/* False when the value does not fit the type. */
+/* Converts a value; returns false when it does not fit the type. */
 typedef bool (*WalcuConvert)(const WalcuConverter *converter, WalcuJson *value, Datum *result);
 
-/* How values become a column's type.  Lives as long as the decoder. */
+/* How values become a column's type.  It lives as long as the decoder. */
 struct WalcuConverter
 {
 	WalcuConvert convert;
 	int32 typmod;
-	WalcuConverter *element; /* for an array, and then what arrays need to know: */
+	WalcuConverter *element; /* This is for the elements of an array, and so are the next members. */
 	Oid element_type;
 	int16 element_length;
 	bool element_by_value;

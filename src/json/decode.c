@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/* Characters of a value that a message shows. */
+/* A message shows so many characters of a value. */
 #define SHOWN_VALUE 100
 
 /* A value that does not fit its column. */
@@ -36,9 +36,9 @@ struct WalcuDecoder
 {
 	const WalcuOptions *options;
 	TupleDesc columns;
-	WalcuPathNode root;         /* of the wanted members; the value is a list of int, the columns */
-	WalcuConverter *converters; /* by column */
-	char **paths;               /* by column, for messages */
+	WalcuPathNode root;         /* The values of wanted members are lists of int: their columns. */
+	WalcuConverter *converters; /* These are by column. */
+	char **paths;               /* These are by column, for messages. */
 	uint32 settings;            /* those that must be fixed while values are converted */
 	int64 mismatches;           /* values read as NULL because they did not fit */
 	uint64 documents;           /* how many were begun */
@@ -64,7 +64,7 @@ pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const 
 pg_noreturn static void raise_invalid(WalcuDecoder *decoder);
 static const char *get_kind_name(JsonTokenType type);
 
-/* A decoder that wants nothing yet, in the current memory context. */
+/* Makes a decoder that wants nothing yet, in the current memory context. */
 WalcuDecoder *
 decode_prepare(const WalcuOptions *options, TupleDesc columns)
 {
@@ -77,7 +77,7 @@ decode_prepare(const WalcuOptions *options, TupleDesc columns)
 	return decoder;
 }
 
-/* Column (from 0) is to be the value at a dotted path; "." is the document. */
+/* Lets a column (from 0) be the value at a dotted path; "." is the whole document. */
 void
 decode_want(WalcuDecoder *decoder, int column, const char *path)
 {
@@ -91,11 +91,11 @@ decode_want(WalcuDecoder *decoder, int column, const char *path)
 }
 
 /*
- * Fill in the wanted columns of a document; others are left alone.  What values point to
- * is in the current memory context.
+ * Fills in the wanted columns of a document, and leaves the others alone.  What values point to is in the
+ * current memory context.
  *
- * Errors: HV004 a value does not fit its column, 22P05 a text has what PostgreSQL
- * cannot store, 22021 the bytes are not UTF-8, 08P01 they are not JSON.
+ * Errors: HV004 a value does not fit its column, 22P05 a text has what PostgreSQL cannot store, 22021 the
+ * bytes are not UTF-8, 08P01 they are not JSON.
  */
 void
 decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *values, bool *nulls)
@@ -120,14 +120,14 @@ decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *val
 	fixed_settings_leave(level);
 }
 
-/* How many values were read as NULL because they did not fit. */
+/* Returns how many values were read as NULL because they did not fit. */
 int64
 decode_mismatches(const WalcuDecoder *decoder)
 {
 	return decoder->mismatches;
 }
 
-/* The service speaks UTF-8; nothing else may get further than this. */
+/* Converts a document to the server's encoding.  The service sends UTF-8; anything else is refused here. */
 static void
 convert_to_server(WalcuDecoder *decoder, WalcuDocument *document)
 {
@@ -142,7 +142,7 @@ convert_to_server(WalcuDecoder *decoder, WalcuDocument *document)
 	}
 }
 
-/* Walk over the value at a byte, storing what is wanted of it; node is NULL where nothing is. */
+/* Walks over the value at a byte, and stores what is wanted of it; node is NULL where nothing is. */
 static char *
 walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 {
@@ -324,7 +324,7 @@ raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value)
 				storable ? ", or declare the column as jsonb" : ""));
 }
 
-/* The server's own parser knows the words for what is wrong. */
+/* Raises the error for what is not JSON.  The server's own parser has the words for what is wrong. */
 static void
 raise_invalid(WalcuDecoder *decoder)
 {

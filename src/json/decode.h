@@ -10,12 +10,12 @@
 #include "access/tupdesc.h"
 #include "service/option.h"
 
-/* The bytes of one document.  decode may write into them. */
+/* The bytes of one document.  decode.c may write into them. */
 typedef struct WalcuDocument
 {
 	char *data;
 	int length;
-	const char *id; /* its _id, for messages and paging */
+	const char *id; /* This is its _id, for messages and paging. */
 } WalcuDocument;
 
 typedef struct WalcuDecoder WalcuDecoder;

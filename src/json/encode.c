@@ -32,7 +32,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* Microseconds of the service's unit of time. */
+/* The service's unit of time has so many microseconds. */
 #define USECS_PER_MSEC 1000
 
 typedef struct Encoding Encoding;
@@ -42,14 +42,14 @@ typedef void (*EncodeFunction)(WalcuEncoder *encoder, const Encoding *encoding, 
 /* How values of one type are written. */
 struct Encoding
 {
-	EncodeFunction encode; /* NULL until it is known */
-	Oid type;              /* for messages */
-	Encoding *element;     /* of an array, and what arrays need to know: */
+	EncodeFunction encode; /* It is NULL until it is known. */
+	Oid type;              /* The type is shown in messages. */
+	Encoding *element;     /* This is for the elements of an array, and so are the next members. */
 	int16 element_length;
 	bool element_by_value;
 	char element_align;
-	FmgrInfo output; /* for a type without an encoding of its own */
-	bool trimmed;    /* the spaces at the end of its text mean nothing */
+	FmgrInfo output; /* This is for a type without an encoding of its own. */
+	bool trimmed;    /* The spaces at the end of its text mean nothing. */
 	uint32 settings; /* those that must be fixed while it is written, as fixed_settings.h has them */
 };
 
@@ -57,12 +57,12 @@ struct WalcuEncoder
 {
 	const WalcuOptions *options;
 	TupleDesc columns;
-	MemoryContext context; /* of the encoder */
-	Encoding *encodings;   /* by column */
-	int64 rounded;         /* instants that lost microseconds */
-	/* of the value under way: */
+	MemoryContext context; /* The encoder is in this context. */
+	Encoding *encodings;   /* These are by column. */
+	int64 rounded;         /* So many instants lost microseconds. */
+	/* The members from here on are of the current value. */
 	int column;
-	bool stored; /* it is the service's own: what it lost is no matter */
+	bool stored; /* The value was read from the service: what it lost does not matter. */
 };
 
 static Encoding *get_column_encoding(WalcuEncoder *encoder, int column);
@@ -83,7 +83,7 @@ static TimestampTz round_to_milliseconds(WalcuEncoder *encoder, TimestampTz inst
 pg_noreturn static void raise_unwritable(const WalcuEncoder *encoder, int sqlstate, const char *reason,
 										 const char *hint);
 
-/* Types with an encoding of their own, by their base type; the others are written as text. */
+/* These types have an encoding of their own, by their base type; the others are written as text. */
 static const struct
 {
 	Oid type;
@@ -95,7 +95,7 @@ static const struct
 	{JSONBOID, encode_jsonb},   {TIMESTAMPTZOID, encode_instant}, {JSONOID, encode_json},
 };
 
-/* An encoder for the columns of a table, in the current memory context. */
+/* Makes an encoder for the columns of a table, in the current memory context. */
 WalcuEncoder *
 encode_prepare(const WalcuOptions *options, TupleDesc columns)
 {
@@ -109,9 +109,9 @@ encode_prepare(const WalcuOptions *options, TupleDesc columns)
 }
 
 /*
- * The JSON text of a value that is to be written, in the current memory context.  Errors name
- * column and resource: 22003 a number that JSON does not have, 22008 a date that the service
- * does not have or would cut, 0A000 an array of another shape than JSON's.
+ * Returns the JSON text of a value that is to be written, in the current memory context.  Errors name
+ * column and resource: 22003 a number that JSON does not have, 22008 a date that the service does not have
+ * or would cut, 0A000 an array that is not shaped as JSON's are.
  */
 char *
 encode_value(WalcuEncoder *encoder, int column, Datum value)
@@ -127,7 +127,7 @@ encode_value(WalcuEncoder *encoder, int column, Datum value)
 	return json.data;
 }
 
-/* The same for a value that was read: the service has lost nothing of it. */
+/* Does the same for a value that was read, of which the service has lost nothing. */
 char *
 encode_stored_value(WalcuEncoder *encoder, int column, Datum value)
 {
@@ -139,7 +139,7 @@ encode_stored_value(WalcuEncoder *encoder, int column, Datum value)
 	return json;
 }
 
-/* How many instants were rounded to milliseconds. */
+/* Returns how many instants were rounded to milliseconds. */
 int64
 encode_rounded(const WalcuEncoder *encoder)
 {
@@ -161,7 +161,10 @@ get_column_encoding(WalcuEncoder *encoder, int column)
 	return encoding;
 }
 
-/* As convert_prepare, an array is one only if it has no domain over it. */
+/*
+ * Finds out how to write values of a type.  As for convert_prepare, an array with a domain over it is not
+ * an array.
+ */
 static void
 prepare_encoding(Encoding *encoding, Oid type)
 {
@@ -204,7 +207,7 @@ encode_boolean(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Str
 	appendStringInfoString(json, DatumGetBool(value) ? "true" : "false");
 }
 
-/* Every digit is sent; how many the service keeps is its own affair. */
+/* Writes every digit; how many of them the service keeps is its own business. */
 static void
 encode_numeric(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
@@ -220,7 +223,7 @@ encode_integer(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Str
 	appendStringInfoString(json, OutputFunctionCall((FmgrInfo *) &encoding->output, value));
 }
 
-/* The shortest digits, whatever extra_float_digits says. */
+/* Writes the shortest digits, whatever extra_float_digits says. */
 static void
 encode_float4(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
@@ -242,7 +245,7 @@ encode_float8(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Stri
 	appendStringInfoString(json, scalar_number_json(DatumGetFloat8(value)));
 }
 
-/* A day alone, which the service takes as its midnight in UTC. */
+/* Writes a day alone, which the service takes for its midnight in UTC. */
 static void
 encode_date(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
@@ -256,7 +259,10 @@ encode_date(WalcuEncoder *encoder, const Encoding *encoding, Datum value, String
 	appendStringInfo(json, "\"%s\"", text);
 }
 
-/* timestamp has the clock of UTC, so both types have the same representation. */
+/*
+ * Writes a timestamp or timestamptz.  timestamp has the clock of UTC, so that both have the same
+ * representation.
+ */
 static void
 encode_instant(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
@@ -267,7 +273,7 @@ encode_instant(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Str
 	appendStringInfo(json, "\"%s\"", iso8601_from_timestamptz(round_to_milliseconds(encoder, instant)));
 }
 
-/* The service's dates have milliseconds. */
+/* Rounds an instant to milliseconds, which the service's dates have. */
 static TimestampTz
 round_to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
 {
@@ -276,7 +282,7 @@ round_to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
 	if (rest == 0)
 		return instant;
 	if (rest < 0)
-		rest += USECS_PER_MSEC; /* division goes towards zero */
+		rest += USECS_PER_MSEC; /* division rounds towards zero */
 	if (!encoder->stored && encoder->options->timestamp_precision == WALCU_PRECISION_ERROR)
 		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE,
 						 "The service's dates have milliseconds; the value has microseconds.",
@@ -295,7 +301,7 @@ encode_jsonb(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Strin
 	JsonbToCString(json, &jsonb->root, VARSIZE(jsonb));
 }
 
-/* json has its text, which was checked when the value was made. */
+/* Writes json as its text, which was checked when the value was made. */
 static void
 encode_json(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
@@ -329,7 +335,7 @@ encode_array(WalcuEncoder *encoder, const Encoding *encoding, Datum value, Strin
 	appendStringInfoChar(json, ']');
 }
 
-/* Any other type is written as the text it is read from. */
+/* Writes any other type as the text that it is read from. */
 static void
 encode_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {
@@ -340,7 +346,9 @@ encode_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, String
 	escape_json(json, text);
 }
 
-/* Types of the numeric category are read from numbers, so they must be written as such. */
+/*
+ * Writes other types of the numeric category.  They are read from numbers, so they must be written as such.
+ */
 static void
 encode_number_text(WalcuEncoder *encoder, const Encoding *encoding, Datum value, StringInfo json)
 {

@@ -27,9 +27,9 @@ static bool read_fraction(Reader *reader, int64 *microseconds);
 static bool read_zone(Reader *reader, int64 *offset);
 
 /*
- * YYYY-MM-DD, or that with a time: THH:MM[:SS[.fraction]][Z|+HH:MM|+HHMM|+HH].  A date alone is
- * midnight UTC, and a time without a zone is UTC.  Years beyond 9999 have
- * a sign and six digits.  False when the text is not such a date, or out of range.
+ * Reads YYYY-MM-DD, or that with a time: THH:MM[:SS[.fraction]][Z|+HH:MM|+HHMM|+HH].  A date alone is
+ * midnight UTC, and a time without a zone is in UTC.  Years beyond 9999 have a sign and six digits.
+ * Returns false when the text is not such a date, or is out of range.
  */
 bool
 iso8601_to_timestamptz(const char *text, int length, TimestampTz *result)
@@ -55,7 +55,7 @@ iso8601_to_timestamptz(const char *text, int length, TimestampTz *result)
 	return IS_VALID_TIMESTAMP(*result);
 }
 
-/* A finite instant, cut to the millisecond it lies in. */
+/* Writes a finite instant, cut to the millisecond that it lies in. */
 char *
 iso8601_from_timestamptz(TimestampTz instant)
 {
@@ -68,7 +68,7 @@ iso8601_from_timestamptz(TimestampTz instant)
 
 	if (milliseconds < 0)
 	{
-		/* division goes towards zero, days go down */
+		/* division rounds towards zero, days have to be rounded down */
 		milliseconds += USECS_PER_DAY;
 		days--;
 	}
@@ -140,7 +140,7 @@ read_time(Reader *reader, int64 *microseconds)
 	return minute < 60 && second < 60 && *microseconds <= USECS_PER_DAY;
 }
 
-/* Any number of digits, cut to microseconds as the service itself cuts to milliseconds. */
+/* Reads any number of digits, cut to microseconds as the service itself cuts to milliseconds. */
 static bool
 read_fraction(Reader *reader, int64 *microseconds)
 {

@@ -11,14 +11,14 @@
 
 #include "nodes/pg_list.h"
 
-/* Children are looked up by what is seen of a name at a glance. */
+/* Children are looked up in so many slots, by the length and two characters of a name. */
 #define PATH_TREE_SLOTS 64
 
 /* A member that a path leads to or through. */
 typedef struct WalcuPathNode
 {
 	char *name;                   /* This is the member's name; NULL for the root. */
-	int name_length;              /* The name has so many bytes. */
+	int name_length;              /* This is the name's length in bytes. */
 	struct WalcuPathNode **slots; /* Each slot has its first child; NULL when there are no children. */
 	struct WalcuPathNode *next;   /* This is the next child of the same parent in the same slot. */
 	List *children;               /* These are the children, in the order that they were added. */

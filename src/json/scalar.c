@@ -23,7 +23,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* The dates that JavaScript has: 100,000,000 days on both sides of 1970. */
+/* JavaScript's dates are 100,000,000 days on both sides of 1970. */
 #define EPOCH_SHIFT  ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 #define LAST_INSTANT (INT64CONST(100000000) * USECS_PER_DAY - EPOCH_SHIFT)
 
@@ -31,7 +31,7 @@ static WalcuScalarNumber number_of_double(double value);
 static WalcuScalarNumber number_of_numeric(Numeric numeric);
 static Numeric numeric_of_text(const char *text);
 
-/* The service's number for one of int2, int4, int8, float4, float8 or numeric. */
+/* Returns the service's number for a value of int2, int4, int8, float4, float8 or numeric. */
 WalcuScalarNumber
 scalar_number(Datum value, Oid type)
 {
@@ -54,7 +54,7 @@ scalar_number(Datum value, Oid type)
 	}
 }
 
-/* SQL's NaN is greater than every number, as infinity is. */
+/* Returns the number of a double.  SQL's NaN is greater than every number, as infinity is. */
 static WalcuScalarNumber
 number_of_double(double value)
 {
@@ -85,7 +85,7 @@ numeric_of_text(const char *text)
 											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
-/* The shortest text of a finite double, as the service itself prints it. */
+/* Returns the shortest text of a finite double, as the service itself prints it. */
 char *
 scalar_number_json(double number)
 {
@@ -112,7 +112,10 @@ scalar_is_plain_number(const char *text)
 	return end[0] == '\0';
 }
 
-/* The numbers that rounding, by so much at most or to float4 (single), can make this one of. */
+/*
+ * Finds the least and the greatest number that becomes this one by rounding, by so much at most or to
+ * float4 (single).
+ */
 void
 scalar_number_range(double number, double rounding, bool single, double *least, double *greatest)
 {
@@ -127,7 +130,7 @@ scalar_number_range(double number, double rounding, bool single, double *least, 
 	*greatest = Min(*greatest, DBL_MAX);
 }
 
-/* The instant of a timestamptz, or the one at which a clock shows a timestamp, or a date begins. */
+/* Returns the instant of a timestamptz, or the one at which a clock shows a timestamp, or a date begins. */
 TimestampTz
 scalar_instant(Datum value, Oid type, WalcuScalarClock clock)
 {
@@ -151,28 +154,28 @@ scalar_instant(Datum value, Oid type, WalcuScalarClock clock)
 	return timestamp2timestamptz_opt_overflow(timestamp, &(int){0});
 }
 
-/* Is it within what the service's dates can be? */
+/* Tells whether an instant is finite and among the service's dates. */
 bool
 scalar_instant_is_finite(TimestampTz instant)
 {
 	return !TIMESTAMP_NOT_FINITE(instant) && instant <= LAST_INSTANT;
 }
 
-/* A finite instant so much later, within what dates can be. */
+/* Returns an instant so much later than a finite one, within what dates can be. */
 TimestampTz
 scalar_instant_shifted(TimestampTz instant, int64 microseconds)
 {
 	return Max(Min(instant + microseconds, LAST_INSTANT), MIN_TIMESTAMP);
 }
 
-/* The millisecond that a finite instant lies in. */
+/* Returns the JSON of the millisecond that a finite instant lies in. */
 char *
 scalar_instant_json(TimestampTz instant)
 {
 	return psprintf("\"%s\"", iso8601_from_timestamptz(instant));
 }
 
-/* The characters of a string type's value. */
+/* Returns the characters of a string type's value. */
 char *
 scalar_text(Datum value, Oid type)
 {

@@ -12,15 +12,15 @@
 /* A number among those that the service can hold, which are doubles. */
 typedef struct WalcuScalarNumber
 {
-	double value;   /* the nearest one; infinite below or above all of them */
-	bool canonical; /* it prints as the very number that was given */
+	double value;   /* This is the nearest one; it is infinite below or above all of them. */
+	bool canonical; /* It prints as the very number that was given. */
 } WalcuScalarNumber;
 
-/* How the clock of a date or timestamp is read. */
+/* The clock of a date or timestamp is read in one of these ways. */
 typedef enum WalcuScalarClock
 {
 	WALCU_CLOCK_UTC,
-	WALCU_CLOCK_SESSION /* in the session's time zone */
+	WALCU_CLOCK_SESSION /* The clock shows the session's time zone. */
 } WalcuScalarClock;
 
 extern WalcuScalarNumber scalar_number(Datum value, Oid type);

@@ -28,7 +28,7 @@ static char *skim_number(WalcuSkimmer *skimmer, char *at);
 static char *skim_digits(const WalcuSkimmer *skimmer, char *at);
 static char *skim_word(const WalcuSkimmer *skimmer, char *at, const char *word, size_t length);
 
-/* Any value. */
+/* Passes over any value. */
 char *
 skim_value(WalcuSkimmer *skimmer, char *at)
 {
@@ -98,7 +98,7 @@ skim_array(WalcuSkimmer *skimmer, char *at)
 	}
 }
 
-/* A string, in its quotes. */
+/* Passes over a string, in its quotes. */
 char *
 skim_string(WalcuSkimmer *skimmer, char *at)
 {
@@ -116,13 +116,16 @@ skim_string(WalcuSkimmer *skimmer, char *at)
 	}
 }
 
-/* What stands for itself in a string: neither quotes, backslashes nor control characters. */
+/*
+ * Passes over the characters of a string that stand for themselves: not quotes, backslashes or control
+ * characters.
+ */
 static char *
 skim_plain(const WalcuSkimmer *skimmer, char *at)
 {
 	while (skimmer->end - at >= BLOCK_PART)
 	{
-		/* with the bits of the last control character, every one looks like it */
+		/* with the bits of the last control character set, every control character is equal to it */
 		uint64 special = block_find_part(at, 0, '"') | block_find_part(at, 0, '\\') |
 						 block_find_part(at, ' ' - 1, ' ' - 1);
 
@@ -188,7 +191,7 @@ skim_number(WalcuSkimmer *skimmer, char *at)
 	return at;
 }
 
-/* One digit or more. */
+/* Passes over one digit or more. */
 static char *
 skim_digits(const WalcuSkimmer *skimmer, char *at)
 {

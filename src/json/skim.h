@@ -7,18 +7,18 @@
 
 #include "postgres.h"
 
-/* Bytes being read.  end is behind the last one. */
+/* The bytes that are being read. */
 typedef struct WalcuSkimmer
 {
 	const char *end;
-	bool suspect; /* set by escapes and large numbers; see WalcuJson */
+	bool suspect; /* Escapes and large numbers set it; see WalcuJson. */
 } WalcuSkimmer;
 
-/* Each returns what is behind the thing that begins at a byte; NULL when there is no such thing. */
+/* Each of these returns what is behind the thing that begins at a byte; NULL when there is no such thing. */
 extern char *skim_value(WalcuSkimmer *skimmer, char *at);
 extern char *skim_string(WalcuSkimmer *skimmer, char *at);
 
-/* Pass over white space, of which there is hardly any. */
+/* Passes over white space, of which there is hardly any. */
 static inline char *
 skim_space(const WalcuSkimmer *skimmer, char *at)
 {
@@ -27,14 +27,14 @@ skim_space(const WalcuSkimmer *skimmer, char *at)
 	return at;
 }
 
-/* The byte that stands there, '\0' behind the last one. */
+/* Returns the byte that stands there; '\0' behind the last one. */
 static inline char
 skim_peek(const WalcuSkimmer *skimmer, const char *at)
 {
 	return at < skimmer->end ? *at : '\0';
 }
 
-/* What is behind a colon, and the white space around it. */
+/* Returns what is behind a colon and the white space around it; NULL when there is no colon. */
 static inline char *
 skim_colon(const WalcuSkimmer *skimmer, char *at)
 {

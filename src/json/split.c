@@ -13,7 +13,7 @@
 
 #include "json/block.h"
 
-/* Of some bytes: the brackets that stand in no string, and how many are open before. */
+/* The brackets among some bytes that stand in no string, and how many are open before them. */
 typedef struct Brackets
 {
 	int depth;
@@ -38,8 +38,8 @@ static const char *pass_space(const char *at, const char *end);
 static bool is_space(char c);
 
 /*
- * Find the next document.  data holds length bytes of the reply, the first of
- * which is the reply's byte number base; a document under way must still be there whole.
+ * Finds the next document.  data has length bytes of the reply, the first of which is the reply's byte
+ * number base.  The current document must still be there whole.
  */
 WalcuSplitResult
 split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length, WalcuSpan *span)
@@ -73,14 +73,14 @@ split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length
 	return splitter->state == SPLIT_AFTER ? WALCU_SPLIT_END : WALCU_SPLIT_MORE;
 }
 
-/* The first byte that the splitter, or the document under way, still needs. */
+/* Returns the first byte that the splitter, or the current document, still needs. */
 uint64
 split_needed_from(const WalcuSplitter *splitter)
 {
 	return splitter->state == SPLIT_INSIDE ? splitter->span.start : splitter->position;
 }
 
-/* A byte outside of any document. */
+/* Passes over a byte outside of any document. */
 static WalcuSplitResult
 pass_between(WalcuSplitter *splitter, char c)
 {
@@ -116,8 +116,8 @@ open_document(WalcuSplitter *splitter)
 }
 
 /*
- * Go over the next bytes of a document, a block at most.  Returns what is behind them, which is
- * behind the document when depth has become 0.
+ * Passes over the next bytes of a document, a block at most.  Returns what is behind them, which is behind
+ * the document when depth has become 0.
  */
 static const char *
 pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const char *end)
@@ -139,14 +139,14 @@ pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const
 	backslashes = block_find(block, 0, '\\');
 	quotes = block_find(block, 0, '"') & ~find_escaped(splitter, backslashes, count);
 	strings = block_between(quotes) ^ (splitter->in_string ? ~UINT64CONST(0) : 0);
-	/* one bit makes the curly bracket of the square one */
+	/* one bit makes a curly bracket of a square one */
 	brackets.open = block_find(block, '{' ^ '[', '{') & ~strings;
 	brackets.close = block_find(block, '}' ^ ']', '}') & ~strings;
 	keys = (block_find(block, 0, '_') | backslashes) & ((quotes & strings) << 1 | splitter->opened);
 	splitter->opened = ((quotes & strings) >> (count - 1)) & 1;
 	splitter->in_string = (strings >> (BLOCK_SIZE - 1)) & 1;
 
-	/* deeper, neither its end nor its _id can be */
+	/* neither its end nor its _id can be deeper */
 	if (block_count(brackets.close) >= splitter->depth - 1)
 	{
 		count = pass_brackets(&brackets, count);
@@ -158,7 +158,7 @@ pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const
 	return at + count;
 }
 
-/* Which bytes does a backslash before them escape? */
+/* Returns the bytes that a backslash before them escapes. */
 static uint64
 find_escaped(WalcuSplitter *splitter, uint64 backslashes, int count)
 {
@@ -175,7 +175,7 @@ find_escaped(WalcuSplitter *splitter, uint64 backslashes, int count)
 	return escaped;
 }
 
-/* How many bytes belong to the document. */
+/* Returns how many of the bytes belong to the document. */
 static int
 pass_brackets(const Brackets *brackets, int count)
 {
@@ -208,7 +208,7 @@ note_id_keys(WalcuSplitter *splitter, const char *document, const char *at, cons
 	}
 }
 
-/* How many brackets are open at most. */
+/* Returns how many brackets are open at most. */
 static int
 measure_depth(const Brackets *brackets, int count)
 {
@@ -219,7 +219,7 @@ measure_depth(const Brackets *brackets, int count)
 	return most;
 }
 
-/* How many brackets are open behind the first bytes. */
+/* Returns how many brackets are open behind the first bytes. */
 static int
 count_open_brackets(const Brackets *brackets, int count)
 {

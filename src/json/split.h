@@ -7,48 +7,48 @@
 
 #include "postgres.h"
 
-/* Where a document, and its _id, stand.  Offsets count from the reply's first byte. */
+/* Where a document and its _id stand.  Offsets count from the reply's first byte. */
 typedef struct WalcuSpan
 {
 	uint64 start;
 	uint32 length;
-	uint32 id_start;  /* from start; first byte after the quote */
-	uint32 id_length; /* 0 when the document has no _id that is a string */
+	uint32 id_start;  /* This is the first byte after the quote, from start. */
+	uint32 id_length; /* It is 0 when the document has no _id that is a string. */
 } WalcuSpan;
 
 typedef enum WalcuSplitResult
 {
-	WALCU_SPLIT_DOCUMENT, /* the next document is whole */
-	WALCU_SPLIT_MORE,     /* more bytes are needed */
-	WALCU_SPLIT_END,      /* the reply is complete */
-	WALCU_SPLIT_MALFORMED /* the bytes are not a list of documents */
+	WALCU_SPLIT_DOCUMENT, /* The next document is whole. */
+	WALCU_SPLIT_MORE,     /* More bytes are needed. */
+	WALCU_SPLIT_END,      /* The reply is complete. */
+	WALCU_SPLIT_MALFORMED /* The bytes are not a list of documents. */
 } WalcuSplitResult;
 
-/* What the next byte may be. */
+/* The next byte may be one of these. */
 typedef enum WalcuSplitState
 {
-	SPLIT_START,   /* the array, or a bare document */
-	SPLIT_FIRST,   /* a document, or the array's end */
-	SPLIT_NEXT,    /* a comma, or the array's end */
-	SPLIT_ELEMENT, /* a document */
-	SPLIT_INSIDE,  /* anything within a document */
-	SPLIT_AFTER    /* only white space */
+	SPLIT_START,   /* It begins the array, or a bare document. */
+	SPLIT_FIRST,   /* It begins a document, or is the array's end. */
+	SPLIT_NEXT,    /* It is a comma, or the array's end. */
+	SPLIT_ELEMENT, /* It begins a document. */
+	SPLIT_INSIDE,  /* It is anything within a document. */
+	SPLIT_AFTER    /* It is white space only. */
 } WalcuSplitState;
 
-/* Zeroed but for max_depth, it is ready for a reply. */
+/* How far a reply is taken apart.  When it is zero but for max_depth, it is ready for a reply. */
 typedef struct WalcuSplitter
 {
 	WalcuSplitState state;
-	uint64 position; /* of the next byte to look at */
-	bool bare;       /* the reply is one document, not an array */
-	int depth;       /* of open brackets within the document */
-	int max_depth;   /* what depth may be; 0 for anything */
-	bool too_deep;   /* it was more */
+	uint64 position; /* This is the position of the next byte to look at. */
+	bool bare;       /* The reply is one document, not an array. */
+	int depth;       /* So many brackets are open within the document. */
+	int max_depth;   /* This is what depth may be; 0 for anything. */
+	bool too_deep;   /* It was more. */
 	bool in_string;
-	bool in_escape;  /* the byte before was a backslash that escapes */
-	bool opened;     /* the byte before was a string's first quote */
-	uint32 maybe_id; /* where, from the document's start, the key _id may stand; 0 is nowhere */
-	WalcuSpan span;  /* the document under way */
+	bool in_escape;  /* The byte before was a backslash that escapes. */
+	bool opened;     /* The byte before was a string's first quote. */
+	uint32 maybe_id; /* The key _id may stand here, from the document's start; 0 is nowhere. */
+	WalcuSpan span;  /* This is the current document. */
 } WalcuSplitter;
 
 extern WalcuSplitResult split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length,
