@@ -18,6 +18,7 @@
 #include "storage/fd.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 PG_MODULE_MAGIC;
@@ -165,6 +166,7 @@ fuzz_call(FuzzCall call, void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 	volatile FuzzError result = {0, NULL};
+	int level = NewGUCNestLevel();
 
 	PG_TRY();
 	{
@@ -181,6 +183,8 @@ fuzz_call(FuzzCall call, void *argument)
 		result.message = error->message;
 	}
 	PG_END_TRY();
+	/* settings that the call had in force when it raised */
+	AtEOXact_GUC(false, level);
 	return (FuzzError){result.sqlstate, result.message};
 }
 

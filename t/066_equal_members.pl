@@ -102,7 +102,7 @@ for my $document (sort keys %ids)
     is($next->{query}{q}{_id}{'$gt'}, $ids{$document}, 'the next page begins behind it');
 }
 canned('[{"_id":"600000000000000000000001","_id":5}]');
-like(sql_error($dbh, 'SELECT id FROM crm.doubled')->{message}, qr/ has no string as _id$/, 'a number as the last _id is no string');
+like(sql_error($dbh, 'SELECT id FROM crm.doubled')->{message}, qr/ has no _id that is a string$/, 'a number as the last _id is no string');
 
 done_testing();
 

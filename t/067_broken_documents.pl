@@ -51,7 +51,7 @@ for my $document ('{}', '{"_id":1}', '{"_id":null}', '{"_id":["x"]}', '{"x":{"_i
     canned("[$document]");
     $sandbox->clear_log;
     my $error = sql_error($dbh, 'SELECT _id FROM crm.notes');
-    like($error->{message}, qr/ has no string as _id$/, "$document has no string as _id");
+    like($error->{message}, qr/ has no _id that is a string$/, "$document has no string as _id");
     is($sandbox->request_count(kind => 'list'), 1, 'and is asked for once');
 }
 $sandbox->clear_faults;
