@@ -10,6 +10,7 @@
 #include "pushdown/predicate.h"
 
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "base/compat.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
@@ -334,13 +335,18 @@ make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Exp
 	return condition;
 }
 
-/* A strategy of btree, 0 when there is none; <> is = negated. */
+/*
+ * A strategy of btree, 0 when there is none; <> is = negated.  What others have added to PostgreSQL's families compares
+ * with types of theirs, of whose values nothing is known here.
+ */
 static int
 find_btree_strategy(Oid opno, bool *negated)
 {
 	Oid negator = get_negator(opno);
 
 	*negated = false;
+	if (opno >= FirstNormalObjectId)
+		return 0;
 	for (int i = 0; OidIsValid(opno) && i < lengthof(comparison_families); i++)
 	{
 		int strategy = get_op_opfamily_strategy(opno, comparison_families[i]);
