@@ -221,7 +221,6 @@ sample_pages(Sample *sample, const WalcuCount *count, int64 pages)
 		}
 		page_at = linitial(probes);
 		probes = list_delete_first(probes);
-		page_at_offset_wait(page_at);
 		take_page(sample, page_at);
 		page_at_offset_release(page_at);
 	}
@@ -233,7 +232,7 @@ take_page(Sample *sample, WalcuPageAtOffset *page_at)
 	StringInfo id = makeStringInfo();
 	WalcuDocument document;
 
-	while (page_take(page_at->page, &document, id))
+	while (page_at_offset_next(page_at, &document, id))
 		consider_document(sample, &document);
 }
 

@@ -65,6 +65,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 	{
 		WalcuResource *resource = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_wanted(statement->list_type, listed, resource->name))
 			commands = lappend(commands, create_table(resource, statement->server_name, &options));
 	}
@@ -81,7 +82,7 @@ read_live(Oid serverid, int levels)
 	PG_TRY();
 	{
 		WalcuOptions *options = option_for_server(serverid);
-		StringInfo description = call_perform(options, NULL, request_description(options));
+		StringInfo description = call_perform(options, NULL, request_description(options), OPENAPI_MAX_SIZE);
 
 		resources = openapi_resources(description->data, description->len, levels);
 	}
@@ -109,7 +110,7 @@ rethrow_with_hint(void)
 	ErrorData *error = CopyErrorData();
 
 	FlushErrorState();
-	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION)
 		error->hint = error->hint ? psprintf("%s %s", error->hint, BUNDLED_HINT) : BUNDLED_HINT;
 	ReThrowError(error);
 }

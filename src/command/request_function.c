@@ -16,6 +16,9 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+/* The most that a reply may have, in bytes: what a value may have. */
+#define MAX_REPLY ((size_t) 1023 * 1024 * 1024)
+
 static WalcuRequest *request_from_arguments(const WalcuOptions *options, const char *method,
 											const char *path);
 static const char *find_method(const char *method);
@@ -69,7 +72,7 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 		request->body = pg_server_to_any(text, strlen(text), PG_UTF8);
 	}
 	credential = option_credential_header(GetUserId(), server->serverid);
-	body = call_perform(options, credential, request);
+	body = call_perform(options, credential, request, MAX_REPLY);
 	if (body->len == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(

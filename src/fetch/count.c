@@ -41,7 +41,8 @@ typedef struct Search
 
 static int64 next_position(Search *search);
 static void look_at(Search *search, int64 position);
-static void check_skipped(Search *search, WalcuPage *page, int64 position);
+static bool pass_documents(Search *search, WalcuPageAtOffset *page_at);
+static void check_skipped(Search *search, WalcuPageAtOffset *page_at, const char *first_id);
 static void note_page(Search *search, const WalcuPage *page, int64 position);
 
 /*
@@ -123,39 +124,53 @@ look_at(Search *search, int64 position)
 {
 	WalcuPageAtOffset *page_at = page_at_offset_start(&search->query, search->tally, position);
 
-	if (!page_at_offset_wait(page_at))
+	if (!pass_documents(search, page_at))
 	{
 		search->query.filters = search->query.fallback;
 		search->tally->rejected++;
 		page_at_offset_release(page_at);
 		page_at = page_at_offset_start(&search->query, search->tally, position);
-		page_at_offset_wait(page_at);
+		pass_documents(search, page_at);
 	}
-	check_skipped(search, page_at->page, position);
 	note_page(search, page_at->page, position);
 	page_at_offset_release(page_at);
 }
 
-/* A service that ignores the offset would have no end of documents, or the first page's. */
-static void
-check_skipped(Search *search, WalcuPage *page, int64 position)
+/* Let the documents of a page come and go; false when the service does not take the filter. */
+static bool
+pass_documents(Search *search, WalcuPageAtOffset *page_at)
 {
 	StringInfo id = makeStringInfo();
 	WalcuDocument document;
-	bool found = page_take(page, &document, id);
 
-	if (found && position == 0)
-		search->first_id = id->data;
-	if (found && position > TOO_MANY)
-		http_error_raise_malformed(page->transfer, "it counts more documents than a resource can have");
-	if (found && position > 0 && id->len > 0 && search->first_id && strcmp(id->data, search->first_id) == 0)
-		http_error_raise_malformed(page->transfer, "it begins with the same document as without \"skip\"");
+	while (page_at_offset_next(page_at, &document, id))
+	{
+		if (page_at->taken == 1)
+			check_skipped(search, page_at, id->data);
+	}
+	pfree(id->data);
+	pfree(id);
+	return !page_at->page->rejected;
+}
+
+/* A service that ignores the offset would have no end of documents, or the first page's. */
+static void
+check_skipped(Search *search, WalcuPageAtOffset *page_at, const char *first_id)
+{
+	const WalcuTransfer *transfer = page_at->page->transfer;
+
+	if (page_at->skip == 0)
+		search->first_id = pstrdup(first_id);
+	else if (page_at->skip > TOO_MANY)
+		http_error_raise_malformed(transfer, "it counts more documents than a resource can have");
+	else if (first_id[0] != '\0' && search->first_id && strcmp(first_id, search->first_id) == 0)
+		http_error_raise_malformed(transfer, "it begins with the same document as without \"skip\"");
 }
 
 static void
 note_page(Search *search, const WalcuPage *page, int64 position)
 {
-	WalcuHasMore has_more = page->transfer->has_more;
+	WalcuHasMore has_more = page->transfer->head.has_more;
 	int64 end = position + page->documents;
 	bool is_short = page->documents < search->page_size;
 

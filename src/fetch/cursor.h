@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "base/objectid.h"
 #include "fetch/job.h"
 #include "fetch/page.h"
 #include "fetch/query.h"
@@ -20,8 +21,10 @@ typedef struct WalcuCursorGroup
 	WalcuDecoder *keys;       /* It reads the keys of an order; it is NULL without one. */
 	WalcuReplyCacheUse share; /* It is what the execution has of the statement's reply cache. */
 	bool may_be_rejected;     /* There is less to ask for, should the service not take the filter. */
-	int64 delivered;          /* All cursors have had so many documents taken. */
-	int64 page_size;          /* The largest page so far has so many documents. */
+	/* It is the ObjectId of the statement's beginning; empty until it is needed. */
+	char now[OBJECTID_LENGTH + 1];
+	int64 delivered; /* All cursors have had so many documents taken. */
+	int64 page_size; /* The largest page so far has so many documents. */
 } WalcuCursorGroup;
 
 typedef struct WalcuCursor WalcuCursor;

@@ -23,6 +23,7 @@ static void take_in_bytes(WalcuPage *page, bool before_wait);
 static bool is_tolerated(WalcuPage *page);
 static void find_documents(WalcuPage *page);
 static bool is_json(const WalcuPage *page, const WalcuSpan *span);
+static void drop_blanks(WalcuPage *page);
 static void enqueue_document(WalcuPage *page, const WalcuSpan *span);
 static void check_size(const WalcuPage *page, uint64 size);
 static void check_depth(const WalcuPage *page);
@@ -193,6 +194,7 @@ find_documents(WalcuPage *page)
 		page->documents++;
 	}
 	check_depth(page);
+	drop_blanks(page);
 	if (result == WALCU_SPLIT_MORE)
 		check_size(page, page->splitter.position - split_needed_from(&page->splitter));
 	if (result == WALCU_SPLIT_MALFORMED)
@@ -212,6 +214,18 @@ is_json(const WalcuPage *page, const WalcuSpan *span)
 	WalcuSkimmer skimmer = {.end = document + span->length};
 
 	return skim_value(&skimmer, document) == skimmer.end;
+}
+
+/* What stands between documents is of no use, and may be of any length. */
+static void
+drop_blanks(WalcuPage *page)
+{
+	uint64 needed = split_needed_from(&page->splitter);
+
+	if (page->queue_head < page->queue_length || needed == page->base)
+		return;
+	transfer_consume(page->transfer, needed - page->base);
+	page->base = needed;
 }
 
 static void

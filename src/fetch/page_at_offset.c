@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 static void request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt);
+static void count_page(WalcuPageAtOffset *page_at);
 
 /*
  * Ask for the page behind so many documents; query and tally must outlive the probe.  Nothing is waited for.
@@ -33,29 +34,40 @@ page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip)
 	return page_at;
 }
 
-/* Wait until the page is whole, and serve interrupts; false when the service does not take the filter. */
+/*
+ * Wait for the next document, and serve interrupts; false at the end of the page, or when the service does not take the
+ * filter (page->rejected).  Its bytes are good until the next one is asked for.
+ */
 bool
-page_at_offset_wait(WalcuPageAtOffset *page_at)
+page_at_offset_next(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo id)
 {
 	for (;;)
 	{
-		page_look(page_at->page, true);
-		if (page_at->page->whole || page_at->page->rejected)
-			break;
-		if (page_at->page->broken)
-		{
-			WalcuAttempt attempt = retry_attempt(page_at->page->transfer);
+		WalcuPage *page = page_at->page;
 
-			page_release(page_at->page);
-			request_page(page_at, &attempt);
+		if (page_take(page, document, id))
+		{
+			/* of a page that broke, and was asked for again, the reader has had some */
+			if (page_taken(page) <= page_at->taken)
+				continue;
+			page_at->taken++;
+			return true;
 		}
-		else
-			transfer_drive(page_at->page->transfer, -1);
+		if (page->whole || page->rejected)
+			break;
+		if (page->broken)
+		{
+			WalcuAttempt attempt = retry_attempt(page->transfer);
+
+			page_release(page);
+			request_page(page_at, &attempt);
+			continue;
+		}
+		transfer_drive(page->transfer, -1);
+		page_look(page, true);
 	}
-	page_at->tally->bytes += page_at->page->transfer->received;
-	page_at->tally->documents += page_at->page->documents;
-	stats_of(page_at->query->options)->documents += page_at->page->documents;
-	return page_at->page->whole;
+	count_page(page_at);
+	return false;
 }
 
 /* Drop a probe, whether its page is here or not. */
@@ -79,4 +91,14 @@ request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt)
 	page_at->page->may_be_rejected = query->fallback != query->filters;
 	page_at->tally->requests++;
 	page_at->tally->retries += attempt != NULL;
+}
+
+static void
+count_page(WalcuPageAtOffset *page_at)
+{
+	const WalcuPage *page = page_at->page;
+
+	page_at->tally->bytes += page->transfer->received;
+	page_at->tally->documents += page->documents;
+	stats_of(page_at->query->options)->documents += page->documents;
 }

@@ -18,10 +18,11 @@ typedef struct WalcuPageAtOffset
 	int64 skip;            /* documents in front of it */
 	MemoryContext context; /* holds the probe and its page */
 	WalcuPage *page;
+	int64 taken; /* of its documents, those that the reader has had */
 } WalcuPageAtOffset;
 
 extern WalcuPageAtOffset *page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip);
-extern bool page_at_offset_wait(WalcuPageAtOffset *page_at);
+extern bool page_at_offset_next(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo id);
 extern void page_at_offset_release(WalcuPageAtOffset *page_at);
 
 #endif /* WALCU_PAGE_AT_OFFSET_H */

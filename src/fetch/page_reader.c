@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+static const char *find_end(const WalcuCursor *cursor);
 static WalcuPage *start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt);
 static void look_at_pages(WalcuCursor *cursor, bool before_wait);
 static const WalcuRequest *make_request(const WalcuCursor *cursor, const char *id, int64 passed);
@@ -68,8 +69,7 @@ WalcuPageReaderRest
 page_reader_rest(WalcuCursor *cursor)
 {
 	WalcuPage *page = cursor->page;
-	WalcuPageReaderRest rest = {.position = cursor->start,
-								.end = cursor->before ? cursor->before : objectid_of_now()};
+	WalcuPageReaderRest rest = {.position = cursor->start, .end = find_end(cursor)};
 	const char *start = cursor->start ? cursor->start : cursor->first_id->data;
 	WalcuDocument document;
 
@@ -90,6 +90,19 @@ page_reader_rest(WalcuCursor *cursor)
 		rest.documents = (cursor->earlier + page->documents) * objectid_width(rest.position, rest.end) /
 						 objectid_width(start, rest.position);
 	return rest;
+}
+
+/* Where the cursor ends; all ids that are there are before that of now, which is made once. */
+static const char *
+find_end(const WalcuCursor *cursor)
+{
+	WalcuCursorGroup *group = cursor->group;
+
+	if (cursor->before)
+		return cursor->before;
+	if (group->now[0] == '\0')
+		strlcpy(group->now, objectid_of_now(), sizeof(group->now));
+	return group->now;
 }
 
 static WalcuPage *
@@ -246,9 +259,9 @@ has_more(const WalcuCursor *cursor)
 
 	if (is_short(cursor))
 		return true;
-	if (transfer->has_more == WALCU_MORE_NO)
+	if (transfer->head.has_more == WALCU_MORE_NO)
 		return false;
-	if (cursor->page->documents == 0 && transfer->has_more == WALCU_MORE_YES)
+	if (cursor->page->documents == 0 && transfer->head.has_more == WALCU_MORE_YES)
 		http_error_raise_malformed(transfer, "it has no documents but says that more follow");
 	return cursor->page->documents > 0;
 }
@@ -259,7 +272,7 @@ is_short(const WalcuCursor *cursor)
 {
 	const WalcuPage *page = cursor->page;
 
-	return page->before && (page->documents == 0 || page->transfer->has_more == WALCU_MORE_NO) &&
+	return page->before && (page->documents == 0 || page->transfer->head.has_more == WALCU_MORE_NO) &&
 		   (cursor->before == NULL || strcmp(page->before, cursor->before) < 0);
 }
 

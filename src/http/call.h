@@ -12,6 +12,6 @@
 #include "service/option.h"
 
 extern StringInfo call_perform(const WalcuOptions *options, const char *credential,
-							   const WalcuRequest *request);
+							   const WalcuRequest *request, size_t limit);
 
 #endif /* WALCU_CALL_H */

@@ -2,8 +2,7 @@
  * curl_easy.c
  *	  How curl is told to send a request: where to, over which protocols, on which connections.
  *
- * transfer.c calls this for each request; the head's lines, among them the credential, and what is done
- * with the reply, are its own.
+ * transfer.c calls this for each request; what is done with the reply is its own.
  */
 #include "postgres.h"
 
@@ -13,6 +12,9 @@
 
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
 #define LONGEST_IDLE 2L
+
+/* What curl reads at once, in bytes.  While it is paused curl holds what becomes of it, with gzip a thousand times as much. */
+#define READ_SIZE (16L * 1024)
 
 static bool configure_certificates(CURL *easy, const char *ca_file);
 static void configure_write(CURL *easy, const WalcuRequest *request);
@@ -52,14 +54,44 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) options->connect_timeout);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_SIZE);
 	return true;
 }
 
 /*
- * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They
- * are read for each new connection, as curl would otherwise remember them for a day.  A proxy is another
- * matter: its certificate is checked against the system's.
+ * Set the lines of the request's head; false when curl is out of memory.  The list, as far as it was made, is the
+ * caller's to free when the handle is done.
+ */
+bool
+walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char *credential,
+							struct curl_slist **headers)
+{
+	const char *lines[] = {
+		"Accept: application/json",
+		"User-Agent: walcu_fdw",
+		"Expect:", /* a body is small; do not ask before sending it */
+		request->body ? "Content-Type: application/json" : NULL,
+		credential,
+	};
+
+	for (int i = 0; i < lengthof(lines); i++)
+	{
+		struct curl_slist *list;
+
+		if (lines[i] == NULL)
+			continue;
+		list = curl_slist_append(*headers, lines[i]);
+		if (list == NULL)
+			return false;
+		*headers = list;
+	}
+	return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers) == CURLE_OK;
+}
+
+/*
+ * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They are read
+ * for each new connection, as curl would otherwise remember them for a day.  A proxy is another matter: its
+ * certificate is checked against the system's.
  */
 static bool
 configure_certificates(CURL *easy, const char *ca_file)

@@ -13,5 +13,7 @@
 #include "service/option.h"
 
 extern bool walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
+extern bool walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char *credential,
+										struct curl_slist **headers);
 
 #endif /* WALCU_CURL_EASY_H */

@@ -39,6 +39,7 @@ static char *cut_to_text(const char *message);
 pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
 pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
 pg_noreturn static void raise_size(const WalcuTransfer *transfer);
+static int errmsg_size(const WalcuTransfer *transfer);
 
 /* May it be otherwise the next time? */
 bool
@@ -66,6 +67,7 @@ walcu_curl_error_raise(const WalcuTransfer *transfer)
 		case WALCU_CURL_ERROR_HEAD_SIZE:
 		case WALCU_CURL_ERROR_LINE_SIZE:
 		case WALCU_CURL_ERROR_REPLY_SIZE:
+		case WALCU_CURL_ERROR_EXPANSION:
 			raise_size(transfer);
 		case WALCU_CURL_ERROR_CURL:
 			raise_curl(transfer);
@@ -139,21 +141,36 @@ raise_timeout(const WalcuTransfer *transfer)
 static void
 raise_size(const WalcuTransfer *transfer)
 {
-	const WalcuOptions *options = transfer->options;
 	bool unknown = is_unknown(transfer);
+	const char *hint = unknown ? UNKNOWN_HINT : NULL;
 
+	if (transfer->failure.kind == WALCU_CURL_ERROR_REPLY_SIZE && !unknown)
+		hint = "The option max_reply_size sets this limit.";
+	if (transfer->failure.kind == WALCU_CURL_ERROR_EXPANSION && !unknown)
+		hint = "The option max_reply_size limits what a reply becomes in all.";
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			transfer->failure.kind == WALCU_CURL_ERROR_HEAD_SIZE
-				? errmsg("the header of a reply from server \"%s\" is longer than %d bytes",
-						 options->server_name, TRANSFER_MAX_HEAD_SIZE)
-			: transfer->failure.kind == WALCU_CURL_ERROR_LINE_SIZE
-				? errmsg("a line in the header of a reply from server \"%s\" is longer than %d bytes",
-						 options->server_name, CURL_MAX_HTTP_HEADER)
-				: errmsg("a reply from server \"%s\" is longer than " INT64_FORMAT " bytes",
-						 options->server_name, options->max_reply_size),
-			transfer_errdetail(transfer),
-			unknown ? errhint(UNKNOWN_HINT)
-			: transfer->failure.kind == WALCU_CURL_ERROR_REPLY_SIZE
-				? errhint("The option max_reply_size sets this limit.")
-				: 0);
+			errmsg_size(transfer), transfer_errdetail(transfer), hint ? errhint("%s", hint) : 0);
+}
+
+/* The errmsg of what is too large. */
+static int
+errmsg_size(const WalcuTransfer *transfer)
+{
+	const WalcuOptions *options = transfer->options;
+
+	switch (transfer->failure.kind)
+	{
+		case WALCU_CURL_ERROR_HEAD_SIZE:
+			return errmsg("the header of a reply from server \"%s\" is longer than %d bytes",
+						  options->server_name, TRANSFER_MAX_HEAD_SIZE);
+		case WALCU_CURL_ERROR_LINE_SIZE:
+			return errmsg("a line in the header of a reply from server \"%s\" is longer than %d bytes",
+						  options->server_name, CURL_MAX_HTTP_HEADER);
+		case WALCU_CURL_ERROR_EXPANSION:
+			return errmsg("a compressed reply from server \"%s\" becomes too much at once",
+						  options->server_name);
+		default:
+			return errmsg("a reply from server \"%s\" is longer than " INT64_FORMAT " bytes",
+						  options->server_name, options->max_reply_size);
+	}
 }

@@ -47,6 +47,7 @@ typedef struct WalcuCurlEasy
 	long sent_before;  /* bytes that had been sent by then, to a proxy */
 	double began_at;   /* when it was added, by walcu_curl_multi_now */
 	double began;      /* the same on its connection's clock of waiting */
+	double paused_at;  /* on the same clock */
 } WalcuCurlEasy;
 
 extern WalcuCurlMulti *walcu_curl_multi_create(void);

@@ -88,14 +88,14 @@ http_error_check(const WalcuTransfer *transfer, const char *credential)
 void
 http_error_check_type(const WalcuTransfer *transfer, const char *credential)
 {
-	const char *type = transfer->content_type;
+	const char *type = transfer->head.content_type;
 
-	if (transfer->request->is_download || type[0] == '\0' || strstr(type, "json") != NULL)
+	if (transfer->request->is_download || reply_head_is_json(&transfer->head))
 		return;
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("server \"%s\" answered with content type \"%s\" instead of JSON",
 				   transfer->options->server_name,
-				   make_printable(type, strlen(type), strlen(type) < sizeof(transfer->content_type) - 1,
+				   make_printable(type, strlen(type), strlen(type) < sizeof(transfer->head.content_type) - 1,
 								  credential)),
 			transfer_errdetail(transfer), errhint("Check the server option endpoint."));
 }
@@ -161,14 +161,14 @@ find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 static void
 raise_redirect(const WalcuTransfer *transfer, const char *credential)
 {
-	size_t length = strcspn(transfer->location, "?#");
+	size_t length = strcspn(transfer->head.location, "?#");
 
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("server \"%s\" answered %d, a redirect, which is not followed",
 				   transfer->options->server_name, transfer->status),
 			errdetail("The request was %s; the redirect leads to \"%s\".", transfer->request->label.data,
-					  make_printable(transfer->location, length, length < sizeof(transfer->location) - 1,
-									 credential)),
+					  make_printable(transfer->head.location, length,
+									 length < sizeof(transfer->head.location) - 1, credential)),
 			errhint("If that place is right, set the server option endpoint to it."));
 }
 

@@ -24,12 +24,17 @@
 /* The body's bytes a reader may leave unread before curl is told to pause. */
 #define WINDOW_SIZE (1024 * 1024)
 
-/* What is kept of a reply that is not a success: enough for any message. */
+/* What is read of a reply that is not a success: enough for any message. */
 #define ERROR_BODY_SIZE (64 * 1024)
 
 /* What libcurl says of a line in the head that is too long for it. */
 #if LIBCURL_VERSION_NUM < 0x080600
 #define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY
+#endif
+
+/* What tells libcurl that a body is not taken; it came with 7.87. */
+#ifndef CURL_WRITEFUNC_ERROR
+#define CURL_WRITEFUNC_ERROR 0xFFFFFFFF
 #endif
 
 typedef struct Transfer
@@ -47,14 +52,13 @@ typedef struct Transfer
 	size_t allowance; /* unread bytes that may stand in buffer */
 	size_t head_size; /* bytes of the reply's head so far */
 	size_t body_sent; /* bytes of the request's body that curl has */
-	double paused_at; /* on the connection's clock of waiting */
+	bool has_enough;  /* of a body that is no success: curl was told to end it */
 } Transfer;
 
 /* The first time that a request is sent: at once. */
 static const WalcuAttempt first_attempt;
 
 static bool configure_transfer(Transfer *transfer, const char *credential);
-static bool add_headers(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
 static void on_replay_reset(void *arg);
 static void count_outcome(Transfer *transfer);
@@ -62,7 +66,9 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
 static int on_seek(void *arg, curl_off_t offset, int origin);
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
-static bool match_header(const char *line, size_t length, const char *name, char *value, size_t size);
+static size_t take_error_body(Transfer *transfer, const char *data, size_t length);
+static size_t give_up(Transfer *transfer, WalcuCurlErrorKind kind);
+static bool append_body(Transfer *transfer, const char *data, size_t length);
 static bool make_room(Transfer *transfer, size_t bytes);
 static void resume_reading(Transfer *transfer, bool wait);
 static double compute_time_left(const Transfer *transfer);
@@ -134,7 +140,7 @@ transfer_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRe
 	shared->options = options;
 	shared->request = request;
 	shared->status = reply->status;
-	shared->has_more = reply->has_more;
+	shared->head.has_more = reply->has_more;
 	shared->done = true;
 	shared->data = memcpy(MemoryContextAlloc(context, reply->length + 1), reply->body, reply->length);
 	shared->length = reply->length;
@@ -160,7 +166,7 @@ transfer_reply(const WalcuTransfer *shared, WalcuReply *reply)
 	const Transfer *transfer = (const Transfer *) shared;
 
 	reply->status = shared->status;
-	reply->has_more = shared->has_more;
+	reply->has_more = shared->head.has_more;
 	reply->body = transfer->buffer;
 	reply->length = transfer->consumed + shared->length;
 	return shared->done && shared->failure.kind == WALCU_CURL_ERROR_NONE && reply->length == shared->received;
@@ -266,6 +272,13 @@ transfer_errdetail(const WalcuTransfer *transfer)
 	return errdetail("The request was %s.", label);
 }
 
+/* May the service, or a proxy, have got some of the request? */
+bool
+transfer_was_sent(const WalcuTransfer *shared)
+{
+	return walcu_curl_multi_was_sent(&((const Transfer *) shared)->handle);
+}
+
 /* Tell that the first bytes of data have been read and may go. */
 void
 transfer_consume(WalcuTransfer *shared, size_t bytes)
@@ -329,7 +342,7 @@ configure_transfer(Transfer *transfer, const char *credential)
 	CURL *easy = transfer->handle.easy;
 
 	if (!walcu_curl_easy_configure(easy, transfer->shared.options, transfer->shared.request) ||
-		!add_headers(transfer, credential))
+		!walcu_curl_easy_add_headers(easy, transfer->shared.request, credential, &transfer->headers))
 		return false;
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
@@ -348,39 +361,14 @@ configure_transfer(Transfer *transfer, const char *credential)
 	return true;
 }
 
-static bool
-add_headers(Transfer *transfer, const char *credential)
-{
-	const char *lines[] = {
-		"Accept: application/json",
-		"User-Agent: walcu_fdw",
-		"Expect:", /* a body is small; do not ask before sending it */
-		transfer->shared.request->body ? "Content-Type: application/json" : NULL,
-		credential,
-	};
-
-	for (int i = 0; i < lengthof(lines); i++)
-	{
-		struct curl_slist *list;
-
-		if (lines[i] == NULL)
-			continue;
-		list = curl_slist_append(transfer->headers, lines[i]);
-		if (list == NULL)
-			return false;
-		transfer->headers = list;
-	}
-	return curl_easy_setopt(transfer->handle.easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
-}
-
-/* A line of the reply's head.  The empty line ends it. */
+/* A line of the reply's head, or a trailer behind its body, which says nothing that is asked for. */
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
 	Transfer *transfer = arg;
 	WalcuTransfer *shared = &transfer->shared;
 	size_t length = size * count;
-	char value[16];
+	long status = 0;
 
 	transfer->head_size += length;
 	if (transfer->head_size > TRANSFER_MAX_HEAD_SIZE)
@@ -388,19 +376,15 @@ on_header(char *data, size_t size, size_t count, void *arg)
 		shared->failure.kind = WALCU_CURL_ERROR_HEAD_SIZE;
 		return 0; /* not what came: curl gives up */
 	}
-	if (match_header(data, length, "MAPP-has-more", value, sizeof(value)))
-		shared->has_more = (pg_strcasecmp(value, "true") == 0)    ? WALCU_MORE_YES
-						   : (pg_strcasecmp(value, "false") == 0) ? WALCU_MORE_NO
-																  : WALCU_MORE_UNKNOWN;
-	match_header(data, length, "Content-Type", shared->content_type, sizeof(shared->content_type));
-	match_header(data, length, "Location", shared->location, sizeof(shared->location));
-	if (length > 0 && (data[0] == '\r' || data[0] == '\n'))
-	{
-		long status = 0;
-
+	if (shared->status != 0)
+		return length;
+	reply_head_take_line(&shared->head, data, length);
+	if (reply_head_is_end(data, length))
 		curl_easy_getinfo(transfer->handle.easy, CURLINFO_RESPONSE_CODE, &status);
-		if (status >= 200) /* 1xx announce the real one */
-			shared->status = (int) status;
+	if (status >= 200) /* 1xx announce the real one */
+	{
+		shared->status = (int) status;
+		shared->retry_after = reply_head_retry_after(&shared->head);
 	}
 	return length;
 }
@@ -426,55 +410,58 @@ on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-/* A piece of the reply's body. */
+/* A piece of the reply's body, as it is when it has been decompressed. */
 static size_t
 on_body(char *data, size_t size, size_t count, void *arg)
 {
 	Transfer *transfer = arg;
 	WalcuTransfer *shared = &transfer->shared;
 	size_t length = size * count;
-	size_t kept = length;
 
 	if (shared->status >= 300)
-		kept = Min(length, ERROR_BODY_SIZE - Min(shared->length, ERROR_BODY_SIZE));
-	else if (shared->length >= transfer->allowance)
+		return take_error_body(transfer, data, length);
+	if (shared->length >= transfer->allowance)
 	{
 		transfer->handle.paused = true;
-		transfer->paused_at = connection_waited(transfer->connection);
+		transfer->handle.paused_at = connection_waited(transfer->connection);
 		return CURL_WRITEFUNC_PAUSE;
 	}
-	else if (shared->received + length > shared->options->max_reply_size)
-	{
-		shared->failure.kind = WALCU_CURL_ERROR_REPLY_SIZE;
-		return length + 1; /* not what came: curl gives up */
-	}
-	if (!make_room(transfer, kept))
-	{
-		shared->failure.kind = WALCU_CURL_ERROR_MEMORY;
-		return length + 1;
-	}
-	memcpy(shared->data + shared->length, data, kept);
-	shared->length += kept;
-	shared->received += length;
-	transfer->stats->bytes += length;
-	return length;
+	if (shared->received + length > shared->options->max_reply_size)
+		return give_up(transfer, WALCU_CURL_ERROR_REPLY_SIZE);
+	return append_body(transfer, data, length) ? length : give_up(transfer, WALCU_CURL_ERROR_MEMORY);
 }
 
-/* The value of a header, when the line is of that name; a long one is cut. */
-static bool
-match_header(const char *line, size_t length, const char *name, char *value, size_t size)
+/* The beginning of a body that is no success: what is behind that is not waited for. */
+static size_t
+take_error_body(Transfer *transfer, const char *data, size_t length)
 {
-	size_t name_length = strlen(name);
-	const char *start = line + name_length + 1;
-	const char *end = line + length;
+	size_t room = ERROR_BODY_SIZE - transfer->shared.length;
 
-	if (length <= name_length || line[name_length] != ':' || pg_strncasecmp(line, name, name_length) != 0)
+	if (!append_body(transfer, data, Min(length, room)))
+		return give_up(transfer, WALCU_CURL_ERROR_MEMORY);
+	transfer->has_enough = length >= room;
+	return transfer->has_enough ? CURL_WRITEFUNC_ERROR : length;
+}
+
+/* Let curl end the transfer, for this reason. */
+static size_t
+give_up(Transfer *transfer, WalcuCurlErrorKind kind)
+{
+	transfer->shared.failure.kind = kind;
+	return CURL_WRITEFUNC_ERROR;
+}
+
+static bool
+append_body(Transfer *transfer, const char *data, size_t length)
+{
+	WalcuTransfer *shared = &transfer->shared;
+
+	if (!make_room(transfer, length))
 		return false;
-	while (start < end && (*start == ' ' || *start == '\t'))
-		start++;
-	while (end > start && strchr(" \t\r\n", end[-1]) != NULL)
-		end--;
-	strlcpy(value, start, Min(size, (size_t) (end - start) + 1));
+	memcpy(shared->data + shared->length, data, length);
+	shared->length += length;
+	shared->received += length;
+	transfer->stats->bytes += length;
 	return true;
 }
 
@@ -520,7 +507,7 @@ resume_reading(Transfer *transfer, bool wait)
 	if (transfer->handle.paused && transfer->shared.length < transfer->allowance)
 	{
 		transfer->handle.paused = false;
-		transfer->handle.began += connection_waited(transfer->connection) - transfer->paused_at;
+		transfer->handle.began += connection_waited(transfer->connection) - transfer->handle.paused_at;
 		curl_easy_pause(transfer->handle.easy, CURLPAUSE_CONT);
 	}
 }
@@ -529,7 +516,8 @@ resume_reading(Transfer *transfer, bool wait)
 static double
 compute_time_left(const Transfer *transfer)
 {
-	double now = transfer->handle.paused ? transfer->paused_at : connection_waited(transfer->connection);
+	double now =
+		transfer->handle.paused ? transfer->handle.paused_at : connection_waited(transfer->connection);
 
 	return transfer->shared.options->request_timeout - (now - transfer->handle.began);
 }
@@ -538,17 +526,19 @@ compute_time_left(const Transfer *transfer)
 static void
 finish_transfer(Transfer *transfer)
 {
-	CURL *easy = transfer->handle.easy;
 	WalcuCurlError *failure = &transfer->shared.failure;
-	curl_off_t retry_after = 0;
 
-	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
-	transfer->shared.retry_after = (double) retry_after;
 	transfer->shared.done = true;
 	if (transfer->shared.status / 100 == 2)
 		latency_note_request(transfer->shared.options, walcu_curl_multi_now() - transfer->handle.began_at);
 	hold_others(transfer);
-	failure->code = transfer->handle.result;
+	failure->code = transfer->has_enough ? CURLE_OK : transfer->handle.result;
+	/* curl is content with a head that ends before its last line, and with a change of protocols */
+	if (failure->code == CURLE_OK && transfer->shared.status == 0)
+	{
+		failure->code = CURLE_PARTIAL_FILE;
+		strlcpy(failure->message, "The reply ended within its head", sizeof(failure->message));
+	}
 	if (failure->code != CURLE_OK)
 		fail_transfer(transfer, classify_failure(transfer));
 }
@@ -563,6 +553,10 @@ classify_failure(const Transfer *transfer)
 		return transfer->shared.failure.kind;
 	if (code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
 		return WALCU_CURL_ERROR_LINE_SIZE;
+	/* curl holds 64 MB of what it has decompressed while it is paused */
+	if ((code == CURLE_TOO_LARGE || code == CURLE_OUT_OF_MEMORY) && transfer->handle.paused &&
+		transfer->shared.head.is_encoded)
+		return WALCU_CURL_ERROR_EXPANSION;
 	return code == CURLE_OUT_OF_MEMORY ? WALCU_CURL_ERROR_MEMORY : WALCU_CURL_ERROR_CURL;
 }
 
@@ -591,13 +585,14 @@ read_proxy_status(const Transfer *transfer)
 static void
 fail_transfer(Transfer *transfer, WalcuCurlErrorKind kind)
 {
-	WalcuCurlError *failure = &transfer->shared.failure;
+	WalcuTransfer *shared = &transfer->shared;
+	WalcuCurlError *failure = &shared->failure;
 
 	failure->kind = kind;
-	failure->sent = walcu_curl_multi_was_sent(&transfer->handle);
+	failure->sent = transfer_was_sent(shared);
 	failure->proxy_status = read_proxy_status(transfer);
 	/* curl tells how it was kept from repeating the request, and not what had become of it */
 	if (transfer->handle.broken)
 		failure->message[0] = '\0';
-	transfer->shared.done = true;
+	shared->done = true;
 }

@@ -8,26 +8,20 @@
 #include "postgres.h"
 
 #include "http/curl_multi.h"
+#include "http/reply_head.h"
 #include "http/request.h"
 #include "service/option.h"
 
 /* The most that a reply's head may have, in bytes. */
 #define TRANSFER_MAX_HEAD_SIZE (256 * 1024)
 
-/* The reply header MAPP-has-more. */
-typedef enum WalcuHasMore
-{
-	WALCU_MORE_UNKNOWN, /* the reply does not say */
-	WALCU_MORE_NO,
-	WALCU_MORE_YES
-} WalcuHasMore;
-
 /* When a request is to be sent, and how often that was tried before. */
 typedef struct WalcuAttempt
 {
 	double delay; /* milliseconds from now */
 	WalcuPause reason;
-	int failed; /* requests like it */
+	int failed;    /* requests like it */
+	double paused; /* milliseconds that were waited before those, because nobody said how long to */
 } WalcuAttempt;
 
 /* Why a reply did not come, or not whole. */
@@ -39,7 +33,8 @@ typedef enum WalcuCurlErrorKind
 	WALCU_CURL_ERROR_MEMORY,
 	WALCU_CURL_ERROR_HEAD_SIZE,
 	WALCU_CURL_ERROR_LINE_SIZE, /* of a line in the head */
-	WALCU_CURL_ERROR_REPLY_SIZE
+	WALCU_CURL_ERROR_REPLY_SIZE,
+	WALCU_CURL_ERROR_EXPANSION /* a compressed body becomes too much at once */
 } WalcuCurlErrorKind;
 
 typedef struct WalcuCurlError
@@ -61,11 +56,9 @@ typedef struct WalcuTransfer
 	const WalcuRequest *request;
 	WalcuAttempt attempt;
 	int status; /* HTTP status; 0 until the reply's head is here */
-	WalcuHasMore has_more;
+	WalcuReplyHead head;
 	double retry_after; /* seconds that the service asks to wait; 0 when it does not */
-	char content_type[128];
-	char location[256];
-	bool done; /* nothing more will come */
+	bool done;          /* nothing more will come */
 	WalcuCurlError failure;
 	char *data; /* the body's bytes not consumed yet */
 	size_t length;
@@ -94,6 +87,7 @@ extern void transfer_drive(WalcuTransfer *transfer, double limit);
 extern double transfer_due(const WalcuTransfer *transfer);
 extern const struct pollfd *transfer_begin_wait(WalcuTransfer *transfer, double limit, int *count);
 extern int transfer_errdetail(const WalcuTransfer *transfer);
+extern bool transfer_was_sent(const WalcuTransfer *transfer);
 extern void transfer_consume(WalcuTransfer *transfer, size_t bytes);
 extern void transfer_release(WalcuTransfer *transfer);
 

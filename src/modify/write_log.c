@@ -187,9 +187,9 @@ describe_written(const WalcuWriteLog *write_log)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	if (write_log->written == 0)
+	if (write_log->written == 0 && write_log->unknown == 0)
 		appendStringInfoString(&text, "No row was written.");
-	else
+	else if (write_log->written > 0)
 	{
 		appendStringInfo(&text,
 						 write_log->written == 1 ? "One row was written and not rolled back: "
@@ -200,10 +200,10 @@ describe_written(const WalcuWriteLog *write_log)
 	if (write_log->unknown > 0)
 	{
 		appendStringInfo(&text,
-						 write_log->unknown == 1 ? " It is not known whether one request was carried out: "
-												 : " It is not known whether " INT64_FORMAT
+						 write_log->unknown == 1 ? "%sIt is not known whether one request was carried out: "
+												 : "%sIt is not known whether " INT64_FORMAT
 												   " requests were carried out: ",
-						 write_log->unknown);
+						 text.len > 0 ? " " : "", write_log->unknown);
 		append_list(&text, write_log->requests, write_log->unknown);
 	}
 	return text.data;

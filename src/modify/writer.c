@@ -447,8 +447,7 @@ is_interrupt(const ErrorData *error)
 static bool
 has_answer(const WalcuTransfer *transfer)
 {
-	return transfer->status >= 200 && transfer->status < 300 &&
-		   (transfer->content_type[0] == '\0' || strstr(transfer->content_type, "json") != NULL);
+	return transfer->status >= 200 && transfer->status < 300 && reply_head_is_json(&transfer->head);
 }
 
 /* May a request that failed have been carried out?  Not when the service has refused it. */

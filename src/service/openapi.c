@@ -12,6 +12,7 @@
 
 #include "service/openapi.h"
 
+#include "base/compat.h"
 #include "base/reset_callback.h"
 #include "base/url.h"
 #include "mb/pg_wchar.h"
@@ -25,18 +26,35 @@
 /* A resource may have so many fields; schemas that contain themselves would have any number of them. */
 #define MAX_FIELDS 100000
 
+/* Fields of all resources. */
+#define MAX_ALL_FIELDS 1000000
+
+/* Commas, colons and opening brackets: a value has two at least, and jansson takes 200 bytes for it. */
+#define MAX_SIGNS 1000000
+
 /* The resource that is being read. */
 typedef struct Reader
 {
 	json_t *document;
 	const char *resource;
-	int fields; /* read so far, members of objects counted */
+	int fields;      /* read so far, members of objects counted */
+	int *all_fields; /* the same, of all resources */
 } Reader;
 
+/* What the parser has not been given yet. */
+typedef struct Feed
+{
+	const char *text;
+	size_t left;
+	int signs; /* so many were given */
+} Feed;
+
 static json_t *load_document(MemoryContext context, const char *text, size_t length);
+static size_t feed_parser(void *buffer, size_t size, void *arg);
+pg_noreturn static void raise_too_large(void);
 static void release_document(void *document);
 static void raise_not_usable(const char *reason);
-static WalcuResource *read_resource(json_t *document, const char *path, json_t *operations, int levels);
+static WalcuResource *read_resource(Reader reader, const char *path, json_t *operations, int levels);
 static json_t *find_list_schema(json_t *document, json_t *operations);
 static List *read_fields(Reader *reader, json_t *schema, int levels);
 static WalcuField *read_field(Reader *reader, const char *name, json_t *schema, int levels);
@@ -62,6 +80,8 @@ openapi_resources(const char *text, size_t length, int levels)
 		AllocSetContextCreate(CurrentMemoryContext, "walcu openapi", ALLOCSET_SMALL_SIZES);
 	json_t *document = load_document(scratch, text, length);
 	json_t *paths = json_object_get(document, "paths");
+	int all_fields = 0;
+	Reader reader = {.document = document, .all_fields = &all_fields};
 	List *resources = NIL;
 	const char *path;
 	json_t *operations;
@@ -70,7 +90,7 @@ openapi_resources(const char *text, size_t length, int levels)
 		raise_not_usable("It is not an OpenAPI document: \"openapi\" or \"paths\" is missing.");
 	json_object_foreach(paths, path, operations)
 	{
-		WalcuResource *resource = read_resource(document, path, operations, levels);
+		WalcuResource *resource = read_resource(reader, path, operations, levels);
 
 		if (resource)
 			resources = lappend(resources, resource);
@@ -112,15 +132,49 @@ load_document(MemoryContext context, const char *text, size_t length)
 {
 	MemoryContextCallback *callback = reset_callback_add(context, release_document, NULL);
 	json_error_t error;
-	/* bounds such as 2^64 are not a reason to refuse the document */
-	json_t *document = json_loadb(text, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+	Feed feed = {.text = text, .left = length};
+	/* bounds such as 2^64 are no reason to refuse the document */
+	json_t *document =
+		json_load_callback(feed_parser, &feed, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 
-	/* jansson's own message may end in half a character */
+	if (document == NULL)
+		CHECK_FOR_INTERRUPTS();
+	if (feed.signs > MAX_SIGNS)
+	{
+		json_decref(document);
+		raise_too_large();
+	}
+	/* what jansson says of it may end in half a character */
 	if (document == NULL)
 		raise_not_usable(
 			psprintf("It is not JSON: there is an error in line %d, column %d.", error.line, error.column));
 	callback->arg = document;
 	return document;
+}
+
+/* A piece of the text for the parser, which is stopped when the text is too much, or somebody wants to cancel. */
+static size_t
+feed_parser(void *buffer, size_t size, void *arg)
+{
+	Feed *feed = arg;
+	size_t length = Min(size, feed->left);
+
+	if (InterruptPending || feed->signs > MAX_SIGNS)
+		return (size_t) -1;
+	memcpy(buffer, feed->text, length);
+	for (size_t i = 0; i < length; i++)
+		feed->signs += strchr(",:[{", feed->text[i]) != NULL;
+	feed->text += length;
+	feed->left -= length;
+	return length;
+}
+
+static void
+raise_too_large(void)
+{
+	ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			errmsg("the description of the service is too large"),
+			errdetail("It has more than %d values.", MAX_SIGNS / 2));
 }
 
 static void
@@ -138,11 +192,11 @@ raise_not_usable(const char *reason)
 
 /* Returns the resource of a path /name whose GET answers a list of documents; NULL for other paths. */
 static WalcuResource *
-read_resource(json_t *document, const char *path, json_t *operations, int levels)
+read_resource(Reader reader, const char *path, json_t *operations, int levels)
 {
 	WalcuResource *resource;
 	json_t *schema;
-	Reader reader = {.document = document, .resource = path + 1};
+	json_t *document = reader.document;
 
 	if (path[0] != '/' || !url_is_plain_segment(path + 1))
 		return NULL;
@@ -153,6 +207,7 @@ read_resource(json_t *document, const char *path, json_t *operations, int levels
 	if (classify_schema(schema) != WALCU_FIELD_OBJECT)
 		return NULL;
 
+	reader.resource = path + 1;
 	resource = palloc0(sizeof(WalcuResource));
 	resource->name = convert_server_text(path + 1);
 	resource->fields = read_fields(&reader, schema, levels);
@@ -187,6 +242,9 @@ read_fields(Reader *reader, json_t *schema, int levels)
 
 	json_object_foreach(json_object_get(schema, "properties"), name, property)
 	{
+		CHECK_FOR_INTERRUPTS();
+		if (++*reader->all_fields > MAX_ALL_FIELDS)
+			raise_too_large();
 		if (++reader->fields > MAX_FIELDS)
 			ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
 					errmsg("resource \"%s\" would have more than %d columns", reader->resource, MAX_FIELDS),
@@ -282,6 +340,7 @@ follow_pointer(json_t *document, const char *pointer)
 
 	for (char *token = strtok_r(copy, "/", &rest); token; token = strtok_r(NULL, "/", &rest))
 		document = json_object_get(document, unescape_token(token));
+	pfree(copy);
 	return document;
 }
 

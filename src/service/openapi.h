@@ -34,6 +34,9 @@ typedef struct WalcuResource
 	List *fields; /* These are the fields (of WalcuField). */
 } WalcuResource;
 
+/* The most that a description may have, in bytes: fifty times as much as the service's own. */
+#define OPENAPI_MAX_SIZE (16 * 1024 * 1024)
+
 extern List *openapi_resources(const char *text, size_t length, int levels);
 extern StringInfo openapi_bundled(void);
 

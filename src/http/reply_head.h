@@ -1,0 +1,35 @@
+/*
+ * reply_head.h
+ *	  What the head of a reply says.
+ */
+#ifndef WALCU_REPLY_HEAD_H
+#define WALCU_REPLY_HEAD_H
+
+#include "postgres.h"
+
+/* The reply header MAPP-has-more. */
+typedef enum WalcuHasMore
+{
+	WALCU_MORE_UNKNOWN, /* the reply does not say */
+	WALCU_MORE_NO,
+	WALCU_MORE_YES
+} WalcuHasMore;
+
+/* What is known of a reply's head, as far as it is here. */
+typedef struct WalcuReplyHead
+{
+	WalcuHasMore has_more;
+	bool is_encoded;   /* the body is compressed */
+	bool is_delimited; /* the body's end can be told from the connection's */
+	char content_type[128];
+	char location[256];
+	char date[64];        /* when the service says it has answered */
+	char retry_after[64]; /* seconds, or a date */
+} WalcuReplyHead;
+
+extern void reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length);
+extern bool reply_head_is_end(const char *line, size_t length);
+extern bool reply_head_is_json(const WalcuReplyHead *head);
+extern double reply_head_retry_after(const WalcuReplyHead *head);
+
+#endif /* WALCU_REPLY_HEAD_H */
