@@ -35,8 +35,8 @@ page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip)
 }
 
 /*
- * Wait for the next document, and serve interrupts; false at the end of the page, or when the service does not take the
- * filter (page->rejected).  Its bytes are good until the next one is asked for.
+ * Wait for the next document, and serve interrupts; false at the end of the page, or when the service does
+ * not take the filter (page->rejected).  Its bytes are good until the next one is asked for.
  */
 bool
 page_at_offset_next(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo id)

@@ -58,8 +58,8 @@ call_perform(const WalcuOptions *options, const char *credential, const WalcuReq
 }
 
 /*
- * Is it the beginning of a JSON text, where only the end of the connection, or of what is compressed, tells the end of the
- * reply?  Of any other reply libcurl knows whether it is whole.
+ * Is it the beginning of a JSON text, where only the end of the connection, or of what is compressed, tells
+ * the end of the reply?  Of any other reply libcurl knows whether it is whole.
  */
 static bool
 is_cut_off_json(const WalcuTransfer *transfer, StringInfo body)

@@ -13,7 +13,10 @@
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
 #define LONGEST_IDLE 2L
 
-/* What curl reads at once, in bytes.  While it is paused curl holds what becomes of it, with gzip a thousand times as much. */
+/*
+ * What curl reads at once, in bytes.  While it is paused curl holds what becomes of it, with gzip a thousand
+ * times as much.
+ */
 #define READ_SIZE (16L * 1024)
 
 static bool configure_certificates(CURL *easy, const char *ca_file);
@@ -59,8 +62,8 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 }
 
 /*
- * Set the lines of the request's head; false when curl is out of memory.  The list, as far as it was made, is the
- * caller's to free when the handle is done.
+ * Set the lines of the request's head; false when curl is out of memory.  The list, as far as it was made, is
+ * the caller's to free when the handle is done.
  */
 bool
 walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char *credential,
@@ -89,9 +92,9 @@ walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char 
 }
 
 /*
- * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They are read
- * for each new connection, as curl would otherwise remember them for a day.  A proxy is another matter: its
- * certificate is checked against the system's.
+ * Trust the certificates of a file, and none of the system's directory, which curl would read besides.  They
+ * are read for each new connection, as curl would otherwise remember them for a day.  A proxy is another
+ * matter: its certificate is checked against the system's.
  */
 static bool
 configure_certificates(CURL *easy, const char *ca_file)

@@ -62,8 +62,8 @@ reply_head_is_json(const WalcuReplyHead *head)
 }
 
 /*
- * The seconds that the service asks to wait; 0 when it does not, or what it says cannot be read.  A date is compared
- * with the service's own clock where the reply tells it: that of this machine may be another.
+ * The seconds that the service asks to wait; 0 when it does not, or what it says cannot be read.  A date is
+ * compared with the service's own clock where the reply tells it: that of this machine may be another.
  */
 double
 reply_head_retry_after(const WalcuReplyHead *head)

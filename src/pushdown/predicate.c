@@ -336,8 +336,8 @@ make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Exp
 }
 
 /*
- * A strategy of btree, 0 when there is none; <> is = negated.  What others have added to PostgreSQL's families compares
- * with types of theirs, of whose values nothing is known here.
+ * A strategy of btree, 0 when there is none; <> is = negated.  What others have added to PostgreSQL's
+ * families compares with types of theirs, of whose values nothing is known here.
  */
 static int
 find_btree_strategy(Oid opno, bool *negated)

@@ -152,7 +152,10 @@ load_document(MemoryContext context, const char *text, size_t length)
 	return document;
 }
 
-/* A piece of the text for the parser, which is stopped when the text is too much, or somebody wants to cancel. */
+/*
+ * A piece of the text for the parser, which is stopped when the text is too much, or somebody wants to
+ * cancel.
+ */
 static size_t
 feed_parser(void *buffer, size_t size, void *arg)
 {
