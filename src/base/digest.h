@@ -9,7 +9,7 @@
 
 typedef struct WalcuDigest
 {
-	uint64 halves[2];
+	uint64 halves[2]; /* These are two hashes of the text. */
 } WalcuDigest;
 
 extern WalcuDigest digest_of(const char *text, size_t length);

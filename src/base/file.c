@@ -1,6 +1,6 @@
 /*
  * file.c
- *	  Files on the database server that options name: is one still what it was, and what stands in it?
+ *	  Files on the database server that options name: their text, and whether they have changed.
  *
  * Only regular files are looked into: whoever opens a pipe waits for somebody to write.  option.c reads
  * secrets with it, and connection.c asks whether certificates have been replaced.
@@ -17,7 +17,10 @@
 static void check_regular(const char *path, const struct stat *status);
 static ssize_t read_whole(int descriptor, char *text, size_t size);
 
-/* What stands at a path now; nothing where no file can be seen.  Errors: 42809 it is no regular file. */
+/*
+ * Tells what stands at a path now; nothing where no file can be seen.  Error: 42809 when it is not a
+ * regular file.
+ */
 void
 file_version(const char *path, WalcuFileVersion *version)
 {
@@ -49,8 +52,8 @@ file_version_equals(const WalcuFileVersion *one, const WalcuFileVersion *other)
 }
 
 /*
- * The text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 it is no
- * regular file, 54000 it is longer, 22P05 it is no text.
+ * Returns the text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 when
+ * it is not a regular file, 54000 when it is longer, 22P05 when it is not a text.
  */
 char *
 file_read_text(const char *path, int most)
@@ -83,7 +86,7 @@ check_regular(const char *path, const struct stat *status)
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a regular file", path));
 }
 
-/* Read until the end or so many bytes; below 0 when that fails. */
+/* Reads until the end, or so many bytes.  Returns a number below 0 when that fails. */
 static ssize_t
 read_whole(int descriptor, char *text, size_t size)
 {

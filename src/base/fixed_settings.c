@@ -29,10 +29,13 @@
 #define USES_XML      (1 << 7)
 #define USES_NAMES    (1 << 8)
 
-/* Names of objects are for the types that hold them alone: a user's type may look for its own functions. */
+/*
+ * The setting for names of objects is only for the types that hold them: a user's type may look for its own
+ * functions.
+ */
 #define USES_ANY (USES_NAMES - 1)
 
-/* What the settings are fixed at: PostgreSQL's defaults, or what every reader takes, and UTC. */
+/* The settings are fixed at these values: PostgreSQL's defaults, or what every reader accepts, and UTC. */
 static const struct
 {
 	uint32 use;
@@ -52,7 +55,7 @@ static const struct
 	{USES_NAMES, "search_path", "pg_catalog"},
 };
 
-/* What base types use; types that are not listed may use any. */
+/* Base types use these settings; types that are not listed may use any. */
 static const struct
 {
 	Oid type;
@@ -108,7 +111,7 @@ static const struct
 static uint32 find_composite_uses(Oid type);
 static bool is_fixed(const char *name, const char *value);
 
-/* The settings on which a type's text depends, for fixed_settings_enter; 0 when there are none. */
+/* Returns the settings on which a type's text depends, for fixed_settings_enter; 0 when there are none. */
 uint32
 fixed_settings_of_type(Oid type)
 {
@@ -132,7 +135,7 @@ fixed_settings_of_type(Oid type)
 	return type_is_enum(base) ? 0 : USES_ANY;
 }
 
-/* Fix these settings until fixed_settings_leave, or until the end of a transaction that fails. */
+/* Fixes these settings until fixed_settings_leave, or until the end of a transaction that fails. */
 int
 fixed_settings_enter(uint32 settings)
 {
@@ -150,7 +153,7 @@ fixed_settings_enter(uint32 settings)
 	return level;
 }
 
-/* Go back to the session's settings; level is what fixed_settings_enter returned. */
+/* Goes back to the session's settings; level is what fixed_settings_enter returned. */
 void
 fixed_settings_leave(int level)
 {
@@ -173,7 +176,10 @@ find_composite_uses(Oid type)
 	return uses;
 }
 
-/* Most sessions have most settings as they are fixed; a look at one is cheaper than a change. */
+/*
+ * Tells whether a setting is as it would be fixed.  In most sessions most are, and a look at one is cheaper
+ * than a change.
+ */
 static bool
 is_fixed(const char *name, const char *value)
 {

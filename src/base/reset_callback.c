@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 
 /*
- * Have a function called at the end of a context.  What is behind arg must live until then: in the context
+ * Has a function called at the end of a context.  What is behind arg must live until then: in the context
  * itself, or in none.  An object that is yet to be made is put in its place afterwards, so that no error
  * comes between.
  */

@@ -46,7 +46,10 @@ url_part(CURLU *url, CURLUPart part)
 	return copy;
 }
 
-/* Can a request be sent there?  What has a percent sign is no host, and curl itself reads it in two ways. */
+/*
+ * Tells whether a request can be sent to a URL.  What has a percent sign is not a host, and curl itself
+ * reads it in two ways.
+ */
 bool
 url_has_host(CURLU *url)
 {
@@ -75,8 +78,8 @@ url_is_loopback(const char *text)
 }
 
 /*
- * Host and port of a URL, in one spelling: "ext.crm.walcu.com:443"; NULL when it has none.  The zone of an
- * address belongs to it: "[fe80::1]%eth0:443".
+ * Returns the host and port of a URL in one spelling, "ext.crm.walcu.com:443"; NULL when it has none.  The
+ * zone of an address belongs to it: "[fe80::1]%eth0:443".
  */
 char *
 url_authority(const char *text)
@@ -124,8 +127,8 @@ url_is_plain_segment(const char *text)
 }
 
 /*
- * A URL as curl has understood it, so that it is understood like that again; NULL when no request can go
- * there.
+ * Returns a URL as curl has understood it, so that it is understood so again; NULL when no request can be
+ * sent to it.
  */
 char *
 url_canonical(const char *text)

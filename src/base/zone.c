@@ -16,8 +16,8 @@
 static pg_time_t convert_to_seconds(TimestampTz instant);
 
 /*
- * The least and the greatest offset from UTC, in microseconds and positive in the east, that the clock has
- * within so many days of a finite instant.
+ * Finds the least and the greatest offset from UTC, in microseconds and positive in the east, that the
+ * clock has within so many days of a finite instant.
  */
 void
 zone_offsets_near(TimestampTz instant, int days, int64 *least, int64 *greatest)

@@ -1,6 +1,6 @@
 /*
  * block.h
- *	  Sixty-four bytes at once: which of them are a given character?
+ *	  Sixty-four bytes at once, and which of them are a given character.
  *
  * A set of bytes is a mask, whose lowest bit stands for the first byte.  Used by split.c and,
  * part by part, by skim.c: what they look for comes at intervals that no processor foresees, and

@@ -27,7 +27,7 @@
 #define NUMERIC_DIGITS_BEFORE 131072
 #define NUMERIC_DIGITS_AFTER  16383
 
-/* And numeric_in takes no larger exponent, even of zero. */
+/* numeric_in takes no larger exponent, not even of zero. */
 #define NUMERIC_EXPONENT (INT_MAX / 2)
 
 /* Shorter numbers without an exponent fit numeric; and integers as short fit int8. */
@@ -283,7 +283,7 @@ convert_timestamp(const WalcuConverter *converter, WalcuJson *value, Datum *resu
 	*result = TimestampTzGetDatum(instant);
 	if (converter->typmod != -1)
 		*result = DirectFunctionCall2(timestamp_scale, *result, Int32GetDatum(converter->typmod));
-	/* PostgreSQL rounds the last instants of its range beyond it, to what it could not read again */
+	/* PostgreSQL rounds the last instants of its range to ones beyond it, which it could not read again */
 	return IS_VALID_TIMESTAMP(DatumGetTimestamp(*result));
 }
 

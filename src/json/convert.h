@@ -15,8 +15,8 @@ typedef struct WalcuJson
 {
 	JsonTokenType type; /* This is the type of its first token. */
 	char *text;         /* These are its bytes; the one behind the last can be written. */
-	int length;
-	bool suspect; /* It has escapes or large numbers, which jsonb may not be able to hold. */
+	int length;         /* This is their number. */
+	bool suspect;       /* It has escapes or large numbers, which jsonb may not be able to hold. */
 } WalcuJson;
 
 typedef struct WalcuConverter WalcuConverter;
@@ -27,17 +27,17 @@ typedef bool (*WalcuConvert)(const WalcuConverter *converter, WalcuJson *value, 
 /* How values become a column's type.  It lives as long as the decoder. */
 struct WalcuConverter
 {
-	WalcuConvert convert;
-	int32 typmod;
-	WalcuConverter *element; /* This is for the elements of an array, and so are the next members. */
-	Oid element_type;
-	int16 element_length;
-	bool element_by_value;
-	char element_align;
-	WalcuTypeInput *input; /* for a type without a conversion of its own; else NULL */
-	char category;         /* pg_type.typcategory of its base type */
-	uint32 settings;       /* those that must be fixed while it converts, as fixed_settings.h has them */
-	bool takes_any;        /* json, jsonb and domains over them */
+	WalcuConvert convert;    /* It converts a value. */
+	int32 typmod;            /* This is the column's type modifier. */
+	WalcuConverter *element; /* This is for the elements of an array; NULL for other types. */
+	Oid element_type;        /* An array has elements of this type. */
+	int16 element_length;    /* This is their length, as PostgreSQL knows it. */
+	bool element_by_value;   /* They are passed by value. */
+	char element_align;      /* This is their alignment. */
+	WalcuTypeInput *input;   /* This is for a type without a conversion of its own; NULL for others. */
+	char category;           /* This is pg_type.typcategory of the base type. */
+	uint32 settings;         /* These settings are fixed while it converts; see fixed_settings.h. */
+	bool takes_any;          /* The type is json, jsonb or a domain over one of them. */
 };
 
 extern void convert_prepare(WalcuConverter *converter, Oid type, int32 typmod);

@@ -28,26 +28,26 @@
 /* A value that does not fit its column. */
 typedef struct Mismatch
 {
-	int column;
-	WalcuJson value;
+	int column;      /* It is in this column (from 0). */
+	WalcuJson value; /* This value does not fit. */
 } Mismatch;
 
 struct WalcuDecoder
 {
-	const WalcuOptions *options;
-	TupleDesc columns;
-	WalcuPathNode root;         /* The values of wanted members are lists of int: their columns. */
-	WalcuConverter *converters; /* These are by column. */
-	char **paths;               /* These are by column, for messages. */
-	uint32 settings;            /* those that must be fixed while values are converted */
-	int64 mismatches;           /* values read as NULL because they did not fit */
-	uint64 documents;           /* how many were begun */
-	/* of the document under way: */
-	const WalcuDocument *document;
-	List *unfit; /* of Mismatch, as far as they count */
-	Datum *values;
-	bool *nulls;
-	WalcuSkimmer skimmer;
+	const WalcuOptions *options; /* These are the options of the table. */
+	TupleDesc columns;           /* These are the columns of the table. */
+	WalcuPathNode root;          /* The values of wanted members are lists of int: their columns. */
+	WalcuConverter *converters;  /* These are by column. */
+	char **paths;                /* These are by column, for messages. */
+	uint32 settings;             /* These settings are fixed while values are converted. */
+	int64 mismatches;            /* So many values were read as NULL because they did not fit. */
+	uint64 documents;            /* So many documents were begun. */
+	/* The members from here on are of the current document. */
+	const WalcuDocument *document; /* This is the current document. */
+	List *unfit;                   /* These are the mismatches (of Mismatch) that count. */
+	Datum *values;                 /* These are its values, by column. */
+	bool *nulls;                   /* These tell, by column, which values are NULL. */
+	WalcuSkimmer skimmer;          /* It passes over the bytes. */
 };
 
 static void convert_to_server(WalcuDecoder *decoder, WalcuDocument *document);
@@ -198,7 +198,7 @@ walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 	}
 }
 
-/* What is wanted of the member with this key, which is in its quotes. */
+/* Returns the node of the member with this key, which is in its quotes; NULL when nothing of it is wanted. */
 static WalcuPathNode *
 find_member_node(const WalcuPathNode *node, char *text, int size)
 {
@@ -209,7 +209,7 @@ find_member_node(const WalcuPathNode *node, char *text, int size)
 	return convert_string(&key, &name, &length) ? path_tree_find_child(node, name, length) : NULL;
 }
 
-/* A member that stands in the document a second time takes the place of the first one. */
+/* Forgets what a member has brought that is in the document a second time: the last one counts. */
 static void
 begin_member(WalcuDecoder *decoder, WalcuPathNode *member)
 {
@@ -218,7 +218,7 @@ begin_member(WalcuDecoder *decoder, WalcuPathNode *member)
 	member->visit = decoder->documents;
 }
 
-/* What the member, and those within it, brought does not count. */
+/* Forgets what the member, and those within it, have brought. */
 static void
 forget_values(WalcuDecoder *decoder, const WalcuPathNode *node)
 {
@@ -248,7 +248,7 @@ forget_mismatch(WalcuDecoder *decoder, int column)
 	}
 }
 
-/* The first token of a well-formed value, by its first byte. */
+/* Returns the type of the first token of a well-formed value, by its first byte. */
 static JsonTokenType
 get_token_type(char c)
 {
@@ -290,7 +290,10 @@ store_value(WalcuDecoder *decoder, int column, WalcuJson *value)
 	}
 }
 
-/* At the document's end it is known which values that do not fit count. */
+/*
+ * Counts the values that do not fit, or raises an error for one.  Only at the document's end is it known
+ * which of them count.
+ */
 static void
 settle_mismatches(WalcuDecoder *decoder)
 {

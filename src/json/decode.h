@@ -13,8 +13,8 @@
 /* The bytes of one document.  decode.c may write into them. */
 typedef struct WalcuDocument
 {
-	char *data;
-	int length;
+	char *data;     /* These are the bytes. */
+	int length;     /* This is their number. */
 	const char *id; /* This is its _id, for messages and paging. */
 } WalcuDocument;
 

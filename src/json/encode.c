@@ -42,26 +42,26 @@ typedef void (*EncodeFunction)(WalcuEncoder *encoder, const Encoding *encoding, 
 /* How values of one type are written. */
 struct Encoding
 {
-	EncodeFunction encode; /* It is NULL until it is known. */
+	EncodeFunction encode; /* It writes a value; NULL until it is known. */
 	Oid type;              /* The type is shown in messages. */
-	Encoding *element;     /* This is for the elements of an array, and so are the next members. */
-	int16 element_length;
-	bool element_by_value;
-	char element_align;
-	FmgrInfo output; /* This is for a type without an encoding of its own. */
-	bool trimmed;    /* The spaces at the end of its text mean nothing. */
-	uint32 settings; /* those that must be fixed while it is written, as fixed_settings.h has them */
+	Encoding *element;     /* This is for the elements of an array; NULL for other types. */
+	int16 element_length;  /* This is the length of elements, as PostgreSQL knows it. */
+	bool element_by_value; /* They are passed by value. */
+	char element_align;    /* This is their alignment. */
+	FmgrInfo output;       /* This is for a type without an encoding of its own. */
+	bool trimmed;          /* The spaces at the end of its text mean nothing. */
+	uint32 settings;       /* These settings are fixed while it is written; see fixed_settings.h. */
 };
 
 struct WalcuEncoder
 {
-	const WalcuOptions *options;
-	TupleDesc columns;
-	MemoryContext context; /* The encoder is in this context. */
-	Encoding *encodings;   /* These are by column. */
-	int64 rounded;         /* So many instants lost microseconds. */
+	const WalcuOptions *options; /* These are the options of the table. */
+	TupleDesc columns;           /* These are the columns of the table. */
+	MemoryContext context;       /* The encoder is in this context. */
+	Encoding *encodings;         /* These are by column. */
+	int64 rounded;               /* So many instants lost microseconds. */
 	/* The members from here on are of the current value. */
-	int column;
+	int column;  /* It is in this column (from 0). */
 	bool stored; /* The value was read from the service: what it lost does not matter. */
 };
 

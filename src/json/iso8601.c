@@ -15,8 +15,8 @@
 
 typedef struct Reader
 {
-	const char *at;
-	const char *end;
+	const char *at;  /* This is the next character. */
+	const char *end; /* This is behind the last one. */
 } Reader;
 
 static bool read_digits(Reader *reader, int count, int *number);

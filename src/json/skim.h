@@ -10,8 +10,8 @@
 /* The bytes that are being read. */
 typedef struct WalcuSkimmer
 {
-	const char *end;
-	bool suspect; /* Escapes and large numbers set it; see WalcuJson. */
+	const char *end; /* This is behind the last byte. */
+	bool suspect;    /* Escapes and large numbers set it; see WalcuJson. */
 } WalcuSkimmer;
 
 /* Each of these returns what is behind the thing that begins at a byte; NULL when there is no such thing. */

@@ -16,9 +16,9 @@
 /* The brackets among some bytes that stand in no string, and how many are open before them. */
 typedef struct Brackets
 {
-	int depth;
-	uint64 open;
-	uint64 close;
+	int depth;    /* So many are open before. */
+	uint64 open;  /* These bytes are opening brackets. */
+	uint64 close; /* These bytes are closing brackets. */
 } Brackets;
 
 static WalcuSplitResult pass_between(WalcuSplitter *splitter, char c);
@@ -60,7 +60,7 @@ split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length
 		splitter->position = base + (at - data);
 		if (splitter->depth == 0)
 		{
-			/* whatever else stands in it, it is no document */
+			/* whatever else it contains, it is not a document */
 			if (at[-1] != '}')
 				return WALCU_SPLIT_MALFORMED;
 			find_id(splitter, data + (splitter->span.start - base), at);
@@ -190,8 +190,8 @@ pass_brackets(const Brackets *brackets, int count)
 }
 
 /*
- * Of the strings that begin with an underscore, or an escape, there, remember one that may be the document's
- * key _id.
+ * Remembers one of the strings there that begin with an underscore, or an escape, if it may be the
+ * document's key _id.
  */
 static void
 note_id_keys(WalcuSplitter *splitter, const char *document, const char *at, const Brackets *brackets,
@@ -229,8 +229,8 @@ count_open_brackets(const Brackets *brackets, int count)
 }
 
 /*
- * If what looked like the key _id is one, its value is the document's _id, as far as it is a string.  False
- * when end, up to which there are bytes, is in the midst of this value.
+ * Notes the document's _id, if what looked like its key is one.  An _id that is not a string counts as
+ * none.  Returns false when the bytes end, at end, in the middle of this value.
  */
 static bool
 find_id(WalcuSplitter *splitter, const char *document, const char *end)
@@ -255,7 +255,10 @@ find_id(WalcuSplitter *splitter, const char *document, const char *end)
 	return true;
 }
 
-/* What is behind the key _id and its colon; NULL when another string stands there, or no key. */
+/*
+ * Returns what is behind the key _id and its colon; NULL when another string stands there, or one that is
+ * not a key.
+ */
 static const char *
 pass_id_key(const char *at, const char *end)
 {
@@ -271,8 +274,8 @@ pass_id_key(const char *at, const char *end)
 }
 
 /*
- * What is behind a letter or a sign of a string, which may be written as an escape; NULL when it is another
- * one.
+ * Returns what is behind a character of a string, which may be written as an escape; NULL when it is
+ * another character.
  */
 static const char *
 pass_character(const char *at, const char *end, char c)

@@ -10,8 +10,8 @@
 /* Where a document and its _id stand.  Offsets count from the reply's first byte. */
 typedef struct WalcuSpan
 {
-	uint64 start;
-	uint32 length;
+	uint64 start;     /* The document begins here. */
+	uint32 length;    /* This is its length in bytes. */
 	uint32 id_start;  /* This is the first byte after the quote, from start. */
 	uint32 id_length; /* It is 0 when the document has no _id that is a string. */
 } WalcuSpan;
@@ -38,17 +38,17 @@ typedef enum WalcuSplitState
 /* How far a reply is taken apart.  When it is zero but for max_depth, it is ready for a reply. */
 typedef struct WalcuSplitter
 {
-	WalcuSplitState state;
-	uint64 position; /* This is the position of the next byte to look at. */
-	bool bare;       /* The reply is one document, not an array. */
-	int depth;       /* So many brackets are open within the document. */
-	int max_depth;   /* This is what depth may be; 0 for anything. */
-	bool too_deep;   /* It was more. */
-	bool in_string;
-	bool in_escape;  /* The byte before was a backslash that escapes. */
-	bool opened;     /* The byte before was a string's first quote. */
-	uint32 maybe_id; /* The key _id may stand here, from the document's start; 0 is nowhere. */
-	WalcuSpan span;  /* This is the current document. */
+	WalcuSplitState state; /* The next byte may be one of these. */
+	uint64 position;       /* This is the position of the next byte to look at. */
+	bool bare;             /* The reply is one document, not an array. */
+	int depth;             /* So many brackets are open within the document. */
+	int max_depth;         /* This is what depth may be; 0 for anything. */
+	bool too_deep;         /* It was more. */
+	bool in_string;        /* The next byte is within a string. */
+	bool in_escape;        /* The byte before was a backslash that escapes. */
+	bool opened;           /* The byte before was a string's first quote. */
+	uint32 maybe_id;       /* The key _id may stand here, from the document's start; 0 is nowhere. */
+	WalcuSpan span;        /* This is the current document. */
 } WalcuSplitter;
 
 extern WalcuSplitResult split_next(WalcuSplitter *splitter, const char *data, uint64 base, size_t length,

@@ -19,7 +19,10 @@
 #include "utils/resowner.h"
 #include "utils/typcache.h"
 
-/* Errors that no text is to blame for, and that are not to be hidden: by their classes, and one more. */
+/*
+ * No text is to blame for these errors, which are not hidden: they are given by their classes, and one
+ * more.
+ */
 static const int other_error_classes[] = {
 	ERRCODE_CONNECTION_EXCEPTION,  ERRCODE_INVALID_TRANSACTION_STATE,
 	ERRCODE_TRANSACTION_ROLLBACK,  ERRCODE_INSUFFICIENT_RESOURCES,
@@ -38,7 +41,7 @@ static bool call_in_subtransaction(const WalcuTypeInput *input, char *text, Datu
 static bool call_or_raise(const WalcuTypeInput *input, char *text, Datum *result);
 static bool is_text_to_blame(const ErrorData *error);
 
-/* Find out how to make values of a type.  What it allocates is in the caller's context. */
+/* Finds out how to make values of a type.  What it allocates is in the current memory context. */
 void
 type_input_prepare(WalcuTypeInput *input, Oid type, int32 typmod)
 {
@@ -50,7 +53,7 @@ type_input_prepare(WalcuTypeInput *input, Oid type, int32 typmod)
 	input->is_own = has_own_input(type);
 }
 
-/* False when the text does not fit the type. */
+/* Makes a value of a text.  Returns false when the text does not fit the type. */
 bool
 type_input_call(const WalcuTypeInput *input, char *text, Datum *result)
 {
@@ -65,7 +68,7 @@ type_input_call(const WalcuTypeInput *input, char *text, Datum *result)
 	return call_with_own_resources(input, text, result);
 }
 
-/* Does the input of a type's values call functions of PostgreSQL's own alone? */
+/* Tells whether the input of a type's values calls functions of PostgreSQL's own alone. */
 static bool
 has_own_input(Oid type)
 {
@@ -125,9 +128,9 @@ call_input_function(const WalcuTypeInput *input, char *text)
 }
 
 /*
- * For a function of PostgreSQL's own where errors are not soft.  An error leaves memory, which is the
- * caller's, and what the resource owner has; and this can be done while a query is run in parallel, where a
- * subtransaction cannot begin.
+ * Calls a function of PostgreSQL's own where errors are not soft.  An error leaves behind memory, which is
+ * the caller's, and what the resource owner has.  This can be done while a query is run in parallel, where
+ * a subtransaction cannot begin.
  */
 static bool
 call_with_own_resources(const WalcuTypeInput *input, char *text, Datum *result)
@@ -188,7 +191,7 @@ call_in_subtransaction(const WalcuTypeInput *input, char *text, Datum *result)
 	return error == NULL;
 }
 
-/* Where nothing can undo what a function of others has begun, its error ends the statement. */
+/* Calls a function of others where nothing can undo what it has begun: its error ends the statement. */
 static bool
 call_or_raise(const WalcuTypeInput *input, char *text, Datum *result)
 {

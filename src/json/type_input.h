@@ -15,7 +15,7 @@ typedef struct WalcuTypeInput
 	FmgrInfo function;
 	Oid ioparam;
 	int32 typmod;
-	bool is_own; /* only PostgreSQL's own functions are called */
+	bool is_own; /* Only PostgreSQL's own functions are called. */
 } WalcuTypeInput;
 
 extern void type_input_prepare(WalcuTypeInput *input, Oid type, int32 typmod);

@@ -21,35 +21,35 @@
 
 struct WalcuCommitQueueTable
 {
-	Oid relid;
-	Oid userid;
-	const WalcuOptions *options;
-	char *credential;
-	WalcuWriter *writer; /* while the queue is sent */
+	Oid relid;                   /* This is the table. */
+	Oid userid;                  /* The writes use the mapping of this user. */
+	const WalcuOptions *options; /* These are the options in force. */
+	char *credential;            /* This is the header line with the credentials. */
+	WalcuWriter *writer;         /* This sends the writes, while the queue is sent. */
 };
 
 typedef struct QueueEntry
 {
-	WalcuCommitQueueWrite queued;
-	WalcuCommitQueueTable *table;
-	SubTransactionId subtransaction;
-	struct QueueEntry *before; /* the last one of the same document; NULL for none */
-	bool dropped;              /* another one says all that it says */
+	WalcuCommitQueueWrite queued;    /* This is the write. */
+	WalcuCommitQueueTable *table;    /* It writes to this table. */
+	SubTransactionId subtransaction; /* It is rolled back with this subtransaction. */
+	struct QueueEntry *before;       /* This is the write of the same document before it; NULL for none. */
+	bool dropped;                    /* Another write says all that this one says. */
 } QueueEntry;
 
 typedef struct Document
 {
-	WalcuDigest key;
-	QueueEntry *last;
+	WalcuDigest key;  /* This stands for its name. */
+	QueueEntry *last; /* This is the last write that waits; NULL for none. */
 } Document;
 
 /* The queue of the transaction. */
 typedef struct Queue
 {
-	List *tables;  /* of WalcuCommitQueueTable */
-	List *entries; /* of QueueEntry, in order */
-	HTAB *documents;
-	MemoryContext context; /* goes with the transaction */
+	List *tables;          /* These are the tables (of WalcuCommitQueueTable). */
+	List *entries;         /* These are the writes (of QueueEntry), in order. */
+	HTAB *documents;       /* These are the documents (of Document) that the writes are for. */
+	MemoryContext context; /* It ends with the transaction. */
 } Queue;
 
 static Queue *queue = NULL;
@@ -68,7 +68,7 @@ static bool must_follow(const QueueEntry *entry, const QueueEntry *previous);
 static void send_entry(const QueueEntry *entry);
 static void finish_writers(void);
 
-/* The queue's side of a table.  Errors: those of option_for_table and option_credential_header. */
+/* Returns the queue's side of a table.  Errors: those of option_for_table and option_credential_header. */
 WalcuCommitQueueTable *
 commit_queue_table(Oid relid, Oid userid)
 {
@@ -92,14 +92,14 @@ commit_queue_table(Oid relid, Oid userid)
 		table->userid = userid;
 		queue->tables = lappend(queue->tables, table);
 	}
-	/* they may have changed since the transaction's last statement */
+	/* the options may have changed since the transaction's last statement */
 	table->options = option_for_table(relid);
 	table->credential = option_credential_header(userid, table->options->serverid);
 	MemoryContextSwitchTo(before);
 	return table;
 }
 
-/* Put a write at the end.  Its texts are copied.  Error: that of writer_check_id. */
+/* Adds a write at the end.  Its texts are copied.  Error: that of writer_check_id. */
 void
 commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queued)
 {
@@ -124,7 +124,7 @@ commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queu
 	MemoryContextSwitchTo(before);
 }
 
-/* The last write of a document that waits; NULL when none does. */
+/* Returns the last write of a document that waits; NULL when none does. */
 const WalcuCommitQueueWrite *
 commit_queue_last(const WalcuCommitQueueTable *table, const char *id)
 {
@@ -154,7 +154,7 @@ create_queue(void)
 	queue = created;
 }
 
-/* The queue goes with the transaction's memory. */
+/* Sends the queue before the transaction commits.  It is freed with the transaction's memory. */
 static void
 queue_at_transaction_end(XactEvent event, void *arg)
 {
@@ -183,13 +183,13 @@ queue_at_transaction_end(XactEvent event, void *arg)
 	}
 }
 
-/* What was put in under a savepoint goes when it is rolled back to. */
+/* Drops the writes that were added after a savepoint, when it is rolled back to. */
 static void
 queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
 	if (queue == NULL)
 		return;
-	/* its entries are the last ones, in the list as for each document */
+	/* the entries of the subtransaction are the last ones, in the list as for each document */
 	for (int i = list_length(queue->entries) - 1; i >= 0; i--)
 	{
 		QueueEntry *entry = list_nth(queue->entries, i);
@@ -215,7 +215,7 @@ forget_last(QueueEntry *entry)
 		find_document(entry->table, entry->queued.id, HASH_FIND)->last = entry->before;
 }
 
-/* Two tables may show the same resource. */
+/* Finds a document by its name, as two tables may show the same resource. */
 static Document *
 find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action)
 {
@@ -232,7 +232,7 @@ find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION act
 	return document;
 }
 
-/* Make one request of several that change one document. */
+/* Makes one request of several that change one document. */
 static void
 merge_writes(void)
 {
@@ -253,7 +253,7 @@ merge_writes(void)
 	MemoryContextSwitchTo(before);
 }
 
-/* Let the later write say what the earlier one does, too; false when it cannot. */
+/* Lets the later write say what the earlier one does, too.  Returns false when it cannot. */
 static bool
 merge_into(QueueEntry *earlier, QueueEntry *later)
 {
@@ -269,7 +269,7 @@ merge_into(QueueEntry *earlier, QueueEntry *later)
 	return true;
 }
 
-/* The operations of two patches in one. */
+/* Returns a patch with the operations of both. */
 static char *
 join_patch_texts(const char *one, const char *other)
 {
@@ -277,9 +277,9 @@ join_patch_texts(const char *one, const char *other)
 }
 
 /*
- * Send what is left.  The write log stays open: something else may still fail the transaction.  Writes of the
- * same kind to the same resource are under way together; before another kind begins, they are confirmed, so
- * that a document can rely on an earlier one.
+ * Sends what is left.  The write log stays open, as something else may still fail the transaction.  Writes
+ * of the same kind to the same resource are under way together; before another kind begins, they are
+ * confirmed, so that a document can rely on an earlier one.
  */
 static void
 send_queue(void)

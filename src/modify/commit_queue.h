@@ -15,11 +15,11 @@ typedef struct WalcuCommitQueueTable WalcuCommitQueueTable;
 /* A write that waits. */
 typedef struct WalcuCommitQueueWrite
 {
-	const char *method;
-	const char *id;        /* NULL when the service makes it */
-	const char *body;      /* JSON, or NULL */
-	bool made_here;        /* see WalcuWrite */
-	bool conflict_is_none; /* the same */
+	const char *method;    /* This is the method of the request. */
+	const char *id;        /* This is the _id; NULL when the service makes it. */
+	const char *body;      /* This is the body as JSON, or NULL. */
+	bool made_here;        /* Nobody else can have made the id. */
+	bool conflict_is_none; /* A document that is there already is not an error. */
 } WalcuCommitQueueWrite;
 
 extern WalcuCommitQueueTable *commit_queue_table(Oid relid, Oid userid);

@@ -24,7 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/* Where a plan's fdw_private has what; read_direct_plan reads it. */
+/* The members of a plan's fdw_private have these places.  read_direct_plan reads them. */
 typedef enum DirectPrivateIndex
 {
 	DIRECT_PRIVATE_IS_LIST,  /* This is a Boolean. */
@@ -32,7 +32,7 @@ typedef enum DirectPrivateIndex
 	DIRECT_PRIVATE_COLUMNS   /* This is a list of int. */
 } DirectPrivateIndex;
 
-/* Where a plan's fdw_exprs has what; read_direct_plan reads it. */
+/* The members of a plan's fdw_exprs have these places.  read_direct_plan reads them. */
 typedef enum DirectExprIndex
 {
 	DIRECT_EXPR_IDS,   /* This is one _id, or an array of them. */
@@ -63,11 +63,11 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	bool is_list;
 	Expr *ids;
 
-	/* what was deleted is not in the reply, and a whole document needs the old one */
+	/* what was deleted is not in the reply, and a document that is sent whole needs the old one */
 	if (scan == NULL || (plan->operation == CMD_DELETE && plan->returningLists != NIL))
 		return false;
 	options = relinfo_options(find_base_rel(root, target));
-	/* what waits for the commit counts its rows before */
+	/* the rows of writes that wait for the commit are counted before they are sent */
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
 		return false;
@@ -142,7 +142,7 @@ direct_modify_end(ForeignScanState *node)
 	write_log_close(direct->write_log);
 }
 
-/* The scan of a target, where nothing else stands between it and the statement's node. */
+/* Returns the scan of a target, if nothing but an Append stands between it and the statement's node. */
 static ForeignScan *
 scan_of_target(ModifyTable *plan, Index target, int subplan)
 {
@@ -155,7 +155,10 @@ scan_of_target(ModifyTable *plan, Index target, int subplan)
 	return NULL;
 }
 
-/* What the only condition says that _id is, or is among; NULL when it is another. */
+/*
+ * Returns what the only condition says that _id is equal to, or is among; NULL when it is another
+ * condition.
+ */
 static Expr *
 find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
 {
@@ -168,7 +171,7 @@ find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list)
 	return plan.id ? plan.id : key_lookup_id_array(relation, linitial(scan->scan.plan.qual));
 }
 
-/* What direct_modify_plan has put into a ForeignScan, read back; values are of Expr. */
+/* Reads back what direct_modify_plan has put into a ForeignScan; values are of Expr. */
 static void
 read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **values)
 {
@@ -180,7 +183,7 @@ read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **valu
 	*values = list_nth(scan->fdw_exprs, DIRECT_EXPR_VALUES);
 }
 
-/* The columns that an UPDATE sets, and to what; false when that needs the old row. */
+/* Finds the columns that an UPDATE sets, and their values.  Returns false when these need the old row. */
 static bool
 set_values(PlannerInfo *root, Index target, List **columns, List **values)
 {
@@ -204,7 +207,7 @@ set_values(PlannerInfo *root, Index target, List **columns, List **values)
 	return true;
 }
 
-/* Must it be computed by the executor, row by row? */
+/* Tells whether the executor has to compute a value, row by row. */
 static bool
 needs_row(Expr *value)
 {
@@ -212,7 +215,7 @@ needs_row(Expr *value)
 		   contain_subplans((Node *) value) || is_multiple_assignment((Node *) value, NULL);
 }
 
-/* SET (a, b) = (SELECT ...): the executor computes them together. */
+/* Tells whether a value is one of SET (a, b) = (SELECT ...), which the executor computes together. */
 static bool
 is_multiple_assignment(Node *node, void *context)
 {
@@ -251,7 +254,7 @@ send_direct_changes(ForeignScanState *node)
 	MemoryContextSwitchTo(before);
 }
 
-/* The ids, each once, of char *.  NULL is nobody's. */
+/* Returns the ids (of char *), each of them once.  NULL is no document's id. */
 static List *
 evaluate_ids(ForeignScanState *node)
 {
@@ -304,7 +307,7 @@ make_current_patch(ForeignScanState *node)
 	return row_setting_patch(direct->row, direct->columns, values, nulls);
 }
 
-/* Rows that are not returned are counted here, as the executor does not see them. */
+/* Counts rows that are not returned, as IterateDirectModify has to: the executor does not see them. */
 static void
 count_rows(ForeignScanState *node, int64 rows)
 {
@@ -316,7 +319,7 @@ count_rows(ForeignScanState *node, int64 rows)
 		node->ss.ps.instrument->tuplecount += rows;
 }
 
-/* The next document that was there, for RETURNING. */
+/* Returns the next document that was there, for RETURNING. */
 static TupleTableSlot *
 next_returned(ForeignScanState *node)
 {

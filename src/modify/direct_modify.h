@@ -15,20 +15,20 @@
 /* What a ForeignScan that changes documents itself carries in fdw_state. */
 typedef struct WalcuDirectModify
 {
-	CmdType operation;
-	bool is_list;     /* the ids are an array */
-	bool sets_tag;    /* the rows count for the client */
-	List *columns;    /* of int: columns (from 0) that are set */
-	Expr *ids;        /* one, or an array */
-	ExprState *state; /* computes ids */
-	List *values;     /* of ExprState, as columns */
-	WalcuRow *row;
-	WalcuWriter *writer; /* NULL until it is begun */
-	WalcuWriteLog *write_log;
-	MemoryContext row_context;
-	List *writes; /* of WalcuWrite: confirmed, to be returned */
-	int next;
-	bool sent;
+	CmdType operation;         /* It is CMD_UPDATE or CMD_DELETE. */
+	bool is_list;              /* The ids are an array. */
+	bool sets_tag;             /* The rows count in the command's tag. */
+	List *columns;             /* These columns (from 0) are set. */
+	Expr *ids;                 /* This is one id, or an array of them. */
+	ExprState *state;          /* It computes the ids. */
+	List *values;              /* These compute the values of the columns. */
+	WalcuRow *row;             /* It says what values mean to the service. */
+	WalcuWriter *writer;       /* It sends the writes; NULL until the scan begins. */
+	WalcuWriteLog *write_log;  /* It lists what the statement has written. */
+	MemoryContext row_context; /* It holds what the returned row needs. */
+	List *writes;              /* The documents of these confirmed writes are to be returned. */
+	int next;                  /* This write is returned next. */
+	bool sent;                 /* The writes are sent. */
 } WalcuDirectModify;
 
 extern bool direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan);

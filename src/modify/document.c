@@ -15,7 +15,7 @@
 #include "miscadmin.h"
 #include "utils/json.h"
 
-/* What a column says of a member.  A node without it has members that others say. */
+/* What a column says of a member.  Within a node without it, there are members that columns say. */
 typedef struct DraftMember
 {
 	const char *column; /* This column sets the member. */
@@ -24,8 +24,8 @@ typedef struct DraftMember
 
 struct WalcuDocumentDraft
 {
-	const WalcuOptions *options;
-	WalcuPathNode root; /* The values are DraftMembers. */
+	const WalcuOptions *options; /* These are the options of the table. */
+	WalcuPathNode root;          /* The values are DraftMembers. */
 };
 
 static const char *find_any_column(const WalcuPathNode *node);
@@ -35,7 +35,7 @@ static void append_object(StringInfo text, const WalcuPathNode *node, JsonbConta
 static bool append_member_key(StringInfo text, bool first, const char *name);
 static bool is_left_out(const WalcuPathNode *node);
 
-/* An empty document, in the current memory context. */
+/* Makes an empty document, in the current memory context. */
 WalcuDocumentDraft *
 document_create(const WalcuOptions *options)
 {
@@ -46,8 +46,8 @@ document_create(const WalcuOptions *options)
 }
 
 /*
- * Put a column's JSON text at a dotted path; "." is the whole document, and NULL leaves out what
- * is there.  Error: 42701 when another column that was set is the same place, within it, or around it.
+ * Puts a column's JSON text at a dotted path; "." is the whole document, and NULL leaves out what is there.
+ * Error: 42701 when another column that was set is at the same place, within it, or around it.
  */
 void
 document_set(WalcuDocumentDraft *body, const char *path, const char *column, const char *text)
@@ -75,7 +75,7 @@ document_set(WalcuDocumentDraft *body, const char *path, const char *column, con
 	node->value = member;
 }
 
-/* The document as JSON text: what was set, over the members of the given one, if any. */
+/* Returns the document as JSON text: what was set, over the members of the given document, if any. */
 char *
 document_text(const WalcuDocumentDraft *body, Jsonb *document)
 {
@@ -107,7 +107,7 @@ raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inn
 			errdetail("They are stored at the same place in the document, or one within the other."));
 }
 
-/* A node's value, which stands where old stood; old may be NULL. */
+/* Appends a node's value, which replaces old; old may be NULL. */
 static void
 append_node(StringInfo text, const WalcuPathNode *node, JsonbValue *old)
 {
@@ -171,7 +171,7 @@ append_member_key(StringInfo text, bool first, const char *name)
 	return false;
 }
 
-/* Is there nothing in it that is said? */
+/* Tells whether nothing is said of a member, or of any within it. */
 static bool
 is_left_out(const WalcuPathNode *node)
 {

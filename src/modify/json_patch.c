@@ -38,7 +38,7 @@ static char *get_value_text(JsonbValue *value);
 static Jsonb *parse_jsonb(const char *text);
 pg_noreturn static void raise_unaddressable(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 
-/* A patch that changes nothing, in the current memory context. */
+/* Makes a patch that changes nothing, in the current memory context. */
 WalcuJsonPatch *
 json_patch_create(const WalcuOptions *options)
 {
@@ -50,8 +50,8 @@ json_patch_create(const WalcuOptions *options)
 }
 
 /*
- * Add what turns a column's old value into the new one; nothing when they are equal.  Error: 0A000
- * when the service's patches cannot reach it.
+ * Adds what turns a column's old value into the new one, which is nothing when they are equal.  Error:
+ * 0A000 when the service's patches cannot reach the column.
  */
 void
 json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
@@ -65,7 +65,7 @@ json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 		return;
 	if (pointer == NULL)
 		raise_unaddressable(patch, change);
-	/* json may hold what jsonb cannot */
+	/* json may contain what jsonb cannot */
 	if (change->old == NULL || change->new == NULL || change->type == JSONOID)
 	{
 		if (pointer[0] == '\0')
@@ -86,8 +86,8 @@ json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 }
 
 /*
- * Set a column to its new value, whatever it was before.  A member that may be missing is set before it
- * is removed: then it can be removed by RFC 6902, too.
+ * Sets a column to its new value, whatever it was before.  A member that may be missing is set before it is
+ * removed: then it can be removed by RFC 6902, too.
  */
 void
 json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
@@ -101,14 +101,14 @@ json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 		add_operation(patch, "remove", pointer, NULL);
 }
 
-/* The patch as JSON text. */
+/* Returns the patch as JSON text. */
 char *
 json_patch_text(const WalcuJsonPatch *patch)
 {
 	return psprintf("[%s]", patch->operations.data);
 }
 
-/* The JSON pointer of a dotted path; NULL when the service would read it as another one. */
+/* Returns the JSON pointer of a dotted path; NULL when the service would read it as another one. */
 static char *
 make_pointer(const char *path)
 {
@@ -162,7 +162,7 @@ add_operation(WalcuJsonPatch *patch, const char *operation, const char *pointer,
 }
 
 /*
- * Add what turns one object into another.  False, with nothing added, when a member that differs
+ * Adds what turns one object into another.  Returns false, with nothing added, when a member that differs
  * cannot be addressed.
  */
 static bool
@@ -200,7 +200,7 @@ add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
 	return true;
 }
 
-/* Remove the members that the new object does not have; false when one cannot be addressed. */
+/* Removes the members that the new object does not have.  Returns false when one cannot be addressed. */
 static bool
 remove_members(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old, JsonbContainer *new)
 {
@@ -222,7 +222,7 @@ remove_members(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old, 
 	return true;
 }
 
-/* A member that differs: what is within it, or all of it. */
+/* Sets a member that differs: what differs within it if that can be addressed, else all of it. */
 static void
 set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new)
 {
@@ -232,7 +232,7 @@ set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbVal
 	add_operation(patch, "add", pointer, get_value_text(new));
 }
 
-/* Forget the operations behind the first ones. */
+/* Drops the operations behind the first ones. */
 static void
 cut_operations(WalcuJsonPatch *patch, int length, int count)
 {

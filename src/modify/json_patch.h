@@ -13,19 +13,19 @@
 /* A JSON Patch under construction. */
 typedef struct WalcuJsonPatch
 {
-	const WalcuOptions *options;
-	StringInfoData operations; /* JSON objects, separated by commas */
-	int count;
+	const WalcuOptions *options; /* These are the options of the table. */
+	StringInfoData operations;   /* These are JSON objects, separated by commas. */
+	int count;                   /* There are so many operations. */
 } WalcuJsonPatch;
 
 /* A place of the document that changes. */
 typedef struct WalcuJsonChange
 {
-	const char *column;
-	const char *path;
-	Oid type;        /* of the column, without domains */
-	const char *old; /* JSON, or NULL for none */
-	const char *new; /* the same */
+	const char *column; /* This is the name of the column. */
+	const char *path;   /* This is the dotted path of the place. */
+	Oid type;           /* This is the type of the column, without domains. */
+	const char *old;    /* This is the old value as JSON; NULL for none. */
+	const char *new;    /* This is the new value as JSON; NULL for none. */
 } WalcuJsonChange;
 
 extern WalcuJsonPatch *json_patch_create(const WalcuOptions *options);

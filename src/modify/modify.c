@@ -56,7 +56,7 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target)
 	return modify;
 }
 
-/* FdwRoutine.BeginForeignInsert: COPY, and rows that are routed to a partition */
+/* FdwRoutine.BeginForeignInsert.  It begins COPY, or rows that are routed to a partition. */
 void
 modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 {
@@ -90,7 +90,7 @@ modify_insert(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	return count > 0 ? slot : NULL;
 }
 
-/* FdwRoutine.ExecForeignBatchInsert: rows that conflict are taken out of the batch */
+/* FdwRoutine.ExecForeignBatchInsert.  Rows that conflict are taken out of the batch. */
 TupleTableSlot **
 modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slots,
 					TupleTableSlot **plan_slots, int *count)
@@ -103,7 +103,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 
 	MemoryContextReset(modify->row_context);
 	before = MemoryContextSwitchTo(modify->row_context);
-	inserted = palloc(*count * sizeof(TupleTableSlot *)); /* slots is the executor's own */
+	inserted = palloc(*count * sizeof(TupleTableSlot *)); /* slots belongs to the executor */
 	writes = palloc(*count * sizeof(WalcuWrite *));
 	for (int i = 0; i < *count; i++)
 	{
@@ -114,7 +114,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		writer_finish(modify->writer);
 	for (int i = 0; i < *count; i++)
 	{
-		/* what is under way, or waits for the commit, counts now */
+		/* rows that are under way, or wait for the commit, are counted now */
 		if (writes[i] == NULL || confirm_row(modify, writes[i], slots[i]))
 			inserted[rows++] = slots[i];
 	}
@@ -123,7 +123,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 	return inserted;
 }
 
-/* FdwRoutine.ExecForeignUpdate: NULL when the row is gone */
+/* FdwRoutine.ExecForeignUpdate.  Returns NULL when the row is gone. */
 TupleTableSlot *
 modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
@@ -143,7 +143,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	before = MemoryContextSwitchTo(modify->row_context);
 	values = palloc(columns * sizeof(Datum));
 	nulls = palloc(columns * sizeof(bool));
-	/* what PostgreSQL checks of its own tables before, and of foreign ones never, or after */
+	/* PostgreSQL checks these before for its own tables, and for foreign ones never, or afterwards */
 	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, target, slot, estate);
 	ExecWithCheckOptions(WCO_VIEW_CHECK, target, slot, estate);
 	read_old_row(modify, plan_slot, values, nulls);
@@ -158,7 +158,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	return missing ? NULL : slot;
 }
 
-/* FdwRoutine.ExecForeignDelete: NULL when the row is gone */
+/* FdwRoutine.ExecForeignDelete.  Returns NULL when the row is gone. */
 TupleTableSlot *
 modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
@@ -208,7 +208,7 @@ modify_is_scan(PlanState *state)
 		   ((ForeignScanState *) state)->fdwroutine->GetForeignRelSize == relinfo_set_size;
 }
 
-/* FdwRoutine.EndForeignModify and EndForeignInsert */
+/* FdwRoutine.EndForeignInsert.  modify_table.c calls this, too. */
 void
 modify_end(EState *estate, ResultRelInfo *target)
 {
@@ -254,7 +254,7 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	return modify;
 }
 
-/* Before the commit there is nothing of the service's to return. */
+/* Checks that RETURNING has something to return, as the service has returned nothing before the commit. */
 static void
 check_returning(const WalcuOptions *options, const ModifyTable *plan)
 {
@@ -264,7 +264,7 @@ check_returning(const WalcuOptions *options, const ModifyTable *plan)
 				errdetail("With write_mode 'commit' the service has not seen a row when it is returned."));
 }
 
-/* Triggers that are to see what has become of a row. */
+/* Tells whether triggers are to see the row as the service has written it. */
 static bool
 has_triggers_after(const ResultRelInfo *target, CmdType operation)
 {
@@ -283,7 +283,10 @@ has_triggers_after(const ResultRelInfo *target, CmdType operation)
 	}
 }
 
-/* The documents that the statement has written, where a join may bring one several times. */
+/*
+ * Makes the table of the documents that the statement has written, where a join may bring one several
+ * times.
+ */
 static HTAB *
 create_seen_table(MemoryContext context)
 {
@@ -292,7 +295,7 @@ create_seen_table(MemoryContext context)
 	return hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Send a new row; NULL when nobody is to wait for it. */
+/* Sends a new row, or puts it into the queue.  Returns NULL when nobody is to wait for it. */
 static WalcuWrite *
 send_new(WalcuModify *modify, TupleTableSlot *slot)
 {
@@ -331,7 +334,7 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	return modify->waits ? write : NULL;
 }
 
-/* The row as it was read. */
+/* Reads the row as it was before the statement. */
 static void
 read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls)
 {
@@ -350,7 +353,7 @@ read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values
 	heap_deform_tuple(&tuple, modify->row->descriptor, values, nulls);
 }
 
-/* The body that changes a document; NULL when there is nothing to do, or it is gone. */
+/* Makes the body that changes a document; NULL when there is nothing to do, or the document is gone. */
 static char *
 make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
 {
@@ -367,7 +370,7 @@ make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *cha
 
 		return row_replaced_document(modify->row, change, &document);
 	}
-	/* what no column shows must not get lost, nor what others wrote meanwhile */
+	/* neither what no column shows must get lost, nor what others have written meanwhile */
 	read = writer_create(modify->writer, "GET", id);
 	writer_send(read);
 	writer_wait(read);
@@ -378,7 +381,7 @@ make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *cha
 	return body;
 }
 
-/* Send a change, or put it into the queue; false when the document is known to be gone. */
+/* Sends a change, or puts it into the queue.  Returns false when the document is known to be gone. */
 static bool
 send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot)
 {
@@ -401,7 +404,10 @@ send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTable
 	return confirm_row(modify, write, slot);
 }
 
-/* Was the row written?  Then put what the service answers into the slot, if that is wanted. */
+/*
+ * Tells whether a row was written.  If so, and if it is wanted, puts what the service has answered into the
+ * slot.
+ */
 static bool
 confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 {
@@ -413,7 +419,7 @@ confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 	return written;
 }
 
-/* Has the statement written the document already, or the transaction deleted it? */
+/* Tells whether the statement has written the document already, or the transaction has deleted it. */
 static bool
 is_gone(WalcuModify *modify, const char *id)
 {
@@ -422,7 +428,10 @@ is_gone(WalcuModify *modify, const char *id)
 	return is_changed_before(modify, id) || (waiting && strcmp(waiting->method, "DELETE") == 0);
 }
 
-/* A join may bring a document several times; as in a table of PostgreSQL, the first one counts. */
+/*
+ * Tells whether the statement has written the document already.  A join may bring it several times; as in
+ * PostgreSQL's own tables, the first time counts.
+ */
 static bool
 is_changed_before(WalcuModify *modify, const char *id)
 {

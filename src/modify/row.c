@@ -23,7 +23,9 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-/* attgenerated of a column that is computed when it is read; majors before 18 have none. */
+/*
+ * This is attgenerated of a column that is computed when it is read; majors before 18 have no such columns.
+ */
 #define GENERATED_VIRTUAL 'v'
 
 static bool is_path(const WalcuRow *row, int column, const char *path);
@@ -39,7 +41,7 @@ pg_noreturn static void raise_readonly(const WalcuRow *row, int column);
 pg_noreturn static void raise_fixed(const WalcuRow *row, int column);
 pg_noreturn static void raise_parameter(const WalcuRow *row, int column);
 
-/* What there is to know of a table, in the current memory context. */
+/* Finds out what there is to know of a table, in the current memory context. */
 WalcuRow *
 row_prepare(const WalcuOptions *options, Relation relation)
 {
@@ -67,8 +69,8 @@ row_prepare(const WalcuOptions *options, Relation relation)
 }
 
 /*
- * May an INSERT name these columns?  Errors: 428C9 for one that is readonly, 0A000 for a parameter, 42701
- * for two that are within each other.  _id may be given, and so may the dealer, who
+ * Checks that an INSERT may name these columns.  Errors: 428C9 for one that is readonly, 0A000 for a
+ * parameter, 42701 for two of which one is within the other.  _id may be given, and so may the dealer, who
  * tells partitions apart.
  */
 void
@@ -86,7 +88,7 @@ row_check_inserted(const WalcuRow *row, const Bitmapset *columns)
 	check_overlap(row, columns);
 }
 
-/* May an UPDATE set these columns?  Errors as of row_check_inserted. */
+/* Checks that an UPDATE may set these columns.  Errors are those of row_check_inserted. */
 void
 row_check_updated(const WalcuRow *row, const Bitmapset *columns)
 {
@@ -98,7 +100,7 @@ row_check_updated(const WalcuRow *row, const Bitmapset *columns)
 	check_overlap(row, columns);
 }
 
-/* The _id of a row that was read.  Error: 23502 when it has none. */
+/* Returns the _id of a row that was read.  Error: 23502 when it has none. */
 char *
 row_id(const WalcuRow *row, Datum value, bool is_null)
 {
@@ -109,7 +111,7 @@ row_id(const WalcuRow *row, Datum value, bool is_null)
 	return get_column_text(row, row->id, value);
 }
 
-/* The document that a new row makes, as JSON; what is NULL is left out. */
+/* Returns the document that a new row makes, as JSON.  What is NULL is left out. */
 char *
 row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
 {
@@ -128,7 +130,7 @@ row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
 }
 
 /*
- * In which columns does a row differ?  Errors: 428C9 for one that may not be changed, and those of
+ * Finds the columns in which a row differs.  Errors: 428C9 for one that may not be changed, and those of
  * encode_value.
  */
 WalcuRowChange *
@@ -163,7 +165,7 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleT
 	return change;
 }
 
-/* The JSON Patch of a change; NULL when there is nothing to do. */
+/* Returns the JSON Patch of a change; NULL when there is nothing to do. */
 char *
 row_patch(const WalcuRow *row, const WalcuRowChange *change)
 {
@@ -176,7 +178,7 @@ row_patch(const WalcuRow *row, const WalcuRowChange *change)
 
 		if (!change->changed[i])
 			continue;
-		/* two columns may not say different things of one place */
+		/* two columns must not say different things of one place */
 		document_set(places, row->columns[i].option->path, row->columns[i].name, change->new[i]);
 		of_column = describe_change(row, i, change->old[i], change->new[i]);
 		json_patch_change(patch, &of_column);
@@ -184,7 +186,7 @@ row_patch(const WalcuRow *row, const WalcuRowChange *change)
 	return patch->count > 0 ? json_patch_text(patch) : NULL;
 }
 
-/* The JSON Patch that sets columns (of int, from 0), whatever they were before. */
+/* Returns the JSON Patch that sets columns (of int, from 0), whatever they were before. */
 char *
 row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls)
 {
@@ -202,8 +204,8 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 }
 
 /*
- * The whole document with a change, as JSON; NULL when there is nothing to do.  Members that
- * no column shows stay as they are.
+ * Returns the whole document with a change, as JSON; NULL when there is nothing to do.  Members that no
+ * column shows stay as they are.
  */
 char *
 row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const WalcuDocument *document)
@@ -229,7 +231,7 @@ row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const W
 }
 
 /*
- * Put a document into a slot as a row.  Its values are in the current memory context.  Errors are those
+ * Puts a document into a slot as a row, whose values are in the current memory context.  Errors are those
  * of decode_document.
  */
 void
@@ -258,7 +260,7 @@ row_store(WalcuRow *row, const WalcuDocument *document, TupleTableSlot *slot)
 	ExecForceStoreHeapTuple(tuple, slot, false);
 }
 
-/* Give a new row in a slot its _id.  Its values are in the current memory context. */
+/* Gives a new row in a slot its _id.  The values of the row are in the current memory context. */
 void
 row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
 {
@@ -283,7 +285,7 @@ row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
 	ExecForceStoreHeapTuple(heap_form_tuple(row->descriptor, values, nulls), slot, false);
 }
 
-/* Tell, at the end of a statement, what was not written as it was given. */
+/* Tells, at the end of a statement, how many dates were not written as they were given. */
 void
 row_note_rounded(const WalcuRow *row)
 {
@@ -305,14 +307,14 @@ is_path(const WalcuRow *row, int column, const char *path)
 	return option && option->parameter == NULL && strcmp(option->path, path) == 0;
 }
 
-/* Is a column (from 0) in a set of the executor's? */
+/* Tells whether a column (from 0) is in a set of the executor's. */
 static bool
 is_column_in_set(const Bitmapset *columns, int column)
 {
 	return bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, columns);
 }
 
-/* Two columns of one place, or of one within the other. */
+/* Raises an error for two columns of one place, or of which one is within the other. */
 static void
 check_overlap(const WalcuRow *row, const Bitmapset *columns)
 {
@@ -340,7 +342,7 @@ get_column_text(const WalcuRow *row, int column, Datum value)
 	return text;
 }
 
-/* Does the service have to be told of a new row's value? */
+/* Tells whether a new row's value is sent to the service. */
 static bool
 is_inserted(const WalcuRow *row, int column, Datum value)
 {
@@ -362,7 +364,7 @@ is_inserted(const WalcuRow *row, int column, Datum value)
 	return true;
 }
 
-/* A row stays the document, and the dealer's, that it is. */
+/* Checks that a column may be changed.  A row keeps its document and its dealer. */
 static void
 check_changed(const WalcuRow *row, int column)
 {
@@ -374,7 +376,7 @@ check_changed(const WalcuRow *row, int column)
 		raise_readonly(row, column);
 }
 
-/* The _id can also be changed within a column that is the whole document. */
+/* Checks that the _id was not changed within a column that is the whole document. */
 static void
 check_document_id(const WalcuRow *row, const char *old, const char *new)
 {
@@ -386,7 +388,7 @@ check_document_id(const WalcuRow *row, const char *old, const char *new)
 				errmsg("the _id of a document of resource \"%s\" cannot be changed", row->options->resource));
 }
 
-/* The text of a document's _id; NULL when it has none. */
+/* Returns the text of a document's _id; NULL when it has none. */
 static char *
 get_document_id(const char *text)
 {

@@ -16,29 +16,29 @@
 /* A column of a table that is written. */
 typedef struct WalcuRowColumn
 {
-	const char *name;
-	WalcuColumn *option; /* NULL when it is no place in the document: dropped, or virtual */
-	Oid base_type;
+	const char *name;    /* This is the name of the column. */
+	WalcuColumn *option; /* It is NULL where the column has no place in the document. */
+	Oid base_type;       /* This is the type, without domains. */
 } WalcuRowColumn;
 
 /* A table that is written. */
 typedef struct WalcuRow
 {
-	const WalcuOptions *options;
-	TupleDesc descriptor;
-	WalcuRowColumn *columns;
-	int id; /* the column (from 0) of _id, or -1 */
-	WalcuEncoder *encoder;
-	WalcuDecoder *decoder; /* NULL until a reply is read */
+	const WalcuOptions *options; /* These are the options of the table. */
+	TupleDesc descriptor;        /* These are the columns as PostgreSQL knows them. */
+	WalcuRowColumn *columns;     /* These are the columns as the service knows them. */
+	int id;                      /* This column (from 0) is the _id; -1 for none. */
+	WalcuEncoder *encoder;       /* It makes JSON of values. */
+	WalcuDecoder *decoder;       /* It reads replies; NULL until there is one. */
 } WalcuRow;
 
 /* A change of a document. */
 typedef struct WalcuRowChange
 {
-	bool *changed; /* by column */
-	char **old;    /* JSON by column; NULL for NULL */
-	char **new;
-	bool any;
+	bool *changed; /* It tells, by column, whether the value differs. */
+	char **old;    /* These are the old values as JSON, by column; NULL for NULL. */
+	char **new;    /* These are the new values as JSON, by column; NULL for NULL. */
+	bool any;      /* There is a column that differs. */
 } WalcuRowChange;
 
 extern WalcuRow *row_prepare(const WalcuOptions *options, Relation relation);

@@ -14,7 +14,7 @@
 #include "service/option.h"
 
 /*
- * FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask of every table, also of one that lacks options.
+ * FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask this of every table, even if it lacks options.
  */
 int
 updatable_operations(Relation relation)
@@ -52,7 +52,7 @@ updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Rela
 							 "wholerow");
 }
 
-/* What _id is called among a row's values: partitions share a name only for the same column. */
+/* Returns the name of _id among a row's values.  Partitions share a name only for the same column. */
 char *
 updatable_id_name(TupleDesc descriptor, AttrNumber column)
 {

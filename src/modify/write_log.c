@@ -16,23 +16,23 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
-/* Rows and requests that are named; the others are counted. */
+/* So many rows and requests are named; the others are counted. */
 #define NAMED 100
 
 struct WalcuWriteLog
 {
-	WalcuWriteLog *next;
-	const void *statement; /* by which tables of a statement find each other */
-	int users;             /* tables that have it open */
-	SubTransactionId subtransaction;
-	int64 written;
-	List *rows; /* of char *: the first of them */
-	int64 unknown;
-	List *requests; /* of char *: the first of which it is not known what became of them */
-	bool told;
+	WalcuWriteLog *next;             /* This is the next log of the transaction. */
+	const void *statement;           /* The tables of a statement find each other by this. */
+	int users;                       /* So many tables have it open. */
+	SubTransactionId subtransaction; /* The statement runs in this subtransaction. */
+	int64 written;                   /* So many rows were written. */
+	List *rows;                      /* These are the first of the rows (of char *). */
+	int64 unknown;                   /* So many requests have an outcome that is not known. */
+	List *requests; /* These are the first of the requests (of char *) whose outcome is not known. */
+	bool told;      /* An error or a warning has told of it. */
 };
 
-/* The statements of the transaction that are writing. */
+/* These are the logs of the statements that are writing. */
 static WalcuWriteLog *write_logs = NULL;
 
 static void register_callbacks(void);
@@ -43,7 +43,7 @@ static void warn_of_written(WalcuWriteLog *write_log);
 static char *describe_written(const WalcuWriteLog *write_log);
 static void append_list(StringInfo text, List *names, int64 count);
 
-/* The write log of a statement, which is known by its execution's state. */
+/* Opens the write log of a statement, which is known by its execution's state. */
 WalcuWriteLog *
 write_log_open(const void *statement)
 {
@@ -64,7 +64,7 @@ write_log_open(const void *statement)
 	return write_log;
 }
 
-/* A table of the statement has come to its end. */
+/* Closes the log for a table of the statement, at its end. */
 void
 write_log_close(WalcuWriteLog *write_log)
 {
@@ -80,7 +80,7 @@ write_log_close(WalcuWriteLog *write_log)
 	pfree(write_log);
 }
 
-/* A row was written; id is NULL when the service has not told it. */
+/* Notes that a row was written.  id is NULL when the service has not told it. */
 void
 write_log_note_written(WalcuWriteLog *write_log, const char *resource, const char *id)
 {
@@ -92,7 +92,7 @@ write_log_note_written(WalcuWriteLog *write_log, const char *resource, const cha
 	MemoryContextSwitchTo(before);
 }
 
-/* It is not known whether a request was carried out. */
+/* Notes that it is not known whether a request was carried out. */
 void
 write_log_note_unknown(WalcuWriteLog *write_log, const char *request)
 {
@@ -103,10 +103,7 @@ write_log_note_unknown(WalcuWriteLog *write_log, const char *request)
 	MemoryContextSwitchTo(before);
 }
 
-/*
- * Add to an error, once, what was written before it.  That nothing was is said of the errors of a
- * write only.
- */
+/* Adds to an error, once, what was written before it.  Only errors of a write say that nothing was. */
 void
 write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write)
 {
@@ -135,7 +132,9 @@ register_callbacks(void)
 	registered = true;
 }
 
-/* The write logs go with the transaction's memory. */
+/*
+ * Warns of what was written when the transaction aborts.  The logs are freed with the transaction's memory.
+ */
 static void
 log_at_transaction_end(XactEvent event, void *arg)
 {
@@ -171,7 +170,7 @@ log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactio
 	}
 }
 
-/* For errors that came from elsewhere. */
+/* Warns of what was written, for errors that came from elsewhere. */
 static void
 warn_of_written(WalcuWriteLog *write_log)
 {

@@ -19,19 +19,19 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
-/* How often a document with an _id made here is sent at most. */
+/* A document with an _id that was made here is sent so many times at most. */
 #define ATTEMPTS 3
 
 struct WalcuWriter
 {
-	const WalcuOptions *options;
-	const char *credential;
-	WalcuWriteLog *write_log;
-	MemoryContext context;
-	List *under_way;    /* of WalcuWrite, oldest first */
-	ErrorData *failure; /* the first one, to be raised when nothing is under way */
-	int64 unwritten;    /* see writer_take_unwritten */
-	int64 requests;
+	const WalcuOptions *options; /* These are the options of the table. */
+	const char *credential;      /* This is the header line with the credentials. */
+	WalcuWriteLog *write_log;    /* It lists what the statement has written. */
+	MemoryContext context;       /* All writes are in it. */
+	List *under_way;             /* These are the writes under way, oldest first. */
+	ErrorData *failure;          /* This is the first error, which is raised when nothing is under way. */
+	int64 unwritten;             /* So many documents that nobody waited for were not written. */
+	int64 requests;              /* So many requests were sent. */
 };
 
 static int count_requests_at_once(const WalcuOptions *options);
@@ -53,7 +53,7 @@ static void raise_failure(WalcuWriter *writer);
 static bool read_document(WalcuWrite *write);
 static void check_id(WalcuWrite *write);
 
-/* A writer of one table's documents.  Everything of it is in a context below parent. */
+/* Makes a writer of one table's documents.  All of it is in a context below parent. */
 WalcuWriter *
 writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
 			WalcuWriteLog *write_log)
@@ -68,7 +68,7 @@ writer_open(MemoryContext parent, const WalcuOptions *options, const char *crede
 	return writer;
 }
 
-/* Can a document be written?  Error: HV000 for an id that cannot stand in a path. */
+/* Checks that a document can be written.  Error: HV000 for an id that cannot be part of a URL's path. */
 void
 writer_check_id(const WalcuOptions *options, const char *id)
 {
@@ -79,8 +79,8 @@ writer_check_id(const WalcuOptions *options, const char *id)
 }
 
 /*
- * A request for the document with this id, or (POST) for a new one, for which it may be NULL.
- * Error: HV000 for an id that cannot stand in a path.
+ * Makes a request for the document with this id, or (POST) for a new one, for which it may be NULL.  Error:
+ * HV000 for an id that cannot be part of a URL's path.
  */
 WalcuWrite *
 writer_create(WalcuWriter *writer, const char *method, const char *id)
@@ -107,7 +107,7 @@ writer_create(WalcuWriter *writer, const char *method, const char *id)
 	return write;
 }
 
-/* JSON in the database's encoding. */
+/* Sets the body of a write: JSON in the database's encoding. */
 void
 writer_set_body(WalcuWrite *write, const char *text)
 {
@@ -116,7 +116,10 @@ writer_set_body(WalcuWrite *write, const char *text)
 	write->request->body = MemoryContextStrdup(write->context, utf8);
 }
 
-/* Send a write, once there is room for it.  Raises what earlier ones have failed with. */
+/*
+ * Sends a write, once fewer than max_connections are under way.  Raises the error of an earlier one that
+ * has failed.
+ */
 void
 writer_send(WalcuWrite *write)
 {
@@ -133,7 +136,7 @@ writer_send(WalcuWrite *write)
 	}
 	PG_CATCH();
 	{
-		/* such as max_requests */
+		/* this may be max_requests */
 		MemoryContextSwitchTo(writer->context);
 		writer->failure = CopyErrorData();
 		FlushErrorState();
@@ -145,7 +148,7 @@ writer_send(WalcuWrite *write)
 	MemoryContextSwitchTo(before);
 }
 
-/* Wait until it is known what became of a write; its reply is good until it is released. */
+/* Waits until it is known what became of a write.  Its reply can be read until it is released. */
 void
 writer_wait(WalcuWrite *write)
 {
@@ -157,7 +160,7 @@ writer_wait(WalcuWrite *write)
 		raise_failure(writer);
 }
 
-/* Wait for all that is under way. */
+/* Waits for all writes that are under way. */
 void
 writer_finish(WalcuWriter *writer)
 {
@@ -167,8 +170,8 @@ writer_finish(WalcuWriter *writer)
 }
 
 /*
- * Find out what became of all that is under way, and raise nothing of that; without wait, what
- * has not been answered yet counts as unknown.
+ * Finds out what became of all writes that are under way, and raises none of their errors.  Without wait,
+ * the outcome of those that have not been answered yet is unknown.
  */
 void
 writer_settle(WalcuWriter *writer, bool wait)
@@ -186,8 +189,8 @@ writer_settle(WalcuWriter *writer, bool wait)
 }
 
 /*
- * How many documents that nobody waited for were not written, as they were gone, or there already.  Each is
- * told of once.
+ * Returns how many documents that nobody waited for were not written, as they were gone, or there already.
+ * Each of them is counted once.
  */
 int64
 writer_take_unwritten(WalcuWriter *writer)
@@ -210,7 +213,7 @@ writer_release(WalcuWrite *write)
 	MemoryContextDelete(write->context);
 }
 
-/* How many requests may be under way to a server. */
+/* Returns how many requests may be under way to a server. */
 static int
 count_requests_at_once(const WalcuOptions *options)
 {
@@ -218,8 +221,8 @@ count_requests_at_once(const WalcuOptions *options)
 }
 
 /*
- * Send the write's request, or one that looks what became of it; attempt is that of a retry, or NULL.  An
- * error, such as that of max_requests, leaves the transfer before as it was: it tells what became of the
+ * Sends the write's request, or one that looks what became of it; attempt is that of a retry, or NULL.  An
+ * error, such as that of max_requests, leaves the transfer before as it was, as it tells what became of the
  * write.
  */
 static void
@@ -240,7 +243,7 @@ start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *atte
 	MemoryContextSwitchTo(before);
 }
 
-/* Wait for the oldest write to come further, and look at all others. */
+/* Waits until something happens to the oldest write, and looks at all others. */
 static void
 make_progress(WalcuWriter *writer)
 {
@@ -253,9 +256,9 @@ make_progress(WalcuWriter *writer)
 }
 
 /*
- * Take in what has arrived of a reply, and settle the write when it is whole.  Errors are kept, not
- * raised, as others are under way; nothing in here leaves anything behind that would have to be
- * rolled back.  A cancel is raised at once.
+ * Takes in what has arrived of a reply, and settles the write when it is whole.  Errors are kept, not
+ * raised, as others are under way; nothing in here leaves anything behind that would have to be rolled
+ * back. A cancel is raised at once.
  */
 static void
 advance_write(WalcuWrite *write, bool wait)
@@ -332,7 +335,7 @@ collect_body(WalcuWrite *write)
 	transfer_consume(transfer, transfer->length);
 }
 
-/* The whole reply is here, and no error. */
+/* Settles a write whose whole reply has arrived, without an error. */
 static void
 on_reply(WalcuWrite *write)
 {
@@ -355,7 +358,10 @@ on_reply(WalcuWrite *write)
 	}
 }
 
-/* The document is not there: its request was not carried out, and cannot be twice. */
+/*
+ * Sends a request again, as it was not carried out: the document is not there.  It cannot be carried out
+ * twice.
+ */
 static void
 send_again(WalcuWrite *write)
 {
@@ -383,7 +389,10 @@ on_failure(WalcuWrite *write, ErrorData *error)
 		fail_write(write, write->doubt ? write->doubt : error);
 }
 
-/* Ask for the document that may have been made, when the write is advanced: there an error is kept. */
+/*
+ * Asks for the document that may have been made.  The request is sent when the write is advanced, as errors
+ * are kept there.
+ */
 static void
 look_up(WalcuWrite *write, ErrorData *error)
 {
@@ -435,7 +444,7 @@ fail_write(WalcuWrite *write, ErrorData *error)
 		write_log_note_unknown(writer->write_log, write->request->label.data);
 }
 
-/* What must not be held up. */
+/* Tells whether an error must be raised at once. */
 static bool
 is_interrupt(const ErrorData *error)
 {
@@ -443,14 +452,17 @@ is_interrupt(const ErrorData *error)
 		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
 }
 
-/* Has the service said that the request was carried out, whatever came after that? */
+/* Tells whether the service has said that the request was carried out, whatever came after that. */
 static bool
 has_answer(const WalcuTransfer *transfer)
 {
 	return transfer->status >= 200 && transfer->status < 300 && reply_head_is_json(&transfer->head);
 }
 
-/* May a request that failed have been carried out?  Not when the service has refused it. */
+/*
+ * Tells whether a request that failed may have been carried out, as it may unless the service has refused
+ * it.
+ */
 static bool
 is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error)
 {
@@ -459,7 +471,10 @@ is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error)
 	return transfer->status < 400 || transfer->status >= 500 || transfer->status == 408;
 }
 
-/* Nothing more is sent.  What is under way comes to its end, so that the error can tell of it. */
+/*
+ * Raises the first error.  Nothing more is sent; what is under way comes to its end, so that the error can
+ * tell of it.
+ */
 static void
 raise_failure(WalcuWriter *writer)
 {
@@ -468,7 +483,10 @@ raise_failure(WalcuWriter *writer)
 	ReThrowError(writer->failure);
 }
 
-/* The document of a reply: the reply itself, or the one in a list; false for an empty list. */
+/*
+ * Reads the document of a reply, which is the reply itself or the only one of a list.  Returns false for an
+ * empty list.
+ */
 static bool
 read_document(WalcuWrite *write)
 {
@@ -498,7 +516,10 @@ read_document(WalcuWrite *write)
 	return true;
 }
 
-/* A service that makes ids of its own would break every promise that is built on them. */
+/*
+ * Checks that the service has kept the _id.  If it assigned ids itself, nothing that relies on them would
+ * hold.
+ */
 static void
 check_id(WalcuWrite *write)
 {

@@ -13,13 +13,13 @@
 #include "modify/write_log.h"
 #include "service/option.h"
 
-/* What became of a write. */
+/* A write has one of these outcomes. */
 typedef enum WalcuOutcome
 {
 	WALCU_WRITE_UNDER_WAY,
 	WALCU_WRITE_DONE,
-	WALCU_WRITE_MISSING,  /* there is no such document */
-	WALCU_WRITE_CONFLICT, /* there is one already */
+	WALCU_WRITE_MISSING,  /* There is no such document. */
+	WALCU_WRITE_CONFLICT, /* There is such a document already. */
 	WALCU_WRITE_FAILED
 } WalcuOutcome;
 
@@ -28,26 +28,26 @@ typedef struct WalcuWriter WalcuWriter;
 /* One document that is written, or read to be written. */
 typedef struct WalcuWrite
 {
-	WalcuWriter *writer;
-	MemoryContext context; /* holds the write, its request and its reply */
-	WalcuRequest *request;
-	const char *id;        /* NULL when the service makes it */
-	bool is_new;           /* the document is made, and its id is not in the path */
-	bool made_here;        /* nobody else can have made this id */
-	bool conflict_is_none; /* a document that is there already is no error */
-	bool needs_reply;
-	bool detached; /* nobody waits for it: it is released when it is settled */
-	bool reads;    /* it changes nothing */
-	WalcuOutcome outcome;
-	WalcuDocument document; /* the reply, when it is needed */
-	/* of writer.c alone: */
-	WalcuTransfer *transfer;
-	StringInfo body;       /* of the reply */
-	WalcuRequest *look_up; /* under way, to see whether the request was carried out */
-	bool is_unstarted;     /* look_up is to be sent when the write is advanced */
-	ErrorData *doubt;      /* why that is not known */
-	bool answered;         /* the service has said that it was carried out */
-	int attempts;
+	WalcuWriter *writer;    /* This writer sends it. */
+	MemoryContext context;  /* The write, its request and its reply are in this context. */
+	WalcuRequest *request;  /* This is the request. */
+	const char *id;         /* It is NULL when the service makes it. */
+	bool is_new;            /* The document is new, and its id is not in the path. */
+	bool made_here;         /* Nobody else can have made this id. */
+	bool conflict_is_none;  /* A document that is there already is not an error. */
+	bool needs_reply;       /* The document that the service answers with is wanted. */
+	bool detached;          /* Nobody waits for it: it is released when it is settled. */
+	bool reads;             /* It changes nothing. */
+	WalcuOutcome outcome;   /* This is what became of it. */
+	WalcuDocument document; /* This is the reply, when it is needed. */
+	/* The members from here on are for writer.c alone. */
+	WalcuTransfer *transfer; /* This is the transfer of the last request. */
+	StringInfo body;         /* This is the body of the reply. */
+	WalcuRequest *look_up;   /* This request is under way, to see whether the write was carried out. */
+	bool is_unstarted;       /* The request look_up is sent when the write is advanced. */
+	ErrorData *doubt;        /* This error is why that is not known. */
+	bool answered;           /* The service has said that it was carried out. */
+	int attempts;            /* The request was sent so many times. */
 } WalcuWrite;
 
 extern WalcuWriter *writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,

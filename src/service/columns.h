@@ -13,13 +13,13 @@
 /* A column as CREATE FOREIGN TABLE will declare it. */
 typedef struct ColumnDraft
 {
-	char *name;
+	char *name;            /* This is its name. */
 	const char *path;      /* The column shows this place in the document; NULL for a parameter. */
 	const char *parameter; /* The column is this parameter of the query string, or NULL. */
-	const char *type;
-	bool collatable;
-	bool not_null;
-	bool readonly; /* The service sets it. */
+	const char *type;      /* This is its SQL type. */
+	bool collatable;       /* The type has a collation. */
+	bool not_null;         /* It is NOT NULL. */
+	bool readonly;         /* The service sets it. */
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);

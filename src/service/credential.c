@@ -17,15 +17,15 @@
 
 #define CREDENTIALS_HINT "Give either token, or username and password, or header_name and header_value."
 
-/* The most that a file with a secret may have, in bytes. */
+/* A file with a secret may have so many bytes. */
 #define MAX_SECRET_FILE (64 * 1024)
 
-/* The kinds of credentials: a secret, the option that names a file with it, and what goes before it. */
+/* The kinds of credentials are a secret, the option that names a file with it, and what is sent before it. */
 static const struct
 {
 	const char *secret;
 	const char *file;
-	const char *partner; /* NULL for none */
+	const char *partner; /* It is NULL for none. */
 } kinds[] = {
 	{"token", "token_file"},
 	{"password", "password_file", "username"},
@@ -37,7 +37,8 @@ static char *read_secret_file(const char *path, const char *option);
 static char *make_basic_credentials(const char *username, const char *password);
 
 /*
- * Errors: 22023 unless there is one kind of credentials, whole; none is for those who restore a dump without.
+ * Checks that options of credentials go together.  Error: 22023 unless there is one kind of credentials,
+ * and the whole of it.  Having none at all is for those who restore a dump without them.
  */
 void
 credential_check(List *list)
@@ -72,8 +73,8 @@ credential_check(List *list)
 }
 
 /*
- * The header line with the credentials that a mapping's options say.  Errors: 28000 without any, and those of
- * read_secret_file.
+ * Returns the header line with the credentials that a mapping's options say.  Errors: 28000 without any,
+ * and those of read_secret_file.
  */
 char *
 credential_header(List *list, const char *server_name)
@@ -96,7 +97,7 @@ credential_header(List *list, const char *server_name)
 			errhint("Use ALTER USER MAPPING to add them. " CREDENTIALS_HINT));
 }
 
-/* NULL when the options say none of this kind. */
+/* Returns the secret of a kind; NULL when the options have none of this kind. */
 static char *
 get_secret(List *list, int kind)
 {
@@ -106,8 +107,8 @@ get_secret(List *list, int kind)
 }
 
 /*
- * What stands in a file, without the end of its line.  Errors: those of file_read_text, 22023 for what cannot
- * be sent, which is not shown.
+ * Returns the text of a file, without the end of its line.  Errors: those of file_read_text, 22023 for what
+ * cannot be sent, which is not shown.
  */
 static char *
 read_secret_file(const char *path, const char *option)
@@ -127,7 +128,7 @@ read_secret_file(const char *path, const char *option)
 				errmsg("file \"%s\" of option \"%s\" cannot be used", path, option),
 				errdetail("What stands in it is no credential: %s", fault),
 				errhint("Write the credential alone into it, on one line."));
-	/* as options are; what the service gets of a password is UTF-8 again */
+	/* as options are: what the service gets of a password is UTF-8 again */
 	return pg_any_to_server(text, (int) length, PG_UTF8);
 }
 

@@ -35,10 +35,10 @@
 /* The resource that is being read. */
 typedef struct Reader
 {
-	json_t *document;
-	const char *resource;
-	int fields;      /* read so far, members of objects counted */
-	int *all_fields; /* the same, of all resources */
+	json_t *document;     /* This is the whole description. */
+	const char *resource; /* This is the name of the resource. */
+	int fields;           /* So many fields were read, members of objects counted. */
+	int *all_fields;      /* So many were read of all resources. */
 } Reader;
 
 /* What the parser has not been given yet. */

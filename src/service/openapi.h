@@ -22,10 +22,10 @@ typedef enum WalcuFieldKind
 
 typedef struct WalcuField
 {
-	char *name;
-	WalcuFieldKind kind;
-	bool array;   /* The field is an array of that kind. */
-	List *fields; /* These are the members (of WalcuField) of the object, or of the array's objects. */
+	char *name;          /* This is its name. */
+	WalcuFieldKind kind; /* This is its kind, or that of the elements. */
+	bool array;          /* The field is an array of that kind. */
+	List *fields;        /* These are the members (of WalcuField) of the object, or of the array's objects. */
 } WalcuField;
 
 typedef struct WalcuResource

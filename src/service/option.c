@@ -53,14 +53,14 @@ typedef enum OptionKind
 
 typedef struct OptionRow
 {
-	const char *name;
-	int objects; /* These objects have it: a set of ON_... */
-	OptionKind kind;
+	const char *name;                                  /* This is the name of the option. */
+	int objects;                                       /* These objects have it: a set of ON_... */
+	OptionKind kind;                                   /* Its values are of this kind. */
 	int offset;                                        /* The field that it fills is here, or NOT_RESOLVED. */
 	void (*check)(const char *name, const char *text); /* It checks a value of KIND_TEXT or KIND_HOSTS. */
 	const char *const *choices;                        /* A value of KIND_CHOICE is one of these. */
 	int min;                                           /* A value of KIND_INTEGER is not less. */
-	int max;
+	int max;                                           /* A value of KIND_INTEGER is not greater. */
 } OptionRow;
 
 #define FIELD(name)        offsetof(WalcuOptions, name)
@@ -316,7 +316,10 @@ option_for_import(List *list)
 	return options;
 }
 
-/* The header line with the credentials of a user for a server.  Errors: 42704 without a user mapping. */
+/*
+ * Returns the header line with the credentials of a user for a server.  Error: 42704 without a user
+ * mapping.
+ */
 char *
 option_credential_header(Oid userid, Oid serverid)
 {
@@ -444,7 +447,10 @@ check_together(int object, List *list)
 				errhint("A column shows either a place in the document or a parameter of the query."));
 }
 
-/* As with postgres_fdw's keys: others could have files of the database server read that they may not read. */
+/*
+ * Checks who names a file, as postgres_fdw does for keys: others could have files of the database server
+ * read that they may not read.
+ */
 static void
 check_file_options(List *list)
 {

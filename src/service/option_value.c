@@ -44,7 +44,7 @@ pg_noreturn static void raise_invalid_secret(const char *name, const char *reaso
 static bool has_scheme(const char *text);
 static bool has_control_character(const char *text);
 
-/* The text of an option in a list of DefElem; NULL when it is not there. */
+/* Returns the text of an option in a list of DefElem; NULL when it is not there. */
 char *
 option_value_of(List *list, const char *name)
 {
@@ -242,9 +242,9 @@ option_check_parameter(const char *name, const char *text)
 }
 
 /*
- * Why a text cannot be the secret of an option, or stand in the file that the option names; NULL when it can.
- * It is part of a header line, as it is: servers would take away spaces around it.  A password may be empty
- * and have spaces around it, as it is sent encoded.
+ * Returns why a text cannot be the secret of an option, or of the file that the option names; NULL when it
+ * can. It is part of a header line and sent as it is: servers would take away spaces around it.  A password
+ * may be empty and have spaces around it, as it is sent encoded.
  */
 const char *
 option_secret_fault(const char *name, const char *text)

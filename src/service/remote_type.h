@@ -21,8 +21,8 @@ typedef enum WalcuRemoteType
 
 typedef struct WalcuRemotePlace
 {
-	WalcuRemoteType type;
-	bool array; /* The place has an array of that type. */
+	WalcuRemoteType type; /* This is the type, or that of the elements. */
+	bool array;           /* The place has an array of that type. */
 } WalcuRemotePlace;
 
 extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);
