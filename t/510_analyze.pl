@@ -3,7 +3,6 @@
 use strict;
 use warnings;
 
-use Time::HiRes qw(time);
 
 use lib 't/lib';
 use WalcuTest;
@@ -65,7 +64,7 @@ $sandbox->clear_faults;
 $sandbox->fault({ match => { kind => 'list' }, fault => { type => 'ignore', skip => JSON::PP::true } });
 my $error = sql_error($dbh, 'ANALYZE crm.cars');
 is($error->{sqlstate}, '08P01', 'an offset that is ignored is an error');
-like($error->{message}, qr/begins as it does without "skip"/, 'which says so');
+like($error->{message}, qr/begins with the same document as without "skip"/, 'which says so');
 $sandbox->clear_faults;
 
 # Statistics are those of the documents
@@ -116,9 +115,7 @@ $sandbox->clear_faults;
 is(tuples('cars'), 5000, 'and leaves the statistics alone');
 $sandbox->fault({ match => { kind => 'list', query => { skip => '\d{3}' } }, fault => { type => 'hang' } });
 $dbh->do(q{SET statement_timeout = '500ms'});
-my $begun = time;
-is(sql_error($dbh, 'ANALYZE crm.cars')->{sqlstate}, '57014', 'ANALYZE can be cancelled');
-cmp_ok(time - $begun, '<', 1.5, 'at once');
+is(sql_error($dbh, 'ANALYZE crm.cars')->{sqlstate}, '57014', 'ANALYZE can be cancelled while the service is silent');
 $dbh->do('RESET statement_timeout');
 $sandbox->clear_faults;
 $dbh->do('CREATE ROLE stranger; GRANT USAGE ON SCHEMA crm TO stranger; ALTER FOREIGN TABLE crm.notes OWNER TO stranger');

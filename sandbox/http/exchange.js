@@ -145,8 +145,8 @@ class Call {
 /** Lets the faults act that come before the answer; says whether one of them was the end of it. */
 async function isStopped(call, rules) {
   call.entry.fault = rules[0]?.id ?? null;
-  for (const { fault } of rules) {
-    if ((await FAULTS[fault.type].before?.(fault, call)) === 'stop') return true;
+  for (const { fault, end } of rules) {
+    if ((await FAULTS[fault.type].before?.(fault, call, end.signal)) === 'stop') return true;
     FAULTS[fault.type].request?.(fault, call);
   }
   return false;

@@ -3,7 +3,8 @@
  * Used by exchange.js, which calls the hooks, and by rules.js, which checks what a test asks for.
  *
  * A fault has fields, and any of these hooks:
- *   before(fault, call)          runs before the request is handled; 'stop' ends it unhandled
+ *   before(fault, call, end)     runs before the request is handled; 'stop' ends it unhandled. The signal end
+ *                                tells that the test took the fault away
  *   request(fault, call)         changes what the operation will see
  *   instead(fault, call)         gives a reply, and the request is not handled
  *   alter(fault, reply)          changes the reply, or promises to
@@ -33,6 +34,12 @@ export const FAULTS = {
     fields: { ms: integer(0) },
     // As in life, the request is handled even when the client does not wait for it.
     before: ({ ms }) => setTimeout(ms),
+  },
+  hold: {
+    fields: {},
+    before: async (_fault, _call, end) => {
+      if (!end.aborted) await once(end, 'abort');
+    },
   },
   hang: {
     fields: {},

@@ -35,22 +35,31 @@ export class FaultRules {
     return definitions.map(({ match = {}, skip = 0, times = null, probability = 1, seed = 1, fault }) => {
       const id = ++this.#lastId;
       const shown = { id, match, skip, times, probability, seed, fault };
-      this.#rules.set(id, { ...shown, matches: makeMatcher(match), draws: new Random(hashSeed(seed)), seen: 0, applied: 0 });
+      this.#rules.set(id, {
+        ...shown,
+        matches: makeMatcher(match),
+        draws: new Random(hashSeed(seed)),
+        end: new AbortController(),
+        seen: 0,
+        applied: 0,
+      });
       return id;
     });
   }
 
   remove(id) {
+    this.#rules.get(id)?.end.abort();
     return this.#rules.delete(id);
   }
 
   clear() {
+    for (const { end } of this.#rules.values()) end.abort();
     this.#rules.clear();
     this.#lastId = 0;
   }
 
   list() {
-    return [...this.#rules.values()].map(({ matches, draws, random, ...shown }) => shown);
+    return [...this.#rules.values()].map(({ matches, draws, end, ...shown }) => shown);
   }
 
   /** The rules that hit this request now, counting it. */

@@ -33,6 +33,15 @@ test('latency: the request is handled even if the client has left', async () => 
   await until(() => exists('left'));
 });
 
+test('hold: the request waits until the fault is taken away, and is handled', async () => {
+  await crm.fault({ type: 'hold' });
+  const held = [list(), list()];
+  await until(async () => (await crm.log()).length === 2);
+  assert.deepEqual((await crm.log()).map(({ status }) => status), [null, null]);
+  await crm.control('DELETE', '/faults');
+  for (const { json } of await Promise.all(held)) assert.equal(json.length, 50);
+});
+
 test('hang: never an answer, and the request is not handled', async () => {
   await crm.fault({ type: 'hang' }, { times: 1 });
   await assert.rejects(post('hung', { signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' });

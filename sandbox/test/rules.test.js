@@ -124,7 +124,7 @@ test('rules are removed, one or all', async () => {
 
 const WRONG_RULES = [
   [{}, /a rule: fault must be an object/],
-  [{ fault: {} }, /type must be one of "latency", "hang",/],
+  [{ fault: {} }, /type must be one of "latency", "hold",/],
   [{ fault: { type: 'explode' } }, /type must be one of/],
   [{ fault: { type: 'latency' } }, /the fault latency: ms must be an integer/],
   [{ fault: { type: 'latency', ms: -1 } }, /ms must be/],

@@ -63,8 +63,10 @@ page_at_offset_next(WalcuPageAtOffset *page_at, WalcuDocument *document, StringI
 			request_page(page_at, &attempt);
 			continue;
 		}
-		transfer_drive(page->transfer, -1);
+		/* it may be here already, as others were waited for */
 		page_look(page, true);
+		if (page->queue_head == page->queue_length && !page->whole && !page->rejected && !page->broken)
+			transfer_drive(page->transfer, -1);
 	}
 	count_page(page_at);
 	return false;

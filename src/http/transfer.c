@@ -220,8 +220,8 @@ transfer_drive(WalcuTransfer *shared, double limit)
 	Transfer *transfer = (Transfer *) shared;
 	double before = connection_waited(transfer->connection);
 
-	/* what came at once has only to be looked at */
-	if (shared->done)
+	/* what is here has only to be looked at */
+	if (shared->done || transfer->handle.done)
 		limit = 0;
 	if (transfer->handle.added && limit != 0)
 	{

@@ -14,6 +14,11 @@ package WalcuTest;
 #     is($error->{sqlstate}, '08006');
 #     my @messages = sql_messages($dbh, 'SELECT price FROM crm.cars');
 #
+# What is under way at once is seen with the service holding its replies, so that no test trusts the clock:
+#
+#     my ($requests, $rows) = under_way($dbh, $sandbox, 'SELECT * FROM crm.cars', 4);
+#     is($requests, 4);
+#
 # Everything of a test is gone when the test ends: PostgreSQL::Test::Cluster stops the
 # cluster, WalcuTest::Sandbox the sandbox.
 
@@ -25,10 +30,12 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 use WalcuTest::Sandbox;
 
 our @EXPORT = qw(
   @RESOURCES start_node setup_crm options_sql set_server_options connect_db sql_error sql_messages
+  wait_until under_way
 );
 
 our @RESOURCES = qw(
@@ -135,6 +142,35 @@ sub sql_messages
     local $dbh->{PrintWarn} = 1;
     $dbh->do($sql, undef, @values);
     return @messages;
+}
+
+# Ask until the answer is yes; false when that takes a minute.
+sub wait_until
+{
+    my ($question) = @_;
+    for (1 .. 6000)
+    {
+        return 1 if $question->();
+        sleep 0.01;
+    }
+    return 0;
+}
+
+# Run a statement while the sandbox holds its replies to what matches.  Returns how many requests
+# were under way once there were as many as wanted, and how many rows came after they were let go.
+# One too many has a moment to come: on a slow machine it may be missed, but none is made up.
+sub under_way
+{
+    my ($dbh, $sandbox, $sql, $wanted, %match) = @_;
+    $sandbox->fault({ match => \%match, fault => { type => 'hold' } });
+    $sandbox->clear_log;
+    $dbh->do($sql, { pg_async => 1 });
+    my $held = sub { scalar grep { defined $_->{fault} } $sandbox->log };
+    wait_until(sub { $held->() >= $wanted });
+    sleep 0.1;
+    my $count = $held->();
+    $sandbox->clear_faults;
+    return ($count, 0 + $dbh->pg_result);
 }
 
 1;
