@@ -209,7 +209,7 @@ find_member_node(const WalcuPathNode *node, char *text, int size)
 	return convert_string(&key, &name, &length) ? path_tree_find_child(node, name, length) : NULL;
 }
 
-/* Forgets what a member has brought that is in the document a second time: the last one counts. */
+/* Begins a member.  One that is in the document a second time takes the place of the first. */
 static void
 begin_member(WalcuDecoder *decoder, WalcuPathNode *member)
 {

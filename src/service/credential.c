@@ -64,7 +64,7 @@ credential_check(List *list)
 			ereport(
 				ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("options \"%s\" and \"%s\" cannot be given together", kinds[i].secret, kinds[i].file),
-				errhint("Give the credential itself, or a file that it stands in."));
+				errhint("Give either the credential itself or a file that contains it."));
 		ways += in_option || in_file;
 	}
 	if (ways > 1)
@@ -126,8 +126,8 @@ read_secret_file(const char *path, const char *option)
 	if (fault)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("file \"%s\" of option \"%s\" cannot be used", path, option),
-				errdetail("What stands in it is no credential: %s", fault),
-				errhint("Write the credential alone into it, on one line."));
+				errdetail("Its content is not a credential: %s", fault),
+				errhint("Write only the credential into it, on one line."));
 	/* as options are: what the service gets of a password is UTF-8 again */
 	return pg_any_to_server(text, (int) length, PG_UTF8);
 }

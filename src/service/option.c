@@ -462,10 +462,10 @@ check_file_options(List *list)
 		size_t length = strlen(name);
 
 		if (length > 5 && strcmp(name + length - 5, "_file") == 0 && !superuser())
-			ereport(
-				ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("permission denied to set option \"%s\"", name),
-				errhint("Only superusers may create or change what names a file of the database server."));
+			ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied to set option \"%s\"", name),
+					errhint("Only superusers may create or change objects with an option that names a file "
+							"on the database server."));
 	}
 }
 
