@@ -59,11 +59,13 @@ is($sandbox->request_count, 1, 'is not');
 $sandbox->clear_faults;
 $sandbox->reset;
 
-# However long it is
+# However long it is, and however busy this machine
+$dbh->do("ALTER SERVER crm OPTIONS (SET request_timeout '60s')");
 my $long = 'x' x 9_000_000;
 my $stored = $dbh->selectrow_array(q{SELECT walcu_fdw_request('crm', 'POST', '/cars', NULL, ?)->>'make'}, undef,
     qq({"_id": "long", "make": "$long"}));
 is(length($stored // ''), length $long, 'a write of nine million bytes arrives');
+$dbh->do("ALTER SERVER crm OPTIONS (SET request_timeout '700ms')");
 check('HV00R', 'a reply after that', q{SELECT walcu_fdw_request('crm', 'GET', '/bikes')});
 isnt(sql_error($dbh, q{SELECT walcu_fdw_request('crm', 'DELETE', '/cars/long', jsonb_build_object('x', ?::text))}, $long), undef,
     'a URL that is longer than can be sent is an error');
@@ -74,7 +76,7 @@ $sandbox->reset;
     my $later = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 });
     my $port = $later->port;
     $later->stop;
-    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:$port', SET max_retries '20', SET max_retry_wait '200ms')");
+    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:$port', SET max_retries '20', SET max_retry_wait '2s')");
     my $session = connect_db($node);
     my $statement = $session->prepare($scan, { pg_async => 1 });
     $statement->execute;
