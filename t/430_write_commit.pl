@@ -129,7 +129,8 @@ $sandbox->fault({ match => { method => 'POST' }, fault => { type => 'status', st
 $error = eval { $dbh->commit; 1 } ? undef : { sqlstate => $dbh->state, detail => $dbh->pg_error_field('detail') };
 $sandbox->clear_faults;
 is($error->{sqlstate}, '23514', 'a refusal at commit');
-is($error->{detail}, 'The request was POST /notes. 2 rows were written and not rolled back: tasks/t1, tasks/t2.', 'tells what was written');
+is($error->{detail}, 'The request was POST /notes. 2 rows were written and not rolled back: tasks/t1, tasks/t2. One write was not sent: PATCH /tasks/t4.',
+    'tells what was written, and what was not');
 is(scalar(writes()), 3, 'and nothing more is sent');
 is(($dbh->selectrow_array(q{SELECT to_regclass('local')}))[0], undef, 'the transaction is rolled back');
 fill();

@@ -45,6 +45,7 @@ struct WalcuConnection
 static HTAB *connections = NULL;
 
 static void create_connections(void);
+static void open_multi(WalcuConnection *connection, const WalcuOptions *options);
 static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
 static void close_at_transaction_end(XactEvent event, void *arg);
@@ -80,10 +81,21 @@ connection_get(const WalcuOptions *options)
 	connection->max_running = options->max_connections;
 	connection->kept = options->keep_connections;
 	close_if_ca_file_changed(connection, options);
-	if (connection->multi == NULL && (connection->multi = walcu_curl_multi_create()) == NULL)
+	if (connection->multi == NULL)
+		open_multi(connection, options);
+	return connection;
+}
+
+/* Opens a connection.  Errors: 53200. */
+static void
+open_multi(WalcuConnection *connection, const WalcuOptions *options)
+{
+	connection->multi = walcu_curl_multi_create();
+	if (connection->multi == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				errdetail("Failed while preparing connections to server \"%s\".", options->server_name));
-	return connection;
+	/* writes that wait for the commit are sent to a server that the transaction has dropped, too */
+	connection->outdated = !SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(connection->serverid));
 }
 
 /*

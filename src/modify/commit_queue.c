@@ -6,6 +6,9 @@
  * with it when it is rolled back, and all of it with the transaction.  Before that commits, what is
  * left is sent in order; several changes of one document make one request.  When one fails, the
  * transaction does, and the message tells what had been written.
+ *
+ * A write belongs to the place that its table stood for when it was put in: what is altered, dropped or
+ * rolled back after that changes nothing of it.
  */
 #include "postgres.h"
 
@@ -16,15 +19,19 @@
 #include "miscadmin.h"
 #include "modify/write_log.h"
 #include "modify/writer.h"
+#include "storage/ipc.h"
+#include "storage/predicate.h"
+#include "storage/proc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
+/* This is a table as it was at one time.  It does not change: a table that does gets another one. */
 struct WalcuCommitQueueTable
 {
-	Oid relid;                   /* This is the table. */
-	Oid userid;                  /* The writes use the mapping of this user. */
-	const WalcuOptions *options; /* These are the options in force. */
-	char *credential;            /* This is the header line with the credentials. */
+	const WalcuOptions *options; /* These are the options that were in force. */
+	const char *credential;      /* This is the header line with the credentials. */
 	WalcuWriter *writer;         /* This sends the writes, while the queue is sent. */
 };
 
@@ -50,11 +57,14 @@ typedef struct Queue
 	List *entries;         /* These are the writes (of QueueEntry), in order. */
 	HTAB *documents;       /* These are the documents (of Document) that the writes are for. */
 	MemoryContext context; /* It ends with the transaction. */
+	bool sending;          /* The transaction commits. */
+	int sent;              /* So many of the first entries have been sent, or dropped. */
 } Queue;
 
 static Queue *queue = NULL;
 
 static void create_queue(void);
+static WalcuCommitQueueTable *find_queue_table(const WalcuOptions *options, const char *credential);
 static void queue_at_transaction_end(XactEvent event, void *arg);
 static void queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
 										void *arg);
@@ -64,38 +74,42 @@ static void merge_writes(void);
 static bool merge_into(QueueEntry *earlier, QueueEntry *later);
 static char *join_patch_texts(const char *one, const char *other);
 static void send_queue(void);
+static bool resume_statement_timeout(void);
+static void send_entries(void);
+static void warn_of_unwritten(void);
+static void warn_at_exit(void);
+static void describe_unsent(StringInfo text, const void *arg);
 static bool must_follow(const QueueEntry *entry, const QueueEntry *previous);
 static void send_entry(const QueueEntry *entry);
 static void finish_writers(void);
 
-/* Returns the queue's side of a table.  Errors: those of option_for_table and option_credential_header. */
+/*
+ * Returns the queue's side of a table as it is now.  Errors: those of option_for_table and
+ * option_credential_header, and 25000 when the queue is sent already.
+ */
 WalcuCommitQueueTable *
 commit_queue_table(Oid relid, Oid userid)
 {
+	const WalcuOptions *options = option_for_table(relid);
+	char *credential = option_credential_header(userid, options->serverid);
 	WalcuCommitQueueTable *table;
 	MemoryContext before;
-	ListCell *lc;
 
 	if (queue == NULL)
 		create_queue();
-	foreach(lc, queue->tables)
+	if (queue->sending)
+		ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				errmsg("cannot write to resource \"%s\" while its transaction commits", options->resource));
+	table = find_queue_table(options, credential);
+	if (table == NULL)
 	{
-		table = lfirst(lc);
-		if (table->relid == relid && table->userid == userid)
-			break;
-	}
-	before = MemoryContextSwitchTo(queue->context);
-	if (lc == NULL)
-	{
+		before = MemoryContextSwitchTo(queue->context);
 		table = palloc0(sizeof(WalcuCommitQueueTable));
-		table->relid = relid;
-		table->userid = userid;
+		table->options = option_for_table(relid);
+		table->credential = pstrdup(credential);
 		queue->tables = lappend(queue->tables, table);
+		MemoryContextSwitchTo(before);
 	}
-	/* the options may have changed since the transaction's last statement */
-	table->options = option_for_table(relid);
-	table->credential = option_credential_header(userid, table->options->serverid);
-	MemoryContextSwitchTo(before);
 	return table;
 }
 
@@ -133,6 +147,21 @@ commit_queue_last(const WalcuCommitQueueTable *table, const char *id)
 	return (document && document->last) ? &document->last->queued : NULL;
 }
 
+static WalcuCommitQueueTable *
+find_queue_table(const WalcuOptions *options, const char *credential)
+{
+	ListCell *lc;
+
+	foreach(lc, queue->tables)
+	{
+		WalcuCommitQueueTable *table = lfirst(lc);
+
+		if (option_equals(table->options, options) && strcmp(table->credential, credential) == 0)
+			return table;
+	}
+	return NULL;
+}
+
 static void
 create_queue(void)
 {
@@ -163,7 +192,6 @@ queue_at_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			merge_writes();
 			send_queue();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -173,8 +201,11 @@ queue_at_transaction_end(XactEvent event, void *arg)
 					errmsg("cannot PREPARE a transaction that has written to foreign tables with write_mode "
 						   "'commit'"));
 			break;
-		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
+			warn_at_exit();
+			queue = NULL;
+			break;
+		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
 			queue = NULL;
 			break;
@@ -215,12 +246,12 @@ forget_last(QueueEntry *entry)
 		find_document(entry->table, entry->queued.id, HASH_FIND)->last = entry->before;
 }
 
-/* Finds a document by its name, as two tables may show the same resource. */
+/* Finds a document by its name, as two tables, or one at two times, may show the same resource. */
 static Document *
 find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action)
 {
 	const WalcuOptions *options = table->options;
-	char *name = psprintf("%u/%s/%s/%s", options->serverid, options->dealer_id, options->resource, id);
+	char *name = psprintf("%s/%s/%s/%s", options->endpoint, options->dealer_id, options->resource, id);
 	WalcuDigest key = digest_of(name, strlen(name));
 	Document *document;
 	bool found;
@@ -253,13 +284,16 @@ merge_writes(void)
 	MemoryContextSwitchTo(before);
 }
 
-/* Lets the later write say what the earlier one does, too.  Returns false when it cannot. */
+/*
+ * Lets the later write say what the earlier one does, too.  Returns false when it cannot, or is another
+ * user's.
+ */
 static bool
 merge_into(QueueEntry *earlier, QueueEntry *later)
 {
 	bool changes = strcmp(earlier->queued.method, "PATCH") == 0 || strcmp(earlier->queued.method, "PUT") == 0;
 
-	if (!changes)
+	if (!changes || strcmp(earlier->table->credential, later->table->credential) != 0)
 		return false;
 	if (strcmp(later->queued.method, "DELETE") == 0 || strcmp(later->queued.method, "PUT") == 0)
 		return true;
@@ -277,22 +311,59 @@ join_patch_texts(const char *one, const char *other)
 }
 
 /*
- * Sends what is left.  The write log stays open, as something else may still fail the transaction.  Writes
- * of the same kind to the same resource are under way together; before another kind begins, they are
- * confirmed, so that a document can rely on an earlier one.
+ * Sends what is left, once nothing of PostgreSQL's speaks against the commit any more.  Deferred triggers
+ * have fired.  The last that could fail is a serializable transaction, for what others do: from that check on
+ * it is they who fail, as with a transaction that is prepared.  The commit makes the check again.
  */
 static void
 send_queue(void)
 {
-	const QueueEntry *previous = NULL;
-	MemoryContext before = MemoryContextSwitchTo(queue->context);
-	WalcuWriteLog *write_log;
-	int64 unwritten = 0;
-	ListCell *lc;
+	bool clock_runs;
 
 	if (queue->entries == NIL)
 		return;
-	write_log = write_log_open(queue);
+	PreCommit_CheckForSerializationFailure();
+	queue->sending = true;
+	merge_writes();
+	clock_runs = resume_statement_timeout();
+	PG_TRY();
+	{
+		send_entries();
+	}
+	PG_FINALLY();
+	{
+		if (clock_runs)
+			disable_timeout(STATEMENT_TIMEOUT, false);
+	}
+	PG_END_TRY();
+	warn_of_unwritten();
+}
+
+/* Starts the clock of statement_timeout again, which PostgreSQL stops before it commits. */
+static bool
+resume_statement_timeout(void)
+{
+	if (StatementTimeout <= 0 || get_timeout_active(STATEMENT_TIMEOUT))
+		return false;
+	enable_timeout_at(STATEMENT_TIMEOUT,
+					  TimestampTzPlusMilliseconds(GetCurrentStatementStartTimestamp(), StatementTimeout));
+	return true;
+}
+
+/*
+ * Sends the entries in order.  The write log stays open, as something else may still fail the transaction.
+ * Writes of the same kind to the same resource are under way together; before another kind begins, they are
+ * confirmed, so that a document can rely on an earlier one.
+ */
+static void
+send_entries(void)
+{
+	const QueueEntry *previous = NULL;
+	MemoryContext before = MemoryContextSwitchTo(queue->context);
+	WalcuWriteLog *write_log = write_log_open(queue);
+	ListCell *lc;
+
+	write_log_set_unsent(write_log, describe_unsent, queue);
 	foreach(lc, queue->tables)
 	{
 		WalcuCommitQueueTable *table = lfirst(lc);
@@ -308,9 +379,19 @@ send_queue(void)
 		if (previous && must_follow(entry, previous))
 			finish_writers();
 		send_entry(entry);
+		queue->sent = foreach_current_index(lc) + 1;
 		previous = entry;
 	}
 	finish_writers();
+	MemoryContextSwitchTo(before);
+}
+
+static void
+warn_of_unwritten(void)
+{
+	int64 unwritten = 0;
+	ListCell *lc;
+
 	foreach(lc, queue->tables)
 		unwritten += writer_take_unwritten(((WalcuCommitQueueTable *) lfirst(lc))->writer);
 	if (unwritten > 0)
@@ -321,7 +402,48 @@ send_queue(void)
 						  unwritten),
 			errdetail("Documents to be changed or deleted were gone, or documents to be inserted ON CONFLICT "
 					  "DO NOTHING existed already."));
-	MemoryContextSwitchTo(before);
+}
+
+/* Warns of what waits when a session ends, as there is no commit that could fail. */
+static void
+warn_at_exit(void)
+{
+	StringInfoData text;
+
+	/* what had been sent by then is the write log's to tell */
+	if (!proc_exit_inprogress || queue->sending || queue->entries == NIL)
+		return;
+	initStringInfo(&text);
+	describe_unsent(&text, queue);
+	ereport(WARNING, errcode(ERRCODE_WARNING),
+			errmsg("the session ended before what waited for the commit was sent"),
+			errdetail("%s", text.data));
+}
+
+/* Tells which writes of a queue have not been sent, if any. */
+static void
+describe_unsent(StringInfo text, const void *arg)
+{
+	const Queue *sent = arg;
+	List *names = NIL;
+	int64 count = 0;
+
+	for (int i = sent->sent; i < list_length(sent->entries); i++)
+	{
+		const QueueEntry *entry = list_nth(sent->entries, i);
+		const WalcuCommitQueueWrite *queued = &entry->queued;
+
+		if (entry->dropped || count++ >= WRITE_LOG_NAMED)
+			continue;
+		names = lappend(names, psprintf("%s /%s%s%s", queued->method, entry->table->options->resource,
+										queued->id ? "/" : "", queued->id ? queued->id : ""));
+	}
+	if (count == 0)
+		return;
+	appendStringInfo(text,
+					 count == 1 ? "%sOne write was not sent: " : "%s" INT64_FORMAT " writes were not sent: ",
+					 text->len > 0 ? " " : "", count);
+	write_log_append_list(text, names, count);
 }
 
 static bool

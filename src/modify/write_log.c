@@ -4,7 +4,8 @@
  *
  * The service has no transactions: what was written stays written.  writer.c notes each row here and
  * adds to its errors what stands here; so does modify.c for what other parts of a statement
- * raise.  Where neither is on the way of an error, a warning tells when the transaction aborts.
+ * raise.  Where neither is on the way of an error, or the session has to end, a warning tells when the
+ * transaction aborts.
  *
  * All tables that a statement writes share its write log, which lives until the statement ends.
  */
@@ -13,11 +14,8 @@
 #include "modify/write_log.h"
 
 #include "access/xact.h"
-#include "lib/stringinfo.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
-
-/* So many rows and requests are named; the others are counted. */
-#define NAMED 100
 
 struct WalcuWriteLog
 {
@@ -29,7 +27,9 @@ struct WalcuWriteLog
 	List *rows;                      /* These are the first of the rows (of char *). */
 	int64 unknown;                   /* So many requests have an outcome that is not known. */
 	List *requests; /* These are the first of the requests (of char *) whose outcome is not known. */
-	bool told;      /* An error or a warning has told of it. */
+	WalcuUnsentTeller tell_unsent; /* This tells what waits to be sent; it is NULL where nothing does. */
+	const void *unsent;            /* This is its argument. */
+	bool told;                     /* An error or a warning has told of it. */
 };
 
 /* These are the logs of the statements that are writing. */
@@ -41,7 +41,6 @@ static void log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, S
 									  void *arg);
 static void warn_of_written(WalcuWriteLog *write_log);
 static char *describe_written(const WalcuWriteLog *write_log);
-static void append_list(StringInfo text, List *names, int64 count);
 
 /* Opens the write log of a statement, which is known by its execution's state. */
 WalcuWriteLog *
@@ -86,7 +85,7 @@ write_log_note_written(WalcuWriteLog *write_log, const char *resource, const cha
 {
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
-	if (write_log->written++ < NAMED)
+	if (write_log->written++ < WRITE_LOG_NAMED)
 		write_log->rows =
 			lappend(write_log->rows, psprintf("%s/%s", resource, id ? id : "(with an unknown _id)"));
 	MemoryContextSwitchTo(before);
@@ -98,9 +97,17 @@ write_log_note_unknown(WalcuWriteLog *write_log, const char *request)
 {
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
-	if (write_log->unknown++ < NAMED)
+	if (write_log->unknown++ < WRITE_LOG_NAMED)
 		write_log->requests = lappend(write_log->requests, pstrdup(request));
 	MemoryContextSwitchTo(before);
+}
+
+/* Lets messages tell what waits to be sent, too. */
+void
+write_log_set_unsent(WalcuWriteLog *write_log, WalcuUnsentTeller teller, const void *arg)
+{
+	write_log->tell_unsent = teller;
+	write_log->unsent = arg;
 }
 
 /* Adds to an error, once, what was written before it.  Only errors of a write say that nothing was. */
@@ -170,13 +177,19 @@ log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactio
 	}
 }
 
-/* Warns of what was written, for errors that came from elsewhere. */
+/* Warns of what was written, for errors that came from elsewhere, and for the end of the session. */
 static void
 warn_of_written(WalcuWriteLog *write_log)
 {
-	if (!write_log->told && (write_log->written > 0 || write_log->unknown > 0))
+	if (write_log->told)
+		return;
+	if (write_log->written > 0 || write_log->unknown > 0)
 		ereport(WARNING, errcode(ERRCODE_WARNING),
 				errmsg("what the failed statement wrote was not rolled back"),
+				errdetail("%s", describe_written(write_log)),
+				errhint("Before you repeat it, check what is written."));
+	else if (write_log->tell_unsent && proc_exit_inprogress)
+		ereport(WARNING, errcode(ERRCODE_WARNING), errmsg("what waited for the commit was not sent"),
 				errdetail("%s", describe_written(write_log)));
 }
 
@@ -194,7 +207,7 @@ describe_written(const WalcuWriteLog *write_log)
 						 write_log->written == 1 ? "One row was written and not rolled back: "
 												 : INT64_FORMAT " rows were written and not rolled back: ",
 						 write_log->written);
-		append_list(&text, write_log->rows, write_log->written);
+		write_log_append_list(&text, write_log->rows, write_log->written);
 	}
 	if (write_log->unknown > 0)
 	{
@@ -203,13 +216,16 @@ describe_written(const WalcuWriteLog *write_log)
 												 : "%sIt is not known whether " INT64_FORMAT
 												   " requests were carried out: ",
 						 text.len > 0 ? " " : "", write_log->unknown);
-		append_list(&text, write_log->requests, write_log->unknown);
+		write_log_append_list(&text, write_log->requests, write_log->unknown);
 	}
+	if (write_log->tell_unsent)
+		write_log->tell_unsent(&text, write_log->unsent);
 	return text.data;
 }
 
-static void
-append_list(StringInfo text, List *names, int64 count)
+/* Appends names (of char *), which are the first of so many. */
+void
+write_log_append_list(StringInfo text, List *names, int64 count)
 {
 	for (int i = 0; i < list_length(names); i++)
 		appendStringInfo(text, "%s%s", i > 0 ? ", " : "", (char *) list_nth(names, i));

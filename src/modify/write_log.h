@@ -7,14 +7,24 @@
 
 #include "postgres.h"
 
-#include "nodes/execnodes.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+/* Rows and requests that messages name; the others are counted. */
+#define WRITE_LOG_NAMED 100
 
 typedef struct WalcuWriteLog WalcuWriteLog;
+
+/* Appends what was to be written and has not been sent. */
+typedef void (*WalcuUnsentTeller)(StringInfo text, const void *arg);
 
 extern WalcuWriteLog *write_log_open(const void *statement);
 extern void write_log_close(WalcuWriteLog *write_log);
 extern void write_log_note_written(WalcuWriteLog *write_log, const char *resource, const char *id);
 extern void write_log_note_unknown(WalcuWriteLog *write_log, const char *request);
+extern void write_log_set_unsent(WalcuWriteLog *write_log, WalcuUnsentTeller teller, const void *arg);
 extern void write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write);
+
+extern void write_log_append_list(StringInfo text, List *names, int64 count);
 
 #endif /* WALCU_WRITE_LOG_H */

@@ -11,12 +11,15 @@
 
 #include "modify/writer.h"
 
+#include "access/xact.h"
+#include "base/reset_callback.h"
 #include "base/url.h"
 #include "http/http_error.h"
 #include "http/retry.h"
-#include "json/convert.h"
-#include "json/split.h"
+#include "lib/ilist.h"
 #include "mb/pg_wchar.h"
+#include "modify/write_reply.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 /* A document with an _id that was made here is sent so many times at most. */
@@ -24,6 +27,7 @@
 
 struct WalcuWriter
 {
+	dlist_node node;             /* This is its place among all writers. */
 	const WalcuOptions *options; /* These are the options of the table. */
 	const char *credential;      /* This is the header line with the credentials. */
 	WalcuWriteLog *write_log;    /* It lists what the statement has written. */
@@ -34,6 +38,14 @@ struct WalcuWriter
 	int64 requests;              /* So many requests were sent. */
 };
 
+/* These are all writers.  A session that ends has to tell what they have under way. */
+static dlist_head writers = DLIST_STATIC_INIT(writers);
+
+static void register_writer(WalcuWriter *writer);
+static void forget_writer(void *arg);
+static void settle_at_exit(int code, Datum arg);
+static void settle_writer(WalcuWriter *writer, bool wait);
+static void leave_write(WalcuWrite *write);
 static int count_requests_at_once(const WalcuOptions *options);
 static void start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
 static void make_progress(WalcuWriter *writer);
@@ -49,6 +61,7 @@ static void fail_write(WalcuWrite *write, ErrorData *error);
 static bool is_interrupt(const ErrorData *error);
 static bool has_answer(const WalcuTransfer *transfer);
 static bool is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error);
+static bool is_refused(const WalcuTransfer *transfer);
 static void raise_failure(WalcuWriter *writer);
 static bool read_document(WalcuWrite *write);
 static void check_id(WalcuWrite *write);
@@ -65,6 +78,7 @@ writer_open(MemoryContext parent, const WalcuOptions *options, const char *crede
 	writer->credential = credential;
 	writer->write_log = write_log;
 	writer->context = context;
+	register_writer(writer);
 	return writer;
 }
 
@@ -170,21 +184,20 @@ writer_finish(WalcuWriter *writer)
 }
 
 /*
- * Finds out what became of all writes that are under way, and raises none of their errors.  Without wait,
- * the outcome of those that have not been answered yet is unknown.
+ * Finds out what became of all writes that the statement has under way, to any table, and raises none of
+ * their errors.  Without wait, the outcome of those that were sent and have not been answered yet is unknown.
  */
 void
 writer_settle(WalcuWriter *writer, bool wait)
 {
-	while (wait && writer->under_way != NIL)
-		make_progress(writer);
-	while (writer->under_way != NIL)
-	{
-		WalcuWrite *write = linitial(writer->under_way);
+	dlist_iter iter;
 
-		writer->under_way = list_delete_first(writer->under_way);
-		if (!write->reads)
-			write_log_note_unknown(writer->write_log, write->request->label.data);
+	dlist_foreach(iter, &writers)
+	{
+		WalcuWriter *other = dlist_container(WalcuWriter, node, iter.cur);
+
+		if (other->write_log == writer->write_log)
+			settle_writer(other, wait);
 	}
 }
 
@@ -211,6 +224,68 @@ void
 writer_release(WalcuWrite *write)
 {
 	MemoryContextDelete(write->context);
+}
+
+static void
+register_writer(WalcuWriter *writer)
+{
+	static bool registered = false;
+
+	dlist_push_tail(&writers, &writer->node);
+	reset_callback_add(writer->context, forget_writer, writer);
+	if (!registered)
+		before_shmem_exit(settle_at_exit, (Datum) 0);
+	registered = true;
+}
+
+static void
+forget_writer(void *arg)
+{
+	dlist_delete(&((WalcuWriter *) arg)->node);
+}
+
+/*
+ * A session that is told to end in the middle of a statement does not come back to it, but aborts its
+ * transaction next, and then the write logs warn of what stands in them.
+ */
+static void
+settle_at_exit(int code, Datum arg)
+{
+	dlist_iter iter;
+
+	/* what an abort has begun to free is not looked at, nor need it be, as the write logs have warned */
+	if (!IsTransactionState())
+		return;
+	dlist_foreach(iter, &writers)
+		settle_writer(dlist_container(WalcuWriter, node, iter.cur), false);
+}
+
+static void
+settle_writer(WalcuWriter *writer, bool wait)
+{
+	while (wait && writer->under_way != NIL)
+		make_progress(writer);
+	while (writer->under_way != NIL)
+	{
+		WalcuWrite *write = linitial(writer->under_way);
+
+		writer->under_way = list_delete_first(writer->under_way);
+		if (!write->reads)
+			leave_write(write);
+	}
+}
+
+/* Notes what is known of a write that is not waited for any more. */
+static void
+leave_write(WalcuWrite *write)
+{
+	WalcuWriteLog *write_log = write->writer->write_log;
+	const WalcuTransfer *transfer = write->transfer;
+
+	if (write->answered || (write->doubt == NULL && has_answer(transfer)))
+		write_log_note_written(write_log, write->writer->options->resource, write->id);
+	else if (write->doubt || (transfer->status == 0 ? transfer_was_sent(transfer) : !is_refused(transfer)))
+		write_log_note_unknown(write_log, write->request->label.data);
 }
 
 /* Returns how many requests may be under way to a server. */
@@ -468,7 +543,13 @@ is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error)
 {
 	if (transfer->status == 0)
 		return error->sqlerrcode == ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
-	return transfer->status < 400 || transfer->status >= 500 || transfer->status == 408;
+	return !is_refused(transfer);
+}
+
+static bool
+is_refused(const WalcuTransfer *transfer)
+{
+	return transfer->status >= 400 && transfer->status < 500 && transfer->status != 408;
 }
 
 /*
@@ -483,37 +564,10 @@ raise_failure(WalcuWriter *writer)
 	ReThrowError(writer->failure);
 }
 
-/*
- * Reads the document of a reply, which is the reply itself or the only one of a list.  Returns false for an
- * empty list.
- */
 static bool
 read_document(WalcuWrite *write)
 {
-	WalcuSplitter splitter = {0};
-	WalcuSplitResult result;
-	WalcuSpan span;
-	WalcuJson id = {.type = JSON_TOKEN_STRING};
-	const char *text;
-	int length;
-
-	result = split_next(&splitter, write->body->data, 0, write->body->len, &span);
-	if (result == WALCU_SPLIT_END && write->reads)
-		return false;
-	if (result != WALCU_SPLIT_DOCUMENT || span.id_length == 0)
-		http_error_raise_malformed(write->transfer, "it is not a document with an _id");
-	write->document.data = write->body->data + span.start;
-	write->document.length = (int) span.length;
-	id.text = write->document.data + span.id_start - 1;
-	id.length = span.id_length + 2;
-	if (!pg_verify_mbstr(PG_UTF8, id.text, id.length, true))
-		http_error_raise_malformed(write->transfer, "its _id is not valid UTF-8");
-	id.text = pg_any_to_server(pnstrdup(id.text, id.length), id.length, PG_UTF8);
-	id.length = strlen(id.text);
-	if (!convert_string(&id, &text, &length))
-		http_error_raise_malformed(write->transfer, "its _id cannot be read");
-	write->document.id = MemoryContextStrdup(write->context, pnstrdup(text, length));
-	return true;
+	return write_reply_read(write->transfer, write->body, write->reads, write->context, &write->document);
 }
 
 /*

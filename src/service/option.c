@@ -187,6 +187,8 @@ static const struct
 };
 
 static WalcuOptions *read_table(Oid relid);
+static bool is_same_value(const OptionRow *row, const void *one, const void *other);
+static bool are_same_hosts(List *one, List *other);
 static int find_object_kind(Oid catalog);
 static void read_list(List *list, int object, void *options);
 static const OptionRow *find_row(const char *name, int object);
@@ -262,6 +264,23 @@ option_for_table(Oid relid)
 	/* the name of a table was not checked when it was given */
 	option_check_segment("resource", options->resource);
 	return options;
+}
+
+/* Tells whether the options of two tables, or of one at two times, say the same. */
+bool
+option_equals(const WalcuOptions *one, const WalcuOptions *other)
+{
+	if (one->serverid != other->serverid)
+		return false;
+	for (int i = 0; i < lengthof(rows); i++)
+	{
+		size_t offset = rows[i].offset;
+
+		if ((rows[i].objects & (ON_SERVER | ON_TABLE)) &&
+			!is_same_value(&rows[i], (const char *) one + offset, (const char *) other + offset))
+			return false;
+	}
+	return true;
 }
 
 /* Tells whether a foreign table may be written, whatever other options it lacks. */
@@ -430,6 +449,53 @@ read_value(const OptionRow *row, const char *text, void *options)
 			*(int *) field = option_value_choice(row->name, text, row->choices);
 			break;
 	}
+}
+
+/* Tells whether two fields that a row fills hold the same value. */
+static bool
+is_same_value(const OptionRow *row, const void *one, const void *other)
+{
+	switch (row->kind)
+	{
+		case KIND_TEXT:
+		{
+			const char *left = *(const char *const *) one;
+			const char *right = *(const char *const *) other;
+
+			return (left && right) ? strcmp(left, right) == 0 : left == right;
+		}
+		case KIND_HOSTS:
+			return are_same_hosts(*(List *const *) one, *(List *const *) other);
+		case KIND_BOOLEAN:
+			return *(const bool *) one == *(const bool *) other;
+		case KIND_INTEGER:
+		case KIND_DURATION:
+		case KIND_CHOICE:
+			return *(const int *) one == *(const int *) other;
+		case KIND_COST:
+		case KIND_RATE:
+			return *(const double *) one == *(const double *) other;
+		case KIND_SIZE:
+		case KIND_LARGE_SIZE:
+			return *(const int64 *) one == *(const int64 *) other;
+	}
+	return false;
+}
+
+static bool
+are_same_hosts(List *one, List *other)
+{
+	ListCell *left;
+	ListCell *right;
+
+	if (list_length(one) != list_length(other))
+		return false;
+	forboth(left, one, right, other)
+	{
+		if (strcmp(lfirst(left), lfirst(right)) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* Checks options that have to go together. */
