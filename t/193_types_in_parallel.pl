@@ -13,7 +13,7 @@ my @VALUES = ('12.50', '12.345', '123456789012.5', 'abc', 'abcdef', '', '7', '[1
 
 # The types of a column, and whether a function of somebody else is called for them
 my %IS_OF_OTHERS = (
-    (map { $_ => 0 } 'numeric(10,2)', 'varchar(5)', 'char(3)', 'uuid', 'inet', 'cidr', 'interval', 'int4range', 'bit(3)', 'money', 'jsonpath', 'regclass', 'regtype',
+    (map { $_ => 0 } 'numeric(10,2)', 'varchar(5)', 'char(3)', 'uuid', 'inet', 'cidr', 'interval', 'int4range', 'bit(3)', 'money', 'jsonpath', 'regclass', 'regtype', 'regprocedure',
         'tsquery', 'bytea', 'point', 'macaddr', 'status', 'small_text', 'positive', 'with_default', 'nested'),
     (map { $_ => 1 } 'checked', 'raising', 'over_checked', 'pair', 'ranges'));
 

@@ -212,6 +212,35 @@ compat_pathkey_is_descending(const PathKey *pathkey)
 #endif
 }
 
+/*
+ * Go through the members of an equivalence class that are of no child, or of one of these relations; after
+ * the last one compat_next_member returns NULL.  18 keeps the members of children apart.
+ */
+#if PG_VERSION_NUM >= 180000
+typedef EquivalenceMemberIterator CompatMemberIterator;
+#define compat_begin_members(iterator, class, relids) setup_eclass_member_iterator(iterator, class, relids)
+#define compat_next_member(iterator)                  eclass_member_iterator_next(iterator)
+#else
+typedef struct CompatMemberIterator
+{
+	List *members;
+	int next;
+} CompatMemberIterator;
+
+static inline void
+compat_begin_members(CompatMemberIterator *iterator, const EquivalenceClass *class, Relids relids)
+{
+	*iterator = (CompatMemberIterator){class->ec_members, 0};
+}
+
+static inline EquivalenceMember *
+compat_next_member(CompatMemberIterator *iterator)
+{
+	return iterator->next < list_length(iterator->members) ? list_nth(iterator->members, iterator->next++)
+														   : NULL;
+}
+#endif
+
 /* Returns the pathkey of an equivalence class in its usual ascending order. */
 static inline PathKey *
 compat_ascending_pathkey(PlannerInfo *root, EquivalenceClass *class)

@@ -14,6 +14,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
@@ -30,6 +31,9 @@ static const int other_error_classes[] = {
 	ERRCODE_SYSTEM_ERROR,          ERRCODE_CONFIG_FILE_ERROR,
 	ERRCODE_INTERNAL_ERROR,
 };
+
+/* Types whose input has PostgreSQL's parser read the name of a type. */
+static const Oid raising_types[] = {REGTYPEOID, REGPROCEDUREOID, REGOPERATOROID};
 
 static bool has_own_input(Oid type);
 static bool has_own_checks(Oid domain);
@@ -51,6 +55,8 @@ type_input_prepare(WalcuTypeInput *input, Oid type, int32 typmod)
 	fmgr_info(function, &input->function);
 	input->typmod = typmod;
 	input->is_own = has_own_input(type);
+	for (int i = 0; i < lengthof(raising_types); i++)
+		input->raises |= (getBaseType(type) == raising_types[i]);
 }
 
 /* Makes a value of a text.  Returns false when the text does not fit the type. */
@@ -62,8 +68,8 @@ type_input_call(const WalcuTypeInput *input, char *text, Datum *result)
 	if (!input->is_own)
 		return compat_can_begin_subtransaction() ? call_in_subtransaction(input, text, result)
 												 : call_or_raise(input, text, result);
-	if (compat_soft_input_call((FmgrInfo *) &input->function, text, input->ioparam, input->typmod, result,
-							   &accepted))
+	if (!input->raises && compat_soft_input_call((FmgrInfo *) &input->function, text, input->ioparam,
+												 input->typmod, result, &accepted))
 		return accepted;
 	return call_with_own_resources(input, text, result);
 }

@@ -16,6 +16,7 @@ typedef struct WalcuTypeInput
 	Oid ioparam;
 	int32 typmod;
 	bool is_own; /* Only PostgreSQL's own functions are called. */
+	bool raises; /* It raises errors even where PostgreSQL has soft ones. */
 } WalcuTypeInput;
 
 extern void type_input_prepare(WalcuTypeInput *input, Oid type, int32 typmod);

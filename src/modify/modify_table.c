@@ -206,6 +206,7 @@ return_next_row(PlanState *state)
 		ReturnedRows *returned = get_returned_rows(materialized, target);
 
 		tuplestore_gettupleslot(returned->rows, true, false, returned->slot);
+		returned->slot->tts_tableOid = RelationGetRelid(target->ri_RelationDesc);
 		target->ri_projectReturning->pi_exprContext->ecxt_scantuple = returned->slot;
 	}
 	return materialized->slot;

@@ -156,13 +156,14 @@ static WalcuSortKey *
 match_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, PathKey *pathkey)
 {
 	EquivalenceClass *class = pathkey->pk_eclass;
-	ListCell *lc;
+	CompatMemberIterator members;
+	EquivalenceMember *member;
 
 	if (class->ec_has_volatile)
 		return NULL;
-	foreach(lc, class->ec_members)
+	compat_begin_members(&members, class, rel->relids);
+	while ((member = compat_next_member(&members)) != NULL)
 	{
-		EquivalenceMember *member = lfirst(lc);
 		Expr *expression = member->em_expr;
 		WalcuSortKey *key;
 
