@@ -76,6 +76,9 @@ fuzz:
 # N random joins, from the seed SEED, compared with those of local copies.
 fuzz-joins:
 	JOIN_QUERIES=$(or $(N),50000) JOIN_SEED=$(or $(SEED),1) scripts/test tap t/620_join_fuzz.pl
+# N random queries over relations of every kind, from the seed SEED, compared with those over local copies.
+fuzz-plans:
+	PLAN_QUERIES=$(or $(N),20000) PLAN_SEED=$(or $(SEED),1) scripts/test tap t/650_plan_fuzz.pl
 # Bytes that libFuzzer makes up for what reads those of others, N seconds for each target, or for T alone.
 fuzz-bytes:
 	scripts/fuzz-bytes $(if $(N),--seconds $(N)) $(T)
@@ -87,11 +90,11 @@ demo:
 bench:
 	scripts/bench $(B)
 
-# The same tests on other Debians, in a chroot under .build/.
+# The same tests, or T alone, on other Debians, in a chroot under .build/.
 test-version:
-	scripts/test-version $(PGVERSION)
+	scripts/test-version $(PGVERSION) $(if $(T),make $(if $(filter t/%,$(T)),test-tap,test-regress) T="$(T)")
 test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-bytes soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-plans fuzz-bytes soak demo bench test-version test-fresh

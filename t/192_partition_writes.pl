@@ -92,13 +92,25 @@ for (
     is(is_different('fsl', $name, $sql, 'async', $sql =~ /^EXPLAIN/), 0, $name);
 }
 
+# Rows that are kept in files, until all have been read
+make_shape('fus');
+reset_all('fus');
+$dbh->do("SET work_mem = '64kB'");
+my $rows = 0;
+my @messages = grep { !/^NOTICE/ } sql_messages_of(sub {
+    $rows = scalar @{ $dbh->selectall_arrayref("UPDATE f.parts SET k = repeat('k', 100000) WHERE _id = ANY (ARRAY(SELECT _id FROM copy.parts)) RETURNING k, tableoid") } });
+is_deeply([ $rows, "@messages" ], [ 3 * ROWS, '' ], 'long rows are returned, and leave no file behind');
+is_deeply(rows('SELECT DISTINCT length(k) FROM f.parts'), ['100000'], 'and are written');
+$dbh->do('RESET work_mem');
+
 # Rows that move
 make_shape('flfl');
 for my $async (qw(on off))
 {
     $dbh->do("SET enable_async_append = $async");
     reset_all('flfl');
-    $dbh->do("UPDATE f.parts SET p = 'p0' WHERE _id = 'p1-2' AND p = 'p1'");
+    is_deeply(rows("UPDATE f.parts SET p = 'p0' WHERE _id = 'p1-2' AND p = 'p1' RETURNING tableoid::regclass, *"),
+        [ 'f.parts0|p1-2|k2|2|p0' ], 'a local row that moves to the CRM is returned');
     is_deeply(rows("SELECT tableoid::regclass, _id, p FROM f.parts WHERE _id = 'p1-2'"), [ 'f.parts0|p1-2|p0' ], 'a local row moves to the CRM');
     my $error = sql_error($dbh, "UPDATE f.parts SET p = 'p0' WHERE _id = 'p1-3'");
     is($error && $error->{sqlstate}, '0A000', 'but not into a table that the statement changes itself');
@@ -107,6 +119,17 @@ for my $async (qw(on off))
     like($merge && $merge->{sqlstate}, qr/^(?:42809|0A000)$/, 'MERGE into tables of the CRM is an error') if $dbh->{pg_server_version} >= 150000;
 }
 done_testing();
+
+# The messages that come while this is done
+sub sql_messages_of
+{
+    my ($work) = @_;
+    my @messages;
+    local $SIG{__WARN__} = sub { push @messages, $_[0] };
+    local $dbh->{PrintWarn} = 1;
+    $work->();
+    return @messages;
+}
 
 sub make_servers
 {

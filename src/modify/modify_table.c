@@ -69,6 +69,7 @@ static WalcuModifyTable *wrap_node(ModifyTableState *node, const WalcuModify *mo
 static bool needs_materialized_plan(ModifyTableState *node, const WalcuModify *modify);
 static bool has_foreign_scan(PlanState *state, void *context);
 static MaterializedPlan *materialize_plan(ModifyTableState *node);
+static void end_materialized_plan(MaterializedPlan *materialized);
 static void read_all_rows(MaterializedPlan *materialized);
 static TupleTableSlot *return_next_row(PlanState *state);
 static ResultRelInfo *find_returning_target(ModifyTableState *node, TupleTableSlot *slot);
@@ -106,8 +107,8 @@ modify_table_end(EState *estate, ResultRelInfo *target)
 	WalcuModify *modify = target->ri_FdwState;
 	MaterializedPlan *materialized = (modify && modify->wrapper) ? modify->wrapper->materialized : NULL;
 
-	if (materialized && materialized->rows)
-		tuplestore_end(materialized->rows);
+	if (materialized)
+		end_materialized_plan(materialized);
 	modify_end(estate, target);
 }
 
@@ -164,6 +165,17 @@ materialize_plan(ModifyTableState *node)
 	materialized->stored = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), &TTSOpsMinimalTuple);
 	materialized->slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), kind);
 	return materialized;
+}
+
+static void
+end_materialized_plan(MaterializedPlan *materialized)
+{
+	ListCell *lc;
+
+	if (materialized->rows)
+		tuplestore_end(materialized->rows);
+	foreach(lc, materialized->returned)
+		tuplestore_end(((ReturnedRows *) lfirst(lc))->rows);
 }
 
 static void
