@@ -92,6 +92,23 @@ for (
     is(is_different('fsl', $name, $sql, 'async', $sql =~ /^EXPLAIN/), 0, $name);
 }
 
+# What is asked of the service for them: each id once of each partition, and nothing is read
+for (
+    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'p0-1'", 'PATCH cars/p0-1', 'PATCH tasks/p0-1' ],
+    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'p0-1' RETURNING *", 'PATCH cars/p0-1', 'PATCH tasks/p0-1' ],
+    [ "UPDATE f.parts SET k = 'u' WHERE _id IN ('p1-1', 'p2-1', 'p1-1') RETURNING k", map { my $r = $_; map { "PATCH $r/$_" } qw(p1-1 p2-1) } qw(cars tasks) ],
+    [ "DELETE FROM f.parts WHERE _id = 'p1-1'", 'DELETE cars/p1-1', 'DELETE tasks/p1-1' ],
+    [ "DELETE FROM f.parts WHERE _id = 'p1-1' AND p = 'p1'", 'GET tasks/p1-1', 'DELETE tasks/p1-1' ],
+    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'none' AND p = 'p2'" ],
+  )
+{
+    my ($sql, @requests) = @$_;
+    reset_all('fsl');
+    $sandbox->clear_log;
+    run($sql);
+    is_deeply([ sort map { "$_->{method} " . $_->{path} =~ s{^.*/([^/]+/[^/]+)$}{$1}r } $sandbox->log ], [ sort @requests ], "requests of $sql");
+}
+
 # Rows that are kept in files, until all have been read
 make_shape('fus');
 reset_all('fus');

@@ -12,7 +12,7 @@ use WalcuTest;
 use WalcuTest::Fuzz::Chance;
 use WalcuTest::Kinds;
 
-use constant { QUERIES => $ENV{PLAN_QUERIES} // 500, SEED => $ENV{PLAN_SEED} // 1 };
+use constant { QUERIES => $ENV{PLAN_QUERIES} // 250, SEED => $ENV{PLAN_SEED} // 1 };
 
 # [weight, maker]: what is made of relations
 my @SHAPES = (

@@ -103,9 +103,9 @@ is_whole_table(const PlannerInfo *root, RelOptInfo *input)
 {
 	const Query *query = root->parse;
 
-	return input->reloptkind == RELOPT_BASEREL && !IS_DUMMY_REL(input) && input->baserestrictinfo == NIL &&
-		   !root->simple_rte_array[input->relid]->inh && bms_is_empty(input->lateral_relids) &&
-		   query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL;
+	return relinfo_is_ours(input) && !IS_DUMMY_REL(input) && input->baserestrictinfo == NIL &&
+		   bms_is_empty(input->lateral_relids) && query->groupClause == NIL && query->groupingSets == NIL &&
+		   query->havingQual == NULL;
 }
 
 /* Lists the aggregates of a query's output, when all are count(*) and nothing else is of a row; else NIL. */
