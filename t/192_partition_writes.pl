@@ -19,7 +19,8 @@ my %PATHS = (k => 'custom.k', n => 'custom.n', p => 'custom.p');
 
 # The partitions of a table, by letters: f and g are foreign ones of two servers, s one with other columns, u one whose
 # documents are replaced as a whole, i one that is read page by page by offsets, l a local one, t a local one with other columns.
-my @SHAPES = qw(ff fs sf ffl lfsg ssg fus uif gfl fffffff fgsltuig ffffffff);
+# After a caret the first is a table of its own that the others inherit.
+my @SHAPES = qw(ff fs sf ffl lfsg ssg fus uif gfl fffffff fgsltuig ffffffff ^f ^fl ^fgs ^lfu ^ufgi);
 
 my $some = join ', ', map { "'$_'" } 'p0-2', 'p1-1', 'p1-1', 'none', 'p1-5';
 my @STATEMENTS = (
@@ -63,7 +64,7 @@ for my $shape (@SHAPES)
         {
             my ($name, $sql) = @$statement;
             next if $returning && $sql =~ /^COPY/;
-            my $last = length($shape) - 1;
+            my $last = parts_of($shape) - 1;
             $sql =~ s/LAST/$last/g;
             $sql .= $returning;
             my @ways = ($returning ? 'async' : ('async', 'one after the other'), $sql =~ /^COPY/ ? () : 'generic');
@@ -164,20 +165,28 @@ sub make_servers
 sub make_shape
 {
     my ($shape) = @_;
-    $dbh->do("SET client_min_messages = warning; DROP TABLE IF EXISTS $_.parts CASCADE") for qw(f copy);
+    $dbh->do("SET client_min_messages = warning; DROP SCHEMA IF EXISTS $_ CASCADE; CREATE SCHEMA $_") for qw(f copy);
     for my $schema (qw(f copy))
     {
-        $dbh->do("CREATE TABLE $schema.parts ($COLUMNS) PARTITION BY LIST (p)");
-        my $number = 0;
-        for my $kind (split //, $shape)
+        $dbh->do("CREATE TABLE $schema.parts ($COLUMNS) PARTITION BY LIST (p)") if $shape !~ /^\^/;
+        for my $part (parts_of($shape))
         {
-            make_partition($schema, "$schema.parts$number", $schema eq 'f' ? $kind : $kind =~ /[st]/ ? 't' : 'l', $RESOURCES[$number]);
-            $dbh->do("ALTER TABLE $schema.parts ATTACH PARTITION $schema.parts$number FOR VALUES IN ('p$number')");
-            $number++;
+            my ($number, $kind, $name) = @$part;
+            make_partition($schema, "$schema.$name", $schema eq 'f' ? $kind : $kind =~ /[st]/ ? 't' : 'l', $RESOURCES[$number]);
+            $dbh->do("ALTER TABLE $schema.parts ATTACH PARTITION $schema.$name FOR VALUES IN ('p$number')") if $shape !~ /^\^/;
+            $dbh->do("ALTER TABLE $schema.$name INHERIT $schema.parts") if $shape =~ /^\^/ && $name ne 'parts';
         }
         $dbh->do("CREATE VIEW $schema.seen AS SELECT _id, k FROM $schema.parts WHERE n > 0");
     }
     return;
+}
+
+# Of each part: its number, its kind, its name
+sub parts_of
+{
+    my ($shape) = @_;
+    my @kinds = grep { $_ ne '^' } split //, $shape;
+    return map { [ $_, $kinds[$_], $shape =~ /^\^/ && $_ == 0 ? 'parts' : "parts$_" ] } 0 .. $#kinds;
 }
 
 sub make_partition
@@ -202,16 +211,16 @@ sub make_partition
 sub reset_all
 {
     my ($shape) = @_;
-    my $number = 0;
     $dbh->do('TRUNCATE copy.parts');
-    for my $kind (split //, $shape)
+    for my $part (parts_of($shape))
     {
+        my ($number, $kind, $name) = @$part;
         my @rows = map { { _id => "p$number-$_", k => "k$_", n => $_, p => "p$number" } } 1 .. ROWS;
         my $values = join ', ', map { "('$_->{_id}', '$_->{k}', $_->{n}, '$_->{p}')" } @rows;
-        $dbh->do("INSERT INTO copy.parts VALUES $values");
+        $dbh->do("INSERT INTO copy.$name (_id, k, n, p) VALUES $values");
         if ($kind =~ /[lt]/)
         {
-            $dbh->do("TRUNCATE f.parts$number; INSERT INTO f.parts$number (_id, k, n, p) VALUES $values");
+            $dbh->do("TRUNCATE ONLY f.$name; INSERT INTO f.$name (_id, k, n, p) VALUES $values");
         }
         else
         {
@@ -219,7 +228,6 @@ sub reset_all
             $sandbox->delete($path);
             $sandbox->post($path, [ map { { _id => $_->{_id}, custom => { map { ($_->[0] => $_->[1]) } [ k => $_->{k} ], [ n => $_->{n} ], [ p => $_->{p} ] } } } @rows ]);
         }
-        $number++;
     }
     return;
 }
