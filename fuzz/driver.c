@@ -58,7 +58,7 @@ run_bytes(const uint8_t *data, size_t size)
 }
 #endif
 
-/* fuzz_run(target text, arguments text[]) returns void: libFuzzer with these arguments, which ends the process */
+/* fuzz_run(target text, arguments text[]) returns void: calls libFuzzer, which ends the process */
 Datum
 fuzz_run(PG_FUNCTION_ARGS)
 {

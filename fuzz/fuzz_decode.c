@@ -2,9 +2,9 @@
  * fuzz_decode.c
  *	  Does a document become the values that PostgreSQL's own functions make of it?
  *
- * The first line says whether values that do not fit are errors, and then for each column its type and its path.  The
- * rest is the document.  The truth is found from PostgreSQL's parser and the types' input functions, by the rules of the
- * manual's chapter on types.
+ * The first line says whether values that do not fit are errors, and then for each column its type and its
+ * path.  The rest is the document.  The truth is found from PostgreSQL's parser and the types' input
+ * functions, by the rules of the manual's chapter on types.
  */
 #include "postgres.h"
 

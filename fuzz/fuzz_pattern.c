@@ -2,8 +2,8 @@
  * fuzz_pattern.c
  *	  Does a translated pattern match the texts that PostgreSQL matches with the pattern?
  *
- * The first line says which kind of pattern it is, the second one is the pattern, and what is left the text.  PCRE2 runs
- * the translation, as MongoDB does.
+ * The first line says which kind of pattern it is, the second one is the pattern, and what is left the text.
+ * PCRE2 runs the translation, as MongoDB does.
  */
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * fuzz_split.c
  *	  Does split.c find the documents that PostgreSQL's parser finds, however the bytes arrive?
  *
- * The first line says how many levels deep a document may be (0 for any), and how many bytes come at a time, in turn
- * ('0' for all that are left).  Whether a document is JSON is not split's business: a reply is good
+ * The first line says how many levels deep a document may be (0 for any), and how many bytes come at a time,
+ * in turn ('0' for all that are left).  Whether a document is JSON is not split's business: a reply is good
  * when split takes it to its end and each of its documents is good.
  */
 #include "postgres.h"

@@ -1,10 +1,10 @@
 /*
  * fuzz_url.c
- *	  Does a URL lead where url.c says, when curl goes there?
+ *	  Does a URL lead where url.c and trust.c say, when curl goes there?
  *
- * curl is sent to each URL, and stopped at the socket that it is about to open.  It is told addresses for the host that
- * url.c names, and another one for all other hosts, so that the address shows whom it meant; and
- * nothing leaves this machine.
+ * curl is sent to each URL, and stopped at the socket that it is about to open.  It is told addresses for
+ * the host that url.c names, and another one for all other hosts, so that the address shows whom it meant;
+ * and nothing leaves this machine.
  */
 #include "postgres.h"
 
@@ -12,6 +12,11 @@
 
 #include "base/url.h"
 #include "fuzz.h"
+#include "http/trust.h"
+
+/* The service in whose name the URLs are said. */
+#define ENDPOINT  "https://ext.crm.walcu.com/v1"
+#define AUTHORITY "ext.crm.walcu.com:443"
 
 #define NAMED_HOST "192.0.2.7"
 #define OTHER_HOST "192.0.2.8"
@@ -23,10 +28,22 @@ typedef struct Destination
 	struct sockaddr_storage address;
 } Destination;
 
+/* Is a place of this service trusted? */
+typedef struct Question
+{
+	WalcuOptions options;
+	char *(*trust)(const WalcuOptions *options, const char *url, const char *credential);
+	const char *url;
+	char *place;
+} Question;
+
 static Destination find_destination(const char *url, const char *authority);
 static curl_socket_t note_address(void *destination, curlsocktype purpose, struct curl_sockaddr *address);
 static void compare_authority(const char *url, const char *authority);
 static void compare_loopback(const char *url);
+static void compare_canonical(const char *url, const char *authority);
+static void compare_trust(char *(*trust)(const WalcuOptions *, const char *, const char *), const char *url);
+static void ask_trust(void *argument);
 static bool is_ascii(const char *text);
 static int port_of(const Destination *destination);
 static bool is_ip(const Destination *destination, const char *ip);
@@ -46,6 +63,9 @@ fuzz_url(FuzzInput *input)
 		fuzz_finding("%s has a host: %d", fuzz_shown(url, strlen(url)), url_has_host(parsed));
 	if (authority)
 		compare_authority(url, authority);
+	compare_canonical(url, authority);
+	compare_trust(trust_job_url, url);
+	compare_trust(trust_results_url, url);
 	if (loopback)
 		compare_loopback(url);
 	if (safe && !loopback && pg_strncasecmp(url, "https:", 6) != 0)
@@ -63,7 +83,7 @@ compare_authority(const char *url, const char *authority)
 	if (port_of(&destination) != atoi(port))
 		fuzz_finding("%s leads to %s, and curl goes to port %d", fuzz_shown(url, strlen(url)), authority,
 					 port_of(&destination));
-	/* curl looks up other letters by another spelling of theirs, and cannot be told of a host with a sign first */
+	/* curl looks up other letters by another spelling, and cannot be told of a host with a sign first */
 	if (is_ascii(authority) && strchr("+-", authority[0]) == NULL && !is_ip(&destination, NAMED_HOST))
 		fuzz_finding("%s does not lead to %s", fuzz_shown(url, strlen(url)), authority);
 }
@@ -75,6 +95,58 @@ compare_loopback(const char *url)
 
 	if (destination.known && !is_loopback_address(&destination))
 		fuzz_finding("%s does not lead to this machine", fuzz_shown(url, strlen(url)));
+}
+
+/* The URL as curl writes it leads to the same place, and is written like that again. */
+static void
+compare_canonical(const char *url, const char *authority)
+{
+	char *canonical = url_canonical(url);
+	char *again = canonical ? url_canonical(canonical) : NULL;
+
+	if (canonical == NULL)
+		return;
+	if (authority == NULL)
+		fuzz_finding("%s can be asked for", fuzz_shown(url, strlen(url)));
+	if (again == NULL || strcmp(canonical, again) != 0)
+		fuzz_finding("%s becomes %s, and that %s", fuzz_shown(url, strlen(url)), canonical,
+					 again ? again : "none");
+	if (strcmp(url_authority(canonical), authority) != 0)
+		fuzz_finding("%s leads to %s, and %s to %s", fuzz_shown(url, strlen(url)), authority, canonical,
+					 url_authority(canonical));
+}
+
+/* What is trusted leads to the service, safely; what is not, is the one error. */
+static void
+compare_trust(char *(*trust)(const WalcuOptions *, const char *, const char *), const char *url)
+{
+	Question question = {.trust = trust, .url = url};
+	FuzzError error;
+	Destination destination;
+
+	question.options.endpoint = ENDPOINT;
+	question.options.server_name = "crm";
+	error = fuzz_call(ask_trust, &question);
+	if (error.sqlstate != 0)
+	{
+		if (error.sqlstate != ERRCODE_PROTOCOL_VIOLATION)
+			fuzz_finding("%s raised %s", fuzz_shown(url, strlen(url)), error.message);
+		return;
+	}
+	if (strncmp(question.place, "https://", 8) != 0)
+		fuzz_finding("%s is trusted", fuzz_shown(question.place, strlen(question.place)));
+	destination = find_destination(question.place, AUTHORITY);
+	if (destination.known && (!is_ip(&destination, NAMED_HOST) || port_of(&destination) != 443))
+		fuzz_finding("%s is trusted, and leads elsewhere",
+					 fuzz_shown(question.place, strlen(question.place)));
+}
+
+static void
+ask_trust(void *argument)
+{
+	Question *question = argument;
+
+	question->place = question->trust(&question->options, question->url, "Authorization: Bearer token");
 }
 
 /* Where curl would go, if the host of an authority had one address and every other host another one. */

@@ -128,14 +128,17 @@ url_is_plain_segment(const char *text)
 
 /*
  * Returns a URL as curl has understood it, so that it is understood so again; NULL when no request can be
- * sent to it.
+ * sent to it.  curl writes the host %312 as 12, which it then reads as the address 0.0.0.12: such a URL has
+ * no meaning that all agree on.
  */
 char *
 url_canonical(const char *text)
 {
 	CURLU *url = url_parse(text);
+	char *canonical = url_has_host(url) ? url_part(url, CURLUPART_URL) : NULL;
+	CURLU *again = canonical ? url_parse(canonical) : NULL;
 
-	return url_has_host(url) ? url_part(url, CURLUPART_URL) : NULL;
+	return (url_has_host(again) && strcmp(url_part(again, CURLUPART_URL), canonical) == 0) ? canonical : NULL;
 }
 
 static void
