@@ -27,8 +27,8 @@ PG_FUNCTION_INFO_V1(fuzz_run);
 PG_FUNCTION_INFO_V1(fuzz_replay);
 
 static const FuzzTarget targets[] = {
-	{"split", fuzz_split},     {"skim", fuzz_skim}, {"decode", fuzz_decode},
-	{"iso8601", fuzz_iso8601}, {"url", fuzz_url},   {"openapi", fuzz_openapi},
+	{"split", fuzz_split},     {"skim", fuzz_skim},       {"decode", fuzz_decode}, {"iso8601", fuzz_iso8601},
+	{"url", fuzz_url},         {"openapi", fuzz_openapi}, {"head", fuzz_head},
 #ifdef FUZZ_WITH_PCRE
 	{"pattern", fuzz_pattern},
 #endif

@@ -47,6 +47,7 @@ extern void fuzz_skim(FuzzInput *input);
 extern void fuzz_decode(FuzzInput *input);
 extern void fuzz_iso8601(FuzzInput *input);
 extern void fuzz_url(FuzzInput *input);
+extern void fuzz_head(FuzzInput *input);
 extern void fuzz_pattern(FuzzInput *input);
 extern void fuzz_openapi(FuzzInput *input);
 

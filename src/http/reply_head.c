@@ -92,6 +92,7 @@ static bool
 read_header(const char *line, size_t length, const char *name, char *value, size_t size)
 {
 	size_t name_length = strlen(name);
+	size_t kept;
 	const char *start = line + name_length + 1;
 	const char *end = line + length;
 
@@ -101,7 +102,10 @@ read_header(const char *line, size_t length, const char *name, char *value, size
 		start++;
 	while (end > start && strchr(" \t\r\n", end[-1]) != NULL)
 		end--;
-	strlcpy(value, start, Min(size, (size_t) (end - start) + 1));
+	/* nothing ends the line but its length */
+	kept = Min(size - 1, (size_t) (end - start));
+	memcpy(value, start, kept);
+	value[kept] = '\0';
 	return true;
 }
 
