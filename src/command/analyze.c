@@ -19,6 +19,7 @@
 
 #include "access/htup_details.h"
 #include "base/compat.h"
+#include "fetch/document_values.h"
 #include "fetch/fetch.h"
 #include "fetch/page_at_offset.h"
 #include "json/decode.h"
@@ -267,7 +268,7 @@ make_row(Sample *sample, const WalcuDocument *document)
 	values = palloc0(descriptor->natts * sizeof(Datum));
 	nulls = palloc(descriptor->natts * sizeof(bool));
 	memset(nulls, true, descriptor->natts * sizeof(bool));
-	decode_document(sample->decoder, document, values, nulls);
+	document_values(sample->decoder, document, sample->query.credential, values, nulls);
 	MemoryContextSwitchTo(before);
 	row = heap_form_tuple(descriptor, values, nulls);
 	return row;

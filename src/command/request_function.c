@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "http/call.h"
+#include "http/redact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -46,7 +47,8 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 	WalcuOptions *options;
 	WalcuRequest *request;
 	char *credential;
-	StringInfo body;
+	bool volatile is_empty = true;
+	Datum volatile json = (Datum) 0;
 
 	for (int i = 0; i < 3; i++)
 	{
@@ -72,11 +74,19 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 		request->body = pg_server_to_any(text, strlen(text), PG_UTF8);
 	}
 	credential = option_credential_header(GetUserId(), server->serverid);
-	body = call_perform(options, credential, request, MAX_REPLY);
-	if (body->len == 0)
+	REDACT_TRY();
+	{
+		StringInfo reply = call_perform(options, credential, request, MAX_REPLY);
+
+		is_empty = reply->len == 0;
+		if (!is_empty)
+			json = DirectFunctionCall1(jsonb_in,
+									   CStringGetDatum(pg_any_to_server(reply->data, reply->len, PG_UTF8)));
+	}
+	REDACT_END(credential);
+	if (is_empty)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(pg_any_to_server(body->data, body->len, PG_UTF8))));
+	PG_RETURN_DATUM(json);
 }
 
 static WalcuRequest *

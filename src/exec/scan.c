@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "base/url.h"
 #include "executor/executor.h"
+#include "fetch/document_values.h"
 #include "plan/path.h"
 #include "pushdown/projection.h"
 #include "utils/builtins.h"
@@ -414,7 +415,7 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 	MemoryContextReset(scan->tuple_context);
 	before = MemoryContextSwitchTo(scan->tuple_context);
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
-	decode_document(scan->decoder, document, slot->tts_values, slot->tts_isnull);
+	document_values(scan->decoder, document, scan->query.credential, slot->tts_values, slot->tts_isnull);
 	foreach(lc, scan->search_columns)
 	{
 		if (scan->query.search == NULL)

@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
 #include "fetch/reply_reader.h"
+#include "http/redact.h"
 #include "http/stats.h"
 #include "mb/pg_wchar.h"
 #include "utils/hsearch.h"
@@ -91,9 +92,16 @@ fetch_open(const WalcuQuery *query, WalcuTally *tally)
 bool
 fetch_next(WalcuFetch *fetch, WalcuDocument *document)
 {
+	bool volatile found;
+
 	do
 	{
-		if (!next_document(fetch, document))
+		REDACT_TRY();
+		{
+			found = next_document(fetch, document);
+		}
+		REDACT_END(fetch->query.credential);
+		if (!found)
 			return false;
 	} while (is_seen(fetch));
 	fetch->group.tally->documents++;
@@ -106,7 +114,11 @@ fetch_next(WalcuFetch *fetch, WalcuDocument *document)
 void
 fetch_wait(WalcuFetch *fetch, double limit)
 {
-	look_at_cursors(fetch, true);
+	REDACT_TRY();
+	{
+		look_at_cursors(fetch, true);
+	}
+	REDACT_END(fetch->query.credential);
 	if (fetch->cursors)
 		transfer_drive(fetch_transfer(fetch), limit);
 }
@@ -120,7 +132,11 @@ fetch_look(WalcuFetch *fetch)
 {
 	ListCell *lc;
 
-	look_at_cursors(fetch, true);
+	REDACT_TRY();
+	{
+		look_at_cursors(fetch, true);
+	}
+	REDACT_END(fetch->query.credential);
 	foreach(lc, fetch->cursors)
 	{
 		if (cursor_has_news(lfirst(lc)))

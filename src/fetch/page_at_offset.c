@@ -9,10 +9,12 @@
 
 #include "fetch/page_at_offset.h"
 
+#include "http/redact.h"
 #include "http/retry.h"
 #include "http/stats.h"
 #include "utils/memutils.h"
 
+static bool take_from_page(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo id);
 static void request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt);
 static void count_page(WalcuPageAtOffset *page_at);
 
@@ -40,6 +42,19 @@ page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip)
  */
 bool
 page_at_offset_next(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo id)
+{
+	bool volatile found;
+
+	REDACT_TRY();
+	{
+		found = take_from_page(page_at, document, id);
+	}
+	REDACT_END(page_at->query->credential);
+	return found;
+}
+
+static bool
+take_from_page(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo id)
 {
 	for (;;)
 	{

@@ -14,6 +14,7 @@
 #include "fetch/page_reader.h"
 
 #include "base/objectid.h"
+#include "fetch/document_values.h"
 #include "http/http_error.h"
 #include "http/retry.h"
 #include "mb/pg_wchar.h"
@@ -299,7 +300,7 @@ note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document)
 	values = palloc0(count * sizeof(Datum));
 	nulls = palloc(count * sizeof(bool));
 	memset(nulls, true, count * sizeof(bool));
-	decode_document(cursor->group->keys, document, values, nulls);
+	document_values(cursor->group->keys, document, cursor->group->query->credential, values, nulls);
 	cursor->values = NIL;
 	for (int i = 0; i < count; i++)
 		cursor->values = lappend(cursor->values, nulls[i] ? NULL : TextDatumGetCString(values[i]));

@@ -11,12 +11,15 @@
 
 #include "base/compat.h"
 #include "http/curl_error.h"
+#include "http/redact.h"
 #include "http/http_error.h"
 #include "mb/pg_wchar.h"
-#include "utils/json.h"
 
 /* Characters of the service's message that are shown. */
 #define MESSAGE_SIZE 500
+
+/* Bytes of it that are looked at, as credentials are taken out before it is cut. */
+#define MAX_LOOKED_AT 8192
 
 #define DESCRIPTION_HINT "The service's description is requested without credentials."
 
@@ -59,11 +62,6 @@ static const char *find_status_hint(const WalcuTransfer *transfer, const char *c
 static char *read_service_message(const WalcuTransfer *transfer, const char *credential);
 static char *read_json_error(const char *body, size_t length);
 static char *make_printable(const char *text, size_t length, bool whole, const char *credential);
-static void redact_secrets(char *message, bool whole, const char *credential);
-static List *list_secrets(const char *credential);
-static const char *get_json_form(const char *text);
-static void take_out(char *message, const char *secret);
-static size_t measure_begun_secret(const char *message, const char *secret);
 
 /*
  * Is the reply a success that carries JSON, as far as it has come?  Raises the fitting error when
@@ -210,10 +208,11 @@ read_json_error(const char *body, size_t length)
 static char *
 make_printable(const char *text, size_t length, bool whole, const char *credential)
 {
-	int valid = length > 0 ? pg_encoding_verifymbstr(PG_UTF8, text, (int) length) : 0;
+	size_t looked_at = Min(length, MAX_LOOKED_AT);
+	int valid = length > 0 ? pg_encoding_verifymbstr(PG_UTF8, text, (int) looked_at) : 0;
 	char *copy = pnstrdup(text ? text : "", valid);
 
-	redact_secrets(copy, whole && valid == length, credential);
+	redact_text(copy, whole && valid == length, credential);
 	copy[pg_encoding_mbcliplen(PG_UTF8, copy, valid, MESSAGE_SIZE)] = '\0';
 	for (char *c = copy; *c; c++)
 	{
@@ -221,84 +220,4 @@ make_printable(const char *text, size_t length, bool whole, const char *credenti
 			*c = ' ';
 	}
 	return copy;
-}
-
-/*
- * A service that repeats what it was sent must not put credentials into a message, nor the
- * beginning of one when the message does not end where it ended.
- */
-static void
-redact_secrets(char *message, bool whole, const char *credential)
-{
-	List *secrets = list_secrets(credential);
-	size_t cut = 0;
-	ListCell *lc;
-
-	foreach(lc, secrets)
-		take_out(message, lfirst(lc));
-	foreach(lc, secrets)
-		cut = whole ? 0 : Max(cut, measure_begun_secret(message, lfirst(lc)));
-	memset(message + strlen(message) - cut, '*', cut);
-}
-
-/*
- * What may not be shown: a header's value, the token in it, what HTTP Basic has encoded and
- * the password of that; each as it is and as JSON writes it.
- */
-static List *
-list_secrets(const char *credential)
-{
-	const char *value = credential ? strchr(credential, ':') + 2 : NULL;
-	const char *word = value ? strrchr(value, ' ') : NULL;
-	bool basic = word && strncmp(value, "Basic ", 6) == 0;
-	const char *plain = basic ? compat_base64_text(word + 1, strlen(word + 1)) : NULL;
-	const char *password = plain ? strchr(plain, ':') : NULL;
-	const char *secrets[] = {value, word ? word + 1 : NULL, plain, password ? password + 1 : NULL};
-	List *forms = NIL;
-
-	for (int i = 0; i < lengthof(secrets); i++)
-	{
-		if (secrets[i] == NULL || secrets[i][0] == '\0')
-			continue;
-		forms = lappend(forms, unconstify(char *, get_json_form(secrets[i])));
-		forms = lappend(forms, unconstify(char *, secrets[i]));
-	}
-	return forms;
-}
-
-/* A text between the quotes of JSON. */
-static const char *
-get_json_form(const char *text)
-{
-	StringInfoData json;
-
-	initStringInfo(&json);
-	escape_json(&json, text);
-	json.data[json.len - 1] = '\0';
-	return json.data + 1;
-}
-
-static void
-take_out(char *message, const char *secret)
-{
-	size_t length = strlen(secret);
-	char *found = message;
-
-	while ((found = strstr(found, secret)) != NULL)
-	{
-		memset(found, '*', length);
-		found += length; /* the secret may itself be of asterisks */
-	}
-}
-
-/* How many bytes of a secret's beginning stand at the end of a message? */
-static size_t
-measure_begun_secret(const char *message, const char *secret)
-{
-	size_t length = strlen(message);
-	size_t part = Min(length, strlen(secret) - 1);
-
-	while (part > 0 && memcmp(message + length - part, secret, part) != 0)
-		part--;
-	return part;
 }

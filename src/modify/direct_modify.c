@@ -336,7 +336,7 @@ next_returned(ForeignScanState *node)
 			continue;
 		MemoryContextReset(direct->row_context);
 		before = MemoryContextSwitchTo(direct->row_context);
-		row_store(direct->row, &write->document, slot);
+		row_store(direct->row, &write->document, writer_credential(write), slot);
 		MemoryContextSwitchTo(before);
 		writer_release(write);
 		if (direct->sets_tag)

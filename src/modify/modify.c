@@ -414,7 +414,7 @@ confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 	bool written = write->outcome == WALCU_WRITE_DONE;
 
 	if (written && modify->needs_reply)
-		row_store(modify->row, &write->document, slot);
+		row_store(modify->row, &write->document, writer_credential(write), slot);
 	writer_release(write);
 	return written;
 }

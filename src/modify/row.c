@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/fixed_settings.h"
 #include "catalog/pg_type.h"
+#include "fetch/document_values.h"
 #include "mb/pg_wchar.h"
 #include "modify/document.h"
 #include "modify/json_patch.h"
@@ -235,7 +236,7 @@ row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const W
  * of decode_document.
  */
 void
-row_store(WalcuRow *row, const WalcuDocument *document, TupleTableSlot *slot)
+row_store(WalcuRow *row, const WalcuDocument *document, const char *credential, TupleTableSlot *slot)
 {
 	int count = row->descriptor->natts;
 	Datum *values = palloc0(count * sizeof(Datum));
@@ -255,7 +256,7 @@ row_store(WalcuRow *row, const WalcuDocument *document, TupleTableSlot *slot)
 		MemoryContextSwitchTo(before);
 	}
 	memset(nulls, true, count * sizeof(bool));
-	decode_document(row->decoder, document, values, nulls);
+	document_values(row->decoder, document, credential, values, nulls);
 	tuple = heap_form_tuple(row->descriptor, values, nulls);
 	ExecForceStoreHeapTuple(tuple, slot, false);
 }

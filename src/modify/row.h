@@ -52,7 +52,8 @@ extern char *row_patch(const WalcuRow *row, const WalcuRowChange *change);
 extern char *row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls);
 extern char *row_replaced_document(const WalcuRow *row, const WalcuRowChange *change,
 								   const WalcuDocument *document);
-extern void row_store(WalcuRow *row, const WalcuDocument *document, TupleTableSlot *slot);
+extern void row_store(WalcuRow *row, const WalcuDocument *document, const char *credential,
+					  TupleTableSlot *slot);
 extern void row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id);
 extern void row_note_rounded(const WalcuRow *row);
 

@@ -15,6 +15,7 @@
 #include "base/reset_callback.h"
 #include "base/url.h"
 #include "http/http_error.h"
+#include "http/redact.h"
 #include "http/retry.h"
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
@@ -90,6 +91,13 @@ writer_check_id(const WalcuOptions *options, const char *id)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, options->resource),
 				errdetail("Its _id cannot be part of a URL's path."));
+}
+
+/* What a write is sent with, and its reply may repeat. */
+const char *
+writer_credential(const WalcuWrite *write)
+{
+	return write->writer->credential;
 }
 
 /*
@@ -351,6 +359,7 @@ advance_write(WalcuWrite *write, bool wait)
 		MemoryContextSwitchTo(writer->context);
 		error = CopyErrorData();
 		FlushErrorState();
+		redact_error(error, writer->credential);
 	}
 	PG_END_TRY();
 	if (error && is_interrupt(error))

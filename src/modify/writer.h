@@ -52,6 +52,7 @@ typedef struct WalcuWrite
 
 extern WalcuWriter *writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
 								WalcuWriteLog *write_log);
+extern const char *writer_credential(const WalcuWrite *write);
 extern void writer_check_id(const WalcuOptions *options, const char *id);
 extern WalcuWrite *writer_create(WalcuWriter *writer, const char *method, const char *id);
 extern void writer_set_body(WalcuWrite *write, const char *text);
