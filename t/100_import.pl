@@ -78,8 +78,8 @@ like($error->{message}, qr/^resource "things" would have 1701 columns$/, 'the me
 for (
     [ '{', undef, qr/not JSON/ ],
     [ '[]', undef, qr/"openapi" or "paths"/ ],
-    [ '{"openapi": "3.0.0", "paths": {}}', undef, qr/No path/ ],
-    [ '{"openapi": "3.0.0", "paths": {"/a": 1, "/b": {"get": {}}, "/c/{id}": {}, "/": null}}', undef, qr/No path/ ],
+    [ '{"openapi": "3.0.0", "paths": {}}', undef, qr/None of its paths/ ],
+    [ '{"openapi": "3.0.0", "paths": {"/a": 1, "/b": {"get": {}}, "/c/{id}": {}, "/": null}}', undef, qr/None of its paths/ ],
   )
 {
     my ($body, undef, $detail) = @$_;
