@@ -110,6 +110,13 @@ page_taken(const WalcuPage *page)
 	return page->documents - (page->queue_length - page->queue_head);
 }
 
+/* Will the reader find something new of it: a document, or its end? */
+bool
+page_has_news(const WalcuPage *page)
+{
+	return page->queue_head < page->queue_length || page->whole || page->broken || page->rejected;
+}
+
 void
 page_release(WalcuPage *page)
 {

@@ -45,6 +45,7 @@ extern void page_look(WalcuPage *page, bool before_wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern int64 page_taken(const WalcuPage *page);
+extern bool page_has_news(const WalcuPage *page);
 extern void page_release(WalcuPage *page);
 
 #endif /* WALCU_PAGE_H */

@@ -80,9 +80,9 @@ take_from_page(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo i
 			request_page(page_at, &attempt);
 			continue;
 		}
-		/* it may be here already, as others were waited for */
+		/* waiting for another page may have brought this one: then nothing would happen that ends the wait */
 		page_look(page, true);
-		if (page->queue_head == page->queue_length && !page->whole && !page->rejected && !page->broken)
+		if (!page_has_news(page))
 			transfer_drive(page->transfer, -1);
 	}
 	count_page(page_at);
