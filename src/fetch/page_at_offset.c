@@ -60,8 +60,6 @@ take_from_page(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo i
 	{
 		WalcuPage *page = page_at->page;
 
-		/* others' waiting may have brought all of it, and then there is nothing to wait for */
-		page_look(page, true);
 		if (page_take(page, document, id))
 		{
 			/* of a page that broke, and was asked for again, the reader has had some */
