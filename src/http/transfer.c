@@ -2,13 +2,12 @@
  * transfer.c
  *	  Send one request and take in its reply, within limits.
  *
- * The cursors of a scan, jobs and single calls start a transfer, advance it until it
- * holds what they need, and consume its bytes.  A transfer lives in a memory context
- * of its own below the caller's: when that goes, by success, error or cancel, curl's
- * side of it goes too.
+ * The cursors of a scan, jobs and single calls start a transfer, advance it until it holds what they need,
+ * and consume its bytes.  A transfer lives in a memory context of its own below the caller's: when that goes,
+ * by success, error or cancel, curl's side of it goes too.
  *
- * curl's callbacks run in here; they only note what arrives.  A failure is noted, too: whether it
- * is the end is for retry.c to say, and what a status means for http_error.c.
+ * curl's callbacks run in here; they only note what arrives.  A failure is noted, too: whether it is the end
+ * is for retry.c to say, and what a status means for http_error.c.
  */
 #include "postgres.h"
 
@@ -53,6 +52,7 @@ typedef struct Transfer
 	size_t head_size; /* bytes of the reply's head so far */
 	size_t body_sent; /* bytes of the request's body that curl has */
 	bool has_enough;  /* of a body that is no success: curl was told to end it */
+	char nothing[1];  /* the bytes of a body that has none yet: C's functions take no NULL for them */
 } Transfer;
 
 /* The first time that a request is sent: at once. */
@@ -101,6 +101,7 @@ transfer_start(MemoryContext parent, const WalcuOptions *options, const char *cr
 	transfer->shared.options = options;
 	transfer->shared.request = request;
 	transfer->shared.attempt = attempt ? *attempt : first_attempt;
+	transfer->shared.data = transfer->nothing;
 	transfer->context = context;
 	transfer->connection = connection;
 	transfer->stats = stats;
@@ -112,7 +113,6 @@ transfer_start(MemoryContext parent, const WalcuOptions *options, const char *cr
 	transfer->handle.not_before = walcu_curl_multi_now() + transfer->shared.attempt.delay;
 	transfer->handle.reason = transfer->shared.attempt.reason;
 	reset_callback_add(context, on_context_reset, transfer);
-
 	before = MemoryContextSwitchTo(context);
 	transfer->handle.easy = curl_easy_init();
 	configured = transfer->handle.easy && configure_transfer(transfer, credential);
@@ -167,7 +167,7 @@ transfer_reply(const WalcuTransfer *shared, WalcuReply *reply)
 
 	reply->status = shared->status;
 	reply->has_more = shared->head.has_more;
-	reply->body = transfer->buffer;
+	reply->body = shared->data - transfer->consumed;
 	reply->length = transfer->consumed + shared->length;
 	return shared->done && shared->failure.kind == WALCU_CURL_ERROR_NONE && reply->length == shared->received;
 }
