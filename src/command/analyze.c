@@ -70,7 +70,7 @@ analyze_table(Relation relation, AcquireSampleRowsFunc *sampler, BlockNumber *pa
 	WalcuCount count = count_documents(&query, &tally, Max(relation->rd_rel->reltuples, 0), 0);
 
 	count_cache_note(&query, &count);
-	*pages = (BlockNumber) Max(ceil(count.documents / query.options->fetch_size), 1);
+	*pages = (BlockNumber) Min(Max(ceil(count.documents / query.options->fetch_size), 1), MaxBlockNumber);
 	*sampler = sample_rows;
 	return true;
 }

@@ -144,6 +144,7 @@ transfer_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRe
 	shared->done = true;
 	shared->data = memcpy(MemoryContextAlloc(context, reply->length + 1), reply->body, reply->length);
 	shared->length = reply->length;
+	shared->data[shared->length] = '\0';
 	transfer->context = context;
 	transfer->connection = connection;
 	transfer->stats = stats_of(options);
@@ -460,6 +461,7 @@ append_body(Transfer *transfer, const char *data, size_t length)
 		return false;
 	memcpy(shared->data + shared->length, data, length);
 	shared->length += length;
+	shared->data[shared->length] = '\0';
 	shared->received += length;
 	transfer->stats->bytes += length;
 	return true;
@@ -470,7 +472,7 @@ static bool
 make_room(Transfer *transfer, size_t bytes)
 {
 	WalcuTransfer *shared = &transfer->shared;
-	size_t needed = shared->length + bytes + 1; /* decode writes an end behind the last value */
+	size_t needed = shared->length + bytes + 1; /* readers of numbers rely on an end behind the last byte */
 
 	if (transfer->consumed + needed <= transfer->capacity)
 		return true;
