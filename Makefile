@@ -84,7 +84,8 @@ fuzz-bytes:
 	scripts/fuzz-bytes $(if $(N),--seconds $(N)) $(T)
 # N cancels at random moments, and thousands of statements in one session.
 soak:
-	SOAK_CANCELS=$(or $(N),1000) SOAK_REPEATS=400 scripts/test tap t/140_leaks.pl t/180_cancel_soak.pl
+	SOAK_CANCELS=$(or $(N),1000) SOAK_REPEATS=400 STRICT_TIMES=1 scripts/test tap \
+		t/050_cancel.pl t/140_leaks.pl t/180_cancel_soak.pl
 demo:
 	scripts/demo
 bench:
