@@ -3,7 +3,7 @@
 CREATE EXTENSION walcu_fdw;
 SELECT current_setting('walcu_test.endpoint') AS endpoint \gset
 CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
-  OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678');
+  OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678', max_retries '4');
 CREATE FOREIGN TABLE tasks (_id text COLLATE "C" NOT NULL, description text COLLATE "C", custom jsonb) SERVER crm;
 
 --

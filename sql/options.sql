@@ -20,6 +20,7 @@ CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
   max_retry_wait '30s',
   max_reply_size '1GB',
   max_document_depth '100',
+  connection_lifetime '5min',
   keep_connections 'true',
   async_capable 'true',
   fetch_mode 'auto',

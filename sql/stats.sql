@@ -40,7 +40,7 @@ SELECT requests_get, requests_post, requests_patch, requests_put, requests_delet
 --
 -- Nobody there
 --
-CREATE SERVER nobody FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint 'http://127.0.0.1:1', dealer_id 'x');
+CREATE SERVER nobody FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint 'http://127.0.0.1:1', dealer_id 'x', max_retries '1');
 CREATE USER MAPPING FOR CURRENT_USER SERVER nobody OPTIONS (token 'x');
 \set VERBOSITY sqlstate
 SELECT walcu_fdw_request('nobody', 'GET', '/offers');

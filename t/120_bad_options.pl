@@ -203,6 +203,7 @@ my @options = (
     { name => 'max_retry_wait', on => ['server'], %duration },
     { name => 'max_reply_size', on => [qw(server table)], %large_size },
     { name => 'max_document_depth', on => [qw(server table)], whole_numbers(1, 10000) },
+    { name => 'connection_lifetime', on => ['server'], %duration },
     { name => 'keep_connections', on => ['server'], %boolean },
     { name => 'async_capable', on => [qw(server table)], %boolean },
     { name => 'fetch_mode', on => [qw(server table)], choices(qw(auto pages parallel job)) },

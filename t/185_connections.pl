@@ -108,7 +108,7 @@ $sandbox->clear_faults;
 $dbh->do("ALTER SERVER crm OPTIONS (ADD max_requests '5')");
 is(sql_error($dbh, 'SELECT _id FROM crm.cars')->{sqlstate}, '53400', 'more requests than a statement may have');
 $sandbox->fault({ match => { kind => 'get' }, fault => { type => 'status', status => 503 } });
-$dbh->do("ALTER SERVER crm OPTIONS (ADD max_retries '20')");
+$dbh->do("ALTER SERVER crm OPTIONS (SET max_retries '20')");
 $sandbox->clear_log;
 is(sql_error($dbh, q{SELECT _id FROM crm.cars WHERE _id = 'x'})->{sqlstate}, '53400', 'retries are requests, too');
 is($sandbox->request_count, 5, 'and count');

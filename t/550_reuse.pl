@@ -188,7 +188,7 @@ $dbh->do("RESET $_") for @plain;
 # Statements at random, of a few scans that are alike or not, in small pages, ranges of any number, with faults
 my $seed = $ENV{SEED} // 1;
 srand $seed;
-$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '5', ADD fetch_mode 'pages', ADD max_connections '1', ADD paging 'key', ADD max_retries '9')");
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '5', ADD fetch_mode 'pages', ADD max_connections '1', ADD paging 'key', SET max_retries '9')");
 for my $n (1 .. 120)
 {
     my @scans = map { random_scan() } 1 .. 2;
@@ -205,7 +205,7 @@ for my $n (1 .. 120)
     is_deeply($got, $expected, "seed $seed, statement $n") or diag(explain(\%options), "$sql\n");
 }
 $dbh->do('RESET work_mem');
-$dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size, DROP fetch_mode, DROP max_connections, DROP paging, DROP max_retries)");
+$dbh->do("ALTER SERVER crm OPTIONS (DROP fetch_size, DROP fetch_mode, DROP max_connections, DROP paging, SET max_retries '4')");
 
 # Another execution asks anew, and sees what has changed
 $dbh->do('SET search_path = crm');

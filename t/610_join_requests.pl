@@ -48,14 +48,14 @@ $sandbox->put('/_sandbox/settings', { page_cap => 50 });
     # now that it is known how fast pages come here, one job for all is expected to be done sooner
     $dbh->do('SET enable_hashjoin = off; SET enable_mergejoin = off');
     $sandbox->fault({ match => { kind => 'all' }, skip => 3, fault => { type => 'status', status => 500 } });
-    $dbh->do("ALTER SERVER crm OPTIONS (ADD max_retries '0')");
+    $dbh->do("ALTER SERVER crm OPTIONS (SET max_retries '0')");
     @requests = requests($join, ROWS);
     cmp_ok(scalar(grep { $_->{kind} eq 'list' } @requests), '>', 10, 'jobs that come to nothing leave pages');
     is(documents(), KEYS, 'with each document once');
     $dbh->do('RESET enable_hashjoin; RESET enable_mergejoin');
     $sandbox->clear_faults;
     $sandbox->put('/_sandbox/settings', { job_polls => 2 });
-    $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'auto', DROP max_retries, SET max_url_length '8000')");
+    $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'auto', SET max_retries '4', SET max_url_length '8000')");
     my $fresh = connect_db($node);
     unlike(join("\n", map { $_->[0] } @{ $fresh->selectall_arrayref("EXPLAIN $join") }), qr/Inner.*background job/s, 'jobs are not for what pages bring sooner');
     $dbh->do("ALTER SERVER crm OPTIONS (SET fetch_mode 'parallel', DROP max_url_length)");

@@ -19,7 +19,11 @@
  */
 #define READ_SIZE (16L * 1024)
 
+/* Seconds that an address is remembered at most, which is curl's default. */
+#define ADDRESS_AGE 60L
+
 static bool configure_certificates(CURL *easy, const char *ca_file);
+static void limit_connection_age(CURL *easy, long seconds);
 static void configure_write(CURL *easy, const WalcuRequest *request);
 
 /* Set up an easy handle; false when curl is out of memory. */
@@ -58,7 +62,21 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) options->connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_SIZE);
+	limit_connection_age(easy, (options->connection_lifetime + 999L) / 1000);
 	return true;
+}
+
+/*
+ * A name may lead elsewhere by and by: let no new request have a connection that is older, nor an address.  One that is
+ * under way ends as it began.
+ */
+static void
+limit_connection_age(CURL *easy, long seconds)
+{
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, Min(seconds, ADDRESS_AGE));
+#if LIBCURL_VERSION_NUM >= 0x075000
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, seconds);
+#endif
 }
 
 /*

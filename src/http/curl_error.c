@@ -52,6 +52,17 @@ walcu_curl_error_is_transient(const WalcuCurlError *failure)
 		   !refused;
 }
 
+/* Is the service not there, as it is while it is started anew?  A name that nobody knows is rather a mistake. */
+bool
+walcu_curl_error_is_outage(const WalcuCurlError *failure)
+{
+	bool is_unknown_name =
+		failure->code == CURLE_COULDNT_RESOLVE_HOST || failure->code == CURLE_COULDNT_RESOLVE_PROXY;
+
+	return walcu_curl_error_is_transient(failure) && !is_unknown_name &&
+		   failures[find_curl_row(failure->code)].sqlstate != ERRCODE_PROTOCOL_VIOLATION;
+}
+
 /*
  * Raise a transfer's failure: 08001 nothing could be sent, 08006 the connection broke or
  * request_timeout passed, 08P01 the reply is no HTTP, 54000 it is too large, 08007 any of these for a

@@ -11,6 +11,7 @@
 #include "http/transfer.h"
 
 extern bool walcu_curl_error_is_transient(const WalcuCurlError *failure);
+extern bool walcu_curl_error_is_outage(const WalcuCurlError *failure);
 pg_noreturn extern void walcu_curl_error_raise(const WalcuTransfer *transfer);
 
 #endif /* WALCU_CURL_ERROR_H */

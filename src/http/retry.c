@@ -4,8 +4,11 @@
  *
  * The cursors of a scan, jobs and single calls ask here when a request came to nothing.  A read is
  * tried again after what may be otherwise the next time; a write only when the service cannot have
- * carried it out.  The waits grow and are drawn at random ("full jitter"), so that many who failed
+ * carried it out.  The waits grow and are drawn at random in part, so that many who failed
  * together do not come back together.
+ *
+ * A service that is deployed anew is away for half a minute.  With the defaults, max_retries 12 and
+ * request_timeout 60 s, an outage is waited for for 35 s at least, and 58 s at most.
  */
 #include "postgres.h"
 
@@ -16,12 +19,22 @@
 #include "base/compat.h"
 #include "http/curl_error.h"
 
-/* The longest wait before the first retry, in milliseconds; it doubles with each. */
-#define FIRST_WAIT 200.0
+/* The longest wait before the first retry, in milliseconds; it doubles with each, up to the longest of all. */
+#define FIRST_WAIT   200.0
+#define LONGEST_WAIT 7500.0
+
+/* The part of a wait that is drawn at random. */
+#define JITTER 0.4
+
+/* How often what is not expected to last is tried again. */
+#define MAX_MISHAPS 4
 
 /* After the time that the service asked for, this much more at most, in milliseconds. */
 #define SPREAD 100.0
 
+static bool is_worthwhile(const WalcuTransfer *transfer);
+static bool is_outage(const WalcuTransfer *transfer);
+static double count_lost_time(const WalcuTransfer *transfer);
 static bool is_transient_status(int status);
 
 /*
@@ -35,7 +48,7 @@ retry_is_possible(const WalcuTransfer *transfer, bool malformed)
 	bool again;
 
 	if ((!transfer->done && !malformed) || transfer->attempt.failed >= options->max_retries ||
-		transfer->retry_after * 1000 > options->max_retry_wait)
+		transfer->retry_after * 1000 > options->max_retry_wait || !is_worthwhile(transfer))
 		return false;
 	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
 		again = walcu_curl_error_is_transient(&transfer->failure) &&
@@ -51,14 +64,51 @@ retry_is_possible(const WalcuTransfer *transfer, bool malformed)
 WalcuAttempt
 retry_attempt(const WalcuTransfer *transfer)
 {
-	WalcuAttempt attempt = {.reason = WALCU_PAUSE_RETRY, .failed = transfer->attempt.failed + 1};
+	const WalcuOptions *options = transfer->options;
+	WalcuAttempt attempt = transfer->attempt;
+	double wait;
 
+	attempt.reason = WALCU_PAUSE_RETRY;
+	attempt.failed++;
+	attempt.mishaps += !is_outage(transfer);
+	attempt.lost = count_lost_time(transfer);
 	if (transfer->retry_after > 0)
+	{
 		attempt.delay = transfer->retry_after * 1000 + compat_random() * SPREAD;
-	else
-		attempt.delay = compat_random() *
-						Min(ldexp(FIRST_WAIT, transfer->attempt.failed), transfer->options->max_retry_wait);
+		return attempt;
+	}
+	wait = Min(ldexp(FIRST_WAIT, transfer->attempt.failed), LONGEST_WAIT);
+	wait = Min(wait, options->max_retry_wait);
+	wait *= 1 - JITTER * compat_random();
+	attempt.delay = Min(wait, options->request_timeout - attempt.lost);
+	attempt.lost += attempt.delay;
 	return attempt;
+}
+
+/* Is there time left for it, and hope?  What the service itself asks to wait does not count. */
+static bool
+is_worthwhile(const WalcuTransfer *transfer)
+{
+	if (!is_outage(transfer) && transfer->attempt.mishaps >= MAX_MISHAPS)
+		return false;
+	return transfer->retry_after > 0 || count_lost_time(transfer) < transfer->options->request_timeout;
+}
+
+/* Is the service, or what stands before it, away or busy, so that it may take a while until it is not? */
+static bool
+is_outage(const WalcuTransfer *transfer)
+{
+	int status = transfer->status;
+
+	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
+		return walcu_curl_error_is_outage(&transfer->failure);
+	return status == 429 || (status >= 502 && status <= 504);
+}
+
+static double
+count_lost_time(const WalcuTransfer *transfer)
+{
+	return transfer->attempt.lost + transfer->unanswered;
 }
 
 static bool

@@ -543,6 +543,8 @@ finish_transfer(Transfer *transfer)
 	}
 	if (failure->code != CURLE_OK)
 		fail_transfer(transfer, classify_failure(transfer));
+	if (transfer->shared.status == 0)
+		transfer->shared.unanswered = walcu_curl_multi_now() - transfer->handle.began_at;
 }
 
 static WalcuCurlErrorKind

@@ -20,8 +20,10 @@ typedef struct WalcuAttempt
 {
 	double delay; /* milliseconds from now */
 	WalcuPause reason;
-	int failed;    /* requests like it */
-	double paused; /* milliseconds that were waited before those, because nobody said how long to */
+	int failed;  /* So many requests like it came to nothing. */
+	int mishaps; /* So many of those failed by what is not expected to last. */
+	double
+		lost; /* So many milliseconds went by without the head of a reply, in requests and in waits between them. */
 } WalcuAttempt;
 
 /* Why a reply did not come, or not whole. */
@@ -58,6 +60,7 @@ typedef struct WalcuTransfer
 	int status; /* HTTP status; 0 until the reply's head is here */
 	WalcuReplyHead head;
 	double retry_after; /* seconds that the service asks to wait; 0 when it does not */
+	double unanswered;  /* milliseconds from its beginning to its end, when no head of a reply came */
 	bool done;          /* nothing more will come */
 	WalcuCurlError failure;
 	char *data; /* the body's bytes not consumed yet */

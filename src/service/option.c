@@ -94,6 +94,7 @@ static const OptionRow rows[] = {
 	{"max_reply_size", ON_SERVER | ON_TABLE, KIND_LARGE_SIZE, FIELD(max_reply_size)},
 	{"max_document_depth", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_document_depth), NULL, NULL, 1,
 	 10000},
+	{"connection_lifetime", ON_SERVER, KIND_DURATION, FIELD(connection_lifetime)},
 	{"keep_connections", ON_SERVER, KIND_BOOLEAN, FIELD(keep_connections)},
 	{"async_capable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(async_capable)},
 	{"fetch_mode", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(fetch_mode), NULL, fetch_choices},
@@ -148,11 +149,12 @@ static const WalcuOptions defaults = {
 	.request_timeout = 60 * 1000,
 	.max_requests = 100000,
 	.max_connections = 4,
-	.max_retries = 4,
+	.max_retries = 12,			/* with the waits of retry.c more than half a minute */
 	.max_retry_wait = 30 * 1000,
 	.max_document_size = 64 * 1024 * 1024,
 	.max_reply_size = INT64CONST(16) * 1024 * 1024 * 1024,
 	.max_document_depth = 500,	/* The service's own limit is 100. */
+	.connection_lifetime = 5 * 60 * 1000,
 	.keep_connections = true,
 	.async_capable = true,
 	.job_threshold = 1000,

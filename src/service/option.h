@@ -92,6 +92,7 @@ typedef struct WalcuOptions
 	int64 max_document_size;            /* It is in bytes. */
 	int64 max_reply_size;               /* It is in bytes. */
 	int max_document_depth;             /* Documents may have so many levels of nesting. */
+	int connection_lifetime;            /* It is in milliseconds. */
 	bool keep_connections;              /* Connections are kept after a transaction. */
 	bool async_capable;                 /* Several tables may be scanned at once. */
 	bool allow_http;                    /* Credentials may be sent unencrypted. */

@@ -71,6 +71,8 @@ sub setup_crm
     my %server = (
         endpoint  => $sandbox->endpoint,
         dealer_id => $sandbox->dealer_id,
+        # the default waits for half a minute: t/047_outages.pl
+        max_retries => 4,
         %{ $options{server} // {} });
     my $mapping = $options{mapping} // { token => WalcuTest::Sandbox::TOKEN };
     my $limit = $options{limit_to} ? 'LIMIT TO (' . join(', ', @{ $options{limit_to} }) . ')' : '';
