@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/json_escape.h"
+#include "base/utf8.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "http/call.h"
@@ -20,6 +22,7 @@
 /* The most that a reply may have, in bytes: what a value may have. */
 #define MAX_REPLY ((size_t) 1023 * 1024 * 1024)
 
+static char *convert_body(const WalcuRequest *request, StringInfo body);
 static WalcuRequest *request_from_arguments(const WalcuOptions *options, const char *method,
 											const char *path);
 static const char *find_method(const char *method);
@@ -71,7 +74,7 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 		Jsonb *body = PG_GETARG_JSONB_P(4);
 		char *text = JsonbToCString(NULL, &body->root, VARSIZE(body));
 
-		request->body = pg_server_to_any(text, strlen(text), PG_UTF8);
+		request->body = utf8_require(text);
 	}
 	credential = option_credential_header(GetUserId(), server->serverid);
 	REDACT_TRY();
@@ -80,13 +83,39 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 
 		is_empty = reply->len == 0;
 		if (!is_empty)
-			json = DirectFunctionCall1(jsonb_in,
-									   CStringGetDatum(pg_any_to_server(reply->data, reply->len, PG_UTF8)));
+			json = DirectFunctionCall1(jsonb_in, CStringGetDatum(convert_body(request, reply)));
 	}
 	REDACT_END(credential);
 	if (is_empty)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(json);
+}
+
+/*
+ * A reply's body in the database's encoding.  Errors: 22021 it is not UTF-8, 22P05 the encoding lacks a
+ * character.
+ */
+static char *
+convert_body(const WalcuRequest *request, StringInfo body)
+{
+	StringInfoData resolved;
+	StringInfoData text;
+
+	if (!pg_verify_mbstr(PG_UTF8, body->data, body->len, true))
+		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE), errmsg("the reply is not valid UTF-8"),
+				errdetail("The request was %s.", request->label.data));
+	if (utf8_is_server_encoding())
+		return body->data;
+	initStringInfo(&resolved);
+	json_escape_resolve(body->data, body->len, &resolved);
+	initStringInfo(&text);
+	if (!utf8_to_server(resolved.data, resolved.len, &text))
+		ereport(ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				errmsg("the reply cannot be stored in this database"),
+				errdetail("It has a character that the encoding %s does not have. The request was %s.",
+						  GetDatabaseEncodingName(), request->label.data),
+				errhint("Ask for less of the document with the parameter project."));
+	return text.data;
 }
 
 static WalcuRequest *

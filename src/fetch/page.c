@@ -10,12 +10,13 @@
 
 #include "fetch/page.h"
 
+#include "base/utf8.h"
 #include "http/http_error.h"
 #include "http/retry.h"
 #include "json/convert.h"
 #include "json/skim.h"
+#include "json/transcode.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 static bool replay_reply(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);
@@ -28,6 +29,7 @@ static void enqueue_document(WalcuPage *page, const WalcuSpan *span);
 static void check_size(const WalcuPage *page, uint64 size);
 static void check_depth(const WalcuPage *page);
 static bool read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id);
+static const char *show_id(const WalcuPage *page, char **shown, const StringInfo id);
 
 /*
  * Ask for a page, which takes over the context; request may stand in it.  With a share of a reply cache, a
@@ -63,7 +65,7 @@ page_look(WalcuPage *page, bool before_wait)
 }
 
 /*
- * The next document that is whole, with its _id (empty when it has no string there); false
+ * The next document that is whole, with its _id in UTF-8 (empty when it has no string there); false
  * when there is none yet.  Its bytes are good until the page is advanced or the next one taken.
  */
 bool
@@ -80,7 +82,7 @@ page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	read_id(page, span, id);
 	document->data = transfer->data;
 	document->length = (int) span->length;
-	document->id = id->data;
+	document->id = show_id(page, &page->taken_id, id);
 	return true;
 }
 
@@ -99,7 +101,7 @@ page_last(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	read_id(page, span, id);
 	document->data = page->transfer->data + (span->start - page->base);
 	document->length = (int) span->length;
-	document->id = id->data;
+	document->id = show_id(page, &page->last_id, id);
 	return true;
 }
 
@@ -276,10 +278,7 @@ check_depth(const WalcuPage *page)
 				errhint("The option max_document_depth sets this limit."));
 }
 
-/*
- * Read a document's _id, into this database's encoding; false, with id empty, when it has no
- * string there.
- */
+/* Read a document's _id, in UTF-8; false, with id empty, when it has no string there. */
 static bool
 read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id)
 {
@@ -296,13 +295,22 @@ read_id(WalcuPage *page, const WalcuSpan *span, StringInfo id)
 				errmsg("the _id of a document of resource \"%s\" is not valid UTF-8",
 					   page->transfer->options->resource),
 				transfer_errdetail(page->transfer));
-	if (GetDatabaseEncoding() != PG_UTF8)
-	{
-		value.text = pg_any_to_server(pnstrdup(value.text, value.length), value.length, PG_UTF8);
-		value.length = strlen(value.text);
-	}
+	if (!utf8_is_server_encoding())
+		transcode_unescape(&value);
 	if (!convert_string(&value, &text, &length))
 		return false;
 	appendBinaryStringInfo(id, text, length);
 	return true;
+}
+
+/* An _id in this database's encoding, kept in the page until another takes its place. */
+static const char *
+show_id(const WalcuPage *page, char **shown, const StringInfo id)
+{
+	if (utf8_is_server_encoding())
+		return id->data;
+	if (*shown)
+		pfree(*shown);
+	*shown = MemoryContextStrdup(page->context, utf8_to_server_escaped(id->data, id->len));
+	return *shown;
 }

@@ -31,6 +31,8 @@ typedef struct WalcuPage
 	int64 documents;           /* found so far */
 	uint64 counted_bytes;      /* of the reply, in the scan's tally already */
 	WalcuSplitter splitter;
+	char *taken_id;   /* of the document taken last, as messages show it; or NULL */
+	char *last_id;    /* of the one that page_last told of; or NULL */
 	uint64 base;      /* the reply's byte number of transfer->data */
 	WalcuSpan *queue; /* documents found and not taken yet */
 	int queue_head;

@@ -14,10 +14,10 @@
 #include "fetch/page_reader.h"
 
 #include "base/objectid.h"
+#include "base/utf8.h"
 #include "fetch/document_values.h"
 #include "http/http_error.h"
 #include "http/retry.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -40,7 +40,7 @@ static bool is_beyond(const WalcuCursor *cursor, const char *id);
 static void note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document);
 static void check_order(const WalcuCursor *cursor);
 static void check_skip(const WalcuCursor *cursor);
-static const char *convert_to_utf8(const char *id);
+static const char *format_shown_id(const char *id);
 
 static const WalcuCursorReader page_reader = {
 	.look = look_at_pages,
@@ -281,7 +281,7 @@ is_short(const WalcuCursor *cursor)
 static bool
 is_beyond(const WalcuCursor *cursor, const char *id)
 {
-	return cursor->before && strcmp(convert_to_utf8(id), cursor->before) >= 0;
+	return cursor->before && strcmp(id, cursor->before) >= 0;
 }
 
 /* Remember the keys of what may be the last document of its page. */
@@ -320,16 +320,16 @@ check_order(const WalcuCursor *cursor)
 	if (id[0] == '\0' && !(is_first && query->id && query->id[0] == '\0'))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("a document of resource \"%s\" has no _id that is a string", query->options->resource),
-				errdetail("It follows the document \"%s\".", cursor->previous_id->data),
+				errdetail("It follows the document \"%s\".", format_shown_id(cursor->previous_id->data)),
 				errhint("Set the option paging to 'skip'."));
 	if (query->keys != NIL || previous == NULL)
 		return;
-	if (is_first ? strcmp(convert_to_utf8(id), previous) < 0
-				 : strcmp(convert_to_utf8(id), convert_to_utf8(previous)) <= 0)
+	if (is_first ? strcmp(id, previous) < 0 : strcmp(id, previous) <= 0)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("documents of resource \"%s\" did not arrive in the order of _id",
 					   query->options->resource),
-				errdetail("Document \"%s\" arrived after \"%s\".", id, previous),
+				errdetail("Document \"%s\" arrived after \"%s\".", format_shown_id(id),
+						  format_shown_id(previous)),
 				errhint("The service may ignore the sort or the filter: check the option sort_format, "
 						"or set the option paging to 'skip'."));
 }
@@ -344,14 +344,13 @@ check_skip(const WalcuCursor *cursor)
 		strcmp(id, cursor->first_id->data) != 0)
 		return;
 	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-			errmsg("document \"%s\" of resource \"%s\" arrived twice", id,
+			errmsg("document \"%s\" of resource \"%s\" arrived twice", format_shown_id(id),
 				   cursor->group->query->options->resource),
 			errhint("The service may ignore the parameter skip: set the option paging to 'key'."));
 }
 
-/* The service compares ids by their bytes in UTF-8. */
 static const char *
-convert_to_utf8(const char *id)
+format_shown_id(const char *id)
 {
-	return pg_server_to_any(id, strlen(id), PG_UTF8);
+	return utf8_is_server_encoding() ? id : utf8_to_server_escaped(id, strlen(id));
 }

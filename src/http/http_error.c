@@ -10,10 +10,10 @@
 #include <jansson.h>
 
 #include "base/compat.h"
+#include "base/utf8.h"
 #include "http/curl_error.h"
 #include "http/redact.h"
 #include "http/http_error.h"
-#include "mb/pg_wchar.h"
 
 /* Characters of the service's message that are shown. */
 #define MESSAGE_SIZE 500
@@ -219,5 +219,5 @@ make_printable(const char *text, size_t length, bool whole, const char *credenti
 		if ((unsigned char) *c < ' ' || *c == 0x7f)
 			*c = ' ';
 	}
-	return copy;
+	return utf8_is_server_encoding() ? copy : utf8_to_server_escaped(copy, strlen(copy));
 }

@@ -11,7 +11,7 @@
 #include "http/request.h"
 
 #include "base/url.h"
-#include "mb/pg_wchar.h"
+#include "base/utf8.h"
 
 /* RFC 3986 lets a query have them as they are, which leaves room for more keys of a list. */
 #define PLAIN_IN_VALUES ",:"
@@ -106,7 +106,7 @@ request_encoded_length(const char *text)
 static void
 append_encoded(StringInfo url, const char *text, const char *plain)
 {
-	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+	const char *utf8 = utf8_require(text);
 
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
 	{

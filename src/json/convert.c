@@ -85,6 +85,7 @@ convert_prepare(WalcuConverter *converter, Oid type, int32 typmod)
 	Oid element_type = get_element_type(type);
 
 	converter->typmod = typmod;
+	converter->keeps_text = (getBaseType(type) == JSONOID);
 	for (int i = 0; i < lengthof(conversions); i++)
 	{
 		if (conversions[i].type == type && (typmod == -1 || conversions[i].honours_typmod))

@@ -38,6 +38,7 @@ struct WalcuConverter
 	char category;           /* This is pg_type.typcategory of the base type. */
 	uint32 settings;         /* These settings are fixed while it converts; see fixed_settings.h. */
 	bool takes_any;          /* The type is json, jsonb or a domain over one of them. */
+	bool keeps_text;         /* It is json or a domain over it, which has escapes as they are. */
 };
 
 extern void convert_prepare(WalcuConverter *converter, Oid type, int32 typmod);

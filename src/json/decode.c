@@ -15,10 +15,11 @@
 #include "json/decode.h"
 
 #include "base/fixed_settings.h"
+#include "base/utf8.h"
 #include "json/convert.h"
 #include "json/path_tree.h"
 #include "json/skim.h"
-#include "mb/pg_wchar.h"
+#include "json/transcode.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -30,6 +31,7 @@ typedef struct Mismatch
 {
 	int column;      /* It is in this column (from 0). */
 	WalcuJson value; /* This value does not fit. */
+	bool lacking;    /* The database's encoding lacks a character of it. */
 } Mismatch;
 
 struct WalcuDecoder
@@ -39,6 +41,7 @@ struct WalcuDecoder
 	WalcuPathNode root;          /* The values of wanted members are lists of int: their columns. */
 	WalcuConverter *converters;  /* These are by column. */
 	char **paths;                /* These are by column, for messages. */
+	bool transcodes;             /* The database is not in UTF-8. */
 	uint32 settings;             /* These settings are fixed while values are converted. */
 	int64 mismatches;            /* So many values were read as NULL because they did not fit. */
 	uint64 documents;            /* So many documents were begun. */
@@ -50,16 +53,19 @@ struct WalcuDecoder
 	WalcuSkimmer skimmer;          /* It passes over the bytes. */
 };
 
-static void convert_to_server(WalcuDecoder *decoder, WalcuDocument *document);
+static void check_encoding(const WalcuDecoder *decoder, const WalcuDocument *document);
 static char *walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
 static char *walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
-static WalcuPathNode *find_member_node(const WalcuPathNode *node, char *text, int size);
+static WalcuPathNode *find_member_node(const WalcuDecoder *decoder, const WalcuPathNode *node, char *text,
+									   int size);
 static JsonTokenType get_token_type(char c);
 static void begin_member(WalcuDecoder *decoder, WalcuPathNode *member);
 static void forget_values(WalcuDecoder *decoder, const WalcuPathNode *node);
 static void forget_mismatch(WalcuDecoder *decoder, int column);
-static void store_value(WalcuDecoder *decoder, int column, WalcuJson *value);
+static void store_value(WalcuDecoder *decoder, int column, WalcuJson value);
+static bool convert_encoding(const WalcuConverter *converter, WalcuJson *value);
 static void settle_mismatches(WalcuDecoder *decoder);
+pg_noreturn static void raise_lacking(const WalcuDecoder *decoder, int column, WalcuJson value);
 pg_noreturn static void raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value);
 pg_noreturn static void raise_invalid(WalcuDecoder *decoder);
 static const char *get_kind_name(JsonTokenType type);
@@ -72,6 +78,7 @@ decode_prepare(const WalcuOptions *options, TupleDesc columns)
 
 	decoder->options = options;
 	decoder->columns = columns;
+	decoder->transcodes = !utf8_is_server_encoding();
 	decoder->converters = palloc0(columns->natts * sizeof(WalcuConverter));
 	decoder->paths = palloc0(columns->natts * sizeof(char *));
 	return decoder;
@@ -82,36 +89,41 @@ void
 decode_want(WalcuDecoder *decoder, int column, const char *path)
 {
 	Form_pg_attribute attribute = TupleDescAttr(decoder->columns, column);
-	WalcuPathNode *node = path_tree_add(&decoder->root, path);
+	const char *utf8_path = utf8_from_server(path);
 
 	convert_prepare(&decoder->converters[column], attribute->atttypid, attribute->atttypmod);
 	decoder->settings |= decoder->converters[column].settings;
 	decoder->paths[column] = pstrdup(path);
-	node->value = lappend_int(node->value, column);
+	/* else no document has such a member */
+	if (utf8_path)
+	{
+		WalcuPathNode *node = path_tree_add(&decoder->root, utf8_path);
+
+		node->value = lappend_int(node->value, column);
+	}
 }
 
 /*
  * Fills in the wanted columns of a document, and leaves the others alone.  What values point to is in the
  * current memory context.
  *
- * Errors: HV004 a value does not fit its column, 22P05 a text has what PostgreSQL cannot store, 22021 the
- * bytes are not UTF-8, 08P01 they are not JSON.
+ * Errors: HV004 a value does not fit its column, 22P05 a text has what PostgreSQL, or the database's
+ * encoding, cannot store, 22021 the bytes are not UTF-8, 08P01 they are not JSON.
  */
 void
-decode_document(WalcuDecoder *decoder, const WalcuDocument *original, Datum *values, bool *nulls)
+decode_document(WalcuDecoder *decoder, const WalcuDocument *document, Datum *values, bool *nulls)
 {
-	WalcuDocument document = *original;
 	int level = decoder->settings ? fixed_settings_enter(decoder->settings) : 0;
 	char *at;
 
-	convert_to_server(decoder, &document);
-	decoder->document = &document;
+	check_encoding(decoder, document);
+	decoder->document = document;
 	decoder->values = values;
 	decoder->nulls = nulls;
 	decoder->documents++;
 	decoder->unfit = NIL;
-	decoder->skimmer = (WalcuSkimmer){.end = document.data + document.length};
-	at = skim_space(&decoder->skimmer, document.data);
+	decoder->skimmer = (WalcuSkimmer){.end = document->data + document->length};
+	at = skim_space(&decoder->skimmer, document->data);
 	at = skim_space(&decoder->skimmer, walk_value(decoder, &decoder->root, at));
 	if (at != decoder->skimmer.end)
 		raise_invalid(decoder);
@@ -127,19 +139,14 @@ decode_mismatches(const WalcuDecoder *decoder)
 	return decoder->mismatches;
 }
 
-/* Converts a document to the server's encoding.  The service sends UTF-8; anything else is refused here. */
+/* The service sends UTF-8; raises an error for anything else. */
 static void
-convert_to_server(WalcuDecoder *decoder, WalcuDocument *document)
+check_encoding(const WalcuDecoder *decoder, const WalcuDocument *document)
 {
 	if (!pg_verify_mbstr(PG_UTF8, document->data, document->length, true))
 		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 				errmsg("document \"%s\" of resource \"%s\" is not valid UTF-8", document->id,
 					   decoder->options->resource));
-	if (GetDatabaseEncoding() != PG_UTF8)
-	{
-		document->data = pg_any_to_server(document->data, document->length, PG_UTF8);
-		document->length = strlen(document->data);
-	}
 }
 
 /* Walks over the value at a byte, and stores what is wanted of it; node is NULL where nothing is. */
@@ -163,7 +170,7 @@ walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 	{
 		value.type = get_token_type(value.text[0]);
 		foreach(lc, (List *) node->value)
-			store_value(decoder, lfirst_int(lc), &value);
+			store_value(decoder, lfirst_int(lc), value);
 	}
 	return at;
 }
@@ -184,7 +191,7 @@ walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 
 		if ((at = skim_string(skimmer, at)) == NULL)
 			raise_invalid(decoder);
-		member = find_member_node(node, key, at - key);
+		member = find_member_node(decoder, node, key, at - key);
 		if (member)
 			begin_member(decoder, member);
 		if ((at = skim_colon(skimmer, at)) == NULL)
@@ -200,12 +207,14 @@ walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 
 /* Returns the node of the member with this key, which is in its quotes; NULL when nothing of it is wanted. */
 static WalcuPathNode *
-find_member_node(const WalcuPathNode *node, char *text, int size)
+find_member_node(const WalcuDecoder *decoder, const WalcuPathNode *node, char *text, int size)
 {
 	WalcuJson key = {.type = JSON_TOKEN_STRING, .text = text, .length = size};
 	const char *name;
 	int length;
 
+	if (decoder->transcodes)
+		transcode_unescape(&key);
 	return convert_string(&key, &name, &length) ? path_tree_find_child(node, name, length) : NULL;
 }
 
@@ -272,22 +281,37 @@ get_token_type(char c)
 }
 
 static void
-store_value(WalcuDecoder *decoder, int column, WalcuJson *value)
+store_value(WalcuDecoder *decoder, int column, WalcuJson value)
 {
+	const WalcuConverter *converter = &decoder->converters[column];
+	bool lacking;
+
 	decoder->values[column] = (Datum) 0;
 	decoder->nulls[column] = true;
-	if (value->type == JSON_TOKEN_NULL)
+	if (value.type == JSON_TOKEN_NULL)
 		return;
-	if (decoder->converters[column].convert(&decoder->converters[column], value, &decoder->values[column]))
+	lacking = decoder->transcodes && !convert_encoding(converter, &value);
+	if (!lacking && converter->convert(converter, &value, &decoder->values[column]))
 		decoder->nulls[column] = false;
 	else
 	{
 		Mismatch *mismatch = palloc(sizeof(Mismatch));
 
 		mismatch->column = column;
-		mismatch->value = *value;
+		mismatch->value = value;
+		mismatch->lacking = lacking;
 		decoder->unfit = lappend(decoder->unfit, mismatch);
 	}
+}
+
+/* Converts a value to the database's encoding; returns false when that lacks a character. */
+static bool
+convert_encoding(const WalcuConverter *converter, WalcuJson *value)
+{
+	if (!converter->keeps_text)
+		return transcode_to_server(value);
+	transcode_to_server_escaped(value);
+	return true;
 }
 
 /*
@@ -299,9 +323,28 @@ settle_mismatches(WalcuDecoder *decoder)
 {
 	const Mismatch *first = linitial(decoder->unfit);
 
-	if (decoder->options->on_type_mismatch != WALCU_MISMATCH_NULL)
+	if (decoder->options->on_type_mismatch == WALCU_MISMATCH_NULL)
+		decoder->mismatches += list_length(decoder->unfit);
+	else if (first->lacking)
+		raise_lacking(decoder, first->column, first->value);
+	else
 		raise_mismatch(decoder, first->column, &first->value);
-	decoder->mismatches += list_length(decoder->unfit);
+}
+
+static void
+raise_lacking(const WalcuDecoder *decoder, int column, WalcuJson value)
+{
+	int shown;
+
+	transcode_to_server_escaped(&value);
+	shown = pg_mbcharcliplen(value.text, value.length, SHOWN_VALUE);
+	ereport(ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			errmsg("value of \"%s\" in document \"%s\" of resource \"%s\" cannot be stored in this database",
+				   decoder->paths[column], decoder->document->id, decoder->options->resource),
+			errdetail("It has a character that the encoding %s does not have: %.*s%s",
+					  GetDatabaseEncodingName(), shown, value.text, shown < value.length ? "..." : ""),
+			errhint("Set the option on_type_mismatch to 'null' to read such values as NULL, or declare the "
+					"column as json, which has them as escapes."));
 }
 
 static void
@@ -332,7 +375,10 @@ static void
 raise_invalid(WalcuDecoder *decoder)
 {
 	const WalcuDocument *document = decoder->document;
-	JsonLexContext *lex = compat_json_lexer(document->data, document->length, false);
+	char *text =
+		decoder->transcodes ? utf8_to_server_escaped(document->data, document->length) : document->data;
+	JsonLexContext *lex =
+		compat_json_lexer(text, decoder->transcodes ? strlen(text) : document->length, false);
 	JsonParseErrorType error = pg_parse_json(lex, &nullSemAction);
 
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),

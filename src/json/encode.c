@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "base/fixed_settings.h"
+#include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
@@ -111,7 +112,8 @@ encode_prepare(const WalcuOptions *options, TupleDesc columns)
 /*
  * Returns the JSON text of a value that is to be written, in the current memory context.  Errors name
  * column and resource: 22003 a number that JSON does not have, 22008 a date that the service does not have
- * or would cut, 0A000 an array that is not shaped as JSON's are.
+ * or would cut, 0A000 an array that is not shaped as JSON's are, 22P05 a text that is none in
+ * UTF-8.
  */
 char *
 encode_value(WalcuEncoder *encoder, int column, Datum value)
@@ -124,6 +126,11 @@ encode_value(WalcuEncoder *encoder, int column, Datum value)
 	encoder->column = column;
 	encoding->encode(encoder, encoding, value, &json);
 	fixed_settings_leave(level);
+	if (!utf8_is_server_encoding() && utf8_from_server(json.data) == NULL)
+		raise_unwritable(encoder, ERRCODE_UNTRANSLATABLE_CHARACTER,
+						 psprintf("It has bytes or a character of the encoding %s that UTF-8 does not have.",
+								  GetDatabaseEncodingName()),
+						 NULL);
 	return json.data;
 }
 

@@ -14,9 +14,9 @@
 #include "base/compat.h"
 #include "base/digest.h"
 #include "base/objectid.h"
+#include "base/utf8.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
-#include "mb/pg_wchar.h"
 #include "modify/updatable.h"
 #include "plan/relinfo.h"
 #include "utils/memutils.h"
@@ -365,7 +365,7 @@ make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *cha
 		return row_patch(modify->row, change);
 	if (waiting && strcmp(waiting->method, "PUT") == 0)
 	{
-		char *utf8 = pg_server_to_any(waiting->body, strlen(waiting->body), PG_UTF8);
+		char *utf8 = pstrdup(utf8_require(waiting->body));
 		WalcuDocument document = {.data = utf8, .length = strlen(utf8), .id = id};
 
 		return row_replaced_document(modify->row, change, &document);

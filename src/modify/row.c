@@ -13,9 +13,10 @@
 #include "access/sysattr.h"
 #include "base/compat.h"
 #include "base/fixed_settings.h"
+#include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "fetch/document_values.h"
-#include "mb/pg_wchar.h"
+#include "json/transcode.h"
 #include "modify/document.h"
 #include "modify/json_patch.h"
 #include "utils/builtins.h"
@@ -212,14 +213,19 @@ char *
 row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const WalcuDocument *document)
 {
 	WalcuDocumentDraft *body = document_create(row->options);
-	char *text = pg_any_to_server(document->data, document->length, PG_UTF8);
+	WalcuJson whole = {.type = JSON_TOKEN_OBJECT_START, .text = document->data, .length = document->length};
 	Datum old;
 	Datum new;
 	char *replaced;
 
-	if (text == document->data)
-		text = pnstrdup(document->data, document->length);
-	old = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	if (!utf8_is_server_encoding() && !transcode_to_server(&whole))
+		ereport(
+			ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			errmsg("document \"%s\" of resource \"%s\" cannot be written as a whole", document->id,
+				   row->options->resource),
+			errdetail("It has a character that the encoding %s does not have.", GetDatabaseEncodingName()),
+			errhint("Set the option update_method to 'patch'."));
+	old = DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(whole.text, whole.length)));
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
 		if (change->changed[i])

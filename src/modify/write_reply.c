@@ -8,10 +8,11 @@
 
 #include "modify/write_reply.h"
 
+#include "base/utf8.h"
 #include "http/http_error.h"
 #include "json/convert.h"
 #include "json/split.h"
-#include "mb/pg_wchar.h"
+#include "json/transcode.h"
 #include "utils/memutils.h"
 
 /*
@@ -41,10 +42,11 @@ write_reply_read(const WalcuTransfer *transfer, StringInfo body, bool may_be_emp
 	id.length = span.id_length + 2;
 	if (!pg_verify_mbstr(PG_UTF8, id.text, id.length, true))
 		http_error_raise_malformed(transfer, "its _id is not valid UTF-8");
-	id.text = pg_any_to_server(pnstrdup(id.text, id.length), id.length, PG_UTF8);
-	id.length = strlen(id.text);
+	if (!utf8_is_server_encoding())
+		transcode_unescape(&id);
 	if (!convert_string(&id, &text, &length))
 		http_error_raise_malformed(transfer, "its _id cannot be read");
-	document->id = MemoryContextStrdup(context, pnstrdup(text, length));
+	document->id = MemoryContextStrdup(
+		context, utf8_is_server_encoding() ? pnstrdup(text, length) : utf8_to_server_escaped(text, length));
 	return true;
 }

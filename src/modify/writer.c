@@ -14,11 +14,11 @@
 #include "access/xact.h"
 #include "base/reset_callback.h"
 #include "base/url.h"
+#include "base/utf8.h"
 #include "http/http_error.h"
 #include "http/redact.h"
 #include "http/retry.h"
 #include "lib/ilist.h"
-#include "mb/pg_wchar.h"
 #include "modify/write_reply.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
@@ -133,9 +133,7 @@ writer_create(WalcuWriter *writer, const char *method, const char *id)
 void
 writer_set_body(WalcuWrite *write, const char *text)
 {
-	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
-
-	write->request->body = MemoryContextStrdup(write->context, utf8);
+	write->request->body = MemoryContextStrdup(write->context, utf8_require(text));
 }
 
 /*

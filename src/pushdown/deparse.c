@@ -14,6 +14,7 @@
 #include "pushdown/deparse.h"
 
 #include "access/stratnum.h"
+#include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "pushdown/deparse_equal.h"
 #include "pushdown/deparse_jsonb.h"
@@ -99,13 +100,17 @@ deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Dat
 
 	if (filter == &filter_nothing)
 		return filter;
+	if (filter->text && !utf8_means_same(filter->text))
+		return &filter_everything;
 	/* for PostgreSQL a scalar is its own first element */
 	foreach(lc, condition->operand->first_elements_of)
 	{
 		if (remote_type_at(options->resource, lfirst(lc)).type < WALCU_REMOTE_STRING ||
 			remote_type_at(options->resource, lfirst(lc)).type == WALCU_REMOTE_OBJECT)
-			ways = lappend(
-				ways, filter_test(lfirst(lc), "$type", "[\"string\",\"number\",\"bool\",\"date\",\"null\"]"));
+			ways = lappend(ways, filter_test(lfirst(lc), "$type",
+											 list_member_ptr(condition->operand->null_elements_of, lfirst(lc))
+												 ? "[\"string\",\"number\",\"bool\",\"date\",\"null\"]"
+												 : "[\"string\",\"number\",\"bool\",\"date\"]"));
 		else
 			return &filter_everything;
 	}
@@ -157,6 +162,8 @@ deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *oper
 {
 	if (options->on_type_mismatch == WALCU_MISMATCH_ERROR)
 		return NULL;
+	if (operand->domain == WALCU_DOMAIN_TEXT && !utf8_lacks_nothing())
+		return "texts that the database's encoding lacks are NULL, and the service does not know them";
 	if (operand->nested || !operand->plain || operand->domain == WALCU_DOMAIN_JSON ||
 		operand->domain == WALCU_DOMAIN_ARRAY)
 		return "values that do not fit the column are read as NULL, which the service does not know";
@@ -302,14 +309,17 @@ deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 		[BTGreaterEqualStrategyNumber] = "$gte",
 		[BTGreaterStrategyNumber] = "$gt",
 	};
+	char *text;
 
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
+			text = scalar_text(value, condition->value_type);
+			if (!utf8_orders_alike(text))
+				return &filter_everything;
 			return deparse_equal_or_unchecked(
 				operand,
-				list_make1(filter_test(operand->path, operators[condition->strategy],
-									   filter_string(scalar_text(value, condition->value_type)))),
+				list_make1(filter_test(operand->path, operators[condition->strategy], filter_string(text))),
 				operand->sources & ~WALCU_IS_STRING);
 		case WALCU_DOMAIN_NUMBER:
 			return deparse_number_order(operand, condition->strategy,
@@ -487,6 +497,7 @@ deparse_match(const WalcuPredicate *condition, Datum value)
 												: &filter_nothing))));
 }
 
+/* NULL where the service's characters are not those of the database. */
 static char *
 make_pattern(const WalcuPredicate *condition, Datum value)
 {
@@ -495,8 +506,12 @@ make_pattern(const WalcuPredicate *condition, Datum value)
 	switch (condition->pattern)
 	{
 		case WALCU_PATTERN_LIKE:
+			if (strchr(text, '_') && !utf8_counts_alike())
+				return NULL;
 			return pattern_from_like(text, condition->ignore_case);
 		case WALCU_PATTERN_REGEX:
+			if (!utf8_counts_alike())
+				return NULL;
 			return pattern_from_regex(text, condition->ignore_case, condition->ascii);
 		default:
 			return pattern_from_prefix(text);

@@ -9,6 +9,7 @@
 
 #include "pushdown/document_path.h"
 
+#include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -191,6 +192,8 @@ is_nameable_path(const char *path)
 {
 	const char *segment = path;
 
+	if (!utf8_means_same(path))
+		return false;
 	for (;;)
 	{
 		size_t length = strcspn(segment, ".");
@@ -296,7 +299,7 @@ list_array_keys(Const *constant)
 bool
 document_path_can_name(const char *key)
 {
-	return field_name_is_addressable(key, strlen(key)) && key[0] != '-';
+	return field_name_is_addressable(key, strlen(key)) && key[0] != '-' && utf8_means_same(key);
 }
 
 static bool

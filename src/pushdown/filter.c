@@ -9,6 +9,7 @@
 
 #include "pushdown/filter.h"
 
+#include "base/utf8.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
@@ -127,6 +128,15 @@ filter_string(const char *text)
 	initStringInfo(&json);
 	escape_json(&json, text);
 	return json.data;
+}
+
+/* A text that is in UTF-8, as the service's ids are, as a JSON string. */
+char *
+filter_utf8_string(const char *text)
+{
+	char *json = filter_string(text);
+
+	return utf8_is_server_encoding() ? json : utf8_to_server_escaped(json, strlen(json));
 }
 
 /* JSON texts as a JSON array. */

@@ -34,6 +34,7 @@ extern WalcuFilter *filter_and(List *filters);
 extern List *filter_trusted(List *filters);
 extern char *filter_text(List *filters);
 extern char *filter_string(const char *text);
+extern char *filter_utf8_string(const char *text);
 extern char *filter_list(List *texts);
 
 #endif /* WALCU_FILTER_H */

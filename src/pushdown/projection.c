@@ -12,6 +12,7 @@
 
 #include "pushdown/projection.h"
 
+#include "base/utf8.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
 
@@ -51,7 +52,7 @@ projection_fields(List *paths)
 bool
 projection_can_name(const char *path)
 {
-	if (strcmp(path, ".") == 0)
+	if (strcmp(path, ".") == 0 || !utf8_means_same(path))
 		return false;
 	for (const unsigned char *c = (const unsigned char *) path; *c; c++)
 	{

@@ -13,8 +13,8 @@
 #include "pushdown/sort.h"
 
 #include "base/compat.h"
+#include "base/utf8.h"
 #include "catalog/pg_attribute.h"
-#include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "pushdown/deparse.h"
@@ -128,8 +128,8 @@ sort_text(const WalcuOptions *options, List *keys)
 }
 
 /*
- * What comes after a document, whose values of the keys are given as JSON texts.  The order
- * of the service holds: null, or missing, is less than everything.
+ * What comes after a document, whose values of the keys are given as JSON texts, and its id in UTF-8.  The
+ * order of the service holds: null, or missing, is less than everything.
  */
 WalcuFilter *
 sort_after(List *keys, List *values, const char *id)
@@ -148,7 +148,7 @@ sort_after(List *keys, List *values, const char *id)
 		equal = lappend(equal, make_equal_filter(key, value));
 	}
 	if (!has_id)
-		ways = lappend(ways, filter_and(lappend(equal, filter_test("_id", "$gt", filter_string(id)))));
+		ways = lappend(ways, filter_and(lappend(equal, filter_test("_id", "$gt", filter_utf8_string(id)))));
 	return filter_or(ways);
 }
 
@@ -179,7 +179,7 @@ match_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 			continue;
 		key->descending = compat_pathkey_is_descending(pathkey);
 		key->nulls_first = pathkey->pk_nulls_first;
-		if (is_id_key(key) || sort_agrees_on_nulls(relation->options, key) ||
+		if (sort_agrees_on_nulls(relation->options, key) ||
 			deparse_null_obstacle(relation->options, key->operand) == NULL)
 			return key;
 	}
@@ -215,8 +215,7 @@ is_sorted_alike(const WalcuOptions *options, const WalcuDocumentPath *operand, O
 	{
 		case WALCU_DOMAIN_TEXT:
 			/* bytes of UTF-8 are in the order of code points, and those of LATIN1 are, too */
-			return compat_collation_is_c(collation) &&
-				   (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_LATIN1);
+			return compat_collation_is_c(collation) && utf8_orders_alike(NULL);
 		case WALCU_DOMAIN_NUMBER:
 			/* equal ones among float4 differ at the service */
 			return !operand->single;
@@ -238,8 +237,9 @@ is_id_key(const WalcuSortKey *key)
 bool
 sort_agrees_on_nulls(const WalcuOptions *options, const WalcuSortKey *key)
 {
+	/* the service has no document without one, which may be none in the database's encoding */
 	if (is_id_key(key))
-		return true;
+		return options->on_type_mismatch == WALCU_MISMATCH_ERROR || utf8_lacks_nothing();
 	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
 		return false;
 	return !key->nullable || (key->nulls_first != key->descending && strchr(key->operand->path, '.') == NULL);

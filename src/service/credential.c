@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "mb/pg_wchar.h"
 #include "service/option_value.h"
 
@@ -136,7 +137,7 @@ static char *
 make_basic_credentials(const char *username, const char *password)
 {
 	char *plain = psprintf("%s:%s", username, password);
-	char *utf8 = pg_server_to_any(plain, strlen(plain), PG_UTF8);
+	const char *utf8 = utf8_require(plain);
 
 	return compat_base64(utf8, strlen(utf8));
 }

@@ -15,7 +15,7 @@
 #include "base/compat.h"
 #include "base/reset_callback.h"
 #include "base/url.h"
-#include "mb/pg_wchar.h"
+#include "base/utf8.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
@@ -57,7 +57,7 @@ static void raise_not_usable(const char *reason);
 static WalcuResource *read_resource(Reader reader, const char *path, json_t *operations, int levels);
 static json_t *find_list_schema(json_t *document, json_t *operations);
 static List *read_fields(Reader *reader, json_t *schema, int levels);
-static WalcuField *read_field(Reader *reader, const char *name, json_t *schema, int levels);
+static WalcuField *read_field(Reader *reader, char *name, json_t *schema, int levels);
 static WalcuFieldKind classify_schema(json_t *schema);
 static bool is_free_in_practice(const char *name);
 static json_t *get_member(json_t *document, json_t *object, const char *name);
@@ -245,6 +245,8 @@ read_fields(Reader *reader, json_t *schema, int levels)
 
 	json_object_foreach(json_object_get(schema, "properties"), name, property)
 	{
+		char *server_name;
+
 		CHECK_FOR_INTERRUPTS();
 		if (++*reader->all_fields > MAX_ALL_FIELDS)
 			raise_too_large();
@@ -253,19 +255,28 @@ read_fields(Reader *reader, json_t *schema, int levels)
 					errmsg("resource \"%s\" would have more than %d columns", reader->resource, MAX_FIELDS),
 					errhint("Lower the option flatten."));
 		/* no dotted path leads to such a member */
-		if (name[0] != '\0' && strchr(name, '.') == NULL)
-			fields = lappend(fields,
-							 read_field(reader, name, follow_reference(reader->document, property), levels));
+		if (name[0] == '\0' || strchr(name, '.') != NULL)
+			continue;
+		server_name = convert_server_text(name);
+		if (server_name == NULL)
+			ereport(NOTICE,
+					errmsg("field \"%s\" of resource \"%s\" is left out",
+						   utf8_to_server_escaped(name, strlen(name)), reader->resource),
+					errdetail("Its name has a character that the encoding %s does not have.",
+							  GetDatabaseEncodingName()));
+		else
+			fields = lappend(fields, read_field(reader, server_name,
+												follow_reference(reader->document, property), levels));
 	}
 	return fields;
 }
 
 static WalcuField *
-read_field(Reader *reader, const char *name, json_t *schema, int levels)
+read_field(Reader *reader, char *name, json_t *schema, int levels)
 {
 	WalcuField *field = palloc0(sizeof(WalcuField));
 
-	field->name = convert_server_text(name);
+	field->name = name;
 	field->array = has_text(schema, "type", "array");
 	if (field->array)
 		schema = get_member(reader->document, schema, "items");
@@ -378,8 +389,12 @@ has_text(json_t *object, const char *name, const char *text)
 	return value && strcmp(value, text) == 0;
 }
 
+/* A copy in the database's encoding; NULL when that lacks a character. */
 static char *
 convert_server_text(const char *utf8)
 {
-	return pstrdup(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+	StringInfoData text;
+
+	initStringInfo(&text);
+	return utf8_to_server(utf8, strlen(utf8), &text) ? text.data : NULL;
 }
