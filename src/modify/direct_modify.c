@@ -11,8 +11,10 @@
 #include "modify/direct_modify.h"
 
 #include "base/compat.h"
+#include "base/url.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "fetch/find_ids.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
@@ -47,6 +49,8 @@ static bool needs_row(Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
 static void send_direct_changes(ForeignScanState *node);
 static List *evaluate_ids(ForeignScanState *node);
+static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
+static bool contains_text(List *texts, const char *text);
 static int compare_ids(const ListCell *one, const ListCell *other);
 static char *make_current_patch(ForeignScanState *node);
 static void count_rows(ForeignScanState *node, int64 rows);
@@ -111,10 +115,9 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	direct->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_DEFAULT_SIZES);
 	direct->write_log = write_log_open(estate);
-	direct->writer = writer_open(
-		CurrentMemoryContext, options,
-		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid),
-		direct->write_log);
+	direct->credential =
+		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid);
+	direct->writer = writer_open(CurrentMemoryContext, options, direct->credential, direct->write_log);
 }
 
 /* FdwRoutine.IterateDirectModify */
@@ -232,7 +235,7 @@ send_direct_changes(ForeignScanState *node)
 	WalcuDirectModify *direct = node->fdw_state;
 	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
 	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	List *ids = evaluate_ids(node);
+	List *ids = drop_unknown(direct, evaluate_ids(node));
 	char *patch = (direct->operation == CMD_UPDATE && ids != NIL) ? make_current_patch(node) : NULL;
 	ListCell *lc;
 
@@ -285,6 +288,48 @@ evaluate_ids(ForeignScanState *node)
 			once = lappend(once, lfirst(lc));
 	}
 	return once;
+}
+
+/*
+ * Leaves out the ids that cannot stand in a path and that no document has.  One that a document has stays,
+ * and is an error of the writer's.
+ */
+static List *
+drop_unknown(const WalcuDirectModify *direct, List *ids)
+{
+	List *odd = NIL;
+	List *kept = NIL;
+	ListCell *lc;
+
+	foreach(lc, ids)
+	{
+		if (url_is_plain_segment(lfirst(lc)))
+			kept = lappend(kept, lfirst(lc));
+		else
+			odd = lappend(odd, lfirst(lc));
+	}
+	if (odd == NIL)
+		return ids;
+	foreach(lc, find_ids(direct->row->options, direct->credential, odd))
+	{
+		/* a service that ignores the filter has others, too */
+		if (contains_text(odd, lfirst(lc)))
+			kept = lappend(kept, lfirst(lc));
+	}
+	return kept;
+}
+
+static bool
+contains_text(List *texts, const char *text)
+{
+	ListCell *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int

@@ -23,6 +23,7 @@ typedef struct WalcuDirectModify
 	ExprState *state;          /* It computes the ids. */
 	List *values;              /* These compute the values of the columns. */
 	WalcuRow *row;             /* It says what values mean to the service. */
+	const char *credential;    /* This is the header line that the service knows the user by. */
 	WalcuWriter *writer;       /* It sends the writes; NULL until the scan begins. */
 	WalcuWriteLog *write_log;  /* It lists what the statement has written. */
 	MemoryContext row_context; /* It holds what the returned row needs. */

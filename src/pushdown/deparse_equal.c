@@ -13,6 +13,7 @@
 
 #include "pushdown/deparse_equal.h"
 
+#include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
 #include "pushdown/instant_range.h"
@@ -137,6 +138,9 @@ void
 deparse_equal_add_scalar(const WalcuDocumentPath *operand, uint32 type, const char *literal,
 						 WalcuEqualMatches *matches)
 {
+	/* no text of the service equals one that is none in UTF-8 */
+	if (type == WALCU_IS_STRING && utf8_from_server(literal) == NULL)
+		return;
 	if (deparse_equal_checked(operand) & type)
 		matches->literals = lappend(matches->literals, (char *) literal);
 	else
@@ -322,7 +326,9 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 	{
 		case WALCU_DOMAIN_TEXT:
 		case WALCU_DOMAIN_ENUM:
-			return (checked & WALCU_IS_STRING) ? filter_string(scalar_text(value, type)) : NULL;
+			if (!(checked & WALCU_IS_STRING) || utf8_from_server(scalar_text(value, type)) == NULL)
+				return NULL;
+			return filter_string(scalar_text(value, type));
 		case WALCU_DOMAIN_NUMBER:
 		{
 			WalcuScalarNumber number = scalar_number(value, type);

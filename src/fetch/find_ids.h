@@ -1,0 +1,14 @@
+/*
+ * find_ids.h
+ *	  Which of some ids have a document?
+ */
+#ifndef WALCU_FIND_IDS_H
+#define WALCU_FIND_IDS_H
+
+#include "postgres.h"
+
+#include "service/option.h"
+
+extern List *find_ids(const WalcuOptions *options, const char *credential, List *ids);
+
+#endif /* WALCU_FIND_IDS_H */
