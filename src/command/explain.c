@@ -61,6 +61,7 @@ static void
 show_local_conditions(ForeignScanState *node, ExplainState *es)
 {
 	WalcuScan *scan = node->fdw_state;
+	List *reasons = NIL;
 	ListCell *lc;
 
 	foreach(lc, scan->filtered)
@@ -68,9 +69,16 @@ show_local_conditions(ForeignScanState *node, ExplainState *es)
 		const WalcuPushdownCondition *entry = lfirst(lc);
 
 		if (entry->reason)
-			ExplainPropertyText(
-				"Local because",
-				psprintf("%s: %s", entry->reason, deparse_shown_expression(node, es, entry->expression)), es);
+			reasons = lappend(reasons, psprintf("%s: %s", entry->reason,
+												deparse_shown_expression(node, es, entry->expression)));
+	}
+	/* a line for each is easier to read; the other formats have no two members of one name */
+	if (es->format != EXPLAIN_FORMAT_TEXT && reasons != NIL)
+		ExplainPropertyList("Local because", reasons, es);
+	else
+	{
+		foreach(lc, reasons)
+			ExplainPropertyText("Local because", lfirst(lc), es);
 	}
 }
 
