@@ -51,7 +51,7 @@ my @SHAPES = (
     [ 2,  'union',             \&union ],
 );
 
-my @ZONES = ('UTC', 'Europe/Madrid', 'America/St_Johns', 'Asia/Kathmandu', 'Pacific/Apia', 'Pacific/Chatham', '-03:30');
+my @ZONES = ('UTC', 'Europe/Madrid', 'America/St_Johns', 'Asia/Kathmandu', 'Pacific/Apia', 'Pacific/Chatham', '-03:30', 'Pacific/Kwajalein', '<X>+167', '<X>-100:30');
 
 # [chance, settings]; several may apply
 my @SETTINGS = (
@@ -65,6 +65,7 @@ my @SETTINGS = (
     [ 0.1,  sub { (enable_material => 'off', enable_memoize => 'off') } ],
     [ 0.05, sub { (enable_incremental_sort => 'off') } ],
     [ 0.05, sub { (extra_float_digits => pick(-5, 0)) } ],
+    [ 0.05, sub { (intervalstyle => pick(qw(sql_standard iso_8601)), bytea_output => 'escape', xmloption => 'document', array_nulls => 'off') } ],
 );
 
 # `tables` can be drawn from, `data` has their documents.
