@@ -26,6 +26,7 @@ my @stages = (
     [ 'has no service' => { answer => "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n" } ],
     [ 'is overloaded' => { answer => "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nbusy" } ],
     [ 'breaks off its answer' => { answer => "HTTP/1.1 200 Connec" } ],
+    [ 'cannot reach the service' => { answer => "\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00" }, 'socks5h' ],
     [ 'is closed at the first bytes of TLS' => 'tls_cut' ],
     [ 'answers with something else than TLS' => 'tls_garbage' ],
     [ 'is closed in the middle of TLS' => 'tls_half' ],
@@ -41,8 +42,8 @@ for my $kind ('http', 'socks5h')
 
     for my $row (@stages)
     {
-        my ($name, $stage) = @$row;
-        next if $kind ne 'http' && ref $stage;
+        my ($name, $stage, $of) = @$row;
+        next if ref $stage && $kind ne ($of // 'http');
         for my $write (@writes)
         {
             my ($statement, $sql, $call) = @$write;

@@ -64,14 +64,13 @@ redact_text(char *text, bool whole, const char *credential)
 		take_out(text, lfirst(lc), whole);
 }
 
-/* Take a credential out of all that an error says. */
+/* Take a credential out of what an error says.  Hints are words of PostgreSQL and ours alone. */
 void
 redact_error(ErrorData *error, const char *credential)
 {
 	redact_field(error->message, credential);
 	redact_field(error->detail, credential);
 	redact_field(error->detail_log, credential);
-	redact_field(error->hint, credential);
 	redact_field(error->context, credential);
 	redact_field(error->internalquery, credential);
 }
@@ -99,6 +98,9 @@ redact_field(char *text, const char *credential)
 		return;
 	foreach(lc, list_secrets(credential))
 	{
+		/* most of the words are not the service's, and would have to do without a letter */
+		if (strlen(lfirst(lc)) < SHORTEST_PART)
+			continue;
 		take_out(text, lfirst(lc), true);
 		if (strlen(text) <= LONGEST_SEARCHED)
 			take_out_parts(text, lfirst(lc));
