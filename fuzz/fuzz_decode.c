@@ -87,6 +87,7 @@ static void read_columns(Decoding *decoding, FuzzInput *line);
 static void decode(void *argument);
 static void compare_values(const Decoding *decoding, const TruthValue *document);
 static void compare_errors(const Decoding *decoding, const FuzzError *error, const TruthValue *document);
+static void compare_sqlstate(const FuzzError *error);
 static const TruthValue *value_at(const TruthValue *document, const char *path);
 static void compare_value(const Decoding *decoding, int column, const TruthDatum *truth);
 
@@ -116,6 +117,12 @@ fuzz_decode(FuzzInput *input)
 	{
 		if (error.sqlstate != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE)
 			fuzz_finding("not UTF-8, but: %s", error.message ? error.message : "read");
+		return;
+	}
+	/* the truths are texts of the database: only that nothing else is raised can be told in others */
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		compare_sqlstate(&error);
 		return;
 	}
 	document = truth_parse(input->at, decoding->document.length);
@@ -226,6 +233,25 @@ compare_errors(const Decoding *decoding, const FuzzError *error, const TruthValu
 			return;
 	}
 	fuzz_finding("there is no reason for: %s", error->message);
+}
+
+/* The errors that a document may be. */
+static void
+compare_sqlstate(const FuzzError *error)
+{
+	static const int expected[] = {
+		0,
+		ERRCODE_PROTOCOL_VIOLATION,
+		ERRCODE_FDW_INVALID_DATA_TYPE,
+		ERRCODE_UNTRANSLATABLE_CHARACTER,
+	};
+
+	for (int i = 0; i < lengthof(expected); i++)
+	{
+		if (error->sqlstate == expected[i])
+			return;
+	}
+	fuzz_finding("it raised %s: %s", unpack_sql_state(error->sqlstate), error->message);
 }
 
 /* The value that a path leads to, through objects; NULL when it leads nowhere. */
