@@ -4,7 +4,7 @@ CREATE EXTENSION walcu_fdw;
 
 -- The description that is installed with the extension needs no CRM: nobody listens here
 CREATE SERVER offline FOREIGN DATA WRAPPER walcu_fdw
-  OPTIONS (endpoint 'http://127.0.0.1:1', dealer_id '5f2b1c9e8d3a4b0012345678');
+  OPTIONS (endpoint 'http://127.0.0.1:1', dealer_id '5f2b1c9e8d3a4b0012345678', max_retries '1');
 CREATE SCHEMA crm;
 IMPORT FOREIGN SCHEMA walcu FROM SERVER offline INTO crm OPTIONS (source 'bundled');
 

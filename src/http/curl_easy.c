@@ -67,8 +67,8 @@ walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRe
 }
 
 /*
- * A name may lead elsewhere by and by: let no new request have a connection that is older, nor an address.  One that is
- * under way ends as it began.
+ * A name may lead elsewhere by and by: let no new request have a connection that is older, nor an address.
+ * One that is under way ends as it began.
  */
 static void
 limit_connection_age(CURL *easy, long seconds)

@@ -52,7 +52,9 @@ walcu_curl_error_is_transient(const WalcuCurlError *failure)
 		   !refused;
 }
 
-/* Is the service not there, as it is while it is started anew?  A name that nobody knows is rather a mistake. */
+/*
+ * Is the service not there, as it is while it is started anew?  A name that nobody knows is rather a mistake.
+ */
 bool
 walcu_curl_error_is_outage(const WalcuCurlError *failure)
 {

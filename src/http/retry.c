@@ -19,7 +19,9 @@
 #include "base/compat.h"
 #include "http/curl_error.h"
 
-/* The longest wait before the first retry, in milliseconds; it doubles with each, up to the longest of all. */
+/*
+ * The longest wait before the first retry, in milliseconds; it doubles with each, up to the longest of all.
+ */
 #define FIRST_WAIT   200.0
 #define LONGEST_WAIT 7500.0
 

@@ -17,6 +17,7 @@
 #include "http/connection.h"
 #include "http/curl_easy.h"
 #include "http/latency.h"
+#include "http/reply_buffer.h"
 #include "http/stats.h"
 #include "utils/memutils.h"
 
@@ -44,10 +45,7 @@ typedef struct Transfer
 	WalcuConnection *connection;
 	WalcuStats *stats;
 	struct curl_slist *headers;
-	char *buffer; /* malloc'ed: it grows inside a curl callback */
-	size_t capacity;
-	size_t consumed;  /* bytes at the start of buffer already read */
-	size_t keep;      /* bytes at the start of the body that stay in buffer when read */
+	WalcuReplyBuffer buffer;
 	size_t allowance; /* unread bytes that may stand in buffer */
 	size_t head_size; /* bytes of the reply's head so far */
 	size_t body_sent; /* bytes of the request's body that curl has */
@@ -69,7 +67,6 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static size_t take_error_body(Transfer *transfer, const char *data, size_t length);
 static size_t give_up(Transfer *transfer, WalcuCurlErrorKind kind);
 static bool append_body(Transfer *transfer, const char *data, size_t length);
-static bool make_room(Transfer *transfer, size_t bytes);
 static void resume_reading(Transfer *transfer, bool wait);
 static double compute_time_left(const Transfer *transfer);
 static void hold_others(Transfer *transfer);
@@ -157,7 +154,7 @@ transfer_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRe
 void
 transfer_keep(WalcuTransfer *shared, size_t bytes)
 {
-	((Transfer *) shared)->keep = bytes;
+	((Transfer *) shared)->buffer.keep = bytes;
 }
 
 /* The reply of a transfer that has ended; false when some of it is missing, or was not kept. */
@@ -168,8 +165,8 @@ transfer_reply(const WalcuTransfer *shared, WalcuReply *reply)
 
 	reply->status = shared->status;
 	reply->has_more = shared->head.has_more;
-	reply->body = shared->data - transfer->consumed;
-	reply->length = transfer->consumed + shared->length;
+	reply->body = shared->data - transfer->buffer.consumed;
+	reply->length = transfer->buffer.consumed + shared->length;
 	return shared->done && shared->failure.kind == WALCU_CURL_ERROR_NONE && reply->length == shared->received;
 }
 
@@ -287,7 +284,7 @@ transfer_consume(WalcuTransfer *shared, size_t bytes)
 	Transfer *transfer = (Transfer *) shared;
 
 	Assert(bytes <= shared->length);
-	transfer->consumed += bytes;
+	transfer->buffer.consumed += bytes;
 	shared->data += bytes;
 	shared->length -= bytes;
 }
@@ -311,7 +308,7 @@ on_context_reset(void *arg)
 		curl_easy_cleanup(transfer->handle.easy);
 	}
 	curl_slist_free_all(transfer->headers);
-	free(transfer->buffer);
+	reply_buffer_free(&transfer->buffer);
 }
 
 static void
@@ -457,44 +454,12 @@ append_body(Transfer *transfer, const char *data, size_t length)
 {
 	WalcuTransfer *shared = &transfer->shared;
 
-	if (!make_room(transfer, length))
+	if (!reply_buffer_append(&transfer->buffer, shared->length, data, length))
 		return false;
-	memcpy(shared->data + shared->length, data, length);
+	shared->data = transfer->buffer.start + transfer->buffer.consumed;
 	shared->length += length;
-	shared->data[shared->length] = '\0';
 	shared->received += length;
 	transfer->stats->bytes += length;
-	return true;
-}
-
-/* Room for more bytes behind the unread ones, which may move to the buffer's start unless all are kept. */
-static bool
-make_room(Transfer *transfer, size_t bytes)
-{
-	WalcuTransfer *shared = &transfer->shared;
-	size_t needed = shared->length + bytes + 1; /* readers of numbers rely on an end behind the last byte */
-
-	if (transfer->consumed + needed <= transfer->capacity)
-		return true;
-	if (transfer->consumed + needed <= transfer->keep)
-		needed += transfer->consumed;
-	else if (transfer->consumed > 0)
-	{
-		memmove(transfer->buffer, shared->data, shared->length);
-		transfer->consumed = 0;
-		transfer->keep = 0;
-	}
-	if (needed > transfer->capacity)
-	{
-		size_t capacity = Max(needed, 2 * transfer->capacity);
-		char *buffer = realloc(transfer->buffer, capacity);
-
-		if (buffer == NULL)
-			return false;
-		transfer->buffer = buffer;
-		transfer->capacity = capacity;
-	}
-	shared->data = transfer->buffer + transfer->consumed;
 	return true;
 }
 

@@ -1,0 +1,64 @@
+/*
+ * reply_buffer.c
+ *	  The bytes of a reply's body that have arrived, read and unread.
+ *
+ * transfer.c adds bytes inside callbacks of curl, where nothing may raise an error: so the room is malloc's,
+ * and want of it is a result.  Bytes that were read make room for those to come, unless all are kept.
+ */
+#include "postgres.h"
+
+#include "http/reply_buffer.h"
+
+static bool make_reply_room(WalcuReplyBuffer *buffer, size_t unread, size_t bytes);
+
+/*
+ * Adds bytes behind the unread ones, which stand behind those consumed and may move.  A null byte follows them,
+ * as C's readers of numbers rely on an end.  Returns false when memory is out.
+ */
+bool
+reply_buffer_append(WalcuReplyBuffer *buffer, size_t unread, const char *data, size_t length)
+{
+	char *end;
+
+	if (!make_reply_room(buffer, unread, length))
+		return false;
+	end = buffer->start + buffer->consumed + unread;
+	memcpy(end, data, length);
+	end[length] = '\0';
+	return true;
+}
+
+/* Gives the room back. */
+void
+reply_buffer_free(WalcuReplyBuffer *buffer)
+{
+	free(buffer->start);
+}
+
+static bool
+make_reply_room(WalcuReplyBuffer *buffer, size_t unread, size_t bytes)
+{
+	size_t needed = unread + bytes + 1;
+
+	if (buffer->consumed + needed <= buffer->capacity)
+		return true;
+	if (buffer->consumed + needed <= buffer->keep)
+		needed += buffer->consumed;
+	else if (buffer->consumed > 0)
+	{
+		memmove(buffer->start, buffer->start + buffer->consumed, unread);
+		buffer->consumed = 0;
+		buffer->keep = 0;
+	}
+	if (needed > buffer->capacity)
+	{
+		size_t capacity = Max(needed, 2 * buffer->capacity);
+		char *start = realloc(buffer->start, capacity);
+
+		if (start == NULL)
+			return false;
+		buffer->start = start;
+		buffer->capacity = capacity;
+	}
+	return true;
+}
