@@ -12,8 +12,8 @@
 static bool make_reply_room(WalcuReplyBuffer *buffer, size_t unread, size_t bytes);
 
 /*
- * Adds bytes behind the unread ones, which stand behind those consumed and may move.  A null byte follows them,
- * as C's readers of numbers rely on an end.  Returns false when memory is out.
+ * Adds bytes behind the unread ones, which stand behind those consumed and may move.  A null byte follows
+ * them, as C's readers of numbers rely on an end.  Returns false when memory is out.
  */
 bool
 reply_buffer_append(WalcuReplyBuffer *buffer, size_t unread, const char *data, size_t length)

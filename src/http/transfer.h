@@ -23,7 +23,7 @@ typedef struct WalcuAttempt
 	int failed;  /* So many requests like it came to nothing. */
 	int mishaps; /* So many of those failed by what is not expected to last. */
 	double
-		lost; /* So many milliseconds went by without the head of a reply, in requests and in waits between them. */
+		lost; /* So many milliseconds went by without the head of a reply, waits between requests included. */
 } WalcuAttempt;
 
 /* Why a reply did not come, or not whole. */
