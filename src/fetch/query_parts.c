@@ -11,6 +11,7 @@
 #include "fetch/query_parts.h"
 
 #include "http/request.h"
+#include "miscadmin.h"
 #include "pushdown/deparse.h"
 
 static WalcuQueryPart *make_part(List *filters, List *keys, WalcuPartNulls nulls);
@@ -184,6 +185,7 @@ can_be_split(const WalcuFilter *filter, List *keys)
 	/* an escape sorts otherwise than the character it stands for */
 	foreach(lc, filter->literals)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (strchr(lfirst(lc), '\\') != NULL)
 			return false;
 	}
@@ -197,6 +199,7 @@ split_list(const WalcuQueryPart *part, int position, size_t room)
 	bool descending = part->keys && ((WalcuSortKey *) linitial(part->keys))->descending;
 	size_t fixed =
 		measure_filters(replace_filter(part->filters, position, filter_test(list->path, "$in", "[]")));
+	size_t separator_length = request_encoded_length(",");
 	size_t length = fixed;
 	List *literals = NIL;
 	List *parts = NIL;
@@ -204,7 +207,7 @@ split_list(const WalcuQueryPart *part, int position, size_t room)
 	for (int i = 0; i < list_length(list->literals); i++)
 	{
 		char *literal = list_nth(list->literals, i);
-		size_t literal_length = request_encoded_length(literal) + request_encoded_length(",");
+		size_t literal_length = request_encoded_length(literal) + separator_length;
 
 		if (literals != NIL &&
 			(length + literal_length > room || (list->most > 0 && list_length(literals) >= list->most)))

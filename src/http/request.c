@@ -12,6 +12,7 @@
 
 #include "base/url.h"
 #include "base/utf8.h"
+#include "miscadmin.h"
 
 /* RFC 3986 lets a query have them as they are, which leaves room for more keys of a list. */
 #define PLAIN_IN_VALUES ",:"
@@ -110,6 +111,9 @@ append_encoded(StringInfo url, const char *text, const char *plain)
 
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
 	{
+		/* a list of a million keys is measured as a whole before it is split */
+		if ((((const char *) c - utf8) & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (url_is_unreserved(*c) || strchr(plain, *c) != NULL)
 			appendStringInfoChar(url, *c);
 		else

@@ -72,7 +72,7 @@ static void forget_last(QueueEntry *entry);
 static Document *find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action);
 static void merge_writes(void);
 static bool merge_into(QueueEntry *earlier, QueueEntry *later);
-static char *join_patch_texts(const char *one, const char *other);
+static void join_patches(QueueEntry *earlier, QueueEntry *later);
 static void send_queue(void);
 static bool resume_statement_timeout(void);
 static void send_entries(void);
@@ -275,6 +275,7 @@ merge_writes(void)
 		QueueEntry *later = lfirst(lc);
 		QueueEntry *earlier = later->before;
 
+		CHECK_FOR_INTERRUPTS();
 		if (earlier && merge_into(earlier, later))
 		{
 			earlier->dropped = true;
@@ -299,15 +300,21 @@ merge_into(QueueEntry *earlier, QueueEntry *later)
 		return true;
 	if (strcmp(later->queued.method, "PATCH") != 0 || strcmp(earlier->queued.method, "PATCH") != 0)
 		return false;
-	later->queued.body = join_patch_texts(earlier->queued.body, later->queued.body);
+	join_patches(earlier, later);
 	return true;
 }
 
-/* Returns a patch with the operations of both. */
-static char *
-join_patch_texts(const char *one, const char *other)
+/* Puts the operations of an earlier patch before those of a later one.  Both texts go. */
+static void
+join_patches(QueueEntry *earlier, QueueEntry *later)
 {
-	return psprintf("%.*s,%s", (int) strlen(one) - 1, one, other + 1);
+	const char *one = earlier->queued.body;
+	const char *other = later->queued.body;
+
+	later->queued.body = psprintf("%.*s,%s", (int) strlen(one) - 1, one, other + 1);
+	earlier->queued.body = NULL;
+	pfree(unconstify(char *, one));
+	pfree(unconstify(char *, other));
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fetch/find_ids.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
@@ -278,6 +279,7 @@ evaluate_ids(ForeignScanState *node)
 	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
 			ids = lappend(ids, TextDatumGetCString(elements[i]));
 	}
@@ -335,6 +337,7 @@ contains_text(List *texts, const char *text)
 static int
 compare_ids(const ListCell *one, const ListCell *other)
 {
+	CHECK_FOR_INTERRUPTS();
 	return strcmp(lfirst(one), lfirst(other));
 }
 

@@ -16,6 +16,7 @@
 #include "access/stratnum.h"
 #include "base/utf8.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "pushdown/deparse_equal.h"
 #include "pushdown/deparse_jsonb.h"
 #include "pushdown/instant_range.h"
@@ -436,6 +437,7 @@ deparse_list(const WalcuPredicate *condition, const WalcuDocumentPath *operand, 
 	{
 		char *literal;
 
+		CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 		{
 			if (condition->negated && null_matters)
@@ -468,6 +470,7 @@ deparse_includes(const WalcuPredicate *condition, Datum values)
 	{
 		WalcuEqualMatches matches = {NIL};
 
+		CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			return &filter_nothing;
 		deparse_equal_add(operand, elements[i], condition->value_type, &matches);

@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
+#include "miscadmin.h"
 #include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
 #include "utils/builtins.h"
@@ -364,6 +365,7 @@ deparse_equal_sort_unique(List *texts)
 	list_sort(texts, compare_texts);
 	foreach(lc, texts)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (unique == NIL || strcmp(llast(unique), lfirst(lc)) != 0)
 			unique = lappend(unique, lfirst(lc));
 	}
@@ -381,6 +383,7 @@ compare_texts(const ListCell *a, const ListCell *b)
 	const char *right = lfirst(b);
 	bool left_is_string = left[0] == '"';
 
+	CHECK_FOR_INTERRUPTS();
 	if (left_is_string != (right[0] == '"'))
 		return left_is_string ? 1 : -1;
 	return left_is_string ? compare_strings(left, right) : compare_numbers(left, right);

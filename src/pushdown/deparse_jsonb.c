@@ -62,6 +62,7 @@ deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer 
 		return list_make1(filter_test(path, "$type", "[\"array\"]"));
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_KEY)
 		{
 			char *member = make_member_path(path, &value);
@@ -159,6 +160,7 @@ list_keys(Datum keys)
 	deconstruct_array(DatumGetArrayTypeP(keys), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
 			texts = lappend(texts, TextDatumGetCString(elements[i]));
 	}

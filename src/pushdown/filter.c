@@ -11,7 +11,11 @@
 
 #include "base/utf8.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/json.h"
+
+/* So many conditions share an object at most. */
+#define SHARED_MOST 1000
 
 WalcuFilter filter_everything = {NULL, NULL, "{}"};
 WalcuFilter filter_nothing = {NULL, NULL, "{\"_id\":{\"$in\":[]}}"};
@@ -124,10 +128,14 @@ char *
 filter_string(const char *text)
 {
 	StringInfoData json;
+	char *string;
 
+	/* a list has as many of them as it has keys, and a buffer is larger than most keys */
 	initStringInfo(&json);
 	escape_json(&json, text);
-	return json.data;
+	string = pnstrdup(json.data, json.len);
+	pfree(json.data);
+	return string;
 }
 
 /* A text that is in UTF-8, as the service's ids are, as a JSON string. */
@@ -148,7 +156,11 @@ filter_list(List *texts)
 
 	initStringInfo(&list);
 	foreach(lc, texts)
-		appendStringInfo(&list, "%c%s", list.len > 0 ? ',' : '[', (char *) lfirst(lc));
+	{
+		CHECK_FOR_INTERRUPTS();
+		appendStringInfoChar(&list, list.len > 0 ? ',' : '[');
+		appendStringInfoString(&list, lfirst(lc));
+	}
 	appendStringInfoString(&list, list.len > 0 ? "]" : "[]");
 	return list.data;
 }
@@ -160,7 +172,10 @@ join_filters(const char *op, List *filters)
 	ListCell *lc;
 
 	foreach(lc, filters)
+	{
+		CHECK_FOR_INTERRUPTS();
 		texts = lappend(texts, filter_text(list_make1(lfirst(lc))));
+	}
 	return filter_test(NULL, NULL, psprintf("{\"%s\":%s}", op, filter_list(texts)));
 }
 
@@ -201,10 +216,13 @@ list_trusted(List *filters)
 	return trusted;
 }
 
-/* No two say the same operator of one patherator of one path, and none is a filter of its own. */
+/* Tells whether no two say the same operator of one path, and none is a filter of its own. */
 static bool
 can_share_object(List *filters)
 {
+	/* each is compared with all others, so that very many are written one by one */
+	if (list_length(filters) > SHARED_MOST)
+		return false;
 	for (int i = 0; i < list_length(filters); i++)
 	{
 		const WalcuFilter *filter = list_nth(filters, i);
