@@ -76,7 +76,7 @@ $sandbox->reset;
     my $later = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 });
     my $port = $later->port;
     $later->stop;
-    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:$port', SET max_retries '20', SET max_retry_wait '2s')");
+    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:$port', SET max_retries '20', SET max_retry_wait '2s', SET request_timeout '60s')");
     my $session = connect_db($node);
     my $statement = $session->prepare($scan, { pg_async => 1 });
     $statement->execute;
@@ -84,7 +84,7 @@ $sandbox->reset;
     $session->pg_result;
     is(join(' ', sort map { $_->[0] } @{ $statement->fetchall_arrayref }), $expected,
         'a scan that begins before the service does gets the whole answer');
-    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '@{[ $sandbox->endpoint ]}', SET max_retries '2', SET max_retry_wait '20ms')");
+    $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '@{[ $sandbox->endpoint ]}', SET max_retries '2', SET max_retry_wait '20ms', SET request_timeout '700ms')");
 }
 
 # The service's words reach the user, without what must stay secret

@@ -32,7 +32,7 @@ my $sandbox = WalcuTest::Sandbox->start(scale => 2, count => { cars => 120, task
 my @silent = map { be_silent($_) } '127.0.0.1', '::1';
 my $node = start_node('main', log_min_messages => 'warning');
 setup_crm($node, $sandbox, limit_to => [qw(cars tasks)],
-    server => { allow_http => 'true', connect_timeout => '1600ms', max_retries => 0, fetch_size => 10, on_type_mismatch => 'null' });
+    server => { allow_http => 'true', connect_timeout => '2s', max_retries => 0, fetch_size => 10, on_type_mismatch => 'null' });
 my $dbh = connect_db($node);
 my @ids = map { $_->{_id} } $sandbox->dump('tasks');
 my $cars = $sandbox->dump_lines('cars');
