@@ -14,6 +14,7 @@
 #include "fetch/page_reader.h"
 
 #include "base/objectid.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "fetch/document_values.h"
 #include "http/http_error.h"
@@ -352,5 +353,7 @@ check_skip(const WalcuCursor *cursor)
 static const char *
 format_shown_id(const char *id)
 {
-	return utf8_is_server_encoding() ? id : utf8_to_server_escaped(id, strlen(id));
+	const char *text = utf8_is_server_encoding() ? id : utf8_to_server_escaped(id, strlen(id));
+
+	return text_shown(text, TEXT_OF_ID);
 }

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/compat.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "http/curl_error.h"
 #include "http/redact.h"
@@ -35,6 +36,7 @@ static const struct
 	const char *call_hint;
 	const char *import_hint;
 } statuses[] = {
+	{304, ERRCODE_PROTOCOL_VIOLATION, "No request is conditional: look for a cache in front of the service."},
 	{400, ERRCODE_INVALID_PARAMETER_VALUE},
 	{401, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "Check the credentials of the user mapping.", NULL,
 	 DESCRIPTION_HINT},
@@ -74,9 +76,9 @@ http_error_check(const WalcuTransfer *transfer, const char *credential)
 		walcu_curl_error_raise(transfer);
 	if (transfer->status == 0)
 		return;
-	if (transfer->status >= 300 && transfer->status < 400)
+	if (transfer->status >= 300 && transfer->status < 400 && transfer->head.location[0] != '\0')
 		raise_redirect(transfer, credential);
-	if (transfer->status >= 400 && transfer->done)
+	if (transfer->status >= 300 && transfer->done)
 		raise_status(transfer, credential);
 	if (transfer->status < 300)
 		http_error_check_type(transfer, credential);
@@ -118,7 +120,9 @@ http_error_raise_malformed(const WalcuTransfer *transfer, const char *reason)
 static void
 raise_status(const WalcuTransfer *transfer, const char *credential)
 {
-	int sqlstate = (transfer->status >= 500) ? ERRCODE_CONNECTION_FAILURE : ERRCODE_FDW_ERROR;
+	int sqlstate = (transfer->status >= 500)  ? ERRCODE_CONNECTION_FAILURE
+				   : (transfer->status < 400) ? ERRCODE_PROTOCOL_VIOLATION
+											  : ERRCODE_FDW_ERROR;
 	const char *hint = NULL;
 	char *message = read_service_message(transfer, credential);
 
@@ -164,7 +168,8 @@ raise_redirect(const WalcuTransfer *transfer, const char *credential)
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("server \"%s\" answered %d, a redirect, which is not followed",
 				   transfer->options->server_name, transfer->status),
-			errdetail("The request was %s; the redirect leads to \"%s\".", transfer->request->label.data,
+			errdetail("The request was %s; the redirect leads to \"%s\".",
+					  text_shown(transfer->request->label.data, TEXT_OF_REQUEST),
 					  make_printable(transfer->head.location, length,
 									 length < sizeof(transfer->head.location) - 1, credential)),
 			errhint("If that place is right, set the server option endpoint to it."));

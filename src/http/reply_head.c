@@ -7,11 +7,12 @@
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
+#include <time.h>
+
 #include "http/reply_head.h"
 
-#include <curl/curl.h>
-#include <math.h>
-#include <time.h>
+#include "base/text.h"
 
 static bool read_header(const char *line, size_t length, const char *name, char *value, size_t size);
 static WalcuHasMore has_more_of(const char *value);
@@ -48,17 +49,7 @@ reply_head_is_end(const char *line, size_t length)
 bool
 reply_head_is_json(const WalcuReplyHead *head)
 {
-	const char *type = head->content_type;
-	size_t length = strlen(type);
-
-	if (length == 0)
-		return true;
-	for (const char *at = type; at + 4 <= type + length; at++)
-	{
-		if (pg_strncasecmp(at, "json", 4) == 0)
-			return true;
-	}
-	return false;
+	return head->content_type[0] == '\0' || text_contains(head->content_type, "json");
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "http/transfer.h"
 
 #include "base/reset_callback.h"
+#include "base/text.h"
 #include "http/connection.h"
 #include "http/curl_easy.h"
 #include "http/latency.h"
@@ -30,11 +31,6 @@
 /* What libcurl says of a line in the head that is too long for it. */
 #if LIBCURL_VERSION_NUM < 0x080600
 #define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY
-#endif
-
-/* What tells libcurl that a body is not taken; it came with 7.87. */
-#ifndef CURL_WRITEFUNC_ERROR
-#define CURL_WRITEFUNC_ERROR 0xFFFFFFFF
 #endif
 
 typedef struct Transfer
@@ -263,7 +259,7 @@ transfer_begin_wait(WalcuTransfer *shared, double limit, int *count)
 int
 transfer_errdetail(const WalcuTransfer *transfer)
 {
-	const char *label = transfer->request->label.data;
+	const char *label = text_shown(transfer->request->label.data, TEXT_OF_REQUEST);
 
 	if (transfer->attempt.failed > 0)
 		return errdetail("The request was %s; it was tried %d times.", label, transfer->attempt.failed + 1);

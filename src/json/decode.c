@@ -15,6 +15,7 @@
 #include "json/decode.h"
 
 #include "base/fixed_settings.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "json/convert.h"
 #include "json/path_tree.h"
@@ -145,8 +146,8 @@ check_encoding(const WalcuDecoder *decoder, const WalcuDocument *document)
 {
 	if (!pg_verify_mbstr(PG_UTF8, document->data, document->length, true))
 		ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-				errmsg("document \"%s\" of resource \"%s\" is not valid UTF-8", document->id,
-					   decoder->options->resource));
+				errmsg("document \"%s\" of resource \"%s\" is not valid UTF-8",
+					   text_shown(document->id, TEXT_OF_ID), decoder->options->resource));
 }
 
 /* Walks over the value at a byte, and stores what is wanted of it; node is NULL where nothing is. */
@@ -358,10 +359,12 @@ raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value)
 		ERROR, errcode(storable ? ERRCODE_FDW_INVALID_DATA_TYPE : ERRCODE_UNTRANSLATABLE_CHARACTER),
 		storable
 			? errmsg("value of \"%s\" in document \"%s\" of resource \"%s\" does not fit type %s",
-					 decoder->paths[column], decoder->document->id, decoder->options->resource,
+					 decoder->paths[column], text_shown(decoder->document->id, TEXT_OF_ID),
+					 decoder->options->resource,
 					 format_type_with_typemod(attribute->atttypid, attribute->atttypmod))
 			: errmsg("value of \"%s\" in document \"%s\" of resource \"%s\" cannot be stored by PostgreSQL",
-					 decoder->paths[column], decoder->document->id, decoder->options->resource),
+					 decoder->paths[column], text_shown(decoder->document->id, TEXT_OF_ID),
+					 decoder->options->resource),
 		storable ? errdetail("The value is the JSON %s %.*s%s", get_kind_name(value->type), shown,
 							 value->text, shown < value->length ? "..." : "")
 				 : errdetail("It holds \\u0000, half of a surrogate pair, or a number out of range: %.*s%s",
@@ -382,8 +385,8 @@ raise_invalid(WalcuDecoder *decoder)
 	JsonParseErrorType error = pg_parse_json(lex, &nullSemAction);
 
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
-			errmsg("document \"%s\" of resource \"%s\" is not valid JSON", document->id,
-				   decoder->options->resource),
+			errmsg("document \"%s\" of resource \"%s\" is not valid JSON",
+				   text_shown(document->id, TEXT_OF_ID), decoder->options->resource),
 			error == JSON_SUCCESS ? 0 : errdetail_internal("%s", json_errdetail(error, lex)));
 }
 

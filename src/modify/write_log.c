@@ -14,6 +14,7 @@
 #include "modify/write_log.h"
 
 #include "access/xact.h"
+#include "base/text.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 
@@ -87,7 +88,8 @@ write_log_note_written(WalcuWriteLog *write_log, const char *resource, const cha
 
 	if (write_log->written++ < WRITE_LOG_NAMED)
 		write_log->rows =
-			lappend(write_log->rows, psprintf("%s/%s", resource, id ? id : "(with an unknown _id)"));
+			lappend(write_log->rows,
+					psprintf("%s/%s", resource, id ? text_shown(id, TEXT_OF_ID) : "(with an unknown _id)"));
 	MemoryContextSwitchTo(before);
 }
 
@@ -98,7 +100,7 @@ write_log_note_unknown(WalcuWriteLog *write_log, const char *request)
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
 	if (write_log->unknown++ < WRITE_LOG_NAMED)
-		write_log->requests = lappend(write_log->requests, pstrdup(request));
+		write_log->requests = lappend(write_log->requests, text_shown(request, TEXT_OF_REQUEST));
 	MemoryContextSwitchTo(before);
 }
 

@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "base/reset_callback.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
 #include "http/http_error.h"
@@ -89,7 +90,8 @@ writer_check_id(const WalcuOptions *options, const char *id)
 {
 	if (!url_is_plain_segment(id))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-				errmsg("document \"%s\" of resource \"%s\" cannot be written", id, options->resource),
+				errmsg("document \"%s\" of resource \"%s\" cannot be written", text_shown(id, TEXT_OF_ID),
+					   options->resource),
 				errdetail("Its _id cannot be part of a URL's path."));
 }
 
@@ -588,7 +590,8 @@ check_id(WalcuWrite *write)
 		return;
 	write->made_here = false;
 	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-			errmsg("the service gave document \"%s\" of resource \"%s\" the _id \"%s\"", write->id,
-				   write->writer->options->resource, write->document.id),
+			errmsg("the service gave document \"%s\" of resource \"%s\" the _id \"%s\"",
+				   text_shown(write->id, TEXT_OF_ID), write->writer->options->resource,
+				   text_shown(write->document.id, TEXT_OF_ID)),
 			errhint("It assigns ids itself: leave out _id and the option client_ids."));
 }

@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "base/reset_callback.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
 #include "miscadmin.h"
@@ -230,7 +231,7 @@ find_list_schema(json_t *document, json_t *operations)
 		value = get_member(document, value, way[i]);
 	json_object_foreach(value, media_type, content)
 	{
-		if (strstr(media_type, "json") != NULL)
+		if (text_contains(media_type, "json"))
 			return get_member(document, content, "schema");
 	}
 	return NULL;

@@ -1,0 +1,68 @@
+/*
+ * text.c
+ *	  Texts from outside: how messages show them, and what is in them.
+ *
+ * Whoever puts the _id of a document, or a request, into a message calls text_shown: messages go to terminals and
+ * logs, and an _id may be of any length and of any characters.  Texts of the service's errors are http_error.c's.
+ */
+#include "postgres.h"
+
+#include "base/text.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+
+static int control_length(const char *at);
+
+/*
+ * Returns a text, in the database's encoding, as it can stand in a message: with control characters written as
+ * \x1b, and cut, as "..." tells, behind so many bytes.
+ */
+char *
+text_shown(const char *text, int limit)
+{
+	int length = (int) strnlen(text, (size_t) limit + 1);
+	int kept = length > limit ? pg_mbcliplen(text, length, limit) : length;
+	const char *end = text + kept;
+	StringInfoData shown;
+
+	initStringInfo(&shown);
+	while (text < end)
+	{
+		int control = control_length(text);
+
+		if (control == 0)
+			appendStringInfoChar(&shown, *text++);
+		for (; control > 0; control--)
+			appendStringInfo(&shown, "\\x%02x", (unsigned char) *text++);
+	}
+	if (length > limit)
+		appendStringInfoString(&shown, "...");
+	return shown.data;
+}
+
+/* Tells whether a word of ASCII stands in a text, in capitals or not. */
+bool
+text_contains(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (; *text; text++)
+	{
+		if (pg_strncasecmp(text, word, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Returns the bytes of the control character that stands there, which is 0 when it is none.  UTF-8 has those of C1, too. */
+static int
+control_length(const char *at)
+{
+	unsigned char c = (unsigned char) at[0];
+	unsigned char next = (unsigned char) at[1];
+
+	if (c < ' ' || c == 0x7f)
+		return 1;
+	return (GetDatabaseEncoding() == PG_UTF8 && c == 0xc2 && next >= 0x80 && next < 0xa0) ? 2 : 0;
+}

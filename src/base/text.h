@@ -1,0 +1,17 @@
+/*
+ * text.h
+ *	  Texts from outside: how messages show them, and what is in them.
+ */
+#ifndef WALCU_TEXT_H
+#define WALCU_TEXT_H
+
+#include "postgres.h"
+
+/* A message shows so many bytes of an _id, and of a request. */
+#define TEXT_OF_ID      200
+#define TEXT_OF_REQUEST 4000
+
+extern char *text_shown(const char *text, int limit);
+extern bool text_contains(const char *text, const char *word);
+
+#endif /* WALCU_TEXT_H */
