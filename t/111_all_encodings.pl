@@ -78,7 +78,7 @@ sub test_encoding
     # Conditions: the same rows as without pushdown
     my @conditions = map { my $c = encode_utf8($_); map { s/%c/$c/gr } q(content = '%c'), q(content <> '%c'), q(content IN ('%c', 'a_b')), q(content NOT IN ('%c')), q(content < '%c'),
         q(content >= '%c'), q(content LIKE '%c%'), q(content LIKE '_%c'), q(content LIKE '%c__'), q(content ILIKE '%c'), q(content ~ '^%c$'), q(content ~ '^.$'), q(content !~ '[%cz]'),
-        q(content ^@ '%c'), q(custom->>'k' = '%c'), q(custom ? '%c'), q(custom->'%c' = '1'), q(custom @> '{"k": "%c"}'), q(content IS DISTINCT FROM '%c') } @known[ 0 .. ($#known < 4 ? $#known : 4) ], @known > 5 ? @known[ -3 .. -1 ] : ();
+        q(content ^@ '%c'), q(custom->>'k' = '%c'), q(custom ? '%c'), q(custom->'%c' = '1'), q(custom @> '{"k": "%c"}'), q(content IS DISTINCT FROM '%c') } compared(@known);
     push @conditions, q(content < 'b'), q(content >= 'b'), q(content IS NULL), q(content IS NOT NULL), q(_id IS NULL), q(content LIKE '__'), q(content LIKE '____'), q(content ~ '^..$');
     push @conditions, q(content = E'\xe9'), q(content <> E'\xe9'), q(content < E'\xe9'), q(content LIKE E'\xe9%'), q(custom->E'\xe9' IS NULL), q(content IN (E'\xe9', 'a_b')) if $encoding eq 'SQL_ASCII';
     my @different = grep {
@@ -146,6 +146,13 @@ sub test_encoding
     $dbh->disconnect;
     $utf8->do("DROP DATABASE $dbname");
     return;
+}
+
+# The characters to write conditions with: all, or some at both ends.
+sub compared
+{
+    return @_ if @_ < 5 || ($ENV{ENCODINGS} // '') eq 'all';
+    return @_[ 0, 1, -3 .. -1 ];
 }
 
 # Does an encoding lack a character of the text?
