@@ -47,6 +47,8 @@ DELETE FROM tasks WHERE _id = 's2' RETURNING *;
 DELETE FROM tasks WHERE _id IN ('n2', 's2');
 \echo :ROW_COUNT
 SELECT tableoid::regclass, * FROM tasks ORDER BY _id;
+-- A table alone returns what one of several does
+UPDATE tasks_north SET description = 'done' WHERE _id = 'n1' RETURNING tableoid::regclass, *;
 -- Partitions that a plan leaves out when it is run
 SET plan_cache_mode = force_generic_plan;
 PREPARE finish(text, text) AS UPDATE tasks SET description = 'finished' WHERE created_by = $1 AND _id = $2 RETURNING tableoid::regclass, *;

@@ -386,6 +386,8 @@ next_returned(ForeignScanState *node)
 		before = MemoryContextSwitchTo(direct->row_context);
 		row_store(direct->row, &write->document, writer_credential(write), slot);
 		MemoryContextSwitchTo(before);
+		/* 18 leaves to the scan what RETURNING may say of it */
+		slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
 		writer_release(write);
 		if (direct->sets_tag)
 			node->ss.ps.state->es_processed++;
