@@ -2,8 +2,9 @@
  * text.c
  *	  Texts from outside: how messages show them, and what is in them.
  *
- * Whoever puts the _id of a document, or a request, into a message calls text_shown: messages go to terminals and
- * logs, and an _id may be of any length and of any characters.  Texts of the service's errors are http_error.c's.
+ * Whoever puts the _id of a document, or a request, into a message calls text_shown: messages go to terminals
+ * and logs, and an _id may be of any length and of any characters.  Texts of the service's errors are
+ * http_error.c's.
  */
 #include "postgres.h"
 
@@ -15,8 +16,8 @@
 static int control_length(const char *at);
 
 /*
- * Returns a text, in the database's encoding, as it can stand in a message: with control characters written as
- * \x1b, and cut, as "..." tells, behind so many bytes.
+ * Returns a text, in the database's encoding, as it can stand in a message: with control characters written
+ * as \x1b, and cut, as "..." tells, behind so many bytes.
  */
 char *
 text_shown(const char *text, int limit)
@@ -55,7 +56,10 @@ text_contains(const char *text, const char *word)
 	return false;
 }
 
-/* Returns the bytes of the control character that stands there, which is 0 when it is none.  UTF-8 has those of C1, too. */
+/*
+ * Returns the bytes of the control character that stands there, which is 0 when it is none.  UTF-8 has those
+ * of C1, too.
+ */
 static int
 control_length(const char *at)
 {
