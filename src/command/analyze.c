@@ -38,15 +38,15 @@
 /* What becomes of the documents that were read. */
 typedef struct Sample
 {
-	Relation relation;
-	WalcuQuery query;
-	WalcuTally tally;
-	WalcuDecoder *decoder;
-	MemoryContext row_context; /* what the current document's values point to */
-	HeapTuple *rows;
-	int wanted; /* rows at most */
-	int taken;  /* rows so far */
-	int64 seen; /* documents so far */
+	Relation relation;         /* It is the table. */
+	WalcuQuery query;          /* Its documents are asked for by this. */
+	WalcuTally tally;          /* It counts what that takes. */
+	WalcuDecoder *decoder;     /* It makes rows of documents. */
+	MemoryContext row_context; /* It holds what the current document's values point to. */
+	HeapTuple *rows;           /* These are in the sample. */
+	int wanted;                /* There are so many at most. */
+	int taken;                 /* There are so many so far. */
+	int64 seen;                /* So many documents were considered. */
 } Sample;
 
 static WalcuQuery make_table_query(Relation relation);

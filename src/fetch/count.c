@@ -28,15 +28,15 @@
 /* What is known so far of the place where the documents end. */
 typedef struct Search
 {
-	WalcuQuery query; /* without a part of the filter, when the service does not take it */
-	WalcuTally *tally;
-	int64 least;     /* so many documents are there */
-	int64 most;      /* and no more than these; -1 while that is not known */
-	int64 step;      /* the next one, in search of what is not known */
-	int64 expected;  /* where the end may be, if that has not been tried; or -1 */
-	int64 page_size; /* documents in the largest page */
-	bool ended;      /* there are exactly least */
-	char *first_id;  /* of the first document of all; or NULL */
+	WalcuQuery query;  /* It lacks a part of the filter once the service has refused that. */
+	WalcuTally *tally; /* It counts what the search takes. */
+	int64 least;       /* So many documents are there. */
+	int64 most;        /* There are no more than these; -1 while that is not known. */
+	int64 step;        /* The search goes on by so many, where it is not known how many there are. */
+	int64 expected;    /* The end may be here, if that has not been tried; or -1. */
+	int64 page_size;   /* The largest page has so many documents. */
+	bool ended;        /* There are exactly least. */
+	char *first_id;    /* It is the _id of the first document of all; or NULL. */
 } Search;
 
 static int64 next_position(Search *search);

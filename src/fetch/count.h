@@ -11,8 +11,8 @@
 
 typedef struct WalcuCount
 {
-	double documents;
-	int64 page_size; /* that the service's pages have at most */
+	double documents; /* So many documents match. */
+	int64 page_size;  /* The service's pages have so many at most. */
 } WalcuCount;
 
 extern WalcuCount count_documents(const WalcuQuery *query, WalcuTally *tally, double expected,

@@ -31,16 +31,16 @@
 
 struct WalcuFetch
 {
-	WalcuQuery query; /* with another strategy, when a job came to nothing */
-	WalcuCursorGroup group;
-	WalcuStats *stats;
-	MemoryContext context; /* holds the fetch and its cursors */
-	List *parts;           /* of WalcuQueryPart */
-	int next_part;         /* the first that has no cursor yet */
-	List *cursors;         /* of WalcuCursor: those being read, in the order of their parts */
-	WalcuCursor *cursor;   /* of the last document */
-	int until_look;        /* documents to be taken before the cursors are looked at */
-	HTAB *seen;            /* of a list's parts: the documents, by WalcuDigest of their _id; or NULL */
+	WalcuQuery query;       /* It has another strategy once a job came to nothing. */
+	WalcuCursorGroup group; /* The cursors share this. */
+	WalcuStats *stats;      /* Documents are counted here. */
+	MemoryContext context;  /* It holds the fetch and its cursors. */
+	List *parts;            /* The query is made of these parts (WalcuQueryPart). */
+	int next_part;          /* This one is the first that has no cursor yet. */
+	List *cursors;          /* These cursors are being read, in the order of their parts. */
+	WalcuCursor *cursor;    /* The last document came from this one. */
+	int until_look;         /* So many documents are taken before the cursors are looked at. */
+	HTAB *seen; /* These documents of a list's parts have come (WalcuDigest of their _id); or NULL. */
 };
 
 static bool next_document(WalcuFetch *fetch, WalcuDocument *document);

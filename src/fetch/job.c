@@ -29,27 +29,27 @@
 
 struct WalcuJob
 {
-	MemoryContext context;
-	const WalcuQuery *query;
-	WalcuTally *tally;
-	WalcuTransfer *transfer;  /* the call under way */
-	const WalcuRequest *poll; /* of its state; NULL until the service has told the job_url */
-	double wait;              /* before the next look at it, in milliseconds */
-	double started;           /* by walcu_curl_multi_now */
-	bool may_be_rejected;     /* the filter */
-	bool rejected;
-	const char *obstacle;
-	const WalcuRequest *results;
-	int64 found;
+	MemoryContext context;    /* It holds the job. */
+	const WalcuQuery *query;  /* The job is for this query. */
+	WalcuTally *tally;        /* It counts what the job takes. */
+	WalcuTransfer *transfer;  /* This call is under way. */
+	const WalcuRequest *poll; /* It asks for the job's state; NULL until the service has told the job_url. */
+	double wait;              /* The next look at it is so many milliseconds later. */
+	double started;           /* The job was started then (by walcu_curl_multi_now). */
+	bool may_be_rejected;     /* There is less to ask for, should the service not take the filter. */
+	bool rejected;            /* The service did not take the filter. */
+	const char *obstacle;     /* It says why there will be no results; NULL while there may be. */
+	const WalcuRequest *results; /* It asks for the results; NULL while there are none. */
+	int64 found;                 /* The job has found so many documents; -1 when it does not say. */
 };
 
 /* What an answer says of a job. */
 typedef struct Answer
 {
-	const char *status;
-	const char *job_url;
-	const char *results_url;
-	int64 found_documents; /* -1 when it does not say */
+	const char *status;      /* It is the service's word for the state. */
+	const char *job_url;     /* The state can be asked for there; or NULL. */
+	const char *results_url; /* The results are there; or NULL. */
+	int64 found_documents;   /* There are so many; -1 when it does not say. */
 } Answer;
 
 static void send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);

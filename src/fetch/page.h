@@ -14,30 +14,30 @@
 
 typedef struct WalcuPage
 {
-	MemoryContext context; /* holds the page, its request and its transfer */
-	WalcuTransfer *transfer;
-	const char *credential;
-	WalcuReplyCacheUse *share; /* of the statement's reply cache, or NULL */
-	bool replayed;             /* the reply was held there */
-	const char *before;        /* _id that the documents asked for end before, or NULL */
-	bool missing_is_empty;     /* 404 means that there is no such document */
-	bool may_be_rejected;      /* 400 is not an error yet */
-	bool rejected;             /* it was answered 400 */
-	bool may_be_unavailable;   /* nor is 404 or a failure of the service */
-	bool unavailable;          /* it was answered so */
-	bool whole;                /* every document has been found */
-	bool broken;               /* what follows the documents found cannot be had; it may be asked for again */
-	const char *malformed;     /* why, when the reply is not what the API promises */
-	int64 documents;           /* found so far */
-	uint64 counted_bytes;      /* of the reply, in the scan's tally already */
-	WalcuSplitter splitter;
-	char *taken_id;   /* of the document taken last, as messages show it; or NULL */
-	char *last_id;    /* of the one that page_last told of; or NULL */
-	uint64 base;      /* the reply's byte number of transfer->data */
-	WalcuSpan *queue; /* documents found and not taken yet */
-	int queue_head;
-	int queue_length;
-	int queue_size;
+	MemoryContext context;     /* It holds the page, its request and its transfer. */
+	WalcuTransfer *transfer;   /* The reply comes by this. */
+	const char *credential;    /* The request has this header line. */
+	WalcuReplyCacheUse *share; /* It is what the scan has of the statement's reply cache; or NULL. */
+	bool replayed;             /* The reply was held there. */
+	const char *before;        /* The documents asked for end before this _id; or NULL. */
+	bool missing_is_empty;     /* 404 means that there is no such document. */
+	bool may_be_rejected;      /* A refused filter is not an error yet. */
+	bool rejected;             /* The service refused the filter. */
+	bool may_be_unavailable;   /* 404, or a failure of the service, is not an error yet. */
+	bool unavailable;          /* It was answered so. */
+	bool whole;                /* Every document has been found. */
+	bool broken;            /* What follows the documents found cannot be had; it may be asked for again. */
+	const char *malformed;  /* It says why the reply is not what the API promises; NULL when it is. */
+	int64 documents;        /* So many were found so far. */
+	uint64 counted_bytes;   /* So many bytes of the reply are in the scan's tally already. */
+	WalcuSplitter splitter; /* It finds the documents. */
+	char *taken_id;         /* It is the _id of the document taken last, as messages show it; or NULL. */
+	char *last_id;          /* It is the _id of the one that page_last told of; or NULL. */
+	uint64 base;            /* transfer->data begins with this byte of the reply. */
+	WalcuSpan *queue;       /* These documents were found and not taken yet. */
+	int queue_head;         /* The first of them is here. */
+	int queue_length;       /* They end here. */
+	int queue_size;         /* There is room for so many. */
 } WalcuPage;
 
 extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options, const char *credential,

@@ -13,12 +13,12 @@
 /* A page on its way, or here. */
 typedef struct WalcuPageAtOffset
 {
-	const WalcuQuery *query;
-	WalcuTally *tally;
-	int64 skip;            /* documents in front of it */
-	MemoryContext context; /* holds the probe and its page */
-	WalcuPage *page;
-	int64 taken; /* of its documents, those that the reader has had */
+	const WalcuQuery *query; /* The page is one of this query's. */
+	WalcuTally *tally;       /* It counts what the page takes. */
+	int64 skip;              /* So many documents are in front of it. */
+	MemoryContext context;   /* It holds the page. */
+	WalcuPage *page;         /* It is on its way, or here. */
+	int64 taken;             /* The reader has had so many of its documents. */
 } WalcuPageAtOffset;
 
 extern WalcuPageAtOffset *page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip);

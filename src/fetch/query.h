@@ -26,20 +26,21 @@ typedef enum WalcuStrategy
 /* What a scan asks for. */
 typedef struct WalcuQuery
 {
-	const WalcuOptions *options;
-	const char *credential; /* header line */
-	WalcuReplyCache *cache; /* of replies that may be used again; NULL to ask for all of them */
-	WalcuStrategy strategy;
-	const char *id;     /* for WALCU_BY_ID, where it fits a path */
-	const char *search; /* the service's own query language, or NULL */
-	List *filters;      /* of WalcuFilter, which all must hold */
-	List *parts;    /* of WalcuQueryPart: the filters in parts that fit a URL, where they are made already */
-	List *fallback; /* the filters without what the service may refuse; the same list if that is nothing */
-	List *keys;     /* of WalcuSortKey: the order; NIL for any */
-	List *project;  /* paths of the wanted fields; NIL for whole documents */
-	int64 skip;     /* documents that the service is to pass over; only without a filter */
-	bool all_rows;  /* the reader is likely to want every document */
-	double wanted;  /* documents it is likely to want; 0 when that is not known */
+	const WalcuOptions *options; /* These settings are in force. */
+	const char *credential;      /* The requests have this header line. */
+	WalcuReplyCache *cache;      /* It holds replies that may be used again; NULL to ask for all of them. */
+	WalcuStrategy strategy;      /* It says how documents are asked for. */
+	const char *id;              /* It is the _id for WALCU_BY_ID, where it fits a path. */
+	const char *search;          /* It is in the service's own query language; or NULL. */
+	List *filters;               /* All of these (WalcuFilter) must hold. */
+	List *parts;                 /* These parts (WalcuQueryPart) fit a URL each; NIL until they are made. */
+	List *
+		fallback; /* These filters lack what the service may refuse; it is the same list if that is nothing. */
+	List *keys;   /* The order has these keys (WalcuSortKey); NIL for any order. */
+	List *project; /* These paths of fields are wanted; NIL for whole documents. */
+	int64 skip;    /* The service passes over so many documents; only without a filter. */
+	bool all_rows; /* The reader is likely to want every document. */
+	double wanted; /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;
 
 extern bool query_is_keyed(const WalcuQuery *query);

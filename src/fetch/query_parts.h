@@ -20,10 +20,10 @@ typedef enum WalcuPartNulls
 /* Documents that match all clauses, sorted by keys, which may be none. */
 typedef struct WalcuQueryPart
 {
-	List *filters; /* of WalcuFilter */
-	List *keys;    /* of WalcuSortKey */
-	WalcuPartNulls nulls;
-	bool of_list; /* it has a part of a list's values */
+	List *filters;        /* All of these (WalcuFilter) must hold. */
+	List *keys;           /* Documents are sorted by these (WalcuSortKey). */
+	WalcuPartNulls nulls; /* It says which documents it has, by the first key. */
+	bool of_list;         /* It has a part of a list's values. */
 } WalcuQueryPart;
 
 extern List *query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t room);

@@ -32,23 +32,23 @@
 
 typedef struct HeldReply
 {
-	WalcuDigest key; /* hash key: what was asked for, and with whose credentials */
-	WalcuReply reply;
-	char before[OBJECTID_LENGTH + 1]; /* as in the request; or empty */
-	size_t cost;                      /* bytes that it takes up */
-	dlist_node node;                  /* in the order of use */
+	WalcuDigest key;  /* This is the hash key: what was asked for, and with whose credentials. */
+	WalcuReply reply; /* This was answered. */
+	char before[OBJECTID_LENGTH + 1]; /* It is as in the request; or empty. */
+	size_t cost;                      /* It takes up so many bytes. */
+	dlist_node node;                  /* It links the reply in the order of use. */
 } HeldReply;
 
 struct WalcuReplyCache
 {
-	MemoryContext context;
-	Oid serverid;
-	const char *resource;
-	bool needed; /* something may be asked for again */
-	HTAB *entries;
-	dlist_head used; /* of HeldReply: what was used last comes first */
-	size_t size;     /* of all of them */
-	size_t limit;
+	MemoryContext context; /* It holds the replies. */
+	Oid serverid;          /* They came from this server. */
+	const char *resource;  /* They are documents of this resource. */
+	bool needed;           /* Something may be asked for again. */
+	HTAB *entries;         /* They are found by what was asked for. */
+	dlist_head used;       /* These (HeldReply) are in the order of use: the last one used comes first. */
+	size_t size;           /* All of them take up so many bytes. */
+	size_t limit;          /* They may take up so many. */
 };
 
 static WalcuReplyCache *create_cache(MemoryContext statement, const WalcuOptions *options);

@@ -17,8 +17,8 @@ typedef struct WalcuReplyCache WalcuReplyCache;
  */
 typedef struct WalcuReplyCacheUse
 {
-	WalcuReplyCache *cache; /* NULL for those who always ask */
-	size_t used;            /* bytes of the replies that it had */
+	WalcuReplyCache *cache; /* It is NULL for those who always ask. */
+	size_t used;            /* The replies that it had have so many bytes. */
 } WalcuReplyCacheUse;
 
 extern WalcuReplyCache *reply_cache_get(EState *estate, const WalcuOptions *options);

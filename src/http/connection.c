@@ -24,21 +24,21 @@
 
 struct WalcuConnection
 {
-	Oid serverid;          /* hash key */
-	WalcuCurlMulti *multi; /* NULL until it is needed, or needed again */
-	dlist_head queue;      /* of WalcuCurlEasy: not begun yet, the first to begin first */
-	dlist_head begun;      /* of WalcuCurlEasy: added to multi, or failed to be */
-	int max_running;       /* max_connections */
-	double held_until;     /* nothing begins before, by walcu_curl_multi_now: the service asked for a pause */
-	bool kept;             /* keep_connections */
-	uint32 server_hash;    /* by which PostgreSQL tells of a change of the server */
-	bool outdated;         /* the server, or somebody's credentials, were changed or dropped */
-	double waited;         /* milliseconds that the backend has waited for replies */
-	double wait_began;     /* when somebody else began to wait for it, by walcu_curl_multi_now; 0 for not */
-	double wait_limit;     /* for so many milliseconds at most */
-	WalcuFileVersion ca_file; /* as it was when requests began to rely on it */
-	TimestampTz statement;    /* start of the statement that requests counts */
-	int requests;
+	Oid serverid;          /* This is the hash key. */
+	WalcuCurlMulti *multi; /* It is NULL until it is needed, or needed again. */
+	dlist_head queue;      /* These handles (WalcuCurlEasy) have not begun; the first to begin comes first. */
+	dlist_head begun;      /* These handles were added to multi, or failed to be. */
+	int max_running;       /* The option max_connections says this. */
+	double held_until;  /* Nothing begins before (by walcu_curl_multi_now): the service asked for a pause. */
+	bool kept;          /* The option keep_connections says this. */
+	uint32 server_hash; /* PostgreSQL tells of a change of the server by this. */
+	bool outdated;      /* The server, or somebody's credentials, were changed or dropped. */
+	double waited;      /* The backend has waited so many milliseconds for replies. */
+	double wait_began;  /* Somebody else began to wait for it then (by walcu_curl_multi_now); 0 for nobody. */
+	double wait_limit;  /* That wait takes so many milliseconds at most. */
+	WalcuFileVersion ca_file; /* The file was like this when requests began to rely on it. */
+	TimestampTz statement;    /* The statement whose requests are counted began then. */
+	int requests;             /* That statement has sent so many requests. */
 };
 
 /* The cache of connections, by server. */

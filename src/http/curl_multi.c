@@ -34,13 +34,14 @@
 
 struct WalcuCurlMulti
 {
-	CURLM *curl;
-	struct pollfd *sockets; /* malloc'ed: it grows inside a curl callback */
-	int nsockets;
-	int sockets_size;
-	double timer;     /* when curl wants to be called, by walcu_curl_multi_now; 0 for never */
-	int connecting;   /* handles */
-	double looked_at; /* when curl last looked at all handles, or the first of these was added */
+	CURLM *curl; /* It is libcurl's own handle. */
+	struct pollfd
+		*sockets; /* curl waits for these; malloc has made the room, as it grows inside callbacks of curl. */
+	int nsockets; /* There are so many of them. */
+	int sockets_size; /* There is room for so many. */
+	double timer;     /* curl wants to be called then (by walcu_curl_multi_now); 0 for never. */
+	int connecting;   /* So many handles have no connection yet. */
+	double looked_at; /* curl last looked at all handles then, or the first of these was added. */
 };
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);

@@ -27,27 +27,27 @@ typedef struct WalcuCurlMulti WalcuCurlMulti;
 /* A curl easy handle of a transfer; curl's private pointer leads back to it. */
 typedef struct WalcuCurlEasy
 {
-	CURL *easy;
-	WalcuCurlMulti *multi; /* that it was added to last */
-	dlist_node node;       /* in its connection's queue */
-	bool queued;           /* is it? */
-	bool added;            /* to a multi handle */
-	bool paused;           /* its reader has enough unread */
-	bool done;
-	CURLcode result; /* valid once done */
-	const WalcuOptions *options;
-	bool has_place; /* in the rate of requests to its server */
-	int64 place;
-	double not_before; /* when it may be added, by walcu_curl_multi_now */
-	WalcuPause reason; /* of not_before */
-	bool once;         /* it may reach the service once at most: it is a write */
-	bool connecting;   /* added, and curl has no line to the service for it yet */
-	bool begun;        /* curl was about to send its first byte to the service */
-	bool broken;       /* the line broke when some of it was sent, and it may be sent once */
-	long sent_before;  /* bytes that had been sent by then, to a proxy */
-	double began_at;   /* when it was added, by walcu_curl_multi_now */
-	double began;      /* the same on its connection's clock of waiting */
-	double paused_at;  /* on the same clock */
+	CURL *easy;                  /* It is libcurl's own handle. */
+	WalcuCurlMulti *multi;       /* The handle was last added to this one. */
+	dlist_node node;             /* It links the handle in its connection's queue. */
+	bool queued;                 /* The handle is in that queue. */
+	bool added;                  /* The handle was added to a multi handle. */
+	bool paused;                 /* Its reader has enough unread. */
+	bool done;                   /* curl is done with it. */
+	CURLcode result;             /* It says how that ended; it is valid once done. */
+	const WalcuOptions *options; /* These settings are in force for the request. */
+	bool has_place;              /* It has a place in the rate of requests to its server. */
+	int64 place;                 /* It is that place. */
+	double not_before;           /* It may be added then (by walcu_curl_multi_now). */
+	WalcuPause reason;           /* It says why not_before is what it is. */
+	bool once;                   /* It may reach the service once at most, as it is a write. */
+	bool connecting;             /* It was added, and curl has no connection to the service for it yet. */
+	bool begun;                  /* curl was about to send its first byte to the service. */
+	bool broken;                 /* The connection broke when some of it was sent, and it may be sent once. */
+	long sent_before;            /* So many bytes had been sent by then, to a proxy. */
+	double began_at;             /* It was added then (by walcu_curl_multi_now). */
+	double began;                /* This is the same on its connection's clock of waiting. */
+	double paused_at;            /* It was paused then, on the same clock. */
 } WalcuCurlEasy;
 
 extern WalcuCurlMulti *walcu_curl_multi_create(void);

@@ -23,8 +23,8 @@
 
 typedef struct LatencyEntry
 {
-	Oid serverid; /* hash key */
-	WalcuLatency latency;
+	Oid serverid;         /* This is the hash key. */
+	WalcuLatency latency; /* This is the server's. */
 } LatencyEntry;
 
 /* What was measured, by server. */

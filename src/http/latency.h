@@ -12,8 +12,8 @@
 /* Milliseconds, on average. */
 typedef struct WalcuLatency
 {
-	double request; /* from sending a request to the end of its reply */
-	double job;     /* from starting a job to its results */
+	double request; /* So many milliseconds pass from sending a request to the end of its reply. */
+	double job;     /* So many pass from starting a job to its results. */
 } WalcuLatency;
 
 extern WalcuLatency latency_of(const WalcuOptions *options);

@@ -31,16 +31,16 @@
 
 typedef struct Bucket
 {
-	Oid databaseid;
-	Oid serverid;
-	int64 paid;  /* when all places are, by now_us; 0 in a bucket never used */
-	double rate; /* of the last place taken, in requests a second */
+	Oid databaseid; /* The server is one of this database. */
+	Oid serverid;   /* The places are in the rate of this server. */
+	int64 paid;     /* All places are paid for then (by get_microseconds); 0 in a bucket never used. */
+	double rate;    /* The last place was taken at this rate, in requests a second. */
 } Bucket;
 
 typedef struct BucketTable
 {
-	LWLock lock;
-	Bucket buckets[BUCKETS];
+	LWLock lock;             /* It is held while buckets are read or changed. */
+	Bucket buckets[BUCKETS]; /* They are in no order. */
 } BucketTable;
 
 /* NULL until a request is to be limited. */

@@ -18,13 +18,13 @@ typedef enum WalcuHasMore
 /* What is known of a reply's head, as far as it is here. */
 typedef struct WalcuReplyHead
 {
-	WalcuHasMore has_more;
-	bool is_encoded;   /* the body is compressed */
-	bool is_delimited; /* the body's end can be told from the connection's */
-	char content_type[128];
-	char location[256];
-	char date[64];        /* when the service says it has answered */
-	char retry_after[64]; /* seconds, or a date */
+	WalcuHasMore has_more;  /* The header MAPP-has-more says this. */
+	bool is_encoded;        /* The body is compressed. */
+	bool is_delimited;      /* The body's end can be told from the connection's. */
+	char content_type[128]; /* It is empty when there is none. */
+	char location[256];     /* A redirect leads there. */
+	char date[64];          /* The service says that it answered then. */
+	char retry_after[64];   /* It is a number of seconds, or a date. */
 } WalcuReplyHead;
 
 extern void reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length);

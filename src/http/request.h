@@ -15,14 +15,14 @@
 
 typedef struct WalcuRequest
 {
-	const char *method;
-	const char *body;      /* JSON text, or NULL */
-	StringInfoData url;    /* what is sent, percent-encoded */
-	StringInfoData label;  /* what people read: "GET /cars?limit=50" */
-	bool has_query;        /* a '?' stands in them already */
-	bool is_download;      /* of a job's results, whatever type the place says they have */
-	const char *before;    /* _id that the documents asked for end before, or NULL */
-	const char *unbounded; /* the URL without that, or NULL */
+	const char *method;    /* It is in capital letters. */
+	const char *body;      /* It is JSON text; or NULL. */
+	StringInfoData url;    /* This is sent, percent-encoded. */
+	StringInfoData label;  /* People read this: "GET /cars?limit=50". */
+	bool has_query;        /* A '?' stands in both already. */
+	bool is_download;      /* It asks for a job's results, whatever type the place says they have. */
+	const char *before;    /* The documents asked for end before this _id; or NULL. */
+	const char *unbounded; /* This is the URL without that; or NULL. */
 } WalcuRequest;
 
 extern WalcuRequest *request_create(const WalcuOptions *options, const char *method);

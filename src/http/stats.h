@@ -20,16 +20,16 @@
 
 typedef struct WalcuStats
 {
-	Oid serverid;
-	char *resource;                     /* NULL for single calls and imports */
-	int64 requests[WALCU_METHODS];      /* that were begun */
-	int64 replies[WALCU_REPLY_CLASSES]; /* by the class of their status */
-	int64 failures;                     /* requests that got no reply, or not the whole of it */
-	int64 retries;                      /* requests that repeat one that failed */
-	int64 documents;                    /* that scans have taken from replies */
-	int64 bytes;                        /* of the replies' bodies, uncompressed */
-	int64 jobs;                         /* background jobs that were begun */
-	double waited;                      /* milliseconds */
+	Oid serverid;                       /* The requests went to this server. */
+	char *resource;                     /* They were for this resource; NULL for single calls and imports. */
+	int64 requests[WALCU_METHODS];      /* So many were begun, by method. */
+	int64 replies[WALCU_REPLY_CLASSES]; /* So many came, by the class of their status. */
+	int64 failures;                     /* So many requests got no reply, or not the whole of it. */
+	int64 retries;                      /* So many requests repeat one that failed. */
+	int64 documents;                    /* Scans have taken so many from replies. */
+	int64 bytes;                        /* The replies' bodies have so many, uncompressed. */
+	int64 jobs;                         /* So many background jobs were begun. */
+	double waited;                      /* The backend has waited so many milliseconds. */
 } WalcuStats;
 
 extern WalcuStats *stats_of(const WalcuOptions *options);

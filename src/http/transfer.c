@@ -35,18 +35,19 @@
 
 typedef struct Transfer
 {
-	WalcuTransfer shared; /* must be first */
-	WalcuCurlEasy handle;
-	MemoryContext context;
-	WalcuConnection *connection;
-	WalcuStats *stats;
-	struct curl_slist *headers;
-	WalcuReplyBuffer buffer;
-	size_t allowance; /* unread bytes that may stand in buffer */
-	size_t head_size; /* bytes of the reply's head so far */
-	size_t body_sent; /* bytes of the request's body that curl has */
-	bool has_enough;  /* of a body that is no success: curl was told to end it */
-	char nothing[1];  /* the bytes of a body that has none yet: C's functions take no NULL for them */
+	WalcuTransfer shared;        /* Readers see this; it must be the first member. */
+	WalcuCurlEasy handle;        /* curl sends the request by this. */
+	MemoryContext context;       /* It holds the transfer. */
+	WalcuConnection *connection; /* The request goes over this. */
+	WalcuStats *stats;           /* It is counted here. */
+	struct curl_slist *headers;  /* curl sends these lines. */
+	WalcuReplyBuffer buffer;     /* It holds the body's bytes. */
+	size_t allowance;            /* So many unread bytes may stand in buffer. */
+	size_t head_size;            /* The reply's head has so many bytes so far. */
+	size_t body_sent;            /* curl has so many bytes of the request's body. */
+	bool has_enough;             /* curl was told to end a body that is no success. */
+	char nothing
+		[1]; /* These are the bytes of a body that has none yet, as C's functions take no NULL for them. */
 } Transfer;
 
 /* The first time that a request is sent: at once. */

@@ -18,10 +18,10 @@
 /* When a request is to be sent, and how often that was tried before. */
 typedef struct WalcuAttempt
 {
-	double delay; /* milliseconds from now */
-	WalcuPause reason;
-	int failed;  /* So many requests like it came to nothing. */
-	int mishaps; /* So many of those failed by what is not expected to last. */
+	double delay;      /* The request is sent so many milliseconds from now. */
+	WalcuPause reason; /* It says why it waits. */
+	int failed;        /* So many requests like it came to nothing. */
+	int mishaps;       /* So many of those failed by what is not expected to last. */
 	double
 		lost; /* So many milliseconds went by without the head of a reply, waits between requests included. */
 } WalcuAttempt;
@@ -41,11 +41,11 @@ typedef enum WalcuCurlErrorKind
 
 typedef struct WalcuCurlError
 {
-	WalcuCurlErrorKind kind;
-	CURLcode code;    /* for WALCU_CURL_ERROR_CURL */
-	bool sent;        /* the service, or a proxy, may have got some of the request */
-	int proxy_status; /* what a proxy answered when it was asked for the service; 0 for nothing */
-	char message[CURL_ERROR_SIZE];
+	WalcuCurlErrorKind kind; /* It says what kind of failure it is. */
+	CURLcode code;           /* It is curl's own code, for WALCU_CURL_ERROR_CURL. */
+	bool sent;               /* The service, or a proxy, may have got some of the request. */
+	int proxy_status;        /* A proxy answered this when it was asked for the service; 0 for nothing. */
+	char message[CURL_ERROR_SIZE]; /* It is curl's own message, or empty. */
 } WalcuCurlError;
 
 /*
@@ -54,27 +54,27 @@ typedef struct WalcuCurlError
  */
 typedef struct WalcuTransfer
 {
-	const WalcuOptions *options;
-	const WalcuRequest *request;
-	WalcuAttempt attempt;
-	int status; /* HTTP status; 0 until the reply's head is here */
-	WalcuReplyHead head;
-	double retry_after; /* seconds that the service asks to wait; 0 when it does not */
-	double unanswered;  /* milliseconds from its beginning to its end, when no head of a reply came */
-	bool done;          /* nothing more will come */
-	WalcuCurlError failure;
-	char *data; /* the body's bytes not consumed yet */
-	size_t length;
-	uint64 received; /* bytes of the body so far */
+	const WalcuOptions *options; /* These settings are in force. */
+	const WalcuRequest *request; /* This is asked for. */
+	WalcuAttempt attempt;        /* It says how often that was tried. */
+	int status;                  /* This is the HTTP status; 0 until the reply's head is here. */
+	WalcuReplyHead head;         /* These are the headers that matter. */
+	double retry_after;          /* The service asks to wait so many seconds; 0 when it does not. */
+	double unanswered;           /* It took so many milliseconds to its end, when no head of a reply came. */
+	bool done;                   /* Nothing more will come. */
+	WalcuCurlError failure;      /* It says why the reply did not come, or not whole. */
+	char *data;                  /* These are the body's bytes that were not consumed yet. */
+	size_t length;               /* There are so many of them. */
+	uint64 received;             /* The body has had so many bytes so far. */
 } WalcuTransfer;
 
 /* A reply that came whole, from its first byte. */
 typedef struct WalcuReply
 {
-	int status;
-	WalcuHasMore has_more;
-	const char *body;
-	size_t length;
+	int status;            /* This is the HTTP status. */
+	WalcuHasMore has_more; /* The header MAPP-has-more said this. */
+	const char *body;      /* These are all its bytes. */
+	size_t length;         /* There are so many. */
 } WalcuReply;
 
 extern WalcuTransfer *transfer_start(MemoryContext parent, const WalcuOptions *options,

@@ -27,8 +27,8 @@
 
 struct WalcuWaitDescriptor
 {
-	int epoll; /* -1 when there is none */
-	int timer;
+	int epoll; /* It is ready when one of the sockets is; -1 when there is none. */
+	int timer; /* It is ready when the time has come. */
 };
 
 static void close_descriptors(void *arg);

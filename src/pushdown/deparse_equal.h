@@ -14,9 +14,9 @@
 /* What documents have to be like, gathered value by value. */
 typedef struct WalcuEqualMatches
 {
-	List *literals;   /* JSON texts to equal */
-	List *filters;    /* other ways to match */
-	uint32 unchecked; /* WALCU_IS_...: of these, every value may match */
+	List *literals;   /* The place equals one of these JSON texts. */
+	List *filters;    /* Or it matches one of these. */
+	uint32 unchecked; /* Every value of these types (WALCU_IS_...) may match. */
 } WalcuEqualMatches;
 
 extern uint32 deparse_equal_checked(const WalcuDocumentPath *operand);

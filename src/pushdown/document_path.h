@@ -40,33 +40,33 @@ typedef enum WalcuDomain
  */
 typedef struct WalcuDocumentPath
 {
-	AttrNumber column; /* whose value it is, or is made of by casts; 0 within a jsonb column */
-	char *path;
-	WalcuRemotePlace remote;
-	WalcuDomain domain;
-	Oid type;                /* of the SQL value */
-	uint32 sources;          /* WALCU_IS_...: what a value that is not NULL can be made of */
-	bool nested;             /* within a jsonb column, else the column itself */
-	bool element;            /* of an array: a document may have several of the values */
-	bool json_null;          /* JSON's null is a value, not NULL */
-	bool indexed;            /* the path has an index of an array */
-	List *first_elements_of; /* of char *: paths that the path takes the first element of */
-	List *null_elements_of;  /* of these, those whose JSON null is a value, and its own first element */
-	bool plain;              /* the SQL value is the JSON value, neither rounded nor checked */
-	double rounding;         /* numbers: may differ by so much */
-	bool single;             /* numbers: rounded to float4 */
-	int64 after;        /* instants: the document's date is at most so many microseconds after the value */
-	int shown;          /* instants: how often the session's clock showed an instant, by a cast */
-	int read;           /* instants: how often an instant was read from the session's clock */
-	const char *reason; /* why it is not of use; then nothing else is set */
+	AttrNumber column; /* The value is this column's, or is made of it by casts; 0 within a jsonb column. */
+	char *path;        /* It leads there, with dots. */
+	WalcuRemotePlace remote; /* The service has this type there. */
+	WalcuDomain domain;      /* Values are compared in this way. */
+	Oid type;                /* The SQL value has this type. */
+	uint32 sources;          /* A value that is not NULL can be made of these types (WALCU_IS_...). */
+	bool nested;             /* It is within a jsonb column, else the column itself. */
+	bool element;   /* It is an element of an array, so that a document may have several of the values. */
+	bool json_null; /* JSON's null is a value, not NULL. */
+	bool indexed;   /* The path has an index of an array. */
+	List *first_elements_of; /* The path takes the first element of these paths (of char *). */
+	List *null_elements_of;  /* Of these, JSON null is a value for these, and its own first element. */
+	bool plain;              /* The SQL value is the JSON value, neither rounded nor checked. */
+	double rounding;         /* Numbers may differ by so much. */
+	bool single;             /* Numbers are rounded to float4. */
+	int64 after;             /* The document's date is at most so many microseconds after the value. */
+	int shown;               /* A cast has shown an instant by the session's clock so many times. */
+	int read;                /* An instant was read from the session's clock so many times. */
+	const char *reason;      /* It says why the place is not of use; then nothing else is set. */
 } WalcuDocumentPath;
 
 /* The relation whose columns count. */
 typedef struct WalcuRelation
 {
-	Index varno;
-	Oid relid;
-	const WalcuOptions *options;
+	Index varno;                 /* The query's columns name it by this. */
+	Oid relid;                   /* It is the foreign table. */
+	const WalcuOptions *options; /* These settings are in force for it. */
 } WalcuRelation;
 
 extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relation, Expr *expression);

@@ -15,11 +15,11 @@
  */
 typedef struct WalcuFilter
 {
-	const char *path; /* NULL for a whole filter */
-	const char *op;   /* such as $gte */
-	const char *text; /* JSON: the operand, or the whole filter */
-	List *literals;   /* of $in: the JSON texts, when a document has one of them at most */
-	int most;         /* of these, in one request; 0 for as many as fit */
+	const char *path; /* It is the place; NULL for a whole filter. */
+	const char *op;   /* It is the operator, such as $gte. */
+	const char *text; /* It is JSON: the operand, or the whole filter. */
+	List *literals;   /* These are the JSON texts of $in, when a document has one of them at most. */
+	int most;         /* A request has so many of these at most; 0 for as many as fit. */
 	/* What is left of it without what the service may refuse; NULL for all of it. */
 	struct WalcuFilter *trusted;
 } WalcuFilter;

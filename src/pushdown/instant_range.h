@@ -12,9 +12,9 @@
 /* The dates of documents whose SQL value can be equal to a value; both ends are included. */
 typedef struct WalcuInstantRange
 {
-	TimestampTz least;
-	TimestampTz greatest;
-	bool exact; /* there is one, and each date is on the same side of it as its SQL value is of the value */
+	TimestampTz least;    /* No date is before this. */
+	TimestampTz greatest; /* None is after this. */
+	bool exact;           /* There is one value, and each date is on the same side of it as its SQL value. */
 } WalcuInstantRange;
 
 extern bool instant_range_of_value(const WalcuDocumentPath *operand, Datum value, Oid type,

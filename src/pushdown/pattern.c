@@ -23,12 +23,12 @@
 
 typedef struct Translation
 {
-	const char *at; /* what is still to be read */
-	StringInfoData output;
-	bool ignore_case;
-	bool ascii_classes; /* \d, [:alpha:] and their like mean ASCII */
-	bool quantifiable;  /* an atom stands before */
-	int depth;          /* of open parentheses */
+	const char *at;        /* This is still to be read. */
+	StringInfoData output; /* This is the translation so far. */
+	bool ignore_case;      /* Letters match in both cases. */
+	bool ascii_classes;    /* \d, [:alpha:] and their like mean ASCII. */
+	bool quantifiable;     /* An atom stands before. */
+	int depth;             /* So many parentheses are open. */
 } Translation;
 
 static void append_character(StringInfo output, char c, bool ignore_case);

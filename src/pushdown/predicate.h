@@ -37,16 +37,16 @@ typedef enum WalcuPattern
 
 typedef struct WalcuPredicate
 {
-	WalcuPredicateKind kind;
-	bool negated; /* it is to be false; for WALCU_PREDICATE_COMPARE, of = only */
-	WalcuDocumentPath *operand;
-	int strategy; /* WALCU_PREDICATE_COMPARE, WALCU_PREDICATE_ELEMENT: BTLessStrategyNumber and so on */
-	WalcuPattern pattern;
-	bool ignore_case;
-	bool ascii;       /* the collation is "C": it orders bytes and knows ASCII letters */
-	Expr *value;      /* NULL for WALCU_PREDICATE_TRUE and WALCU_PREDICATE_NULL */
-	ExprState *state; /* computes the value, once a scan has begun */
-	Oid value_type;   /* of one value */
+	WalcuPredicateKind kind;    /* It says what is compared with what. */
+	bool negated;               /* It is to be false; for WALCU_PREDICATE_COMPARE, of = only. */
+	WalcuDocumentPath *operand; /* It is the place of the document. */
+	int strategy;               /* It is BTLessStrategyNumber or the like, where values are ordered. */
+	WalcuPattern pattern;       /* It is the language of the pattern, for WALCU_PREDICATE_MATCH. */
+	bool ignore_case;           /* The pattern matches letters in both cases. */
+	bool ascii;                 /* The collation is "C", which orders bytes and knows ASCII letters. */
+	Expr *value;                /* The place is compared with this; NULL where there is nothing to compare. */
+	ExprState *state;           /* It computes the value, once a scan has begun. */
+	Oid value_type;             /* One value has this type. */
 } WalcuPredicate;
 
 extern WalcuPredicate *predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome,

@@ -22,17 +22,17 @@ typedef enum WalcuPushdownKind
 /* What of an SQL condition the service can check. */
 typedef struct WalcuPushdown
 {
-	WalcuPushdownKind kind;
-	List *parts;               /* of WalcuPushdown */
-	WalcuPredicate *condition; /* WALCU_PUSHDOWN_PREDICATE */
+	WalcuPushdownKind kind;    /* It says whether it joins others, or is one predicate. */
+	List *parts;               /* It joins these (WalcuPushdown). */
+	WalcuPredicate *condition; /* It is this one, for WALCU_PUSHDOWN_PREDICATE. */
 } WalcuPushdown;
 
 /* One of the conditions that a query has joined by AND. */
 typedef struct WalcuPushdownCondition
 {
-	Expr *expression;
-	WalcuPushdown *filter; /* NULL when nothing of it can be pushed */
-	const char *reason;    /* why a part of it stays here alone; NULL when none does */
+	Expr *expression;      /* This is the SQL condition. */
+	WalcuPushdown *filter; /* The service can check this of it; NULL when it can check nothing. */
+	const char *reason;    /* It says why a part of it stays here alone; NULL when none does. */
 } WalcuPushdownCondition;
 
 /* Which clauses are wanted. */

@@ -14,12 +14,12 @@
 /* A key that documents are sorted by. */
 typedef struct WalcuSortKey
 {
-	AttrNumber column;
-	bool descending;
-	bool nulls_first;
-	bool nullable;   /* the column may be NULL, for all that is declared */
-	bool never_null; /* in a row that meets the conditions */
-	WalcuDocumentPath *operand;
+	AttrNumber column;          /* Rows are sorted by this column. */
+	bool descending;            /* The greatest comes first. */
+	bool nulls_first;           /* NULLs come first. */
+	bool nullable;              /* The column may be NULL, for all that is declared. */
+	bool never_null;            /* It is not NULL in a row that meets the conditions. */
+	WalcuDocumentPath *operand; /* The column's values stand there. */
 } WalcuSortKey;
 
 extern List *sort_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
