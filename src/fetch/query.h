@@ -33,7 +33,7 @@ typedef struct WalcuQuery
 	const char *id;              /* It is the _id for WALCU_BY_ID, where it fits a path. */
 	const char *search;          /* It is in the service's own query language; or NULL. */
 	List *filters;               /* All of these (WalcuFilter) must hold. */
-	List *parts;                 /* These parts (WalcuQueryPart) fit a URL each; NIL until they are made. */
+	List *parts;                 /* Each of these (WalcuQueryPart) fits a URL; NIL until they are made. */
 	List *
 		fallback; /* These filters lack what the service may refuse; it is the same list if that is nothing. */
 	List *keys;   /* The order has these keys (WalcuSortKey); NIL for any order. */
