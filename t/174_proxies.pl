@@ -97,6 +97,8 @@ $proxy->break('', 0);
     setup_crm($node, $sandbox, limit_to => ['tasks'], server => \%server);
     $proxy->break({ greet => "HTTP/1.1 200 OK\r\nMAPP-has-more: false\r\nContent-Type: text/html\r\n\r\n" }, 100);
     my $dbh = connect_db($node);
+    $dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_mode 'pages')");
+    $sandbox->fault({ match => { kind => 'list' }, fault => { type => 'has_more', value => 'missing' } });
     is($dbh->selectrow_array('SELECT count(*) FROM crm.tasks WHERE _id IS NOT NULL'), $sandbox->dump_lines('tasks'),
         'the head of a tunnel says nothing of the documents');
 }
