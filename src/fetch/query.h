@@ -34,13 +34,12 @@ typedef struct WalcuQuery
 	const char *search;          /* It is in the service's own query language; or NULL. */
 	List *filters;               /* All of these (WalcuFilter) must hold. */
 	List *parts;                 /* Each of these (WalcuQueryPart) fits a URL; NIL until they are made. */
-	List *
-		fallback; /* These filters lack what the service may refuse; it is the same list if that is nothing. */
-	List *keys;   /* The order has these keys (WalcuSortKey); NIL for any order. */
-	List *project; /* These paths of fields are wanted; NIL for whole documents. */
-	int64 skip;    /* The service passes over so many documents; only without a filter. */
-	bool all_rows; /* The reader is likely to want every document. */
-	double wanted; /* It is likely to want so many; 0 when that is not known. */
+	List *fallback; /* These lack what the service may refuse; the same list if that is nothing. */
+	List *keys;     /* The order has these keys (WalcuSortKey); NIL for any order. */
+	List *project;  /* These paths of fields are wanted; NIL for whole documents. */
+	int64 skip;     /* The service passes over so many documents; only without a filter. */
+	bool all_rows;  /* The reader is likely to want every document. */
+	double wanted;  /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;
 
 extern bool query_is_keyed(const WalcuQuery *query);
