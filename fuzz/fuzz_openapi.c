@@ -150,7 +150,7 @@ member_at(const TruthValue *value, const char *const *way, int steps)
 	return value;
 }
 
-/* The schema of the first media type that is JSON. */
+/* The schema of the first media type that is JSON; they are of any case. */
 static const TruthValue *
 json_schema(const TruthValue *content)
 {
@@ -161,7 +161,7 @@ json_schema(const TruthValue *content)
 		const TruthMember *member = lfirst(lc);
 		char *name = truth_string(member->key, member->key_length);
 
-		if (name && strstr(name, "json") != NULL)
+		if (name && strcasestr(name, "json") != NULL)
 			return truth_member(truth_member(content, name), "schema");
 	}
 	return NULL;
