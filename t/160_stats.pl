@@ -63,7 +63,7 @@ is($row->{requests_get}, 1, 'reads the description');
 # Errors, on the first and on a later request.  On a connection that was used before, libcurl itself
 # repeats what gets no reply at all; so that fault hits the first of a new session.
 for (
-    [ 'status 500',       { type => 'status', status => 500, error => 'x' x 100_000 }, 'replies_5xx' ],
+    [ 'status 500',       { type => 'status', status => 500, error => 'x' x 50_000 }, 'replies_5xx' ],
     [ 'status 404',       { type => 'status', status => 404 }, 'replies_4xx' ],
     [ 'a redirect',       { type => 'redirect', location => 'http://127.0.0.1:1/' }, 'replies_3xx' ],
     [ 'a closed connection', { type => 'close', when => 'before' }, 'failures' ],

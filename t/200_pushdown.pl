@@ -42,7 +42,7 @@ for (
     [ 'mileage BETWEEN 5 AND 7', { mileage => { '$gte' => 5, '$lte' => 7 } } ],
     [ 'mileage > 0.1 + 0.2', { mileage => { '$gt' => 0.3 } } ],
     [ "make IN ('SEAT', 'Dacia', NULL)", { make => { '$in' => [ 'Dacia', 'SEAT' ] } } ],
-    [ "make NOT IN ('SEAT', 'Dacia')", { make => { '$nin' => [ 'SEAT', 'Dacia', undef ] } } ],
+    [ "make NOT IN ('SEAT', 'Dacia')", { make => { '$nin' => [ 'Dacia', 'SEAT', undef ] } } ],
     [ "make <> 'SEAT'", { make => { '$nin' => [ 'SEAT', undef ] } } ],
     [ "NOT (make = 'SEAT' OR mileage < 5)",
         { make => { '$nin' => [ 'SEAT', undef ] }, mileage => { '$gte' => 5 } } ],
