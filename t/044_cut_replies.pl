@@ -146,7 +146,9 @@ sub set_up
     my $name = $front ? $front =~ tr/-/_/r : 'plain_' . $$ . '_' . $cuts;
     $raw = WalcuTest::RawServer->start($front ? (front => $front) : ());
     $node->safe_psql('postgres', "CREATE DATABASE $name");
-    my %server = (endpoint => $raw->endpoint, dealer_id => $dealer, max_retries => 1, max_retry_wait => '1ms', request_timeout => '5s',
+    # what breaks a stream of HTTP/2 may break the connection, which the next one has as well
+    my $retries = ($front // '') =~ /^http2/ ? 3 : 1;
+    my %server = (endpoint => $raw->endpoint, dealer_id => $dealer, max_retries => $retries, max_retry_wait => '1ms', request_timeout => '5s',
         fetch_mode => 'pages', $front ? (ca_file => $raw->ca_file) : ());
     my $columns = '(_id text COLLATE "C", make text COLLATE "C", name text COLLATE "C") SERVER crm OPTIONS (resource';
     $node->safe_psql($name, join ";\n",
@@ -232,10 +234,10 @@ sub problems_of_read
     my ($kind, $framing, $once, $cut) = @_;
     my ($got, $error, @requests) = run($kind, $framing, $cut);
     my @problems;
-    push @problems, scalar(@requests) . ' requests' if @requests > @{ $kind->{rules} } + 3;
+    push @problems, scalar(@requests) . ' requests' if @requests > @{ $kind->{rules} } + 6;
     push @problems, "brings $got instead of $kind->{right}" if defined $got && $got ne $kind->{right};
     push @problems, "fails: $error->{state} $error->{text}" if $error && ($once || $error->{state} !~ /^08/);
-    push @problems, "does not tell that it was tried twice: $error->{text}" if $error && $error->{detail} !~ /it was tried 2 times/;
+    push @problems, "does not tell that it was tried again: $error->{text}" if $error && $error->{detail} !~ /it was tried [2-4] times/;
     return @problems;
 }
 
