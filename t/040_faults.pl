@@ -105,7 +105,7 @@ my @faults = (
 );
 
 # Those that change the data have tests of their own: 030 and 177.
-my %elsewhere = (mutate => 1);
+my %elsewhere = (mutate => 1, hold => 1);
 
 my $start = time;
 my $faults = WalcuTest::Faults->start(
