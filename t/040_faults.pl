@@ -104,7 +104,7 @@ my @faults = (
     row({ type => 'ignore', skip => $yes }, 'right', 'right', skip => 'HV000', 'skip first once' => 'right'),
 );
 
-# Those that change the data have tests of their own: 030 and 177.
+# Those that change the data have tests of their own: 030 and 177.  What is held is answered as ever.
 my %elsewhere = (mutate => 1, hold => 1);
 
 my $start = time;
