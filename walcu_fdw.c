@@ -2,8 +2,8 @@
  * walcu_fdw.c
  *	  The front door: what PostgreSQL calls, and where each call leads.
  *
- * No logic lives here.  src/ reads in the order of a query: option, plan, scan,
- * source, page, request, transport, split, decode.
+ * No logic lives here.  A query goes through plan/plan.c, exec/scan.c, fetch/fetch.c, fetch/cursor.c,
+ * fetch/page.c, http/request.c, http/transfer.c, json/split.c and json/decode.c, in this order.
  */
 #include "postgres.h"
 

@@ -53,7 +53,7 @@ static void match_here(void *argument);
 static int match_there(const char *pattern, const char *text);
 static char *read_text(const char *bytes, size_t length, size_t longest);
 
-/* As render.c and condition.c call them: upper and lower case matter in "C" alone. */
+/* As deparse.c calls them: upper and lower case matter in "C" alone. */
 static const PatternKind kinds[] = {
 	{"LIKE", translate_like, textlike, false},
 	{"ILIKE", translate_ilike, texticlike, true},

@@ -2,7 +2,7 @@
  * file.c
  *	  Files on the database server that options name: their text, and whether they have changed.
  *
- * Only regular files are looked into: whoever opens a pipe waits for somebody to write.  option.c reads
+ * Only regular files are looked into: whoever opens a pipe waits for somebody to write.  credential.c reads
  * secrets with it, and connection.c asks whether certificates have been replaced.
  */
 #include "postgres.h"

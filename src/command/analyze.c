@@ -206,22 +206,22 @@ sample_pages(Sample *sample, const WalcuCount *count, int64 pages)
 {
 	double distance = ceil(count->documents / count->page_size) / pages;
 	double first = compat_random() * distance;
-	List *probes = NIL;
+	List *pending = NIL;
 	int64 asked = 0;
 
-	while (asked < pages || probes != NIL)
+	while (asked < pages || pending != NIL)
 	{
 		WalcuPageAtOffset *page_at;
 
-		while (asked < pages && list_length(probes) < sample->query.options->max_connections)
+		while (asked < pages && list_length(pending) < sample->query.options->max_connections)
 		{
 			int64 page = (int64) (first + asked++ * distance);
 
-			probes = lappend(probes,
-							 page_at_offset_start(&sample->query, &sample->tally, page * count->page_size));
+			pending = lappend(pending,
+							  page_at_offset_start(&sample->query, &sample->tally, page * count->page_size));
 		}
-		page_at = linitial(probes);
-		probes = list_delete_first(probes);
+		page_at = linitial(pending);
+		pending = list_delete_first(pending);
 		take_page(sample, page_at);
 		page_at_offset_release(page_at);
 	}

@@ -2,7 +2,7 @@
  * page.c
  *	  One reply of documents, taken apart while it arrives.
  *
- * The sources of a scan start pages and take documents from them.  A page finds
+ * Cursors and page_at_offset.c start pages and take documents from them.  A page finds
  * documents as far as bytes have come, so that the last one's _id is known, and the
  * next page can be asked for, while the first ones are still being decoded.
  */

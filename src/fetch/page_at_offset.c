@@ -3,7 +3,7 @@
  *	  The page of documents that stands at an offset.
  *
  * Those who want to know how many documents there are (count.c), or to see a few of them from
- * anywhere (analyze.c), look into pages here.  Unlike a cursor, a probe reads one page and no further.
+ * anywhere (analyze.c), look into pages here.  Unlike a cursor, this reads one page and no further.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@ static void request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt
 static void count_page(WalcuPageAtOffset *page_at);
 
 /*
- * Ask for the page behind so many documents; query and tally must outlive the probe.  Nothing is waited for.
+ * Ask for the page behind so many documents; query and tally must outlive it.  Nothing is waited for.
  */
 WalcuPageAtOffset *
 page_at_offset_start(const WalcuQuery *query, WalcuTally *tally, int64 skip)
@@ -87,7 +87,7 @@ take_from_page(WalcuPageAtOffset *page_at, WalcuDocument *document, StringInfo i
 	return false;
 }
 
-/* Drop a probe, whether its page is here or not. */
+/* Drop a page at an offset, whether it is here or not. */
 void
 page_at_offset_release(WalcuPageAtOffset *page_at)
 {

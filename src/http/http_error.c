@@ -2,7 +2,7 @@
  * http_error.c
  *	  Turn what the service answers instead of documents into SQL errors.
  *
- * Called by the sources of a scan and by single calls once the head of a reply
+ * Called by the files of fetch/, by writes and by single calls once the head of a reply
  * is here.  The service's own message is passed on, without credentials.
  */
 #include "postgres.h"

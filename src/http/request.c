@@ -2,7 +2,7 @@
  * request.c
  *	  Build one call of the API: URL, query string and filter texts.
  *
- * The sources of a scan, single calls and EXPLAIN build their requests here, so
+ * Scans (fetch/query.c), writes, single calls and EXPLAIN build their requests here, so
  * that what EXPLAIN shows is what is sent.  Every part that comes from data is
  * percent-encoded.  Nothing here talks to the service or knows credentials.
  */

@@ -40,7 +40,7 @@ wait_descriptor_is_possible(void)
 	return true;
 }
 
-/* A watch of nothing yet; its descriptors are closed with the context. */
+/* One that waits for nothing yet; its descriptors are closed with the context. */
 WalcuWaitDescriptor *
 wait_descriptor_create(MemoryContext context)
 {

@@ -3,7 +3,7 @@
  *	  The values of a row as JSON that reads back equal.
  *
  * The counterpart of convert.c: each type is written as the JSON that convert.c reads it
- * from.  modify.c calls it for the columns of a row that is written.  Where these values
+ * from.  row.c calls it for the columns of a row that is written.  Where these values
  * stand in a document is document.c's business.
  *
  * Texts are in the database's encoding.

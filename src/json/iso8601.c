@@ -4,7 +4,7 @@
  *
  * PostgreSQL's own input function takes far more than that, and reads a date
  * without a zone in the session's; the service means UTC.  Called by convert.c, which
- * reads dates, and by scalar.c, which writes them into filters.
+ * reads dates, by encode.c, which writes them into documents, and by the files that make filters.
  */
 #include "postgres.h"
 

@@ -2,7 +2,7 @@
  * document.c
  *	  A JSON document made of columns, each at its dotted path.
  *
- * modify.c sets what a row says; a new document is made of that alone, and one that is
+ * row.c sets what a row says; a new document is made of that alone, and one that is
  * replaced of that over what it was.  Columns that were flattened out of one object meet
  * in it again.
  */

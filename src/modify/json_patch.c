@@ -2,7 +2,7 @@
  * json_patch.c
  *	  The difference of two documents as a JSON Patch of `add` and `remove`.
  *
- * modify.c hands over each column that changes with its old and new JSON.  The operations are
+ * row.c hands over each column that changes with its old and new JSON.  The operations are
  * those that the service's description shows, and no more is sent than the members that
  * differ, so that what others write to the same document meanwhile stays.
  *

@@ -3,7 +3,7 @@
  *	  What a statement has written so far, for the message when it fails midway.
  *
  * The service has no transactions: what was written stays written.  writer.c notes each row here and
- * adds to its errors what stands here; so does modify.c for what other parts of a statement
+ * adds to its errors what stands here; so does modify_table.c for what other parts of a statement
  * raise.  Where neither is on the way of an error, or the session has to end, a warning tells when the
  * transaction aborts.
  *

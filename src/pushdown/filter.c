@@ -2,7 +2,7 @@
  * filter.c
  *	  The text of a filter: conditions on places of a document, joined by and or or.
  *
- * Conditions (deparse.c) make clauses, pushdown.c joins them, and fetch.c adds what it needs to
+ * Conditions (deparse.c) make clauses, pushdown.c joins them, and page_reader.c adds what it needs to
  * read page after page.  Only how filters are written is known here, not what they mean.
  */
 #include "postgres.h"
