@@ -6,7 +6,6 @@ use warnings;
 
 use DBD::Pg qw(:async);
 use Test::More;
-use Time::HiRes qw(sleep);
 use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10);
@@ -163,14 +162,3 @@ sub shutdown_socket
 sub log_since { my ($mark) = @_; return substr PostgreSQL::Test::Utils::slurp_file($node->logfile), $mark }
 
 sub gone { my ($pid) = @_; return wait_until(sub { !$control->selectrow_array('SELECT count(*) FROM pg_stat_activity WHERE pid = ?', undef, $pid) }) }
-
-sub wait_until
-{
-    my ($is_so) = @_;
-    for (1 .. 600)
-    {
-        return 1 if $is_so->();
-        sleep 0.05;
-    }
-    die 'nothing happened for 30 seconds';
-}

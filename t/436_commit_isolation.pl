@@ -6,7 +6,6 @@ use warnings;
 
 use DBD::Pg qw(:async);
 use Test::More;
-use Time::HiRes qw(sleep);
 use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10);
@@ -156,14 +155,3 @@ SKIP:
 }
 
 done_testing();
-
-sub wait_until
-{
-    my ($is_so) = @_;
-    for (1 .. 600)
-    {
-        return 1 if $is_so->();
-        sleep 0.02;
-    }
-    die 'nothing happened';
-}

@@ -171,17 +171,6 @@ sub plan_of
     return join "\n", @{ $dbh->selectcol_arrayref("EXPLAIN $sql") };
 }
 
-sub wait_until
-{
-    my ($condition) = @_;
-    for (1 .. 1000)
-    {
-        return if $condition->();
-        select undef, undef, undef, 0.01;
-    }
-    die 'waited in vain';
-}
-
 sub make_tables
 {
     $dbh->do(<<'SQL');

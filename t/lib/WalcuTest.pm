@@ -146,7 +146,7 @@ sub sql_messages
     return @messages;
 }
 
-# Ask until the answer is yes; false when that takes a minute.
+# Ask until the answer is yes, and die when that takes a minute.
 sub wait_until
 {
     my ($question) = @_;
@@ -155,7 +155,7 @@ sub wait_until
         return 1 if $question->();
         sleep 0.01;
     }
-    return 0;
+    die "waited for a minute in vain\n";
 }
 
 # Run a statement while the sandbox holds its replies to what matches.  Returns how many requests
@@ -168,7 +168,7 @@ sub under_way
     $sandbox->clear_log;
     $dbh->do($sql, { pg_async => 1 });
     my $held = sub { scalar grep { defined $_->{fault} } $sandbox->log };
-    wait_until(sub { $held->() >= $wanted });
+    eval { wait_until(sub { $held->() >= $wanted }) };
     sleep 0.1;
     my $count = $held->();
     $sandbox->clear_faults;
