@@ -320,20 +320,28 @@ compat_modify_userid(ResultRelInfo *target, EState *estate)
 	return OidIsValid(userid) ? userid : GetUserId();
 }
 
+/* What a scan's path costs. */
+typedef struct CompatScanCost
+{
+	double rows;  /* It is expected to return so many. */
+	Cost startup; /* So much passes before the first. */
+	Cost total;   /* So much passes in all. */
+} CompatScanCost;
+
 /* 17 added the restrictions an FDW join enforces, 18 the count of disabled nodes. */
 static inline ForeignPath *
-compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup_cost, Cost total_cost,
-						List *pathkeys, Relids required_outer, List *fdw_private)
+compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, CompatScanCost cost, List *pathkeys,
+						Relids required_outer, List *fdw_private)
 {
 #if PG_VERSION_NUM >= 180000
-	return create_foreignscan_path(root, rel, NULL, rows, 0, startup_cost, total_cost, pathkeys,
+	return create_foreignscan_path(root, rel, NULL, cost.rows, 0, cost.startup, cost.total, pathkeys,
 								   required_outer, NULL, NIL, fdw_private);
 #elif PG_VERSION_NUM >= 170000
-	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, required_outer,
-								   NULL, NIL, fdw_private);
+	return create_foreignscan_path(root, rel, NULL, cost.rows, cost.startup, cost.total, pathkeys,
+								   required_outer, NULL, NIL, fdw_private);
 #else
-	return create_foreignscan_path(root, rel, NULL, rows, startup_cost, total_cost, pathkeys, required_outer,
-								   NULL, fdw_private);
+	return create_foreignscan_path(root, rel, NULL, cost.rows, cost.startup, cost.total, pathkeys,
+								   required_outer, NULL, fdw_private);
 #endif
 }
 

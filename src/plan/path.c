@@ -97,11 +97,13 @@ path_with_keys(PlannerInfo *root, RelOptInfo *rel, double requests, double docum
 		.strategy = by_job ? WALCU_BY_JOB : path_paging_strategy(options),
 		.keyed_by = keyed_by,
 	};
+	CompatScanCost cost = {
+		.rows = documents,
+		.startup = startup + options->fdw_startup_cost,
+		.total = startup + requests * options->fdw_startup_cost + documents * path_document_cost(rel),
+	};
 
-	return compat_foreignscan_path(root, rel, documents, startup + options->fdw_startup_cost,
-								   startup + requests * options->fdw_startup_cost +
-									   documents * path_document_cost(rel),
-								   NIL, NULL, make_path_private(&details));
+	return compat_foreignscan_path(root, rel, cost, NIL, NULL, make_path_private(&details));
 }
 
 /* Copies a path, for a scan in which the service passes over what the offset says. */
@@ -228,12 +230,15 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, 
 		.order = sort_serialize(output->sort_keys),
 		.strategy = strategy,
 	};
+	CompatScanCost cost = {
+		.rows = output->rows,
+		/* A job has nothing to show before its end. */
+		.startup = startup + (strategy == WALCU_BY_JOB ? requests : 1) * request,
+		.total = startup + requests * request + output->documents * path_document_cost(rel),
+	};
 
-	/* A job has nothing to show before its end. */
-	add_path(rel, (Path *) compat_foreignscan_path(
-					  root, rel, output->rows, startup + (strategy == WALCU_BY_JOB ? requests : 1) * request,
-					  startup + requests * request + output->documents * path_document_cost(rel),
-					  output->pathkeys, output->required_outer, make_path_private(&details)));
+	add_path(rel, (Path *) compat_foreignscan_path(root, rel, cost, output->pathkeys, output->required_outer,
+												   make_path_private(&details)));
 }
 
 /* Adds paths in as much of an order as the service can give. */
