@@ -249,7 +249,9 @@ sub remove_misfits
         while (my $error = sql_error($dbh, "SELECT count(a) FROM $table->{name} a"))
         {
             my ($id) = $error->{message} =~ /in document "(.*)" of resource/s or die $error->{message};
-            my $escaped = join '', map { sprintf '%%%02x', $_ } unpack 'C*', encode_utf8($id);
+            # messages show control characters as \x1b
+            my $bytes = encode_utf8($id) =~ s/\\x([0-9a-f]{2})/chr hex $1/ger;
+            my $escaped = join '', map { sprintf '%%%02x', $_ } unpack 'C*', $bytes;
             $worker->{sandbox}->delete("/_sandbox/documents/$table->{resource}/$escaped");
         }
     }

@@ -129,7 +129,7 @@ my %NEAR = (
     text => sub {
         my ($text) = @_;
         return pick($text . 'a', "$text ", uc $text, lc $text, ucfirst lc $text, substr($text, 0, length($text) / 2),
-            substr($text, 1) // '', scalar reverse($text), "$text\x{1}", "$text\x{10ffff}");
+            $text eq '' ? '' : substr($text, 1), scalar reverse($text), "$text\x{1}", "$text\x{10ffff}");
     },
     number => sub {
         my ($number) = @_;
