@@ -30,6 +30,18 @@ sub writes
 
 sub patch { my ($path, $value) = @_; return { op => 'add', path => $path, value => $value } }
 
+# What a document has whose members were changed, and given their values again, in one transaction
+sub set_and_set_back
+{
+    fill();
+    $dbh->begin_work;
+    $dbh->do(q{UPDATE crm.tasks SET description = 'x', lead_id = 'y', custom = '{"b": 2}' WHERE _id = 't1'});
+    $dbh->do(q{UPDATE crm.tasks SET description = 'task 1', lead_id = NULL, custom = '{"a": 1}' WHERE _id = 't1'});
+    $dbh->commit;
+    my ($document) = grep { $_->{_id} eq 't1' } $sandbox->dump('tasks');
+    return [ @{$document}{qw(description lead_id custom)} ];
+}
+
 # Sent at commit, in order; what changes one document is one request
 fill();
 $dbh->begin_work;
@@ -104,7 +116,23 @@ $dbh->do(q{UPDATE crm.tasks SET client_id = 'two' WHERE _id = 't1'});
 $dbh->commit;
 is_deeply([ map { [ $_->[0], @{ $_->[2] }{qw(description client_id custom)} ] } writes() ],
     [ [ 'PUT', 'one', 'two', { a => 1 } ] ], 'PUT twice is PUT once');
+is_deeply(set_and_set_back(), [ 'task 1', undef, { a => 1 } ], 'PUT sets back, too');
 $dbh->do(q{ALTER SERVER crm OPTIONS (DROP update_method)});
+
+# Set, and set back to what the service has still: the last word counts
+is_deeply(set_and_set_back(), [ 'task 1', undef, { a => 1 } ], 'what is set back is as it was');
+fill();
+$dbh->begin_work;
+$dbh->do(q{UPDATE crm.tasks SET description = 'one', client_id = 'x' WHERE _id = 't1'});
+$dbh->do('SAVEPOINT a');
+$dbh->do(q{UPDATE crm.tasks SET client_id = 'c' WHERE _id = 't1'});
+$dbh->do('ROLLBACK TO a');
+$dbh->do(q{UPDATE crm.tasks SET description = 'task 1' WHERE _id IN ('t1', 't3')});
+$dbh->commit;
+is_deeply([ writes() ],
+    [ [ 'PATCH', '/tasks/t1', [ patch('/description', 'one'), patch('/client_id', 'x'), patch('/description', 'task 1') ] ],
+        [ 'PATCH', '/tasks/t3', [ patch('/description', 'task 1') ] ] ],
+    'unless that is rolled back');
 
 # RETURNING
 my $error = sql_error($dbh, q{INSERT INTO crm.tasks (description) VALUES ('x') RETURNING _id});

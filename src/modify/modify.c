@@ -150,6 +150,8 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
 	change = row_change(row, values, nulls, slot);
 	queued.id = id;
+	if (modify->queue && commit_queue_last(modify->queue, id))
+		row_set_again(row, change, ExecGetUpdatedCols(target, estate), slot);
 	if (is_gone(modify, id))
 		missing = true;
 	else if (change->any && (queued.body = make_changed_body(modify, id, change, &missing)) != NULL)

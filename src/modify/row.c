@@ -142,6 +142,7 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleT
 	WalcuRowChange *change = palloc0(sizeof(WalcuRowChange));
 
 	change->changed = palloc0(count * sizeof(bool));
+	change->again = palloc0(count * sizeof(bool));
 	change->old = palloc0(count * sizeof(char *));
 	change->new = palloc0(count * sizeof(char *));
 	slot_getallattrs(new);
@@ -167,6 +168,25 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleT
 	return change;
 }
 
+/*
+ * Adds to a change the columns (attribute numbers, as the executor has them) that are set to the value which
+ * the document has: a write that waits for the commit may have given it another one.
+ */
+void
+row_set_again(WalcuRow *row, WalcuRowChange *change, const Bitmapset *columns, TupleTableSlot *new)
+{
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (row->columns[i].option == NULL || change->changed[i] || i == row->id || is_path(row, i, ".") ||
+			!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns))
+			continue;
+		if (!new->tts_isnull[i])
+			change->new[i] = encode_value(row->encoder, i, new->tts_values[i]);
+		change->changed[i] = change->again[i] = true;
+		change->any = true;
+	}
+}
+
 /* Returns the JSON Patch of a change; NULL when there is nothing to do. */
 char *
 row_patch(const WalcuRow *row, const WalcuRowChange *change)
@@ -183,7 +203,10 @@ row_patch(const WalcuRow *row, const WalcuRowChange *change)
 		/* two columns must not say different things of one place */
 		document_set(places, row->columns[i].option->path, row->columns[i].name, change->new[i]);
 		of_column = describe_change(row, i, change->old[i], change->new[i]);
-		json_patch_change(patch, &of_column);
+		if (change->again[i])
+			json_patch_set(patch, &of_column);
+		else
+			json_patch_change(patch, &of_column);
 	}
 	return patch->count > 0 ? json_patch_text(patch) : NULL;
 }
