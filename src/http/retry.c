@@ -28,9 +28,6 @@
 /* The part of a wait that is drawn at random. */
 #define JITTER 0.4
 
-/* How often what is not expected to last is tried again. */
-#define MAX_MISHAPS 4
-
 /* After the time that the service asked for, this much more at most, in milliseconds. */
 #define SPREAD 100.0
 
@@ -91,7 +88,7 @@ retry_attempt(const WalcuTransfer *transfer)
 static bool
 is_worthwhile(const WalcuTransfer *transfer)
 {
-	if (!is_outage(transfer) && transfer->attempt.mishaps >= MAX_MISHAPS)
+	if (!is_outage(transfer) && transfer->attempt.mishaps >= transfer->options->max_mishaps)
 		return false;
 	return transfer->retry_after > 0 || count_lost_time(transfer) < transfer->options->request_timeout;
 }

@@ -34,6 +34,11 @@
 #define ON_COLUMN  8
 #define ON_IMPORT  16
 
+/* With the waits of retry.c, so many retries of an outage take more than half a minute; else fewer do. */
+#define DEFAULT_RETRIES 12
+#define DEFAULT_MISHAPS 4
+#define NOT_SAID        (-1)
+
 /* IMPORT FOREIGN SCHEMA flattens so many levels at most; the service's own documents are less deep. */
 #define MAX_FLATTEN 10
 
@@ -149,7 +154,7 @@ static const WalcuOptions defaults = {
 	.request_timeout = 60 * 1000,
 	.max_requests = 100000,
 	.max_connections = 4,
-	.max_retries = 12,			/* with the waits of retry.c more than half a minute */
+	.max_retries = NOT_SAID,
 	.max_retry_wait = 30 * 1000,
 	.max_document_size = 64 * 1024 * 1024,
 	.max_reply_size = INT64CONST(16) * 1024 * 1024 * 1024,
@@ -193,6 +198,7 @@ static bool is_same_value(const OptionRow *row, const void *one, const void *oth
 static bool are_same_hosts(List *one, List *other);
 static int find_object_kind(Oid catalog);
 static void read_list(List *list, int object, void *options);
+static void set_retries(WalcuOptions *options);
 static const OptionRow *find_row(const char *name, int object);
 pg_noreturn static void raise_unknown_option(const char *name, int object);
 static void read_value(const OptionRow *row, const char *text, void *options);
@@ -232,11 +238,22 @@ option_for_server(Oid serverid)
 	options->serverid = serverid;
 	options->server_name = server->servername;
 	read_list(server->options, ON_SERVER, options);
+	set_retries(options);
 	length = strlen(options->endpoint);
 	while (options->endpoint[length - 1] == '/')
 		length--;
 	options->endpoint = pnstrdup(options->endpoint, length);
 	return options;
+}
+
+/* What is said of retries is said of all; the defaults make a difference. */
+static void
+set_retries(WalcuOptions *options)
+{
+	bool is_said = options->max_retries != NOT_SAID;
+
+	options->max_mishaps = is_said ? options->max_retries : DEFAULT_MISHAPS;
+	options->max_retries = is_said ? options->max_retries : DEFAULT_RETRIES;
 }
 
 /* Reads the options of a foreign table over those of its server. */

@@ -88,6 +88,7 @@ typedef struct WalcuOptions
 	int max_requests;                   /* A statement may send so many; 0 is no limit. */
 	int max_connections;                /* So many requests may be under way at once. */
 	int max_retries;                    /* A request is tried again so many times. */
+	int max_mishaps;                    /* So many of these follow what is no outage. */
 	int max_retry_wait;                 /* It is in milliseconds. */
 	int64 max_document_size;            /* It is in bytes. */
 	int64 max_reply_size;               /* It is in bytes. */
