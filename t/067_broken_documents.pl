@@ -52,6 +52,7 @@ for my $document ('{}', '{"_id":1}', '{"_id":null}', '{"_id":["x"]}', '{"x":{"_i
     $sandbox->clear_log;
     my $error = sql_error($dbh, 'SELECT _id FROM crm.notes');
     like($error->{message}, qr/ has no _id that is a string$/, "$document has no string as _id");
+    is($error->{detail}, 'It is the first of those that were asked for.', 'as the first one');
     is($sandbox->request_count(kind => 'list'), 1, 'and is asked for once');
 }
 $sandbox->clear_faults;

@@ -56,6 +56,7 @@ my @places = (
     [ 'a broken reply to a call', q{SELECT walcu_fdw_request('crm', 'GET', '/tasks')}, 'list', sub { { type => 'reply', body => "{\"x\": \"$_[0]\" $_[1]" } } ],
     [ 'the error of a write', q{INSERT INTO crm.tasks (description) VALUES ('x')}, 'create', sub { { type => 'status', status => 422, body => "{\"error\": \"$_[0]\"}" } } ],
     [ 'the reply to a write', q{INSERT INTO crm.tasks (description) VALUES ('x') RETURNING created_at}, 'create', sub { { type => 'reply', body => "{\"_id\": \"a\", \"created_at\": \"$_[0]\"}" } } ],
+    [ 'the _id of what was written', q{INSERT INTO crm.tasks (description) VALUES ('x') RETURNING created_at}, 'create', sub { { type => 'reply', body => "{\"_id\": \"$_[0]\", \"created_at\": \"x\"}" } } ],
     [ 'the state of a job', 'SELECT _id FROM jobs', 'all', sub { { type => 'reply', body => "{\"status\": \"$_[0]\"}" } } ],
     [ 'the place of a job', 'SELECT _id FROM jobs', 'all', sub { { type => 'reply', body => "{\"status\": \"queued\", \"job_url\": \"http://127.0.0.1:1/$_[0]\"}" } } ],
     [ 'the sample of ANALYZE', 'ANALYZE crm.tasks', 'list', sub { { type => 'reply', body => "[{\"_id\": \"a\", \"created_at\": \"$_[0]\"}]" } } ],

@@ -321,7 +321,9 @@ check_order(const WalcuCursor *cursor)
 	if (id[0] == '\0' && !(is_first && query->id && query->id[0] == '\0'))
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("a document of resource \"%s\" has no _id that is a string", query->options->resource),
-				errdetail("It follows the document \"%s\".", format_shown_id(cursor->previous_id->data)),
+				is_first ? errdetail("It is the first of those that were asked for.")
+						 : errdetail("It follows the document \"%s\".",
+									 format_shown_id(cursor->previous_id->data)),
 				errhint("Set the option paging to 'skip'."));
 	if (query->keys != NIL || previous == NULL)
 		return;

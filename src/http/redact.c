@@ -64,6 +64,19 @@ redact_text(char *text, bool whole, const char *credential)
 		take_out(text, lfirst(lc), whole);
 }
 
+/* Take a credential out of a name that messages show (NULL for none), if all of it stands there. */
+void
+redact_name(char *name, const char *credential)
+{
+	ListCell *lc;
+
+	foreach(lc, list_secrets(credential))
+	{
+		if (name && strlen(lfirst(lc)) >= SHORTEST_PART)
+			take_out(name, lfirst(lc), true);
+	}
+}
+
 /* Take a credential out of what an error says.  Hints are words of PostgreSQL and ours alone. */
 void
 redact_error(ErrorData *error, const char *credential)

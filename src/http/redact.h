@@ -34,6 +34,7 @@
 	while (0)
 
 extern void redact_text(char *text, bool whole, const char *credential);
+extern void redact_name(char *name, const char *credential);
 extern void redact_error(ErrorData *error, const char *credential);
 pg_noreturn extern void redact_rethrow(MemoryContext context, const char *credential);
 

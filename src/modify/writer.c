@@ -576,7 +576,10 @@ raise_failure(WalcuWriter *writer)
 static bool
 read_document(WalcuWrite *write)
 {
-	return write_reply_read(write->transfer, write->body, write->reads, write->context, &write->document);
+	if (!write_reply_read(write->transfer, write->body, write->reads, write->context, &write->document))
+		return false;
+	redact_name(write->id ? NULL : unconstify(char *, write->document.id), write->writer->credential);
+	return true;
 }
 
 /*
