@@ -21,10 +21,12 @@
 /* The part of the newest measurement in the average. */
 #define WEIGHT 0.2
 
+/* Averages of a server. */
 typedef struct LatencyEntry
 {
-	Oid serverid;         /* This is the hash key. */
-	WalcuLatency latency; /* This is the server's. */
+	Oid serverid;   /* This is the hash key. */
+	double request; /* So many milliseconds pass from sending a request to the end of its reply. */
+	double job;     /* So many pass from starting a job to its results. */
 } LatencyEntry;
 
 /* What was measured, by server. */
@@ -33,12 +35,6 @@ static HTAB *latencies = NULL;
 static LatencyEntry *find_entry(const WalcuOptions *options);
 static void note_average(double *average, double milliseconds);
 
-WalcuLatency
-latency_of(const WalcuOptions *options)
-{
-	return find_entry(options)->latency;
-}
-
 /*
  * What a background job costs, in requests: the time it takes, with one for its start and one for its
  * results.
@@ -46,21 +42,21 @@ latency_of(const WalcuOptions *options)
 double
 latency_job_requests(const WalcuOptions *options)
 {
-	WalcuLatency latency = latency_of(options);
+	const LatencyEntry *entry = find_entry(options);
 
-	return 2 + ceil(latency.job / latency.request);
+	return 2 + ceil(entry->job / entry->request);
 }
 
 void
 latency_note_request(const WalcuOptions *options, double milliseconds)
 {
-	note_average(&find_entry(options)->latency.request, milliseconds);
+	note_average(&find_entry(options)->request, milliseconds);
 }
 
 void
 latency_note_job(const WalcuOptions *options, double milliseconds)
 {
-	note_average(&find_entry(options)->latency.job, milliseconds);
+	note_average(&find_entry(options)->job, milliseconds);
 }
 
 static LatencyEntry *
@@ -75,8 +71,8 @@ find_entry(const WalcuOptions *options)
 	entry = hash_search(latencies, &options->serverid, HASH_ENTER, &found);
 	if (!found)
 	{
-		entry->latency.request = FIRST_REQUEST;
-		entry->latency.job = FIRST_JOB;
+		entry->request = FIRST_REQUEST;
+		entry->job = FIRST_JOB;
 	}
 	return entry;
 }

@@ -98,18 +98,6 @@ predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, c
 	return condition;
 }
 
-/* An operand IS NULL, or IS NOT NULL. */
-WalcuPredicate *
-predicate_is_null(WalcuDocumentPath *operand, bool negated)
-{
-	WalcuPredicate *condition = palloc0(sizeof(WalcuPredicate));
-
-	condition->kind = WALCU_PREDICATE_NULL;
-	condition->operand = operand;
-	condition->negated = negated;
-	return condition;
-}
-
 static WalcuPredicate *
 recognize_expression(const WalcuRelation *relation, Expr *clause, bool outcome, const char **reason)
 {

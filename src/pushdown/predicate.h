@@ -51,6 +51,5 @@ typedef struct WalcuPredicate
 
 extern WalcuPredicate *predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome,
 										   const char **reason);
-extern WalcuPredicate *predicate_is_null(WalcuDocumentPath *operand, bool negated);
 
 #endif /* WALCU_PREDICATE_H */
