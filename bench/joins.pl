@@ -12,6 +12,7 @@ use FindBin;
 use HTTP::Tiny;
 use JSON::PP qw(decode_json encode_json);
 use lib "$FindBin::Bin/lib";
+use MIME::Base64 qw(encode_base64);
 use Time::HiRes qw(time);
 use WalcuBench;
 
@@ -22,7 +23,8 @@ my $latency = 0 + ($ENV{LATENCY} // 50);
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "joins: run by scripts/bench\n";
 my $results = $ENV{WALCU_RESULTS} =~ s{^http://}{}r;
 my $dealer = '5f2b1c9e8d3a4b0012345678';
-my $token = 'sandbox-token';
+my ($user, $password) = ('sandbox-app', 'sandbox-secret');
+my $basic = encode_base64("$user:$password", '');
 my $part = 10;
 my $sandbox = HTTP::Tiny->new(timeout => 120);
 my $dbh = connect_db();
@@ -100,7 +102,7 @@ sub http_query
               FROM (SELECT k.client_id, (replace(r.content, '\\u0000', '')::jsonb) -> 0 AS document
                       FROM (SELECT DISTINCT client_id FROM some_visits) k,
                            LATERAL http(('GET', '$endpoint/dealers/$dealer/clients/' || k.client_id,
-                                         ARRAY[http_header('Authorization', 'Bearer $token')], NULL, NULL)::http_request) r
+                                         ARRAY[http_header('Authorization', 'Basic $basic')], NULL, NULL)::http_request) r
                     OFFSET 0) c
               JOIN some_visits v USING (client_id)";
 }
@@ -118,7 +120,7 @@ sub set_up
     $dbh->do($_) for (
         'CREATE EXTENSION walcu_fdw',
         "CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '$endpoint', dealer_id '$dealer')",
-        "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token '$token')",
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username '$user', password '$password')",
         'CREATE SCHEMA crm',
         'IMPORT FOREIGN SCHEMA walcu LIMIT TO (clients) FROM SERVER crm INTO crm');
     set_options($dbh, { on_type_mismatch => 'null', fetch_mode => 'parallel' });

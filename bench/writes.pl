@@ -22,7 +22,7 @@ $dbh->do($_) for (
     'CREATE EXTENSION walcu_fdw',
     "CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '$endpoint',
          dealer_id '5f2b1c9e8d3a4b0012345678', max_connections '$connections', on_type_mismatch 'null')",
-    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token')",
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
     "CREATE FOREIGN TABLE notes (_id text COLLATE \"C\", content text COLLATE \"C\") SERVER crm");
 my $reply = HTTP::Tiny->new->post("$endpoint/_sandbox/faults",
     { content => encode_json({ fault => { type => 'latency', ms => $latency } }), headers => { 'content-type' => 'application/json' } });

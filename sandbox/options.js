@@ -23,7 +23,7 @@ export const USAGE = `usage: node server.js [options]
   --seed N               seed of the generated data (1)
   --scale N              documents in the largest resource, 1 to ${MAX_SCALE} (400)
   --count RESOURCE=N     documents in one resource; may be repeated
-  --auth CREDENTIALS     bearer:TOKEN, basic:USER:PASSWORD, header:NAME:VALUE or none (bearer:sandbox-token)
+  --auth CREDENTIALS     basic:USER:PASSWORD, bearer:TOKEN, header:NAME:VALUE or none (basic:sandbox-app:sandbox-secret)
   --dealer ID            the dealer whose data these are (5f2b1c9e8d3a4b0012345678)
   --sort-format FORMAT   mongoose, comma or json (mongoose)
   --project-format FORMAT  mongoose, comma or json (mongoose)`;
@@ -40,7 +40,7 @@ const OPTIONS = {
   seed: text('1'),
   scale: text('400'),
   count: { type: 'string', multiple: true, default: [] },
-  auth: text('bearer:sandbox-token'),
+  auth: text('basic:sandbox-app:sandbox-secret'),
   dealer: text('5f2b1c9e8d3a4b0012345678'),
   'sort-format': text('mongoose'),
   'project-format': text('mongoose'),

@@ -4,7 +4,7 @@ CREATE EXTENSION walcu_fdw;
 SELECT current_setting('walcu_test.endpoint') AS endpoint \gset
 CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
   OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678', fetch_size '10');
-CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret');
 CREATE FOREIGN TABLE tasks (_id text COLLATE "C" NOT NULL) SERVER crm;
 
 -- None before the first request
@@ -44,7 +44,7 @@ CREATE SERVER other FOREIGN DATA WRAPPER other;
 SELECT walcu_fdw_disconnect('other');
 -- All of them
 CREATE SERVER twin FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678');
-CREATE USER MAPPING FOR CURRENT_USER SERVER twin OPTIONS (token 'sandbox-token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER twin OPTIONS (username 'sandbox-app', password 'sandbox-secret');
 CREATE FOREIGN TABLE twins_tasks (_id text COLLATE "C" NOT NULL) SERVER twin OPTIONS (resource 'tasks');
 SELECT (SELECT count(*) FROM tasks) = (SELECT count(*) FROM twins_tasks) AS equal;
 SELECT * FROM walcu_fdw_get_connections() ORDER BY server_name COLLATE "C";
@@ -74,7 +74,7 @@ SELECT * FROM walcu_fdw_get_connections();
 -- Whose credentials were changed is not known
 SELECT count(*) > 10 AS some FROM twins_tasks;
 BEGIN;
-ALTER USER MAPPING FOR CURRENT_USER SERVER twin OPTIONS (SET token 'another-token');
+ALTER USER MAPPING FOR CURRENT_USER SERVER twin OPTIONS (SET password 'another-secret');
 SELECT * FROM walcu_fdw_get_connections() ORDER BY server_name COLLATE "C";
 COMMIT;
 -- A scan that has begun goes on
@@ -111,7 +111,7 @@ SELECT * FROM walcu_fdw_get_connections();
 --
 CREATE SERVER brief FOREIGN DATA WRAPPER walcu_fdw
   OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678', fetch_size '10', keep_connections 'false');
-CREATE USER MAPPING FOR CURRENT_USER SERVER brief OPTIONS (token 'sandbox-token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER brief OPTIONS (username 'sandbox-app', password 'sandbox-secret');
 CREATE FOREIGN TABLE tasks (_id text COLLATE "C" NOT NULL) SERVER brief;
 SELECT count(*) > 10 AS some FROM tasks;
 SELECT * FROM walcu_fdw_get_connections();

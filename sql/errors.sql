@@ -16,10 +16,10 @@ SELECT count(*) FROM tasks;
 CREATE USER MAPPING FOR CURRENT_USER SERVER crm;
 SELECT count(*) FROM tasks;
 \echo :LAST_ERROR_SQLSTATE
-ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (ADD token 'do-not-show');
+ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (ADD username 'sandbox-app', ADD password 'do-not-show');
 SELECT count(*) FROM tasks;
 \echo :LAST_ERROR_SQLSTATE
-ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'sandbox-token');
+ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'sandbox-secret');
 SELECT count(*) > 0 AS readable FROM tasks;
 
 --

@@ -4,7 +4,7 @@ CREATE EXTENSION walcu_fdw;
 SELECT current_setting('walcu_test.endpoint') AS endpoint \gset
 CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
   OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678');
-CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret');
 
 --
 -- walcu_fdw_version()
@@ -86,10 +86,10 @@ SET ROLE regress_integrator;
 \set VERBOSITY sqlstate
 SELECT walcu_fdw_request('crm', 'GET', '/tasks');
 \set VERBOSITY default
-CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'not-this-one');
+CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'not-this-one');
 SELECT walcu_fdw_request('crm', 'GET', '/tasks');
 \echo :LAST_ERROR_SQLSTATE
-ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'sandbox-token');
+ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'sandbox-secret');
 SELECT jsonb_array_length(walcu_fdw_request('crm', 'GET', '/tasks', '{"q": {"_id": "a/b?c"}}')) AS found;
 DROP USER MAPPING FOR CURRENT_USER SERVER crm;
 RESET ROLE;

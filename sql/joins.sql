@@ -5,7 +5,7 @@ CREATE EXTENSION walcu_fdw;
 SELECT current_setting('walcu_test.endpoint') AS endpoint \gset
 CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
   OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678');
-CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret');
 CREATE SCHEMA crm;
 IMPORT FOREIGN SCHEMA walcu LIMIT TO (clients, saleleads) FROM SERVER crm INTO crm;
 

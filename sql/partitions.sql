@@ -7,8 +7,8 @@ CREATE SERVER north FOREIGN DATA WRAPPER walcu_fdw
   OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678');
 CREATE SERVER south FOREIGN DATA WRAPPER walcu_fdw
   OPTIONS (endpoint :'endpoint', dealer_id '5f2b1c9e8d3a4b0012345678');
-CREATE USER MAPPING FOR CURRENT_USER SERVER north OPTIONS (token 'sandbox-token');
-CREATE USER MAPPING FOR CURRENT_USER SERVER south OPTIONS (token 'sandbox-token');
+CREATE USER MAPPING FOR CURRENT_USER SERVER north OPTIONS (username 'sandbox-app', password 'sandbox-secret');
+CREATE USER MAPPING FOR CURRENT_USER SERVER south OPTIONS (username 'sandbox-app', password 'sandbox-secret');
 
 -- A partition for each dealer, one of which has its columns in another order, and one for those without a CRM
 CREATE TABLE tasks (_id text COLLATE "C", description text COLLATE "C", created_by text COLLATE "C")

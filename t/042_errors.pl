@@ -88,7 +88,7 @@ $sandbox->reset;
 }
 
 # The service's words reach the user, without what must stay secret
-my $error = error_of({ type => 'status', status => 403, error => "no\trights for sandbox-token here" });
+my $error = error_of({ type => 'status', status => 403, error => "no\trights for sandbox-secret here" });
 like($error->{message}, qr/^server "crm" answered 403: no rights for \*+ here$/, 'the message');
 like($error->{detail}, qr{^The request was GET /cars\?}, 'the request');
 like($error->{hint}, qr/user mapping/, 'the hint');
@@ -103,11 +103,11 @@ like($error->{detail}, qr{/stolen}, 'the detail names the place');
 is($sandbox->request_count, 1, 'nobody followed the redirect');
 
 # Wrong credentials, wrong dealer, nobody there, a name that does not exist
-$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'wrong')");
-check('28000', 'a wrong token', $scan);
+$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'wrong')");
+check('28000', 'a wrong password', $scan);
 $dbh->do('DROP USER MAPPING FOR CURRENT_USER SERVER crm');
 check('42704', 'no user mapping', $scan);
-$dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token')");
+$dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')");
 $dbh->do("ALTER SERVER crm OPTIONS (SET dealer_id 'someone-else')");
 check('42501', 'a wrong dealer', $scan);
 $dbh->do("ALTER SERVER crm OPTIONS (SET dealer_id '@{[ $sandbox->dealer_id ]}')");

@@ -21,7 +21,7 @@ $node->safe_psql('postgres', join ";\n",
     'CREATE EXTENSION walcu_fdw', 'CREATE SCHEMA t', 'CREATE SCHEMA imported',
     'CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw '
       . options_sql({ endpoint => $raw->endpoint, dealer_id => WalcuTest::Sandbox::DEALER, max_retries => 0, request_timeout => '20s' }),
-    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token')",
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
     "CREATE FOREIGN TABLE t.cars $columns 'cars', fetch_mode 'pages')", "CREATE FOREIGN TABLE t.jobs $columns 'cars', fetch_mode 'job')",
     "CREATE FOREIGN TABLE t.counts $columns 'cars')", "CREATE FOREIGN TABLE t.ranges $columns 'cars', fetch_mode 'parallel', fetch_size '100')",
     "CREATE FOREIGN TABLE t.tasks $columns 'tasks', max_document_size '1MB')");

@@ -18,7 +18,7 @@ my $columns = '(_id text COLLATE "C", name text COLLATE "C") SERVER crm OPTIONS 
 $node->safe_psql('postgres', join ";\n",
     'CREATE EXTENSION walcu_fdw', 'CREATE SCHEMA t',
     'CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => $raw->endpoint, dealer_id => WalcuTest::Sandbox::DEALER }),
-    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token')",
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
     "CREATE FOREIGN TABLE t.cars $columns 'cars', fetch_mode 'pages')", "CREATE FOREIGN TABLE t.tasks $columns 'tasks')");
 my $dbh = connect_db($node);
 my $list = { match => '^GET \S+/cars', say => reply(200, '[{"_id": "a", "name": "x"}]', headers => ['MAPP-has-more: false']) };

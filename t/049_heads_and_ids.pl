@@ -17,7 +17,7 @@ $node->safe_psql('postgres', join ";\n",
     'CREATE EXTENSION walcu_fdw', 'CREATE SCHEMA t', 'CREATE SCHEMA imported',
     'CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw '
       . options_sql({ endpoint => $raw->endpoint, dealer_id => WalcuTest::Sandbox::DEALER, max_retries => 0, fetch_mode => 'pages' }),
-    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'sandbox-token')",
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
     "CREATE FOREIGN TABLE t.cars $columns 'cars')", "CREATE FOREIGN TABLE t.skipped $columns 'cars', paging 'skip', fetch_size '1')",
     "CREATE FOREIGN TABLE t.tasks $columns 'tasks')");
 my $dbh = connect_db($node);

@@ -9,7 +9,7 @@ use POSIX qw(mkfifo);
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 5);
+my $sandbox = WalcuTest::Sandbox->start(scale => 5, auth => 'bearer:sandbox-token');
 my $node = start_node('main', log_min_messages => 'debug5', log_statement => "'all'", log_min_error_statement => 'error');
 my $directory = File::Temp->newdir;
 my $file = "$directory/secret";

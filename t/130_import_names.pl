@@ -18,7 +18,7 @@ $node->safe_psql('postgres', <<"SQL");
     CREATE EXTENSION walcu_fdw;
     CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
       OPTIONS (endpoint '@{[ $sandbox->endpoint ]}', dealer_id '@{[ $sandbox->dealer_id ]}');
-    CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token '@{[ WalcuTest::Sandbox::TOKEN ]}');
+    CREATE USER MAPPING FOR CURRENT_USER SERVER crm @{[ options_sql(WalcuTest::Sandbox::CREDENTIALS) ]};
 SQL
 my $dbh = connect_db($node);
 

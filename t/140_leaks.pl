@@ -158,7 +158,7 @@ sub use_and_drop
 {
     $dbh->do("CREATE SERVER gone FOREIGN DATA WRAPPER walcu_fdw
         OPTIONS (endpoint '@{[ $sandbox->endpoint ]}', dealer_id '@{[ $sandbox->dealer_id ]}')");
-    $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER gone OPTIONS (token '@{[ WalcuTest::Sandbox::TOKEN ]}')");
+    $dbh->do('CREATE USER MAPPING FOR CURRENT_USER SERVER gone ' . options_sql(WalcuTest::Sandbox::CREDENTIALS));
     $dbh->do("SELECT walcu_fdw_request('gone', 'GET', '/cars/$id')");
     $dbh->do('DROP SERVER gone CASCADE');
     return;

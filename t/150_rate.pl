@@ -195,7 +195,7 @@ sub create_server
 {
     my ($dbh, $name) = @_;
     $dbh->do("CREATE SERVER $name FOREIGN DATA WRAPPER walcu_fdw $options");
-    $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS (token '" . WalcuTest::Sandbox::TOKEN . "')");
+    $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $name " . options_sql(WalcuTest::Sandbox::CREDENTIALS));
     return;
 }
 

@@ -70,8 +70,8 @@ for my $field (qw(job_url results_url))
     like($error, qr{\Q$other_host\E/place"}, "$field: the message names the place");
     unlike($error, qr/s3cr3t/, 'without its query');
     like($error, qr/^DETAIL:  No credentials were sent there\.$/m, 'and tells that no credentials were sent');
-    (undef, undef, $error) = scan(hosts => $results, $field => 'http://' . WalcuTest::Sandbox::TOKEN . '.example.com/x');
-    unlike($error, qr/@{[ WalcuTest::Sandbox::TOKEN ]}/, 'nor does it repeat credentials');
+    (undef, undef, $error) = scan(hosts => $results, $field => 'http://' . WalcuTest::Sandbox::PASSWORD . '.example.com/x');
+    unlike($error, qr/@{[ WalcuTest::Sandbox::PASSWORD ]}/, 'nor does it repeat credentials');
 }
 
 # Redirects are not followed, wherever they lead
@@ -142,7 +142,7 @@ trusts('a job over http, where the endpoint has https', '08P01', [qw(api_tls)],
         is_deeply([ unique($tunnel->hosts) ], [ 'api.crm.walcu.com:443', @results ], 'and no other host is asked');
         $dbh->do('SELECT walcu_fdw_disconnect_all()');
     }
-    unlike($tunnel->heard, qr/@{[ WalcuTest::Sandbox::TOKEN ]}|authorization/i, 'a proxy is not told the credentials');
+    unlike($tunnel->heard, qr/@{[ WalcuTest::Sandbox::PASSWORD ]}|authorization/i, 'a proxy is not told the credentials');
     $sandbox->clear_faults;
 }
 

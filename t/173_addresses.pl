@@ -56,7 +56,7 @@ for my $name (sort keys %addresses)
 $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://silent.test:$port')");
 $dbh->do('CREATE SERVER twin FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => "http://several.test:$port",
     dealer_id => $sandbox->dealer_id, allow_http => 'true', connect_timeout => '2s', max_retries => 0 }));
-$dbh->do('CREATE USER MAPPING FOR CURRENT_USER SERVER twin ' . options_sql({ token => WalcuTest::Sandbox::TOKEN }));
+$dbh->do('CREATE USER MAPPING FOR CURRENT_USER SERVER twin ' . options_sql(WalcuTest::Sandbox::CREDENTIALS));
 $dbh->do(q{CREATE FOREIGN TABLE twins (_id text COLLATE "C") SERVER twin OPTIONS (resource 'cars')});
 is($dbh->selectrow_array('SELECT count(*) FROM (SELECT _id FROM crm.cars UNION ALL SELECT _id FROM twins) both_of_them WHERE _id IS NOT NULL'), 2 * $cars,
     'scans of two servers beside each other');

@@ -96,7 +96,7 @@ my %answer = (
     'the job is "stopped"'                   => [ { kind => 'job' }, job_answer(status => 'stopped') ],
     'the job is "queued"'                    => [ { kind => 'all' }, job_answer(job_url => undef) ],
     'the job is "finished"'                  => [ { kind => 'job' }, job_answer(results_url => undef) ],
-    'the job is "no *************"'          => [ { kind => 'all' }, job_answer(status => 'no ' . WalcuTest::Sandbox::TOKEN) ],
+    'the job is "no **************"'         => [ { kind => 'all' }, job_answer(status => 'no ' . WalcuTest::Sandbox::PASSWORD) ],
     'the service\'s answer is not a job'     => [ { kind => 'all' }, job_answer(status => undef) ],
     'the service\'s answer is not a job '    => [ { kind => 'all' }, { type => 'reply', body => '[]' } ],
     'the service\'s answer is not a job  '   => [ { kind => 'job' }, { type => 'reply', body => '{"status": {"finished": true}}' } ],

@@ -48,14 +48,14 @@ is(join(' ', sort @{ $dbh->selectcol_arrayref('FETCH ALL FROM c') }, (split / /,
 $dbh->commit;
 
 # A change of the server or of credentials
-for my $change ("ALTER SERVER crm OPTIONS (SET fetch_size '20')", "ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'sandbox-token')")
+for my $change ("ALTER SERVER crm OPTIONS (SET fetch_size '20')", "ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'sandbox-secret')")
 {
     my $before = connection_of($scan);
     $other->do($change);
     isnt(connection_of($scan), $before, "a new connection after $change");
 }
 $other->do('CREATE SERVER twin FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id }));
-$other->do('CREATE USER MAPPING FOR CURRENT_USER SERVER twin ' . options_sql({ token => WalcuTest::Sandbox::TOKEN }));
+$other->do('CREATE USER MAPPING FOR CURRENT_USER SERVER twin ' . options_sql(WalcuTest::Sandbox::CREDENTIALS));
 $dbh->do(q{SELECT walcu_fdw_request('twin', 'GET', '/cars')});
 $other->do('DROP SERVER twin CASCADE');
 is_deeply($dbh->selectall_arrayref('SELECT * FROM walcu_fdw_get_connections() WHERE server_name IS NULL'), [ [ undef, 0, 0 ] ],

@@ -54,7 +54,7 @@ my %alterations = (
     'another resource' => $to_notes,
     'another dealer' => $dealer_2,
     'another endpoint' => $moved,
-    'another token' => q{ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'wrong')},
+    'another password' => q{ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'wrong')},
     'another limit' => q{ALTER SERVER crm OPTIONS (ADD max_connections '1')},
 );
 for my $name (sort keys %alterations)

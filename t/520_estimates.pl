@@ -60,9 +60,9 @@ like(plan_of("SELECT * FROM crm.cars a JOIN crm.tasks t ON t._id = a.custom::tex
 $dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_size '40')");
 cmp_ok((asked('SELECT * FROM crm.cars'))[1], '>', 0, 'a changed server is asked anew');
 is((asked('SELECT * FROM crm.cars'))[1], 0, 'once');
-$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'wrong')");
+$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'wrong')");
 is(sql_error($dbh, 'EXPLAIN SELECT * FROM crm.cars')->{sqlstate}, '28000', 'another credential is another question');
-$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET token 'sandbox-token')");
+$dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'sandbox-secret')");
 
 # ANALYZE's number is where the search begins
 $dbh->do('ANALYZE crm.cars');

@@ -17,10 +17,9 @@ my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => 60, note
 my $node = start_node('main', log_min_messages => 'warning', shared_preload_libraries => "'pg_cron'",
     'cron.database_name' => "'postgres'", 'cron.use_background_workers' => 'on');
 setup_crm($node, $sandbox, limit_to => [qw(cars notes)], server => { on_type_mismatch => 'null', max_retries => 0 });
-my $token = WalcuTest::Sandbox::TOKEN;
 $node->safe_psql('postgres', $_) for 'CREATE EXTENSION pg_cron', 'CREATE ROLE crm_sync LOGIN', 'GRANT USAGE ON SCHEMA cron, crm TO crm_sync',
     'GRANT SELECT ON ALL TABLES IN SCHEMA crm TO crm_sync', 'GRANT CREATE ON DATABASE postgres TO crm_sync',
-    "CREATE USER MAPPING FOR crm_sync SERVER crm OPTIONS (token '$token')";
+    "CREATE USER MAPPING FOR crm_sync SERVER crm " . options_sql(WalcuTest::Sandbox::CREDENTIALS);
 
 my $sync = connect_db($node, user => 'crm_sync');
 $sync->do('SET client_min_messages = error');

@@ -115,7 +115,7 @@ sub make_tables
     $dbh->do($_) for (
         'CREATE EXTENSION walcu_fdw', 'CREATE SCHEMA f', 'CREATE SCHEMA copy', 'CREATE SCHEMA mine',
         'CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, on_type_mismatch => 'null' }),
-        "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token '" . WalcuTest::Sandbox::TOKEN . "')",
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER crm " . options_sql(WalcuTest::Sandbox::CREDENTIALS),
         "CREATE DOMAIN whole AS int8 CHECK (VALUE < 5)", "CREATE TYPE mood AS ENUM ('k3', 'k2', 'k1', 'k0')", 'CREATE TYPE pair AS (n int8, k text)',
         q{CREATE FOREIGN TABLE f.types (_id text COLLATE "C", n int8 OPTIONS (path '__v'), k text OPTIONS (path 'updated_by') COLLATE "C", t timestamptz OPTIONS (path 'created_at'),
             c numeric OPTIONS (path 'custom.c'), r float8 OPTIONS (path 'custom.c'), b bool OPTIONS (path 'custom.b'), u uuid OPTIONS (path 'custom.u'), j jsonb OPTIONS (path 'custom.n'),

@@ -16,7 +16,7 @@ const DEFAULTS = {
   page_cap: 50,
   sort_format: 'mongoose',
   project_format: 'mongoose',
-  auth: 'bearer:sandbox-token',
+  auth: 'basic:sandbox-app:sandbox-secret',
   patch: 'mongoose',
   strict_query: false,
   compress: [],

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { descriptionText } from '../crm/description.js';
 import { getBytes, sendBytes } from './support/bytes.js';
-import { assertRefused, DEALER, startCrm, TOKEN } from './support/crm.js';
+import { assertRefused, AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 import { answerOf, api, assertForm, exampleOf } from './support/forms.js';
 
 const crm = await startCrm();
@@ -140,14 +140,14 @@ for (const [method, path, message] of NOT_FOUND) {
 }
 
 test('404: what is neither the service nor the sandbox', async () => {
-  const headers = { Authorization: `Bearer ${TOKEN}` };
+  const headers = { Authorization: AUTHORIZATION };
   assertRefused(await crm.request('GET', `${crm.endpoint}/`, { headers }), 404);
   assertRefused(await crm.request('PUT', `${crm.endpoint}/a/b%20?q=1`, { headers }), 404, /^There is no PUT \/a\/b%20$/);
   assertRefused(await crm.request('GET', `${crm.resultsEndpoint}/dealers/${DEALER}/cars`, { headers }), 404, /^There is no GET \/dealers/);
 });
 
 test('403: another dealer', async () => {
-  const headers = { Authorization: `Bearer ${TOKEN}` };
+  const headers = { Authorization: AUTHORIZATION };
   for (const path of ['cars', 'cars/1', 'cars/all', 'deferredrequests/1']) {
     assertRefused(await crm.request('GET', `${crm.endpoint}/dealers/another/${path}`, { headers }), 403, /another/);
   }

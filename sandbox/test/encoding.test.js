@@ -8,7 +8,7 @@ import { beforeEach, test } from 'node:test';
 import * as zlib from 'node:zlib';
 
 import { CODINGS } from '../http/encoding.js';
-import { DEALER, startCrm, TOKEN } from './support/crm.js';
+import { AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 
 const crm = await startCrm();
 
@@ -26,7 +26,7 @@ const compress = (...codings) => crm.control('PUT', '/settings', { compress: cod
 
 /** The reply as it comes: {status, headers, body, failure}; the body as far as it came. */
 async function ask(accepted, path = '/cars') {
-  const headers = { Authorization: `Bearer ${TOKEN}`, ...(accepted !== undefined && { 'Accept-Encoding': accepted }) };
+  const headers = { Authorization: AUTHORIZATION, ...(accepted !== undefined && { 'Accept-Encoding': accepted }) };
   const [reply] = await once(get(`${crm.endpoint}/dealers/${DEALER}${path}`, { headers, agent: false }), 'response');
   const parts = [];
   reply.on('data', (part) => parts.push(part));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
 import { getBytes, sendBytes } from './support/bytes.js';
-import { assertRefused, DEALER, startCrm } from './support/crm.js';
+import { assertRefused, AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 
 const crm = await startCrm();
 
@@ -336,7 +336,7 @@ test('mutate random: no more are deleted than there are', async () => {
 
 test('faults of the results host', async () => {
   const [{ job_url }] = await crm.ask('GET', '/cars/all');
-  const headers = { Authorization: 'Bearer sandbox-token' };
+  const headers = { Authorization: AUTHORIZATION };
   let state = {};
   while (state.status !== 'finished') [state] = (await crm.request('GET', job_url, { headers })).json;
   const { text } = await crm.request('GET', state.results_url, { headers });

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
-import { assertRefused, DEALER, startCrm, TOKEN } from './support/crm.js';
+import { assertRefused, AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 
 const crm = await startCrm({ data: { scale: 2500 } });
 
 beforeEach(() => crm.reset());
 
-const headers = { Authorization: `Bearer ${TOKEN}` };
+const headers = { Authorization: AUTHORIZATION };
 const start = async (query, resource = 'cars') => (await crm.ask('GET', `/${resource}/all`, { query }))[0];
 const poll = async (job) => (await crm.request('GET', job.job_url, { headers })).json[0];
 const download = (job) => crm.request('GET', job.results_url, { headers });

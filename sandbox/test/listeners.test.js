@@ -8,7 +8,7 @@ import { beforeEach, test } from 'node:test';
 
 import { getBytes, sendBytes } from './support/bytes.js';
 import { askOverTls, Http2Client, makeCertificate } from './support/certificate.js';
-import { DEALER, startCrm, TOKEN } from './support/crm.js';
+import { AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 
 const { cert: ca, key } = makeCertificate();
 const crm = await startCrm({
@@ -22,7 +22,7 @@ const crm = await startCrm({
   },
 });
 const CARS = `/dealers/${DEALER}/cars`;
-const headers = { Authorization: `Bearer ${TOKEN}` };
+const headers = { Authorization: AUTHORIZATION };
 
 beforeEach(() => crm.reset());
 

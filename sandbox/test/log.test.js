@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 import { RequestLog } from '../http/log.js';
 import { getBytes, sendBytes } from './support/bytes.js';
-import { DEALER, startCrm, TOKEN } from './support/crm.js';
+import { AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 
 const crm = await startCrm();
 const execFileAsync = promisify(execFile);
@@ -180,7 +180,7 @@ test('a connection that the sandbox cuts off is not aborted', async () => {
 });
 
 test('the results host has its place in the same log', async () => {
-  const headers = { Authorization: `Bearer ${TOKEN}` };
+  const headers = { Authorization: AUTHORIZATION };
   await crm.request('GET', `${crm.resultsEndpoint}/services/s3/dealers/${DEALER}/x`, { headers });
   const { listener, kind, status } = await crm.lastEntry();
   assert.deepEqual([listener, kind, status], ['results', 'results', 404]);

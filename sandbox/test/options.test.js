@@ -20,7 +20,7 @@ const DEFAULTS = {
   extra: [],
   dealerId: '5f2b1c9e8d3a4b0012345678',
   data: { seed: 1, scale: 400, counts: {} },
-  settings: { auth: 'bearer:sandbox-token', sort_format: 'mongoose', project_format: 'mongoose' },
+  settings: { auth: 'basic:sandbox-app:sandbox-secret', sort_format: 'mongoose', project_format: 'mongoose' },
 };
 const parse = (...args) => parseOptions(args, RESOURCES);
 

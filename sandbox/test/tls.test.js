@@ -7,7 +7,7 @@ import { beforeEach, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 
 import { askOverTls, Http2Client, makeCertificate } from './support/certificate.js';
-import { DEALER, startCrm } from './support/crm.js';
+import { AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
@@ -37,7 +37,7 @@ test('the same answers in HTTP/2 and HTTP/1.1', async () => {
 
 test('an entry of a request in HTTP/2', async () => {
   const client = connected();
-  const { body } = await client.ask('/cars?limit=3', { headers: { authorization: 'Bearer sandbox-token', 'x-request': 'one' } });
+  const { body } = await client.ask('/cars?limit=3', { headers: { authorization: AUTHORIZATION, 'x-request': 'one' } });
   const { host, headers, credentials, raw_path, status, documents, bytes, has_more } = await crm.lastEntry();
   assert.deepEqual(headers, { authorization: '[redacted]', 'x-request': 'one' });
   assert.deepEqual([host, raw_path, credentials], [`localhost:${new URL(url).port}`, `${CARS}?limit=3`, true]);
@@ -119,7 +119,7 @@ test('status, redirect, truncate, slow, reply', async () => {
 test('compressed, and headers that HTTP/2 does not have', async () => {
   const client = connected();
   await crm.control('PUT', '/settings', { compress: ['gzip'] });
-  const headers = { authorization: 'Bearer sandbox-token', 'accept-encoding': 'gzip' };
+  const headers = { authorization: AUTHORIZATION, 'accept-encoding': 'gzip' };
   const packed = await client.ask('/cars', { headers });
   assert.equal(packed.headers['content-encoding'], 'gzip');
   assert.equal(gunzipSync(packed.body).toString(), await listText());

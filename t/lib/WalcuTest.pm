@@ -61,7 +61,7 @@ sub start_node
 #   name      of server and schema              (default crm)
 #   dbname    database                          (default postgres)
 #   server    options of the server, over endpoint and dealer_id of the sandbox
-#   mapping   options of the user mapping       (default the sandbox's token)
+#   mapping   options of the user mapping       (default the sandbox's application id and secret key)
 #   import    options of IMPORT FOREIGN SCHEMA
 #   limit_to  resources to import               (default all)
 sub setup_crm
@@ -74,7 +74,7 @@ sub setup_crm
         # the default waits for half a minute: t/047_outages.pl
         max_retries => 4,
         %{ $options{server} // {} });
-    my $mapping = $options{mapping} // { token => WalcuTest::Sandbox::TOKEN };
+    my $mapping = $options{mapping} // WalcuTest::Sandbox::CREDENTIALS;
     my $limit = $options{limit_to} ? 'LIMIT TO (' . join(', ', @{ $options{limit_to} }) . ')' : '';
 
     $node->safe_psql(

@@ -5,11 +5,11 @@
 
 import { connect } from 'node:net';
 
-import { DEALER, TOKEN } from './crm.js';
+import { AUTHORIZATION, DEALER } from './crm.js';
 
 /** The bytes of a GET below the dealer, path as in `/cars`. */
 export function getBytes(path, headers = {}) {
-  const lines = Object.entries({ Host: 'sandbox', Authorization: `Bearer ${TOKEN}`, ...headers });
+  const lines = Object.entries({ Host: 'sandbox', Authorization: AUTHORIZATION, ...headers });
   return `GET /dealers/${DEALER}${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after } from 'node:test';
 
-import { DEALER, TOKEN } from './crm.js';
+import { AUTHORIZATION, DEALER } from './crm.js';
 
 const OPENSSL = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'.split(' ');
 const NAMES = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
@@ -27,7 +27,7 @@ export function makeCertificate() {
 }
 
 /** Asks over HTTP/1.1; gives {status, headers, body}. */
-export function askOverTls(url, { ca, headers = { authorization: `Bearer ${TOKEN}` } }) {
+export function askOverTls(url, { ca, headers = { authorization: AUTHORIZATION } }) {
   return new Promise((resolve, reject) => {
     const ask = request(url, { ca, headers, agent: false, minVersion: 'TLSv1.2' });
     ask.on('error', reject);
@@ -52,7 +52,7 @@ export class Http2Client {
     return this.reply(stream);
   }
 
-  start(path, { method = 'GET', body, headers = { authorization: `Bearer ${TOKEN}` } } = {}) {
+  start(path, { method = 'GET', body, headers = { authorization: AUTHORIZATION } } = {}) {
     const stream = this.session.request({ ':path': path, ':method': method, ...headers }, { endStream: body === undefined });
     stream.on('error', () => {});
     if (body !== undefined) stream.end(body);

@@ -11,7 +11,7 @@ import { Sandbox } from '../../sandbox.js';
 import { createDataset } from './dataset.js';
 
 export const DEALER = 'dealer';
-export const TOKEN = 'sandbox-token';
+export const AUTHORIZATION = `Basic ${Buffer.from('sandbox-app:sandbox-secret').toString('base64')}`;
 const DATA = { seed: 1, scale: 120, counts: {} };
 
 /**
@@ -39,7 +39,7 @@ class Crm {
   /** A call of the API, with credentials; path as in `/cars`. */
   call(method, path, { headers, ...options } = {}) {
     return this.request(method, `${this.endpoint}/dealers/${DEALER}${path}`, {
-      headers: { Authorization: `Bearer ${TOKEN}`, ...headers },
+      headers: { Authorization: AUTHORIZATION, ...headers },
       ...options,
     });
   }

@@ -44,7 +44,7 @@ sub make_kinds
     {
         $dbh->do("CREATE SERVER $server FOREIGN DATA WRAPPER walcu_fdw " . options_sql(
             { endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, fetch_size => 5 }));
-        $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $server OPTIONS (token '" . WalcuTest::Sandbox::TOKEN . "')");
+        $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $server " . options_sql(WalcuTest::Sandbox::CREDENTIALS));
     }
     $dbh->do('CREATE SCHEMA f; CREATE SCHEMA copy');
     my @names = (make_tables($dbh), make_partitions($dbh));

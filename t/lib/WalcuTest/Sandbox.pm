@@ -36,8 +36,12 @@ use JSON::PP ();
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::Local qw(timegm);
 
-use constant DEALER => '5f2b1c9e8d3a4b0012345678';
-use constant TOKEN  => 'sandbox-token';
+use constant DEALER      => '5f2b1c9e8d3a4b0012345678';
+
+# What it asks for unless `auth` says otherwise: HTTP Basic, an application id and its secret key.
+use constant USERNAME    => 'sandbox-app';
+use constant PASSWORD    => 'sandbox-secret';
+use constant CREDENTIALS => { username => USERNAME, password => PASSWORD };
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my %running;

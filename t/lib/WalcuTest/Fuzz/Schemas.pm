@@ -164,7 +164,7 @@ sub create_schema
     my %server = (endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, %{ $options{server} // {} });
     $dbh->do($_) for (
         "CREATE SERVER $name FOREIGN DATA WRAPPER walcu_fdw " . options_sql(\%server),
-        "CREATE USER MAPPING FOR CURRENT_USER SERVER $name " . options_sql({ token => WalcuTest::Sandbox::TOKEN }),
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER $name " . options_sql(WalcuTest::Sandbox::CREDENTIALS),
         "CREATE SCHEMA $name",
         "CREATE SCHEMA ${name}_declared",
         "IMPORT FOREIGN SCHEMA walcu LIMIT TO (@{[ join ', ', @{ $options{resources} } ]}) FROM SERVER $name INTO $name "
