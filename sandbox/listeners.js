@@ -1,5 +1,5 @@
 /*
- * The listeners of the sandbox: the API with its control surface, the results host, both again over
+ * The listeners of the sandbox: the API with its control surface, the results host, the storage host, all again over
  * TLS, and any number of hosts that should not be asked at all. Started by server.js and by the tests.
  */
 
@@ -9,7 +9,7 @@ import { createSecureServer } from 'node:http2';
 
 import express from 'express';
 
-import { API_ROUTES, makeRouter, RESULTS_ROUTES } from './http/api.js';
+import { API_ROUTES, makeRouter, RESULTS_ROUTES, STORAGE_ROUTES } from './http/api.js';
 import { controlRouter } from './http/control.js';
 
 /** Room for an id of 10 kB in the URL, percent-encoded. */
@@ -19,26 +19,36 @@ const KEEP_ALIVE_MS = 60_000;
 const MAX_SESSION_MEMORY = 1000;
 
 /**
- * Starts all and gives a Map of {name, url, resultsUrl, isOpen, server} by name. resultsUrl is where
- * jobs that were asked for here have their results; an open listener asks nobody for credentials.
+ * Starts all and gives a Map of {name, url, resultsUrl, storageUrl, isOpen, server} by name. resultsUrl is
+ * where jobs that were asked for here have their results, storageUrl where results redirect to; an open listener asks nobody for credentials.
  *
  * tls: {cert, key}, or null for no listeners over TLS; extra: [{name, host, port, isSecure}].
  */
 export async function startListeners(sandbox, { host = '127.0.0.1', port = 0, resultsPort = 0, tls = null, extra = [] } = {}) {
   const api = { host, routes: API_ROUTES };
   const results = { host, routes: RESULTS_ROUTES };
-  const everything = [...API_ROUTES, ...RESULTS_ROUTES];
+  const storage = { host, routes: STORAGE_ROUTES };
+  const everything = [...API_ROUTES, ...RESULTS_ROUTES, ...STORAGE_ROUTES];
   const plans = [
     { ...api, name: 'api', port, results: 'results', control: controlRouter(sandbox) },
-    { ...results, name: 'results', port: resultsPort },
-    ...(tls ? [{ ...api, name: 'api_tls', tls, results: 'results_tls' }, { ...results, name: 'results_tls', tls }] : []),
+    { ...results, name: 'results', port: resultsPort, storage: 'storage' },
+    { ...storage, name: 'storage' },
+    ...(tls ? overTls({ api, results, storage }, tls) : []),
     ...extra.map(({ isSecure, ...plan }) => ({ ...plan, tls: isSecure && tls, routes: everything, isOpen: true })),
   ];
   const listeners = new Map();
   for (const plan of plans) listeners.set(plan.name, await start(sandbox, plan));
-  for (const { name, results: other = name } of plans) listeners.get(name).resultsUrl = listeners.get(other).url;
+  for (const { name, results: resultsName = name, storage: storageName = name } of plans) {
+    Object.assign(listeners.get(name), { resultsUrl: listeners.get(resultsName).url, storageUrl: listeners.get(storageName).url });
+  }
   return listeners;
 }
+
+const overTls = ({ api, results, storage }, tls) => [
+  { ...api, name: 'api_tls', tls, results: 'results_tls' },
+  { ...results, name: 'results_tls', tls, storage: 'storage_tls' },
+  { ...storage, name: 'storage_tls', tls },
+];
 
 async function start(sandbox, { name, host, port = 0, tls, routes, control, isOpen = false }) {
   const listener = { name, isOpen };

@@ -6,11 +6,11 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { parseArgs } from 'node:util';
 
-import { makeSettings } from './http/settings.js';
+import { settingFromText, SETTINGS } from './http/settings.js';
 
 const MAX_SCALE = 1_000_000;
 const MAX_PORT = 65_535;
-const OWN_LISTENERS = ['api', 'results', 'api_tls', 'results_tls'];
+const OWN_LISTENERS = ['api', 'results', 'storage', 'api_tls', 'results_tls', 'storage_tls'];
 const EXTRA_LISTENER = /^(\w+)(?:=(?:(https?):\/\/)?(\[[^\]]+\]|[^\]:/[]+)(?::(\d+))?)?$/;
 const EXTRA_LISTENER_HINT = `must be NAME or NAME=ADDRESS, with a name other than ${OWN_LISTENERS.join(', ')}`;
 
@@ -23,10 +23,9 @@ export const USAGE = `usage: node server.js [options]
   --seed N               seed of the generated data (1)
   --scale N              documents in the largest resource, 1 to ${MAX_SCALE} (400)
   --count RESOURCE=N     documents in one resource; may be repeated
-  --auth CREDENTIALS     basic:USER:PASSWORD, bearer:TOKEN, header:NAME:VALUE or none (basic:sandbox-app:sandbox-secret)
   --dealer ID            the dealer whose data these are (5f2b1c9e8d3a4b0012345678)
-  --sort-format FORMAT   mongoose, comma or json (mongoose)
-  --project-format FORMAT  mongoose, comma or json (mongoose)`;
+and each of the settings:
+${SETTINGS.map(([name, expected, value]) => `  --${optionName(name)} VALUE  ${expected} (${asText(value)})`).join('\n')}`;
 
 const text = (value) => ({ type: 'string', default: value });
 
@@ -40,22 +39,14 @@ const OPTIONS = {
   seed: text('1'),
   scale: text('400'),
   count: { type: 'string', multiple: true, default: [] },
-  auth: text('basic:sandbox-app:sandbox-secret'),
   dealer: text('5f2b1c9e8d3a4b0012345678'),
-  'sort-format': text('mongoose'),
-  'project-format': text('mongoose'),
+  ...Object.fromEntries(SETTINGS.map(([name]) => [optionName(name), { type: 'string' }])),
 };
 
 /** {host, port, resultsPort, tls, extra, dealerId, data, settings}; throws an Error that says what is wrong. */
 export function parseOptions(args, resources) {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (!/^[^/]+$/.test(values.dealer)) throw new Error('--dealer must be an id');
-  const settings = {
-    auth: values.auth,
-    sort_format: values['sort-format'],
-    project_format: values['project-format'],
-  };
-  makeSettings(settings);
   const tls = readTls(values['tls-cert'], values['tls-key']);
   return {
     host: values.host,
@@ -69,8 +60,23 @@ export function parseOptions(args, resources) {
       scale: integer('--scale', values.scale, 1, MAX_SCALE),
       counts: Object.fromEntries(values.count.map((count) => resourceCount(count, resources))),
     },
-    settings,
+    settings: givenSettings(values),
   };
+}
+
+/** The settings that are given, by name. */
+function givenSettings(values) {
+  const given = SETTINGS.map(([name]) => [name, values[optionName(name)]]).filter(([, text_]) => text_ !== undefined);
+  return Object.fromEntries(given.map(([name, text_]) => [name, settingFromText(name, text_)]));
+}
+
+/** A function, because the usage above needs it before constants are there. */
+function optionName(setting) {
+  return setting.replaceAll('_', '-');
+}
+
+function asText(value) {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** {cert, key}, which belong together, or null. */

@@ -31,13 +31,15 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exi
 
 /** What a client has to know, on one line. */
 function introduction(listeners, dealerId, extra) {
-  const [api, results, tls, tlsResults] = ['api', 'results', 'api_tls', 'results_tls'].map((name) => listeners.get(name));
+  const [api, results, storage] = ['api', 'results', 'storage'].map((name) => listeners.get(name));
+  const [tls, tlsResults, tlsStorage] = ['api_tls', 'results_tls', 'storage_tls'].map((name) => listeners.get(name));
   return {
     endpoint: api.url,
     results_endpoint: results.url,
+    storage_endpoint: storage.url,
     port: api.server.address().port,
     results_port: results.server.address().port,
-    ...(tls && { tls_endpoint: tls.url, tls_results_endpoint: tlsResults.url }),
+    ...(tls && { tls_endpoint: tls.url, tls_results_endpoint: tlsResults.url, tls_storage_endpoint: tlsStorage.url }),
     ...(extra.length > 0 && { extra_listeners: Object.fromEntries(extra.map(({ name }) => [name, listeners.get(name).url])) }),
     dealer_id: dealerId,
   };

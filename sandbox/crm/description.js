@@ -5,9 +5,14 @@
 
 import { readFileSync } from 'node:fs';
 
-export const descriptionText = readFileSync(new URL('../../api/openapi.json', import.meta.url), 'utf8');
+import { inOtherWords } from './alternatives.js';
 
-const description = JSON.parse(descriptionText);
+const text = readFileSync(new URL('../../api/openapi.json', import.meta.url), 'utf8');
+
+const description = JSON.parse(text);
+
+/** The text that is served, by the setting `description`. */
+export const descriptionTexts = { plain: text, alternatives: JSON.stringify(inOtherWords(description)) };
 
 /** Schema of a document of each resource, by the resource's name in URLs. */
 export const resourceSchemas = new Map(

@@ -9,6 +9,13 @@ import { isObject } from '../mongo/paths.js';
 import { compileSort } from '../mongo/sort.js';
 import { inSlices } from './slices.js';
 
+/** What the answer looks like, by the setting `group_shape`: what is sent of a group, and what stands around all. */
+export const GROUP_SHAPES = {
+  nested: { shown: (group) => group, layout: 'compact' },
+  flat: { shown: ({ _id, count: documents }) => ({ ..._id, count: documents }), layout: 'compact' },
+  object: { shown: (group) => group, layout: 'groups' },
+};
+
 /**
  * groupBy: {name: "$path", ...}. Gives [{_id: {name: value, ...}, count}, ...] in the order of the
  * sort, or of the values when there is none. A missing field is missing from _id.

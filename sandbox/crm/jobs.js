@@ -3,6 +3,8 @@
  * Made by GET /R/all, asked for by GET /deferredrequests/{id}.
  */
 
+import { randomBytes } from 'node:crypto';
+
 import { LRUCache } from 'lru-cache';
 import mongoose from 'mongoose';
 
@@ -24,7 +26,8 @@ export class Jobs {
   /** results: {snapshot, cursor, projection}; polls: how often the job is still being processed when asked. */
   start(resource, results, { polls, outcome, resultsUrl }) {
     const id = new mongoose.Types.ObjectId().toHexString();
-    const job = { id, resource, ...results, polls, outcome, resultsUrl: resultsUrl(id), found: undefined };
+    const signature = randomBytes(16).toString('hex');
+    const job = { id, signature, resource, ...results, polls, outcome, resultsUrl: resultsUrl(id), found: undefined };
     this.#jobs.set(id, job);
     results.cursor.count().then(
       (found) => Object.assign(job, { found }),

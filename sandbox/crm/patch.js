@@ -11,6 +11,7 @@ import jsonPatch from 'fast-json-patch';
 
 import { QueryError } from '../mongo/errors.js';
 import { field, isObject } from '../mongo/paths.js';
+import { withUnknown } from './unknown.js';
 
 const WAYS = { mongoose: patchLikeService, rfc6902: patchByStandard };
 const OPERATIONS = ['add', 'replace', 'remove', 'move', 'copy', 'test'];
@@ -19,9 +20,9 @@ const WITH_SOURCE = ['move', 'copy'];
 const INDEX = /^\d+$/;
 
 /** The patched copy of a document, its new values cast as the schema says. Throws a QueryError. */
-export function applyPatch(schema, document, operations, way) {
+export function applyPatch(schema, document, operations, { patch: way, unknown_fields: unknown }) {
   checkPatch(operations);
-  const patched = WAYS[way](schema, document, operations);
+  const patched = WAYS[way](schema, document, operations, unknown === 'kept');
   if (patched._id !== document._id) throw new QueryError('the path _id is immutable');
   return patched;
 }
@@ -43,23 +44,24 @@ function checkPointer(name, pointer) {
   }
 }
 
-function patchLikeService(schema, document, operations) {
+function patchLikeService(schema, document, operations, keepsUnknown) {
+  const castAt = (target, value, patched) => castValue(schema, target, value, patched, keepsUnknown);
   const patched = structuredClone(document);
   for (const { op, path, from, value } of operations) {
     const target = dotted(path);
     switch (op) {
       case 'add':
       case 'replace':
-        setCast(schema, patched, target, value, op === 'add');
+        setCast(castAt, patched, target, value, op === 'add');
         break;
       case 'remove':
         take(patched, target);
         break;
       case 'move':
-        setCast(schema, patched, target, take(patched, dotted(from)), true);
+        setCast(castAt, patched, target, take(patched, dotted(from)), true);
         break;
       case 'copy':
-        setCast(schema, patched, target, structuredClone(lookUp(patched, dotted(from))), true);
+        setCast(castAt, patched, target, structuredClone(lookUp(patched, dotted(from))), true);
         break;
     }
   }
@@ -68,10 +70,15 @@ function patchLikeService(schema, document, operations) {
 
 const dotted = (pointer) => pointer.slice(1).replaceAll('/', '.').split('.');
 
-/** What the schema has no place for is dropped without a word, as Mongoose does. */
-function setCast(schema, document, segments, value, inserts) {
-  if (value === undefined) return;
+/** What the schema has no place for is dropped without a word, as Mongoose does, unless it keeps such things. */
+function castValue(schema, segments, value, document, keepsUnknown) {
   const cast = schema.castAt(segments, value, document);
+  return keepsUnknown ? withUnknown(cast, value) : cast;
+}
+
+function setCast(castAt, document, segments, value, inserts) {
+  if (value === undefined) return;
+  const cast = castAt(segments, value, document);
   if (cast !== undefined) set(document, segments, cast, inserts);
 }
 
@@ -118,11 +125,11 @@ function take(document, segments) {
   return value;
 }
 
-function patchByStandard(schema, document, operations) {
+function patchByStandard(schema, document, operations, keepsUnknown) {
   const cast = operations.map((operation) => {
     if (!WITH_VALUE.includes(operation.op)) return operation;
     const segments = operation.path.slice(1).split('/').map(jsonPatch.unescapePathComponent);
-    return { ...operation, value: schema.castAt(segments, operation.value, document) };
+    return { ...operation, value: castValue(schema, segments, operation.value, document, keepsUnknown) };
   });
   try {
     const known = cast.filter(({ op, value }) => !WITH_VALUE.includes(op) || value !== undefined);

@@ -27,6 +27,8 @@ export const API_ROUTES = [
 
 export const RESULTS_ROUTES = [['get', '/services/s3/dealers/:dealer_id/:job_id', 'results', operations.sendResults]];
 
+export const STORAGE_ROUTES = [['get', '/crm-exports/:dealer_id/:job_id.json', 'stored', operations.sendStored]];
+
 /** Those of the routes that a listener, as listeners.js makes it, has. */
 export function makeRouter(sandbox, listener, routes) {
   const router = express.Router({ caseSensitive: true });

@@ -29,6 +29,17 @@ export const integer = (min, max = Infinity) =>
 export const oneOf = (...values) =>
   check(`one of ${values.map((value) => JSON.stringify(value)).join(', ')}`, (value) => values.includes(value));
 
+/** The value that a text of the command line stands for: the text itself, or what it is as JSON. Undefined if neither is accepted. */
+export function fromText(wanted, given) {
+  if (wanted.accepts(given)) return given;
+  try {
+    const value = JSON.parse(given);
+    return wanted.accepts(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export const listOf = (wanted) =>
   check(`an array, each ${wanted.expected}`, (value) => Array.isArray(value) && value.every(wanted.accepts));
 

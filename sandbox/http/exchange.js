@@ -16,6 +16,9 @@ import { parseQueryString } from './parameters.js';
 import { errorReply } from './reply.js';
 
 const WRITES = ['create', 'patch', 'replace', 'delete'];
+
+/** What is answered to whoever asks: the description, and stored results to those who have their signature. */
+const OPEN = ['description', 'stored'];
 const PARSED_PARAMETERS = ['q', 'group_by'];
 
 /** What a client causes by leaving while it is heard or answered. */
@@ -157,7 +160,7 @@ async function decide(call, rules, handle) {
   if (replacing) return FAULTS[replacing.fault.type].instead(replacing.fault, call);
   try {
     if (call.problem) throw call.problem;
-    if (call.kind !== 'description' && !call.listener.isOpen) authorize(call);
+    if (!OPEN.includes(call.kind) && !call.listener.isOpen) authorize(call);
     return await handle(call.sandbox, call);
   } catch (error) {
     return errorReply(statusOf(error, call.kind), error.message);

@@ -2,16 +2,18 @@
  * The operations of the API that read: what each answers. Called by exchange.js.
  */
 
-import { descriptionText } from '../crm/description.js';
+import { descriptionTexts } from '../crm/description.js';
 import { openCursor } from '../crm/find.js';
-import { groupDocuments } from '../crm/group.js';
+import { GROUP_SHAPES, groupDocuments } from '../crm/group.js';
 import { EVERYTHING } from '../crm/texts.js';
 import { compileProjection } from '../mongo/projection.js';
+import { hasCredentials } from './credentials.js';
 import { HttpError } from './errors.js';
 import { listParameters } from './parameters.js';
 import { jsonReply, listReply, makeReply } from './reply.js';
 
-export const describe = () => makeReply(200, { 'Content-Type': 'application/json; charset=utf-8' }, descriptionText);
+export const describe = ({ settings }) =>
+  makeReply(200, { 'Content-Type': 'application/json; charset=utf-8' }, descriptionTexts[settings.description]);
 
 export function notFound(_sandbox, { req }) {
   throw new HttpError(404, `There is no ${req.method} ${req.originalUrl.split('?', 1)[0]}`);
@@ -44,14 +46,16 @@ export async function listDocuments({ settings }, call) {
 async function listGroups(call, settings, { groupBy, sort, ...wanted }, { skip, cap }) {
   const { snapshot, cursor } = openQuery(call, settings, wanted);
   const groups = await groupDocuments(snapshot, await cursor.positions(0, Infinity), groupBy, sort);
-  return page(call, groups.slice(skip, skip + cap + 1), cap, (group) => Buffer.from(JSON.stringify(group)));
+  const { shown, layout } = GROUP_SHAPES[settings.group_shape];
+  return page(call, groups.slice(skip, skip + cap + 1), cap, (group) => Buffer.from(JSON.stringify(shown(group))), layout);
 }
 
 /** One item more than the page holds was looked for: it tells whether there are more. */
-function page(call, items, cap, textOf) {
+function page(call, items, cap, textOf, layout) {
   const hasMore = items.length > cap;
   const sent = miscounted(call, hasMore ? items.slice(0, cap) : items);
-  return listReply(mapped(sent, textOf), sent.length, { hasMore });
+  const isSaid = call.sandbox.settings.has_more === 'sent';
+  return listReply(mapped(sent, textOf), sent.length, { hasMore: isSaid ? hasMore : null, layout });
 }
 
 /** What a fault lets through: without the last ones, or with the first ones again at the end. */
@@ -84,9 +88,31 @@ function jobReply({ jobChanges }, job) {
   return jsonReply([Object.fromEntries(fields.filter(([, value]) => value !== null))]);
 }
 
-export async function sendResults({ jobs, settings }, call) {
+/** The results themselves, or where a storage host has them: that asks for a signature instead of credentials. */
+export function sendResults(sandbox, call) {
+  if (sandbox.settings.results === 'direct') return resultsReply(sandbox, call);
+  const { signature } = finishedJob(sandbox, call);
+  const Location = `${call.listener.storageUrl}/crm-exports/${sandbox.dealerId}/${call.jobId}.json?X-Signature=${signature}`;
+  return makeReply(302, { Location }, '');
+}
+
+/** As S3 and its like do: who sends a signature and credentials is refused. */
+export function sendStored(sandbox, call) {
+  if (hasCredentials(call.req.headers, call.credentials)) {
+    throw new HttpError(400, 'Only one auth mechanism allowed: a signature or an Authorization header');
+  }
+  if (call.parameters.get('X-Signature') !== finishedJob(sandbox, call).signature) throw new HttpError(403, 'Wrong signature');
+  return resultsReply(sandbox, call);
+}
+
+function finishedJob({ jobs }, call) {
   const job = jobs.results(call.jobId);
   if (!job) throw new HttpError(404, `There are no results ${call.jobId}`);
+  return job;
+}
+
+async function resultsReply({ jobs, settings }, call) {
+  const job = finishedJob({ jobs }, call);
   const { snapshot, cursor, projection, found } = job;
   const sent = miscounted(call, await cursor.positions(0, found));
   const texts = mapped(sent, (position) => snapshot.text(position, projection));

@@ -27,13 +27,20 @@ function decode(text) {
   }
 }
 
+/** Parameters that the settings may refuse, and those that they may leave unread. */
+const REFUSABLE = ['search', 'group_by'];
+const IGNORABLE = ['sort', 'project'];
+
 /** What a list or a job is asked for: {filter, search, sort, project, skip, limit, groupBy}. */
-export function listParameters(parameters, { sort_format, project_format }) {
+export function listParameters(given, settings) {
+  const refused = REFUSABLE.find((name) => settings[name] === 'refused' && given.has(name));
+  if (refused) throw new HttpError(400, `${refused} is not supported`);
+  const parameters = new Map([...given].filter(([name]) => !IGNORABLE.includes(name) || settings[name] !== 'ignored'));
   return {
     filter: jsonParameter(parameters, 'q'),
     search: parameters.get('search'),
-    sort: parseSort(parameters.get('sort'), sort_format),
-    project: parseProjection(parameters.get('project'), project_format),
+    sort: parseSort(parameters.get('sort'), settings.sort_format),
+    project: parseProjection(parameters.get('project'), settings.project_format),
     skip: countParameter(parameters, 'skip'),
     limit: countParameter(parameters, 'limit'),
     groupBy: jsonParameter(parameters, 'group_by'),

@@ -13,7 +13,12 @@ const CHUNK_DOCUMENTS = 64;
 
 /** What stands before, between and after the elements of an array. */
 const marks = (...texts) => texts.map((text) => Buffer.from(text));
-export const LAYOUTS = { compact: marks('[', ',', ']'), lines: marks('[\n', ',\n', '\n]\n') };
+const LAYOUTS = {
+  compact: marks('[', ',', ']'),
+  lines: marks('[\n', ',\n', '\n]\n'),
+  groups: marks('{"groups":[', ',', ']}'),
+};
+export const RESULTS_LAYOUTS = ['compact', 'lines'];
 
 /**
  * {status, headers, chunks, isWhole, coding, documents, hasMore}: chunks is an iterable of the body's
@@ -29,7 +34,7 @@ export const jsonReply = (value, { status = 200, ...facts } = {}) =>
 
 export const errorReply = (status, message) => jsonReply({ error: message }, { status });
 
-/** JSON texts as one JSON array; `count` is their number, `layout` what stands between them. */
+/** JSON texts as one JSON array, or what else a layout makes of them; `count` is their number, `layout` what stands between them. */
 export function listReply(texts, count, { hasMore = null, layout = 'compact' } = {}) {
   const headers = { 'Content-Type': JSON_TYPE, ...hasMoreHeader(hasMore) };
   const chunks = arrayChunks(texts, LAYOUTS[layout]);

@@ -3,12 +3,13 @@
  * Read by the operations of the API, changed through the control surface.
  */
 
+import { GROUP_SHAPES } from '../crm/group.js';
 import { JOB_OUTCOMES } from '../crm/jobs.js';
-import { checkFields, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
+import { checkFields, fromText, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
 import { rateLimit } from './rate.js';
-import { LAYOUTS } from './reply.js';
+import { RESULTS_LAYOUTS } from './reply.js';
 
 const FORMATS = oneOf('mongoose', 'comma', 'json');
 
@@ -24,8 +25,19 @@ const DEFAULTS = {
   job_polls: 2,
   job_outcome: 'finished',
   results_layout: 'compact',
+  results: 'direct',
+  group_shape: 'nested',
+  group_by: 'accepted',
+  search: 'accepted',
+  sort: 'honoured',
+  project: 'honoured',
+  unknown_fields: 'dropped',
+  client_ids: 'kept',
+  description: 'plain',
+  has_more: 'sent',
 };
 
+/** By name, what each accepts. */
 const FIELDS = {
   page_cap: optional(integer(1)),
   sort_format: optional(FORMATS),
@@ -37,8 +49,28 @@ const FIELDS = {
   compress: optional(listOf(oneOf(...CODINGS))),
   job_polls: optional(integer(0)),
   job_outcome: optional(oneOf(...JOB_OUTCOMES)),
-  results_layout: optional(oneOf(...Object.keys(LAYOUTS))),
+  results_layout: optional(oneOf(...RESULTS_LAYOUTS)),
+  results: optional(oneOf('direct', 'redirect')),
+  group_shape: optional(oneOf(...Object.keys(GROUP_SHAPES))),
+  group_by: optional(oneOf('accepted', 'refused')),
+  search: optional(oneOf('accepted', 'refused')),
+  sort: optional(oneOf('honoured', 'ignored')),
+  project: optional(oneOf('honoured', 'ignored')),
+  unknown_fields: optional(oneOf('dropped', 'kept')),
+  client_ids: optional(oneOf('kept', 'replaced')),
+  description: optional(oneOf('plain', 'alternatives')),
+  has_more: optional(oneOf('sent', 'missing')),
 };
+
+/** [name, what it accepts in words, its value at first] of each. */
+export const SETTINGS = Object.entries(FIELDS).map(([name, { expected }]) => [name, expected, DEFAULTS[name]]);
+
+/** A setting's value from the text of a command line. Throws a RangeError where there is none. */
+export function settingFromText(name, text) {
+  const value = fromText(FIELDS[name], text);
+  if (value === undefined) throw new RangeError(`${name} must be ${FIELDS[name].expected}, not ${text}`);
+  return value;
+}
 
 /** The previous settings with changes. Throws a RangeError where one is wrong. */
 export function makeSettings(changes, previous = DEFAULTS) {

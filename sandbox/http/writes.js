@@ -5,6 +5,7 @@
 import mongoose from 'mongoose';
 
 import { applyPatch } from '../crm/patch.js';
+import { withUnknown } from '../crm/unknown.js';
 import { HttpError } from './errors.js';
 import { collectionOf, documentOf } from './operations.js';
 import { jsonReply } from './reply.js';
@@ -15,17 +16,18 @@ function serverFields(dealerId) {
   return { __v: 0, dealer_id: dealerId, created_at: now, updated_at: now };
 }
 
-export function createDocument({ dealerId }, call) {
+export function createDocument({ dealerId, settings }, call) {
   const collection = collectionOf(call);
-  const cast = collection.schema.castDocument(parseBody(call));
-  const _id = cast._id ?? new mongoose.Types.ObjectId().toHexString();
+  const cast = bodyAsStored(call, settings);
+  const chosen = settings.client_ids === 'kept' ? cast._id : undefined;
+  const _id = chosen ?? new mongoose.Types.ObjectId().toHexString();
   if (collection.get(_id)) throw new HttpError(409, `E11000 duplicate key error: ${collection.resource} has ${_id} already`);
   return stored(collection, { _id, ...serverFields(dealerId), ...cast, _id });
 }
 
-export function replaceDocument({ dealerId }, call) {
+export function replaceDocument({ dealerId, settings }, call) {
   const previous = documentOf(call);
-  const cast = call.collection.schema.castDocument(parseBody(call), previous);
+  const cast = bodyAsStored(call, settings, previous);
   const { _id, __v, dealer_id, created_at } = previous;
   if (cast._id !== undefined && cast._id !== _id) throw new HttpError(422, 'the path _id is immutable');
   const kept = { __v, dealer_id, created_at };
@@ -34,7 +36,7 @@ export function replaceDocument({ dealerId }, call) {
 
 export function patchDocument({ settings }, call) {
   const previous = documentOf(call);
-  const patched = applyPatch(call.collection.schema, previous, parseBody(call), settings.patch);
+  const patched = applyPatch(call.collection.schema, previous, parseBody(call), settings);
   return stored(call.collection, touched(patched, previous));
 }
 
@@ -42,6 +44,13 @@ export function deleteDocument(_sandbox, call) {
   const { _id } = documentOf(call);
   call.collection.remove(_id);
   return jsonReply({ _id });
+}
+
+/** The body as the schema casts it; what the schema does not know stays if the settings say so. */
+function bodyAsStored(call, { unknown_fields }, previous) {
+  const body = parseBody(call);
+  const cast = call.collection.schema.castDocument(body, previous);
+  return unknown_fields === 'kept' ? withUnknown(cast, body) : cast;
 }
 
 function parseBody({ body }) {

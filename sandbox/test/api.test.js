@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { descriptionText } from '../crm/description.js';
+import { descriptionTexts } from '../crm/description.js';
 import { getBytes, sendBytes } from './support/bytes.js';
 import { assertRefused, AUTHORIZATION, DEALER, startCrm } from './support/crm.js';
 import { answerOf, api, assertForm, exampleOf } from './support/forms.js';
@@ -96,7 +96,7 @@ test('the description is served to everybody', async () => {
   const reply = await crm.request('GET', `${crm.endpoint}/.well-known/service-desc`);
   assert.equal(reply.status, 200);
   assert.match(reply.headers.get('Content-Type'), /^application\/json/);
-  assert.equal(reply.text, descriptionText);
+  assert.equal(reply.text, descriptionTexts.plain);
 });
 
 test('ids are taken as they are, percent-decoded once', async () => {

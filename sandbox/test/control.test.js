@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
+import { SETTINGS } from '../http/settings.js';
 import { assertRefused, startCrm } from './support/crm.js';
 import { createDataset } from './support/dataset.js';
 
@@ -20,19 +21,7 @@ async function dump(resource) {
   return reply.text.split('\n').slice(0, -1).map(JSON.parse);
 }
 
-const DEFAULTS = {
-  page_cap: 50,
-  sort_format: 'mongoose',
-  project_format: 'mongoose',
-  auth: 'basic:sandbox-app:sandbox-secret',
-  patch: 'mongoose',
-  strict_query: false,
-  compress: [],
-  rate_limit: null,
-  job_polls: 2,
-  job_outcome: 'finished',
-  results_layout: 'compact',
-};
+const DEFAULTS = Object.fromEntries(SETTINGS.map(([name, , value]) => [name, value]));
 
 test('no credentials are needed', async () => {
   assert.equal((await ask('GET', '/settings')).status, 200);

@@ -38,8 +38,11 @@ async function ask(url, agent) {
 }
 
 test('each listener has its name and its own address', () => {
-  assert.deepEqual(Object.keys(crm.urls), ['api', 'results', 'api_tls', 'results_tls', 'evil', 'elsewhere', 'evil_tls']);
-  assert.equal(new Set(Object.values(crm.urls)).size, 7);
+  assert.deepEqual(Object.keys(crm.urls), [
+    ...['api', 'results', 'storage', 'api_tls', 'results_tls', 'storage_tls'],
+    ...['evil', 'elsewhere', 'evil_tls'],
+  ]);
+  assert.equal(new Set(Object.values(crm.urls)).size, 9);
   assert.match(crm.urls.elsewhere, /^http:\/\/127\.0\.0\.2:\d+$/);
   assert.match(crm.urls.evil_tls, /^https:\/\/127\.0\.0\.1:\d+$/);
 });

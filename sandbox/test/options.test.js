@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { SETTINGS } from '../http/settings.js';
 import { parseOptions, USAGE } from '../options.js';
 import { makeCertificate } from './support/certificate.js';
 
@@ -20,7 +21,7 @@ const DEFAULTS = {
   extra: [],
   dealerId: '5f2b1c9e8d3a4b0012345678',
   data: { seed: 1, scale: 400, counts: {} },
-  settings: { auth: 'basic:sandbox-app:sandbox-secret', sort_format: 'mongoose', project_format: 'mongoose' },
+  settings: {},
 };
 const parse = (...args) => parseOptions(args, RESOURCES);
 
@@ -39,16 +40,18 @@ const UNDERSTOOD = [
   ['--scale 1', { data: { ...DEFAULTS.data, scale: 1 } }],
   ['--scale 1000000', { data: { ...DEFAULTS.data, scale: 1_000_000 } }],
   ['--count cars=0 --count clients=1000000', { data: { ...DEFAULTS.data, counts: { cars: 0, clients: 1_000_000 } } }],
-  ['--auth basic:user:pass:word', { settings: { ...DEFAULTS.settings, auth: 'basic:user:pass:word' } }],
-  ['--auth header:X-Key:value', { settings: { ...DEFAULTS.settings, auth: 'header:X-Key:value' } }],
-  ['--auth none', { settings: { ...DEFAULTS.settings, auth: 'none' } }],
+  ['--auth basic:user:pass:word', { settings: { auth: 'basic:user:pass:word' } }],
+  ['--auth header:X-Key:value', { settings: { auth: 'header:X-Key:value' } }],
+  ['--auth none', { settings: { auth: 'none' } }],
   [TLS, { tls: { cert, key } }],
   ['--extra-listener evil', { extra: [plain('evil')] }],
   ['--host ::1 --extra-listener evil', { host: '::1', extra: [plain('evil', '::1')] }],
   ['--extra-listener a=127.0.0.2 --extra-listener b=localhost:8080', { extra: [plain('a', '127.0.0.2'), plain('b', 'localhost', 8080)] }],
   ['--extra-listener evil=http://[::1]:1', { extra: [plain('evil', '::1', 1)] }],
   [`${TLS} --extra-listener evil=https://127.0.0.1`, { tls: { cert, key }, extra: [{ ...plain('evil'), isSecure: true }] }],
-  ['--sort-format json --project-format comma', { settings: { ...DEFAULTS.settings, sort_format: 'json', project_format: 'comma' } }],
+  ['--page-cap 7 --strict-query true --patch rfc6902', { settings: { page_cap: 7, strict_query: true, patch: 'rfc6902' } }],
+  ['--rate-limit {"per_second":5} --compress ["gzip"]', { settings: { rate_limit: { per_second: 5 }, compress: ['gzip'] } }],
+  ['--sort-format json --project-format comma', { settings: { sort_format: 'json', project_format: 'comma' } }],
 ];
 
 for (const [args, changes] of UNDERSTOOD) {
@@ -73,7 +76,7 @@ const REFUSED = [
   [['--tls-cert', certFile, '--tls-key', otherKeyFile], /--tls-cert and --tls-key: .*key values mismatch/],
   [['--tls-cert', keyFile, '--tls-key', keyFile], /--tls-cert and --tls-key: /],
   [['--extra-listener', ''], /--extra-listener must be NAME or NAME=ADDRESS/],
-  [['--extra-listener', 'api'], /with a name other than api, results, api_tls, results_tls, not api/],
+  [['--extra-listener', 'api'], /with a name other than api, results, storage, api_tls, results_tls, storage_tls, not api/],
   [['--extra-listener', 'evil='], /--extra-listener must be/],
   [['--extra-listener', 'evil=ftp://localhost'], /--extra-listener must be/],
   [['--extra-listener', 'evil=localhost:x'], /--extra-listener must be/],
@@ -93,6 +96,9 @@ const REFUSED = [
   [['--dealer', 'a/b'], /--dealer must be an id/],
   [['--sort-format', 'sql'], /sort_format must be one of/],
   [['--project-format', 'sql'], /project_format must be one of/],
+  [['--page-cap', '0'], /page_cap must be an integer of at least 1, not 0/],
+  [['--page-cap', 'x'], /page_cap must be/],
+  [['--strict-query', ''], /strict_query must be/],
 ];
 
 for (const [args, message] of REFUSED) {
@@ -102,7 +108,7 @@ for (const [args, message] of REFUSED) {
 }
 
 test('the usage names every option', () => {
-  for (const name of ['host', 'port', 'results-port', 'tls-cert', 'tls-key', 'extra-listener', 'seed', 'scale', 'count', 'auth', 'dealer', 'sort-format', 'project-format']) {
+  for (const name of ['host', 'port', 'results-port', 'tls-cert', 'tls-key', 'extra-listener', 'seed', 'scale', 'count', 'dealer', ...SETTINGS.map(([name]) => name.replaceAll('_', '-'))]) {
     assert.ok(USAGE.includes(`--${name} `), name);
   }
 });

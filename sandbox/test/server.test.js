@@ -33,12 +33,13 @@ async function run(...args) {
 test('it prints one line of JSON when it is ready, serves, and ends when it is told to', async () => {
   const server = start('--scale', '3', '--count', 'sms=1', '--auth', 'header:X-Key:k', '--seed', '5');
   const [line] = await once(createInterface({ input: server.stdout }), 'line');
-  const { port, results_port, ...ready } = JSON.parse(line);
+  const { port, results_port, storage_endpoint, ...ready } = JSON.parse(line);
   assert.deepEqual(ready, {
     endpoint: `http://127.0.0.1:${port}`,
     results_endpoint: `http://127.0.0.1:${results_port}`,
     dealer_id: DEALER,
   });
+  assert.match(storage_endpoint, /^http:\/\/127\.0\.0\.1:\d+$/);
 
   const list = async (resource, query = '') => {
     const reply = await fetch(`${ready.endpoint}/dealers/${DEALER}/${resource}${query}`, { headers: { 'X-Key': 'k' } });

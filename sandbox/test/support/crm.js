@@ -30,7 +30,7 @@ export async function startCrm({ data, settings = {}, dataset = createDataset, l
 
 class Crm {
   constructor(sandbox, listeners) {
-    this.sandbox = sandbox;
+    Object.assign(this, { sandbox, listeners });
     this.urls = Object.fromEntries([...listeners].map(([name, { url }]) => [name, url]));
     this.endpoint = this.urls.api;
     this.resultsEndpoint = this.urls.results;

@@ -108,11 +108,13 @@ END
 
 sub endpoint         { return $_[0]{endpoint} }
 sub results_endpoint { return $_[0]{results_endpoint} }
+sub storage_endpoint { return $_[0]{storage_endpoint} }
 sub port             { return $_[0]{port} }
 sub dealer_id        { return $_[0]{dealer_id} }
 
 sub tls_endpoint         { return $_[0]{tls_endpoint} }
 sub tls_results_endpoint { return $_[0]{tls_results_endpoint} }
+sub tls_storage_endpoint { return $_[0]{tls_storage_endpoint} }
 sub ca_file              { return $_[0]{certificate}{cert} }
 sub extra_listener       { return $_[0]{extra_listeners}{ $_[1] } }
 
