@@ -283,7 +283,7 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
 	query->filters = make_current_filters(node, use);
-	query->fallback = filter_trusted(query->filters);
+	query->fallback = filter_reduced(query->filters, WALCU_FILTER_DESCRIBED);
 	query->parts = NIL;
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;

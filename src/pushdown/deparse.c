@@ -27,6 +27,7 @@
 
 static WalcuFilter *deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition,
 									  Datum value, bool is_null);
+static bool needs_or(const WalcuPredicate *condition);
 static const char *find_order_obstacle(const WalcuPredicate *condition);
 static const char *find_match_obstacle(const WalcuPredicate *condition);
 static WalcuDocumentPath *make_element_operand(const WalcuPredicate *condition);
@@ -66,6 +67,10 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 
 	if (operand->indexed && says_not)
 		return "the service also looks at every element of an array";
+	if (needs_or(condition))
+		return "the service may take no notice of a place that its description lacks, and more than that "
+			   "place "
+			   "has to be looked at";
 	switch (condition->kind)
 	{
 		case WALCU_PREDICATE_NULL:
@@ -91,6 +96,30 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 	}
 }
 
+/*
+ * Is the filter always an OR of several places of which the description lacks one, so that it cannot be asked
+ * for (filter_or)?
+ */
+static bool
+needs_or(const WalcuPredicate *condition)
+{
+	const WalcuDocumentPath *operand = condition->operand;
+	bool described = operand->remote.described;
+
+	switch (condition->kind)
+	{
+		case WALCU_PREDICATE_KEY:
+		case WALCU_PREDICATE_ANY_KEY:
+		case WALCU_PREDICATE_ALL_KEYS:
+			return !condition->negated && (!described || operand->remote.type == WALCU_REMOTE_FREE);
+		case WALCU_PREDICATE_NULL:
+		case WALCU_PREDICATE_DISTINCT:
+			return !condition->negated && !described && strchr(operand->path, '.') != NULL;
+		default:
+			return !described && operand->first_elements_of != NIL;
+	}
+}
+
 /* What a condition becomes with its value, which is NULL if is_null says so. */
 WalcuFilter *
 deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Datum value, bool is_null)
@@ -106,14 +135,16 @@ deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Dat
 	/* for PostgreSQL a scalar is its own first element */
 	foreach(lc, condition->operand->first_elements_of)
 	{
-		if (remote_type_at(options->resource, lfirst(lc)).type < WALCU_REMOTE_STRING ||
-			remote_type_at(options->resource, lfirst(lc)).type == WALCU_REMOTE_OBJECT)
-			ways = lappend(ways, filter_test(lfirst(lc), "$type",
+		WalcuDocumentPath array = {.path = lfirst(lc)};
+
+		array.remote = remote_type_at(options->resource, array.path);
+		if (array.remote.type >= WALCU_REMOTE_STRING && array.remote.type != WALCU_REMOTE_OBJECT)
+			return &filter_everything;
+		ways =
+			lappend(ways, document_path_test(&array, "$type",
 											 list_member_ptr(condition->operand->null_elements_of, lfirst(lc))
 												 ? "[\"string\",\"number\",\"bool\",\"date\",\"null\"]"
 												 : "[\"string\",\"number\",\"bool\",\"date\"]"));
-		else
-			return &filter_everything;
 	}
 	return filter_or(ways);
 }
@@ -228,16 +259,16 @@ make_element_operand(const WalcuPredicate *condition)
 static WalcuFilter *
 deparse_not_null(const WalcuDocumentPath *operand)
 {
-	WalcuFilter *array = filter_test(operand->path, "$type", "[\"array\"]");
+	WalcuFilter *array = document_path_test(operand, "$type", "[\"array\"]");
 
 	if (operand->domain == WALCU_DOMAIN_ARRAY)
 		return array;
 	if (operand->json_null)
-		return filter_test(operand->path, "$exists", "true");
+		return document_path_test(operand, "$exists", "true");
 	/* an array with a null in it counts as null */
 	if (operand->sources & WALCU_IS_ARRAY)
-		return filter_or(list_make2(filter_test(operand->path, "$ne", "null"), array));
-	return filter_test(operand->path, "$ne", "null");
+		return filter_or(list_make2(document_path_test(operand, "$ne", "null"), array));
+	return document_path_test(operand, "$ne", "null");
 }
 
 /* It IS NULL; only where there is no obstacle. */
@@ -249,9 +280,9 @@ deparse_null(const WalcuOptions *options, const WalcuDocumentPath *operand)
 	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
 		ways = lcons(deparse_unfit(operand), ways);
 	else if (operand->json_null)
-		ways = lcons(filter_test(operand->path, "$exists", "false"), ways);
+		ways = lcons(document_path_test(operand, "$exists", "false"), ways);
 	else
-		ways = lcons(filter_test(operand->path, "$eq", "null"), ways);
+		ways = lcons(document_path_test(operand, "$eq", "null"), ways);
 	return filter_or(ways);
 }
 
@@ -262,13 +293,14 @@ deparse_unfit(const WalcuDocumentPath *operand)
 	List *ways = NIL;
 
 	/* an array is of its own type and of those of its elements */
-	ways = lappend(ways, filter_test(operand->path, "$not",
-									 psprintf("{\"$type\":%s}", deparse_equal_types_json(operand->sources))));
-	ways = lappend(ways, filter_test(operand->path, "$type", "[\"array\"]"));
+	ways = lappend(
+		ways, document_path_test(operand, "$not",
+								 psprintf("{\"$type\":%s}", deparse_equal_types_json(operand->sources))));
+	ways = lappend(ways, document_path_test(operand, "$type", "[\"array\"]"));
 	if (operand->domain == WALCU_DOMAIN_TEXT)
-		ways = lappend(ways, filter_test(operand->path, "$regex", "\"\\\\x00\""));
+		ways = lappend(ways, document_path_test(operand, "$regex", "\"\\\\x00\""));
 	if (operand->domain == WALCU_DOMAIN_INSTANT)
-		ways = lappend(ways, filter_test(operand->path, "$lt", scalar_instant_json(MIN_TIMESTAMP)));
+		ways = lappend(ways, document_path_test(operand, "$lt", scalar_instant_json(MIN_TIMESTAMP)));
 	return filter_or(ways);
 }
 
@@ -320,7 +352,7 @@ deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 				return &filter_everything;
 			return deparse_equal_or_unchecked(
 				operand,
-				list_make1(filter_test(operand->path, operators[condition->strategy], filter_string(text))),
+				list_make1(document_path_test(operand, operators[condition->strategy], filter_string(text))),
 				operand->sources & ~WALCU_IS_STRING);
 		case WALCU_DOMAIN_NUMBER:
 			return deparse_number_order(operand, condition->strategy,
@@ -343,17 +375,17 @@ deparse_number_order(const WalcuDocumentPath *operand, int strategy, WalcuScalar
 	/* the text of a number may be NaN */
 	unchecked |= operand->sources & ~WALCU_IS_NUMBER;
 	if (isinf(number.value))
-		filter = (less == (number.value > 0)) ? filter_test(operand->path, "$ne", "null") : &filter_nothing;
+		filter = (less == (number.value > 0)) ? document_path_test(operand, "$ne", "null") : &filter_nothing;
 	else if (operand->rounding == 0 && !operand->single)
-		filter = filter_test(operand->path,
-							 less ? (strict && number.canonical ? "$lt" : "$lte")
-								  : (strict && number.canonical ? "$gt" : "$gte"),
-							 scalar_number_json(number.value));
+		filter = document_path_test(operand,
+									less ? (strict && number.canonical ? "$lt" : "$lte")
+										 : (strict && number.canonical ? "$gt" : "$gte"),
+									scalar_number_json(number.value));
 	else
 	{
 		scalar_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
 		filter =
-			filter_test(operand->path, less ? "$lte" : "$gte", scalar_number_json(less ? greatest : least));
+			document_path_test(operand, less ? "$lte" : "$gte", scalar_number_json(less ? greatest : least));
 	}
 	if (!(deparse_equal_checked(operand) & WALCU_IS_NUMBER))
 		filter = &filter_nothing;
@@ -370,12 +402,12 @@ deparse_instant_order(const WalcuPredicate *condition, const WalcuDocumentPath *
 	WalcuFilter *filter;
 
 	if (!instant_range_of_value(operand, value, condition->value_type, &range))
-		filter = (less == (range.least > 0)) ? filter_test(operand->path, "$ne", "null") : &filter_nothing;
+		filter = (less == (range.least > 0)) ? document_path_test(operand, "$ne", "null") : &filter_nothing;
 	else
 	{
 		strict &= range.exact;
-		filter = filter_test(operand->path, less ? (strict ? "$lt" : "$lte") : (strict ? "$gt" : "$gte"),
-							 scalar_instant_json(less ? range.greatest : range.least));
+		filter = document_path_test(operand, less ? (strict ? "$lt" : "$lte") : (strict ? "$gt" : "$gte"),
+									scalar_instant_json(less ? range.greatest : range.least));
 	}
 	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
 		filter = &filter_nothing;
@@ -394,10 +426,10 @@ exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_exclud
 	excluded = deparse_equal_sort_unique(excluded);
 	if (null_excluded && !operand->json_null)
 		excluded = lappend(excluded, "null");
-	filter = filter_test(operand->path, "$nin", filter_list(excluded));
+	filter = document_path_test(operand, "$nin", filter_list(excluded));
 	/* an array with the literal in it is another value */
 	if ((operand->sources & WALCU_IS_ARRAY))
-		filter = filter_or(list_make2(filter, filter_test(operand->path, "$type", "[\"array\"]")));
+		filter = filter_or(list_make2(filter, document_path_test(operand, "$type", "[\"array\"]")));
 	return filter;
 }
 
@@ -490,13 +522,13 @@ deparse_match(const WalcuPredicate *condition, Datum value)
 		return &filter_everything;
 	if (!condition->negated)
 		return deparse_equal_or_unchecked(
-			operand, list_make1(filter_test(operand->path, "$regex", filter_string(pattern))),
+			operand, list_make1(document_path_test(operand, "$regex", filter_string(pattern))),
 			operand->sources & ~WALCU_IS_STRING);
 	return filter_and(list_make2(
 		deparse_not_null(operand),
 		filter_or(list_make2(
-			filter_test(operand->path, "$not", psprintf("{\"$regex\":%s}", filter_string(pattern))),
-			(operand->sources & WALCU_IS_ARRAY) ? filter_test(operand->path, "$type", "[\"array\"]")
+			document_path_test(operand, "$not", psprintf("{\"$regex\":%s}", filter_string(pattern))),
+			(operand->sources & WALCU_IS_ARRAY) ? document_path_test(operand, "$type", "[\"array\"]")
 												: &filter_nothing))));
 }
 

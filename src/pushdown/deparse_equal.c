@@ -120,8 +120,8 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 			if (deparse_equal_checked(operand) & WALCU_IS_STRING)
 				matches->filters =
 					lappend(matches->filters,
-							filter_test(operand->path, "$regex",
-										filter_string(pattern_from_uuid(scalar_text(value, type)))));
+							document_path_test(operand, "$regex",
+											   filter_string(pattern_from_uuid(scalar_text(value, type)))));
 			else
 				matches->unchecked |= WALCU_IS_STRING;
 			break;
@@ -195,10 +195,10 @@ add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number, WalcuEqua
 		double greatest;
 
 		scalar_number_range(number.value, operand->rounding, operand->single, &least, &greatest);
-		matches->filters =
-			lappend(matches->filters,
-					filter_and(list_make2(filter_test(operand->path, "$gte", scalar_number_json(least)),
-										  filter_test(operand->path, "$lte", scalar_number_json(greatest)))));
+		matches->filters = lappend(
+			matches->filters,
+			filter_and(list_make2(document_path_test(operand, "$gte", scalar_number_json(least)),
+								  document_path_test(operand, "$lte", scalar_number_json(greatest)))));
 	}
 	else
 		matches->unchecked |= WALCU_IS_NUMBER;
@@ -219,8 +219,8 @@ add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualM
 	else
 		matches->filters = lappend(
 			matches->filters,
-			filter_and(list_make2(filter_test(operand->path, "$gte", scalar_instant_json(range.least)),
-								  filter_test(operand->path, "$lte", scalar_instant_json(range.greatest)))));
+			filter_and(list_make2(document_path_test(operand, "$gte", scalar_instant_json(range.least)),
+								  document_path_test(operand, "$lte", scalar_instant_json(range.greatest)))));
 }
 
 static void
@@ -244,7 +244,7 @@ deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *valu
 	switch (value->type)
 	{
 		case jbvNull:
-			matches->filters = lappend(matches->filters, filter_test(operand->path, "$eq", "null"));
+			matches->filters = lappend(matches->filters, document_path_test(operand, "$eq", "null"));
 			break;
 		case jbvString:
 			deparse_equal_add_scalar(operand, WALCU_IS_STRING,
@@ -280,10 +280,10 @@ deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matche
 	List *literals = deparse_equal_sort_unique(matches->literals);
 
 	if (list_length(literals) == 1)
-		filters = lappend(filters, filter_test(operand->path, "$eq", linitial(literals)));
+		filters = lappend(filters, document_path_test(operand, "$eq", linitial(literals)));
 	else if (literals != NIL)
 	{
-		WalcuFilter *list = filter_test(operand->path, "$in", filter_list(literals));
+		WalcuFilter *list = document_path_test(operand, "$in", filter_list(literals));
 
 		if (is_exclusive(operand) && filters == NIL && matches->unchecked == 0)
 			list->literals = literals;
@@ -310,7 +310,7 @@ deparse_equal_or_unchecked(const WalcuDocumentPath *operand, List *filters, uint
 	if (unchecked & get_natural_type(&operand->remote))
 		return &filter_everything;
 	if (unchecked)
-		filters = lappend(filters, filter_test(operand->path, "$type", deparse_equal_types_json(unchecked)));
+		filters = lappend(filters, document_path_test(operand, "$type", deparse_equal_types_json(unchecked)));
 	return filter_or(filters);
 }
 

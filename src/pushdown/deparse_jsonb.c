@@ -135,6 +135,7 @@ static WalcuFilter *
 has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const char *key)
 {
 	WalcuDocumentPath *self = make_jsonb_operand(options, operand->path);
+	WalcuDocumentPath *member;
 	WalcuEqualMatches matches = {NIL};
 
 	if (!document_path_can_name(key))
@@ -144,7 +145,8 @@ has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const cha
 	/* an array of what is no string there has them as it likes */
 	if (!(deparse_equal_checked(self) & WALCU_IS_STRING) || ends_in_index(operand->path))
 		matches.unchecked |= WALCU_IS_ARRAY;
-	matches.filters = list_make1(filter_test(psprintf("%s.%s", operand->path, key), "$exists", "true"));
+	member = make_jsonb_operand(options, psprintf("%s.%s", operand->path, key));
+	matches.filters = list_make1(document_path_test(member, "$exists", "true"));
 	return deparse_equal_clause(operand, &matches);
 }
 

@@ -292,6 +292,16 @@ list_array_keys(Const *constant)
 	return keys;
 }
 
+/* A filter that tests the place with an operator; value is JSON. */
+WalcuFilter *
+document_path_test(const WalcuDocumentPath *operand, const char *op, const char *value)
+{
+	WalcuFilter *filter = filter_test(operand->path, op, value);
+
+	filter->undescribed = !operand->remote.described;
+	return filter;
+}
+
 /*
  * Tells whether a filter can name a member that has this key.  In SQL, digits after a minus may be an index
  * that counts from the end, which the service does not know.

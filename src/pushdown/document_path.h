@@ -10,6 +10,7 @@
 #include "datatype/timestamp.h"
 #include "json/scalar.h"
 #include "nodes/primnodes.h"
+#include "pushdown/filter.h"
 #include "service/option.h"
 #include "service/remote_type.h"
 
@@ -72,6 +73,7 @@ typedef struct WalcuRelation
 extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relation, Expr *expression);
 extern WalcuDocumentPath *document_path_of_type(Oid type, int32 typmod);
 extern void document_path_compare_with(WalcuDocumentPath *operand, Oid type);
+extern WalcuFilter *document_path_test(const WalcuDocumentPath *operand, const char *op, const char *value);
 extern bool document_path_can_name(const char *key);
 extern bool document_path_is_value(const WalcuRelation *relation, Expr *expression);
 

@@ -21,9 +21,12 @@ WalcuFilter filter_everything = {NULL, NULL, "{}"};
 WalcuFilter filter_nothing = {NULL, NULL, "{\"_id\":{\"$in\":[]}}"};
 
 static WalcuFilter *join_filters(const char *op, List *filters);
-static WalcuFilter *set_trusted(WalcuFilter *joined, List *arms, WalcuFilter *(*join)(List *filters));
-static bool is_all_trusted(List *filters);
-static List *list_trusted(List *filters);
+static WalcuFilter *note_arms(WalcuFilter *joined, const char *op, List *arms);
+static List *keep_described(List *arms);
+static bool has_undescribed(List *filters);
+static bool is_about(List *filters, const char *path);
+static const char *find_any_path(const WalcuFilter *filter);
+static WalcuFilter *reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent);
 static bool can_share_object(List *filters);
 static bool repeats_path(List *filters, int position);
 static void append_path(StringInfo filter, List *filters, int position);
@@ -40,7 +43,10 @@ filter_test(const char *path, const char *op, const char *operand)
 	return filter;
 }
 
-/* One of the clauses holds. */
+/*
+ * One of the clauses holds.  A service that takes no notice of an arm would send less than it should, so that
+ * arms are of places that the description has, or all of one place.
+ */
 WalcuFilter *
 filter_or(List *filters)
 {
@@ -56,7 +62,13 @@ filter_or(List *filters)
 	}
 	if (arms == NIL)
 		return &filter_nothing;
-	return list_length(arms) == 1 ? linitial(arms) : set_trusted(join_filters("$or", arms), arms, filter_or);
+	if (list_length(arms) == 1)
+		return linitial(arms);
+	if (has_undescribed(arms) && !is_about(arms, find_any_path(linitial(arms))))
+		arms = keep_described(arms);
+	if (list_member_ptr(arms, &filter_everything))
+		return &filter_everything;
+	return note_arms(join_filters("$or", arms), "$or", arms);
 }
 
 /* All of the clauses hold. */
@@ -75,28 +87,33 @@ filter_and(List *filters)
 	}
 	if (arms == NIL)
 		return &filter_everything;
-	return list_length(arms) == 1 ? linitial(arms)
-								  : set_trusted(filter_test(NULL, NULL, filter_text(arms)), arms, filter_and);
+	if (list_length(arms) == 1)
+		return linitial(arms);
+	return note_arms(filter_test(NULL, NULL, filter_text(arms)), "$and", arms);
 }
 
 /*
- * What is left of filters that all must hold, without what the service may refuse: the same list, when it
- * refuses nothing of it.
+ * What is left of filters that all must hold, where not all of them are asked for: the same list when that is
+ * all, and a list of filter_nothing when no document can match.
  */
 List *
-filter_trusted(List *filters)
+filter_reduced(List *filters, WalcuFilterExtent extent)
 {
-	List *trusted = NIL;
+	List *reduced = NIL;
+	bool is_same = true;
 	ListCell *lc;
 
-	if (is_all_trusted(filters))
-		return filters;
-	foreach(lc, list_trusted(filters))
+	foreach(lc, filters)
 	{
-		if (lfirst(lc) != &filter_everything)
-			trusted = lappend(trusted, lfirst(lc));
+		WalcuFilter *filter = reduce_filter(lfirst(lc), extent);
+
+		if (filter == &filter_nothing)
+			return list_make1(filter);
+		is_same &= filter == lfirst(lc);
+		if (filter != &filter_everything)
+			reduced = lappend(reduced, filter);
 	}
-	return trusted;
+	return is_same ? filters : reduced;
 }
 
 /*
@@ -179,41 +196,98 @@ join_filters(const char *op, List *filters)
 	return filter_test(NULL, NULL, psprintf("{\"%s\":%s}", op, filter_list(texts)));
 }
 
-/* Note what is left of a filter that was joined of arms, where the service may refuse one of them. */
+/* Keep what a filter was joined of, for those who ask for a part of it. */
 static WalcuFilter *
-set_trusted(WalcuFilter *joined, List *arms, WalcuFilter *(*join)(List *filters))
+note_arms(WalcuFilter *joined, const char *op, List *arms)
 {
-	if (!is_all_trusted(arms))
-		joined->trusted = join(list_trusted(arms));
+	joined->op = op;
+	joined->arms = arms;
 	return joined;
 }
 
+/* The arms of an OR, each without what the service may take no notice of: then more match it. */
+static List *
+keep_described(List *arms)
+{
+	List *described = NIL;
+	ListCell *lc;
+
+	foreach(lc, arms)
+	{
+		WalcuFilter *arm = lfirst(lc);
+
+		if (has_undescribed(list_make1(arm)))
+			arm = arm->arms && strcmp(arm->op, "$and") == 0 ? filter_and(keep_described(arm->arms))
+															: &filter_everything;
+		described = lappend(described, arm);
+	}
+	return described;
+}
+
+/* Is one of the tests, at whatever depth, of a place that the description lacks? */
 static bool
-is_all_trusted(List *filters)
+has_undescribed(List *filters)
 {
 	ListCell *lc;
 
 	foreach(lc, filters)
 	{
-		if (((WalcuFilter *) lfirst(lc))->trusted)
+		const WalcuFilter *filter = lfirst(lc);
+
+		if (filter->undescribed || has_undescribed(filter->arms))
+			return true;
+	}
+	return false;
+}
+
+/* Are all tests of one place? */
+static bool
+is_about(List *filters, const char *path)
+{
+	ListCell *lc;
+
+	foreach(lc, filters)
+	{
+		const WalcuFilter *filter = lfirst(lc);
+
+		if (filter->arms ? !is_about(filter->arms, path)
+						 : filter->path == NULL || strcmp(filter->path, path) != 0)
 			return false;
 	}
 	return true;
 }
 
-static List *
-list_trusted(List *filters)
+/* The place of a filter's first test; that of a whole filter made elsewhere is not known. */
+static const char *
+find_any_path(const WalcuFilter *filter)
 {
-	List *trusted = NIL;
+	while (filter->arms)
+		filter = linitial(filter->arms);
+	return filter->path ? filter->path : "";
+}
+
+static WalcuFilter *
+reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent)
+{
+	List *arms = NIL;
+	bool is_same = true;
 	ListCell *lc;
 
-	foreach(lc, filters)
+	check_stack_depth();
+	if (extent == WALCU_FILTER_NONE)
+		return &filter_everything;
+	if (filter->arms == NIL && extent == WALCU_FILTER_IDS_ONLY)
+		return filter->ids_only ? filter->ids_only : filter;
+	if (filter->arms == NIL && extent == WALCU_FILTER_DESCRIBED)
+		return (filter->undescribed || filter->ids_only) ? &filter_everything : filter;
+	foreach(lc, filter->arms)
 	{
-		WalcuFilter *filter = lfirst(lc);
-
-		trusted = lappend(trusted, filter->trusted ? filter->trusted : filter);
+		arms = lappend(arms, reduce_filter(lfirst(lc), extent));
+		is_same &= llast(arms) == lfirst(lc);
 	}
-	return trusted;
+	if (is_same)
+		return filter;
+	return strcmp(filter->op, "$or") == 0 ? filter_or(arms) : filter_and(arms);
 }
 
 /* Tells whether no two say the same operator of one path, and none is a filter of its own. */

@@ -20,9 +20,20 @@ typedef struct WalcuFilter
 	const char *text; /* It is JSON: the operand, or the whole filter. */
 	List *literals;   /* These are the JSON texts of $in, when a document has one of them at most. */
 	int most;         /* A request has so many of these at most; 0 for as many as fit. */
-	/* What is left of it without what the service may refuse; NULL for all of it. */
-	struct WalcuFilter *trusted;
+	bool undescribed; /* The description lacks the path, so that the service may take no notice of it. */
+	/* It is what is left of it without values that are no ObjectIds; NULL when it has none of these. */
+	struct WalcuFilter *ids_only;
+	List *arms; /* A whole filter is joined of these (WalcuFilter), by $or or by $and as op says. */
 } WalcuFilter;
+
+/* How much of a filter is asked for, should the service not take all of it. */
+typedef enum WalcuFilterExtent
+{
+	WALCU_FILTER_WHOLE,
+	WALCU_FILTER_IDS_ONLY,  /* all of it but values that are no ObjectIds, at places that may have these */
+	WALCU_FILTER_DESCRIBED, /* neither tests with such values, nor of places that the description lacks */
+	WALCU_FILTER_NONE
+} WalcuFilterExtent;
 
 /* What every document meets, and what none does. */
 extern WalcuFilter filter_everything;
@@ -31,7 +42,7 @@ extern WalcuFilter filter_nothing;
 extern WalcuFilter *filter_test(const char *path, const char *op, const char *operand);
 extern WalcuFilter *filter_or(List *filters);
 extern WalcuFilter *filter_and(List *filters);
-extern List *filter_trusted(List *filters);
+extern List *filter_reduced(List *filters, WalcuFilterExtent extent);
 extern char *filter_text(List *filters);
 extern char *filter_string(const char *text);
 extern char *filter_utf8_string(const char *text);

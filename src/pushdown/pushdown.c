@@ -29,6 +29,10 @@ static WalcuPushdown *translate_null_or(const WalcuRelation *relation, Expr *ope
 										const char **reason);
 static bool rejects_null(const WalcuPushdown *filter, AttrNumber column);
 static WalcuPushdown *join_parts(WalcuPushdownKind kind, List *parts);
+static WalcuPushdown *join_by_or(List *parts, const char **reason);
+static bool is_about_place(const WalcuPushdown *filter, const char *path);
+static const char *find_place(const WalcuPushdown *filter);
+static WalcuPushdown *keep_described(WalcuPushdown *filter, bool *is_whole);
 static void prepare_values(WalcuPushdown *filter, PlanState *parent);
 static WalcuFilter *make_filter(const WalcuOptions *options, WalcuPushdown *filter, ExprContext *context,
 								WalcuPushdownUse use);
@@ -202,7 +206,9 @@ translate_boolean(const WalcuRelation *relation, BoolExpr *expression, bool outc
 		else if (!all)
 			return NULL;
 	}
-	return parts ? join_parts(all ? WALCU_PUSHDOWN_AND : WALCU_PUSHDOWN_OR, parts) : NULL;
+	if (parts == NIL)
+		return NULL;
+	return all ? join_parts(WALCU_PUSHDOWN_AND, parts) : join_by_or(parts, reason);
 }
 
 /* IS TRUE and IS FALSE ask for an outcome; IS NOT TRUE takes NULL, too. */
@@ -235,7 +241,76 @@ translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome, co
 	unknown->booltesttype = IS_UNKNOWN;
 	with_outcome = translate_expression(relation, operand, outcome, reason);
 	null = with_outcome ? translate_expression(relation, (Expr *) unknown, true, reason) : NULL;
-	return null ? join_parts(WALCU_PUSHDOWN_OR, list_make2(with_outcome, null)) : NULL;
+	return null ? join_by_or(list_make2(with_outcome, null), reason) : NULL;
+}
+
+/*
+ * One of the parts holds.  Where the service takes no notice of a place that it does not know (Mongoose's
+ * strictQuery), it takes that arm out of an OR, and less would match; so such an arm is not sent, but where all
+ * of them are of the same place.  NULL, and a reason, when an arm is of nothing else.
+ */
+static WalcuPushdown *
+join_by_or(List *parts, const char **reason)
+{
+	WalcuPushdown *whole = join_parts(WALCU_PUSHDOWN_OR, parts);
+	bool is_whole = true;
+	WalcuPushdown *described;
+
+	if (is_about_place(whole, find_place(whole)))
+		return whole;
+	described = keep_described(whole, &is_whole);
+	if (!is_whole)
+		*reason = "the service may take no notice of a place that its description lacks, which OR needs";
+	return described;
+}
+
+/* Is every predicate of one place? */
+static bool
+is_about_place(const WalcuPushdown *filter, const char *path)
+{
+	ListCell *lc;
+
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
+		return strcmp(filter->condition->operand->path, path) == 0;
+	foreach(lc, filter->parts)
+	{
+		if (!is_about_place(lfirst(lc), path))
+			return false;
+	}
+	return true;
+}
+
+/* The place of the first predicate. */
+static const char *
+find_place(const WalcuPushdown *filter)
+{
+	while (filter->kind != WALCU_PUSHDOWN_PREDICATE)
+		filter = linitial(filter->parts);
+	return filter->condition->operand->path;
+}
+
+/* What is left without predicates of places that the description lacks; NULL when that is all documents. */
+static WalcuPushdown *
+keep_described(WalcuPushdown *filter, bool *is_whole)
+{
+	List *parts = NIL;
+	ListCell *lc;
+
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
+	{
+		*is_whole &= filter->condition->operand->remote.described;
+		return filter->condition->operand->remote.described ? filter : NULL;
+	}
+	foreach(lc, filter->parts)
+	{
+		WalcuPushdown *part = keep_described(lfirst(lc), is_whole);
+
+		if (part)
+			parts = lappend(parts, part);
+		else if (filter->kind == WALCU_PUSHDOWN_OR)
+			return NULL;
+	}
+	return parts ? join_parts(filter->kind, parts) : NULL;
 }
 
 static WalcuPushdown *
@@ -276,12 +351,11 @@ static WalcuFilter *
 make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, ExprContext *context,
 					  WalcuPushdownUse use)
 {
-	WalcuFilter *filter;
 	Datum value = (Datum) 0;
 	bool is_null = true;
 
 	if (use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(condition->value))
-		return filter_test(condition->operand->path, "$eq", "?");
+		return document_path_test(condition->operand, "$eq", "?");
 	/* one that pushdown_foretell knows has no state */
 	if (condition->state == NULL && condition->value && IsA(condition->value, Const))
 	{
@@ -290,12 +364,7 @@ make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, Ex
 	}
 	else if (condition->state)
 		value = ExecEvalExprSwitchContext(condition->state, context, &is_null);
-	filter = deparse_clause(options, condition, value, is_null);
-	/* of a place that the description does not have, nobody knows which values can be cast */
-	if (condition->operand->remote.type == WALCU_REMOTE_UNKNOWN && filter != &filter_everything &&
-		filter != &filter_nothing)
-		filter->trusted = &filter_everything;
-	return filter;
+	return deparse_clause(options, condition, value, is_null);
 }
 
 /*

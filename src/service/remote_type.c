@@ -11,6 +11,7 @@
 
 #include "service/remote_type.h"
 
+#include "service/id_place.h"
 #include "service/openapi.h"
 #include "utils/memutils.h"
 
@@ -21,6 +22,7 @@
 static List *resources = NIL;
 
 static void read_description(void);
+static WalcuRemotePlace find_place(const char *resource, const char *path);
 static List *find_resource_fields(const char *resource);
 static const WalcuField *find_field(List *fields, const char *name, size_t length);
 static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
@@ -31,7 +33,19 @@ static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
 WalcuRemotePlace
 remote_type_at(const char *resource, const char *path)
 {
-	const WalcuRemotePlace unknown = {WALCU_REMOTE_UNKNOWN, false};
+	WalcuRemotePlace place = find_place(resource, path);
+
+	/* every document has one, also those of resources that the description lacks */
+	if (strcmp(path, "_id") == 0 && !place.described)
+		place = (WalcuRemotePlace){.type = WALCU_REMOTE_STRING, .described = true};
+	place.id = (place.type == WALCU_REMOTE_STRING || !place.described) && id_place_is_named(path);
+	return place;
+}
+
+static WalcuRemotePlace
+find_place(const char *resource, const char *path)
+{
+	const WalcuRemotePlace unknown = {.type = WALCU_REMOTE_UNKNOWN};
 	const WalcuField *field = NULL;
 	bool element = false;
 	List *fields;
@@ -44,7 +58,7 @@ remote_type_at(const char *resource, const char *path)
 		bool is_index = (length > 0 && strspn(name, "0123456789") >= length);
 
 		if (field && field->kind == WALCU_FIELD_FREE)
-			return describe_field(field, true);
+			return (WalcuRemotePlace){.type = WALCU_REMOTE_FREE};
 		if (field && field->array && is_index && !element)
 			element = true;
 		else
@@ -119,7 +133,7 @@ describe_field(const WalcuField *field, bool element)
 		[WALCU_FIELD_BOOLEAN] = WALCU_REMOTE_BOOLEAN, [WALCU_FIELD_DATE] = WALCU_REMOTE_DATE,
 		[WALCU_FIELD_OBJECT] = WALCU_REMOTE_OBJECT,   [WALCU_FIELD_FREE] = WALCU_REMOTE_FREE,
 	};
-	WalcuRemotePlace remote = {types[field->kind], field->array && !element};
 
-	return remote;
+	return (WalcuRemotePlace){
+		.type = types[field->kind], .array = field->array && !element, .described = true};
 }

@@ -23,6 +23,8 @@ typedef struct WalcuRemotePlace
 {
 	WalcuRemoteType type; /* This is the type, or that of the elements. */
 	bool array;           /* The place has an array of that type. */
+	bool described;       /* The description has this very place, and not only one that it is in. */
+	bool id;              /* It may hold ids of MongoDB's own type (id_place.c). */
 } WalcuRemotePlace;
 
 extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);
