@@ -31,8 +31,8 @@ static bool rejects_null(const WalcuPushdown *filter, AttrNumber column);
 static WalcuPushdown *join_parts(WalcuPushdownKind kind, List *parts);
 static WalcuPushdown *join_by_or(List *parts, const char **reason);
 static bool is_about_place(const WalcuPushdown *filter, const char *path);
-static const char *find_place(const WalcuPushdown *filter);
-static WalcuPushdown *keep_described(WalcuPushdown *filter, bool *is_whole);
+static const char *find_first_place(const WalcuPushdown *filter);
+static WalcuPushdown *keep_described_parts(WalcuPushdown *filter, bool *is_whole);
 static void prepare_values(WalcuPushdown *filter, PlanState *parent);
 static WalcuFilter *make_filter(const WalcuOptions *options, WalcuPushdown *filter, ExprContext *context,
 								WalcuPushdownUse use);
@@ -246,8 +246,8 @@ translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome, co
 
 /*
  * One of the parts holds.  Where the service takes no notice of a place that it does not know (Mongoose's
- * strictQuery), it takes that arm out of an OR, and less would match; so such an arm is not sent, but where all
- * of them are of the same place.  NULL, and a reason, when an arm is of nothing else.
+ * strictQuery), it takes that arm out of an OR, and less would match; so such an arm is not sent, but where
+ * all of them are of the same place.  NULL, and a reason, when an arm is of nothing else.
  */
 static WalcuPushdown *
 join_by_or(List *parts, const char **reason)
@@ -256,11 +256,11 @@ join_by_or(List *parts, const char **reason)
 	bool is_whole = true;
 	WalcuPushdown *described;
 
-	if (is_about_place(whole, find_place(whole)))
+	if (is_about_place(whole, find_first_place(whole)))
 		return whole;
-	described = keep_described(whole, &is_whole);
+	described = keep_described_parts(whole, &is_whole);
 	if (!is_whole)
-		*reason = "the service may take no notice of a place that its description lacks, which OR needs";
+		*reason = "the service may take no notice of a place that its description lacks, but OR needs all";
 	return described;
 }
 
@@ -282,7 +282,7 @@ is_about_place(const WalcuPushdown *filter, const char *path)
 
 /* The place of the first predicate. */
 static const char *
-find_place(const WalcuPushdown *filter)
+find_first_place(const WalcuPushdown *filter)
 {
 	while (filter->kind != WALCU_PUSHDOWN_PREDICATE)
 		filter = linitial(filter->parts);
@@ -291,7 +291,7 @@ find_place(const WalcuPushdown *filter)
 
 /* What is left without predicates of places that the description lacks; NULL when that is all documents. */
 static WalcuPushdown *
-keep_described(WalcuPushdown *filter, bool *is_whole)
+keep_described_parts(WalcuPushdown *filter, bool *is_whole)
 {
 	List *parts = NIL;
 	ListCell *lc;
@@ -303,7 +303,7 @@ keep_described(WalcuPushdown *filter, bool *is_whole)
 	}
 	foreach(lc, filter->parts)
 	{
-		WalcuPushdown *part = keep_described(lfirst(lc), is_whole);
+		WalcuPushdown *part = keep_described_parts(lfirst(lc), is_whole);
 
 		if (part)
 			parts = lappend(parts, part);

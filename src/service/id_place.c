@@ -2,10 +2,10 @@
  * id_place.c
  *	  Which places of a document may hold ids of MongoDB's own type.
  *
- * The service's description calls every id a string, but its schemas declare ids as ObjectId: the vendor's own
- * library has `notify_to: [ObjectId]` and `done_by: ObjectId`, and a client had to give one for `created_by`
- * (source: api/FACTS.md).  Which places these are is not published, so that their names have to tell.
- * remote_type.c asks here; what is sent for such a place is deparse_id.c's question.
+ * The service's description calls every id a string, but its schemas declare ids as ObjectId: the vendor's
+ * own library has `notify_to: [ObjectId]` and `done_by: ObjectId`, and a client had to give one for
+ * `created_by` (source: api/FACTS.md).  Which places these are is not published, so that their names have to
+ * tell.  remote_type.c asks here.
  */
 #include "postgres.h"
 

@@ -22,7 +22,7 @@
 static List *resources = NIL;
 
 static void read_description(void);
-static WalcuRemotePlace find_place(const char *resource, const char *path);
+static WalcuRemotePlace describe_place(const char *resource, const char *path);
 static List *find_resource_fields(const char *resource);
 static const WalcuField *find_field(List *fields, const char *name, size_t length);
 static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
@@ -33,7 +33,7 @@ static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
 WalcuRemotePlace
 remote_type_at(const char *resource, const char *path)
 {
-	WalcuRemotePlace place = find_place(resource, path);
+	WalcuRemotePlace place = describe_place(resource, path);
 
 	/* every document has one, also those of resources that the description lacks */
 	if (strcmp(path, "_id") == 0 && !place.described)
@@ -43,7 +43,7 @@ remote_type_at(const char *resource, const char *path)
 }
 
 static WalcuRemotePlace
-find_place(const char *resource, const char *path)
+describe_place(const char *resource, const char *path)
 {
 	const WalcuRemotePlace unknown = {.type = WALCU_REMOTE_UNKNOWN};
 	const WalcuField *field = NULL;
