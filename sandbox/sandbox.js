@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Collection } from './crm/collection.js';
 import { resourceSchemas } from './crm/description.js';
 import { Jobs } from './crm/jobs.js';
-import { ResourceSchema } from './crm/schema.js';
+import { ResourceKinds } from './crm/kinds.js';
 import { KeptTexts } from './crm/texts.js';
 import { Connections } from './http/connections.js';
 import { RequestLog } from './http/log.js';
@@ -19,7 +19,7 @@ import { makeSettings } from './http/settings.js';
 export class Sandbox {
   #initial;
   #createDataset;
-  #schemas = new Map([...resourceSchemas].map(([resource, schema]) => [resource, new ResourceSchema(resource, schema)]));
+  #kinds = new Map([...resourceSchemas].map(([resource, schema]) => [resource, new ResourceKinds(resource, schema)]));
   #data;
 
   /** data: {seed, scale, counts}, as createDataset takes them; settings: what differs from the defaults. */
@@ -66,7 +66,7 @@ export class Sandbox {
     const texts = new KeptTexts();
     this.#data = data;
     this.collections = new Map(
-      [...this.#schemas].map(([resource, schema]) => [resource, new Collection(resource, schema, texts, dataset)]),
+      [...this.#kinds].map(([resource, kinds]) => [resource, new Collection(resource, kinds, texts, dataset)]),
     );
   }
 }

@@ -5,39 +5,42 @@
 
 import { LRUCache } from 'lru-cache';
 
+import { isObjectIdText } from '../mongo/object_id.js';
 import { lowerBound, positionsById } from './ids.js';
 import { EVERYTHING, textOf } from './texts.js';
 
 const CACHED_DOCUMENTS = 2000;
 
-/** A document in the form that is sent and, made when needed, the one that filters see. */
+/** A document in the form that is sent and, made when needed, those that filters see. */
 export class Entry {
-  #indexForm;
-  #toIndexForm;
+  #kinds;
+  #indexForms = {};
 
-  constructor(document, toIndexForm) {
+  constructor(document, kinds) {
     this.document = document;
-    this.#toIndexForm = toIndexForm;
+    this.#kinds = kinds;
   }
 
-  get indexed() {
-    this.#indexForm ??= this.#toIndexForm(this.document);
-    return this.#indexForm;
+  /** ids: how the service has ids, as kinds.js knows it. */
+  indexed(ids) {
+    this.#indexForms[ids] ??= this.#kinds.indexForm(ids, this.document);
+    return this.#indexForms[ids];
   }
 }
 
 export class BaseDocuments {
   #dataset;
   #resource;
-  #toIndexForm;
+  #kinds;
   #byId;
+  #hasOnlyObjectIds;
   #entries = new LRUCache({ max: CACHED_DOCUMENTS });
   #texts;
 
   /** Without a data set there are no documents. texts: a KeptTexts, which other resources may share. */
-  constructor(resource, toIndexForm, texts, dataset) {
+  constructor(resource, kinds, texts, dataset) {
     this.#resource = resource;
-    this.#toIndexForm = toIndexForm;
+    this.#kinds = kinds;
     this.#texts = texts;
     this.#dataset = dataset;
     this.count = dataset?.count(resource) ?? 0;
@@ -45,7 +48,7 @@ export class BaseDocuments {
   }
 
   makeEntry(document) {
-    return new Entry(document, this.#toIndexForm);
+    return new Entry(document, this.#kinds);
   }
 
   entry(position) {
@@ -82,6 +85,19 @@ export class BaseDocuments {
   get byId() {
     this.#byId ??= positionsById(this.count, this.idAt);
     return this.#byId;
+  }
+
+  /** Whether every _id is the text of an ObjectId. */
+  get hasOnlyObjectIds() {
+    this.#hasOnlyObjectIds ??= this.#areAllObjectIds();
+    return this.#hasOnlyObjectIds;
+  }
+
+  #areAllObjectIds() {
+    for (let position = 0; position < this.count; position++) {
+      if (!isObjectIdText(this.idAt(position))) return false;
+    }
+    return true;
   }
 
   find(id) {

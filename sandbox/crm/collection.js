@@ -15,10 +15,10 @@ export class Collection {
   #isHandedOut = false;
   #texts;
 
-  /** texts: a KeptTexts for what is sent of the generated documents. */
-  constructor(resource, schema, texts, dataset) {
+  /** kinds: the resource's ResourceKinds; texts: a KeptTexts for what is sent of the generated documents. */
+  constructor(resource, kinds, texts, dataset) {
     this.resource = resource;
-    this.schema = schema;
+    this.kinds = kinds;
     this.#texts = texts;
     this.#generated = this.#makeBase(dataset);
     this.restore();
@@ -64,7 +64,7 @@ export class Collection {
   }
 
   #makeBase(dataset) {
-    return new BaseDocuments(this.resource, (document) => this.schema.indexForm(document), this.#texts, dataset);
+    return new BaseDocuments(this.resource, this.kinds, this.#texts, dataset);
   }
 
   #writable() {

@@ -7,54 +7,58 @@
  */
 
 import { compileFilter } from '../mongo/filter.js';
+import { ObjectId } from '../mongo/object_id.js';
 import { compareStrings } from '../mongo/order.js';
 import { isObject } from '../mongo/paths.js';
 import { Cursor } from './cursor.js';
 import { compileSearch } from './search.js';
 
 /**
- * query: {filter, search, sort, strictQuery}, each of which may be missing. Throws a QueryError where
- * the filter is wrong.
+ * query: {filter, search, sort}, each of which may be missing; kind: as kinds.js knows it. Throws a FilterError
+ * where the filter is wrong.
  */
-export function openCursor(collection, query) {
-  const { filter = {}, search, sort = [], strictQuery = false } = query;
+export function openCursor(collection, query, kind) {
+  const { filter = {}, search, sort = [] } = query;
   const snapshot = collection.snapshot();
   const { conditions, text, key } = compileSearch(search);
-  const name = JSON.stringify([filter, key, sort, strictQuery]);
+  const name = JSON.stringify([filter, key, sort, kind]);
   const known = snapshot.cursors.get(name);
   if (known) return { cursor: known, snapshot };
 
   const asked = conditions ? { $and: [filter, conditions] } : filter;
-  const cast = collection.schema.castFilter(asked, { strictQuery });
-  const bounds = idBounds(cast);
+  const cast = collection.kinds.schema(kind).castFilter(asked);
+  const isOrdered = kind.ids === 'string' || snapshot.hasOnlyObjectIds;
+  const bounds = isOrdered ? idBounds(cast) : { isAll: Object.keys(cast).length === 0 };
   const isDecided = bounds.isAll && (!bounds.isNarrow || isById(sort));
-  const test = isDecided && !text ? null : documentTest(snapshot, cast, text);
-  const cursor = new Cursor(() => candidates(snapshot, bounds, sort), test);
+  const test = isDecided && !text ? null : documentTest(snapshot, cast, text, kind.ids);
+  const cursor = new Cursor(() => candidates(snapshot, bounds, sort, { ids: kind.ids, isOrdered }), test);
   snapshot.cursors.set(name, cursor);
   return { cursor, snapshot };
 }
 
 const isById = (sort) => sort[0]?.[0] === '_id';
 
-function documentTest(snapshot, filter, text) {
+function documentTest(snapshot, filter, text, ids) {
   const matches = compileFilter(filter);
   return (position) => {
     const entry = snapshot.entry(position);
-    return matches(entry.indexed) && (!text || text(entry.document));
+    return matches(entry.indexed(ids)) && (!text || text(entry.document));
   };
 }
 
-async function candidates(snapshot, { ids, low, high }, sort) {
-  if (ids) return inOrder(await chosen(snapshot, ids, isById(sort) ? [sort[0]] : sort));
-  if (!isById(sort)) return inOrder(sort.length > 0 ? await snapshot.sorted(sort) : snapshot.byInsertion());
+/** isOrdered: whether the order of the snapshot's ids is the order of their texts. */
+async function candidates(snapshot, { chosen, low, high }, sort, { ids, isOrdered }) {
+  if (chosen) return inOrder(await choose(snapshot, chosen, isById(sort) ? [sort[0]] : sort, ids));
+  if (sort.length === 0) return inOrder(snapshot.byInsertion());
+  if (!isById(sort) || !isOrdered) return inOrder(await snapshot.sorted(sort, ids));
   const from = low ? snapshot.indexOfId(low.id, low.isOpen) : 0;
   const to = high ? snapshot.indexOfId(high.id, !high.isOpen) : Infinity;
   return inOrder(snapshot.byId(), from, to, sort[0][1]);
 }
 
-function chosen(snapshot, ids, sort) {
-  const positions = ids.map((id) => snapshot.find(id)).filter((position) => position !== undefined);
-  return snapshot.sortPositions(Uint32Array.from(positions).sort(), sort);
+function choose(snapshot, chosen, sort, ids) {
+  const positions = chosen.map((id) => snapshot.find(id)).filter((position) => position !== undefined);
+  return snapshot.sortPositions(Uint32Array.from(positions).sort(), sort, ids);
 }
 
 /** The positions from `from` to before `to`, backwards for direction -1. */
@@ -74,7 +78,7 @@ const BOUNDS = {
 };
 
 /**
- * What a filter says about _id: {ids} that alone can match, or bounds {low, high}, each {id, isOpen}.
+ * What a cast filter says about _id: {chosen}, the ids that alone can match, or bounds {low, high}, each {id, isOpen}.
  * isAll: the bounds are all that it says; else it still decides, and they are never too narrow.
  */
 function idBounds(filter, found = { isAll: true, isNarrow: false }) {
@@ -88,12 +92,20 @@ function idBounds(filter, found = { isAll: true, isNarrow: false }) {
 
 function readConditions(conditions, found) {
   for (const [operator, operand] of Object.entries(conditions)) {
-    const isBound = Object.hasOwn(BOUNDS, operator) && typeof operand === 'string';
-    if (isBound) narrow(found, { id: operand, ...BOUNDS[operator] });
+    const id = idText(operand);
+    if (Object.hasOwn(BOUNDS, operator) && id !== undefined) narrow(found, { id, ...BOUNDS[operator] });
     else found.isAll = false;
-    if (operator === '$eq' && typeof operand === 'string') found.ids = [operand];
-    if (operator === '$in' && Array.isArray(operand)) found.ids = [...new Set(operand)].filter((id) => typeof id === 'string');
+    if (operator === '$eq' && id !== undefined) found.chosen = [id];
+    if (operator === '$in' && Array.isArray(operand)) {
+      found.chosen = [...new Set(operand.map(idText))].filter((text) => text !== undefined);
+    }
   }
+}
+
+/** The text of what may be an _id. */
+function idText(operand) {
+  if (operand instanceof ObjectId) return operand.hex;
+  return typeof operand === 'string' ? operand : undefined;
 }
 
 /** Of two bounds on one side the one counts that lets less through. */

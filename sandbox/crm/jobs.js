@@ -6,7 +6,8 @@
 import { randomBytes } from 'node:crypto';
 
 import { LRUCache } from 'lru-cache';
-import mongoose from 'mongoose';
+
+import { newObjectIdText } from '../mongo/object_id.js';
 
 /** A job holds on to the data as they were: old ones are forgotten. */
 const KEPT = 1000;
@@ -25,7 +26,7 @@ export class Jobs {
 
   /** results: {snapshot, cursor, projection}; polls: how often the job is still being processed when asked. */
   start(resource, results, { polls, outcome, resultsUrl }) {
-    const id = new mongoose.Types.ObjectId().toHexString();
+    const id = newObjectIdText();
     const signature = randomBytes(16).toString('hex');
     const job = { id, signature, resource, ...results, polls, outcome, resultsUrl: resultsUrl(id), found: undefined };
     this.#jobs.set(id, job);

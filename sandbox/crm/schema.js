@@ -1,14 +1,13 @@
 /*
  * What the service does with types: Mongoose models made from the description.
- * Mongoose casts filter values, bodies and patches here; there is no database behind the models.
- * Used by lists and jobs (filters), by writes (documents) and by collections (the index form).
+ * Mongoose casts filter values, ids, bodies and patches here; there is no database behind the models.
+ * Made by kinds.js, one for each kind of service; used by lists and jobs (filters) and by writes (documents).
  */
 
 import { isDeepStrictEqual } from 'node:util';
 
-import mongoose from 'mongoose';
-
-import { QueryError } from '../mongo/errors.js';
+import { FilterError, QueryError } from '../mongo/errors.js';
+import { ObjectId } from '../mongo/object_id.js';
 import { isObject } from '../mongo/paths.js';
 import { isFreeForm } from './description.js';
 
@@ -28,21 +27,27 @@ const SCHEMA_OPTIONS = {
 /** As deep as MongoDB stores objects and arrays in each other. */
 const MAX_LEVELS = 100;
 
-const ISO_DATE = /^([+-]\d{2})?\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
-
-/** The types of one resource. */
+/** The types of one resource, for one kind of service. */
 export class ResourceSchema {
-  constructor(resource, description) {
-    this.model = new mongoose.Mongoose().model(resource, makeSchema(description), resource);
-    this.dates = dateTree(description) ?? {};
+  /** mongoose: from makeMongoose; isIdPlace(path): whether an ObjectId is there. */
+  constructor(mongoose, resource, description, isIdPlace) {
+    this.model = mongoose.model(resource, makeSchema({ mongoose, isIdPlace }, description, []), resource);
   }
 
-  /** The filter with its values cast as the schema says; throws a QueryError where one cannot be cast. */
-  castFilter(filter, { strictQuery }) {
-    if (isDeeper(filter, MAX_LEVELS)) throw new QueryError(`the filter is nested deeper than ${MAX_LEVELS} levels`);
-    const query = this.model.find().setOptions({ strictQuery });
+  /** The filter with its values cast as the schema says; throws a FilterError where one cannot be cast. */
+  castFilter(filter) {
+    if (isDeeper(filter, MAX_LEVELS)) throw new FilterError(`the filter is nested deeper than ${MAX_LEVELS} levels`);
     try {
-      return plain(query.cast(this.model, structuredClone(filter)));
+      return plain(this.model.find().cast(this.model, structuredClone(filter)));
+    } catch (error) {
+      throw new FilterError(error.message);
+    }
+  }
+
+  /** The _id that a text in a URL means; throws a QueryError where it means none. */
+  castId(text) {
+    try {
+      return String(this.model.findOne().cast(this.model, { _id: text })._id);
     } catch (error) {
       throw new QueryError(error.message);
     }
@@ -78,68 +83,36 @@ export class ResourceSchema {
       this.castDocument(wrapped, previous),
     );
   }
-
-  /**
-   * The form of a document that filters and sorts see: its dates as Dates, as the service's database
-   * holds them. What is no date there stays as it is. Parts without dates are shared, not copied.
-   */
-  indexForm(document) {
-    return withDates(document, this.dates);
-  }
 }
 
-function makeSchema(description) {
-  const fields = Object.entries(description.properties).map(([name, field]) => [name, makeField(name, field)]);
-  return new mongoose.Schema(Object.fromEntries(fields), SCHEMA_OPTIONS);
+/** context: {mongoose, isIdPlace}; path: the names of the fields on the way. */
+function makeSchema(context, description, path) {
+  const fields = Object.entries(description.properties).map(([name, field]) => [name, makeField(context, field, [...path, name])]);
+  return new context.mongoose.Schema(Object.fromEntries(fields), SCHEMA_OPTIONS);
 }
 
 /** Arrays have no default: a missing array stays missing. */
-function makeField(name, description) {
-  if (description.type !== 'array') return { $type: makeType(name, description) };
-  return { $type: [makeField(name, description.items)], default: undefined };
+function makeField(context, description, path) {
+  if (description.type !== 'array') return { $type: makeType(context, description, path) };
+  return { $type: [makeField(context, description.items, path)], default: undefined };
 }
 
-function makeType(name, { type, format, properties }) {
-  if (isFreeForm(name)) return mongoose.Schema.Types.Mixed;
+function makeType(context, { type, format, properties }, path) {
+  const { Mixed, ObjectId: Id } = context.mongoose.Schema.Types;
+  if (isFreeForm(path.at(-1))) return Mixed;
   switch (type) {
     case 'string':
-      return format === 'date-time' ? Date : String;
+      if (format === 'date-time') return Date;
+      return context.isIdPlace(path.join('.')) ? Id : String;
     case 'number':
       return Number;
     case 'boolean':
       return Boolean;
     case 'object':
-      return properties ? makeSchema({ properties }) : mongoose.Schema.Types.Mixed;
+      return properties ? makeSchema(context, { properties }, path) : Mixed;
     default:
-      return mongoose.Schema.Types.Mixed;
+      return Mixed;
   }
-}
-
-/** The paths that lead to dates, as nested objects ending in true; undefined where none does. */
-function dateTree({ type, format, properties, items }) {
-  if (type === 'array') return dateTree(items);
-  if (format === 'date-time') return true;
-  const branches = Object.entries(properties ?? {})
-    .map(([name, field]) => [name, dateTree(field)])
-    .filter(([, branch]) => branch);
-  return branches.length > 0 ? Object.fromEntries(branches) : undefined;
-}
-
-function withDates(value, dates) {
-  if (Array.isArray(value)) return value.map((element) => withDates(element, dates));
-  if (dates === true) return toDate(value);
-  if (!isObject(value)) return value;
-  const copy = { ...value };
-  for (const name in dates) {
-    if (Object.hasOwn(value, name)) copy[name] = withDates(value[name], dates[name]);
-  }
-  return copy;
-}
-
-function toDate(value) {
-  if (typeof value !== 'string' || !ISO_DATE.test(value)) return value;
-  const date = new Date(value);
-  return Number.isNaN(date.getTime()) ? value : date;
 }
 
 const isDeeper = (value, levels) =>
@@ -155,8 +128,9 @@ function restore([segment, ...rest], cast, body, previous) {
   return true;
 }
 
-/** Mongoose's own arrays and subdocuments as plain values. */
+/** Mongoose's own arrays, subdocuments and ObjectIds as plain values and our own ObjectIds. */
 function plain(value) {
+  if (/^ObjectI[dD]$/.test(value?._bsontype)) return new ObjectId(value.toString());
   if (typeof value?.toObject === 'function') return plain(value.toObject());
   if (Array.isArray(value)) return value.map(plain);
   if (!isObject(value)) return value;

@@ -9,6 +9,7 @@
 
 import { LRUCache } from 'lru-cache';
 
+import { isObjectIdText } from '../mongo/object_id.js';
 import { compareStrings } from '../mongo/order.js';
 import { compileSort } from '../mongo/sort.js';
 import { lowerBound } from './ids.js';
@@ -108,6 +109,11 @@ export class Snapshot {
     });
   }
 
+  /** Whether byId() is the order of the _ids where these are ObjectIds: strings among them would come first. */
+  get hasOnlyObjectIds() {
+    return this.#base.hasOnlyObjectIds && [...this.#addedPositions.keys()].every(isObjectIdText);
+  }
+
   /** Index in byId() of the first document whose id is not below the given one, or above it with `after`. */
   indexOfId(id, after = false) {
     const positions = this.byId();
@@ -116,18 +122,18 @@ export class Snapshot {
   }
 
   /** All positions ordered by a sort; a promise, because a large resource takes its time. */
-  sorted(sort) {
-    return this.#kept(JSON.stringify(sort), () => this.sortPositions(this.byInsertion(), sort));
+  sorted(sort, ids) {
+    return this.#kept(JSON.stringify([sort, ids]), () => this.sortPositions(this.byInsertion(), sort, ids));
   }
 
-  /** Positions in insertion order, put into the order of a sort. */
-  async sortPositions(positions, sort) {
+  /** Positions in insertion order, put into the order of a sort, which sees ids as the service has them. */
+  async sortPositions(positions, sort, ids) {
     const { keyOf, compare } = compileSort(sort);
     const keys = new Array(positions.length);
     let next = 0;
     await inSlices(() => {
       if (next === positions.length) return false;
-      keys[next] = keyOf(this.entry(positions[next]).indexed);
+      keys[next] = keyOf(this.entry(positions[next]).indexed(ids));
       return ++next > 0;
     });
     const indexes = Uint32Array.from({ length: positions.length }, (_, index) => index);

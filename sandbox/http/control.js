@@ -10,6 +10,7 @@ import { setImmediate } from 'node:timers/promises';
 import express from 'express';
 
 import { openCursor } from '../crm/find.js';
+import { kindOf } from '../crm/kinds.js';
 import { EVERYTHING } from '../crm/texts.js';
 import { byResource, checkFields, documentCheck, integer, listOf, MAX_DOCUMENTS, optional } from './checks.js';
 
@@ -51,7 +52,7 @@ function dataRoutes(router, sandbox) {
     res.json({});
   });
   router.get('/dump/:resource', async (req, res) => {
-    const { cursor, snapshot } = openCursor(sandbox.collection(req.params.resource), { sort: [['_id', 1]] });
+    const { cursor, snapshot } = openCursor(sandbox.collection(req.params.resource), { sort: [['_id', 1]] }, kindOf(sandbox.settings));
     const positions = await cursor.positions(0, Infinity);
     await sendLines(res, 'application/x-ndjson', documentLines(snapshot, positions));
   });

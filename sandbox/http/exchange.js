@@ -5,7 +5,7 @@
 
 import { text } from 'node:stream/consumers';
 
-import { QueryError } from '../mongo/errors.js';
+import { FilterError, QueryError } from '../mongo/errors.js';
 import { resetConnection } from './connections.js';
 import { hasCredentials, isAccepted, parseCredentials, redacted } from './credentials.js';
 import { deliver } from './delivery.js';
@@ -163,7 +163,7 @@ async function decide(call, rules, handle) {
     if (!OPEN.includes(call.kind) && !call.listener.isOpen) authorize(call);
     return await handle(call.sandbox, call);
   } catch (error) {
-    return errorReply(statusOf(error, call.kind), error.message);
+    return errorReply(statusOf(error, call), error.message);
   }
 }
 
@@ -184,8 +184,9 @@ function authorize({ req, credentials, dealerId, sandbox }) {
   }
 }
 
-function statusOf(error, kind) {
+function statusOf(error, { kind, sandbox }) {
   if (error instanceof HttpError) return error.status;
+  if (error instanceof FilterError) return sandbox.settings.filter_status;
   if (error instanceof QueryError) return WRITES.includes(kind) ? 422 : 400;
   console.error(error);
   return 500;

@@ -5,6 +5,7 @@
 import { descriptionTexts } from '../crm/description.js';
 import { openCursor } from '../crm/find.js';
 import { GROUP_SHAPES, groupDocuments } from '../crm/group.js';
+import { kindOf } from '../crm/kinds.js';
 import { EVERYTHING } from '../crm/texts.js';
 import { compileProjection } from '../mongo/projection.js';
 import { hasCredentials } from './credentials.js';
@@ -26,13 +27,23 @@ export function collectionOf({ collection, req }) {
 }
 
 /** The document that a call is about, or 404. */
-export function documentOf(call) {
-  const document = collectionOf(call).get(call.id);
+export function documentOf(call, settings) {
+  const collection = collectionOf(call);
+  const document = collection.get(settings.ids === 'objectid' ? objectIdOf(collection, call, settings) : call.id);
   if (!document) throw new HttpError(404, `${call.collection.resource}: there is no document ${call.id}`);
   return document;
 }
 
-export const getDocument = (_sandbox, call) => jsonReply([documentOf(call)], { documents: 1 });
+/** The id in the URL as Mongoose casts it. */
+function objectIdOf(collection, { id }, settings) {
+  try {
+    return collection.kinds.schema(kindOf(settings)).castId(id);
+  } catch (error) {
+    throw new HttpError(settings.id_status, error.message);
+  }
+}
+
+export const getDocument = ({ settings }, call) => jsonReply([documentOf(call, settings)], { documents: 1 });
 
 export async function listDocuments({ settings }, call) {
   const { skip, limit, ...wanted } = listParameters(call.parameters, settings);
@@ -122,7 +133,7 @@ async function resultsReply({ jobs, settings }, call) {
 function openQuery(call, settings, { project, ...query }) {
   const collection = collectionOf(call);
   const projection = project ? { key: JSON.stringify(project), apply: compileProjection(project) } : EVERYTHING;
-  return { ...openCursor(collection, { ...query, strictQuery: settings.strict_query }), projection };
+  return { ...openCursor(collection, query, kindOf(settings)), projection };
 }
 
 function* mapped(items, change) {

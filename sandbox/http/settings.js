@@ -5,6 +5,8 @@
 
 import { GROUP_SHAPES } from '../crm/group.js';
 import { JOB_OUTCOMES } from '../crm/jobs.js';
+import { ID_TYPES } from '../crm/kinds.js';
+import { MONGOOSES, STRICT_QUERIES } from '../crm/mongoose.js';
 import { checkFields, fromText, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
@@ -19,7 +21,11 @@ const DEFAULTS = {
   project_format: 'mongoose',
   auth: 'basic:sandbox-app:sandbox-secret',
   patch: 'mongoose',
-  strict_query: false,
+  ids: 'string',
+  mongoose: 8,
+  strict_query: 'default',
+  filter_status: 400,
+  id_status: 404,
   compress: [],
   rate_limit: null,
   job_polls: 2,
@@ -44,7 +50,11 @@ const FIELDS = {
   project_format: optional(FORMATS),
   auth: optional(parsedBy(parseCredentials, 'bearer:TOKEN, basic:USER:PASSWORD, header:NAME:VALUE or none')),
   patch: optional(oneOf('mongoose', 'rfc6902')),
-  strict_query: optional(oneOf(true, false)),
+  ids: optional(oneOf(...ID_TYPES)),
+  mongoose: optional(oneOf(...MONGOOSES)),
+  strict_query: optional(oneOf(...STRICT_QUERIES, true, false)),
+  filter_status: optional(oneOf(400, 422, 500)),
+  id_status: optional(oneOf(404, 400, 422, 500)),
   rate_limit: optional(rateLimit),
   compress: optional(listOf(oneOf(...CODINGS))),
   job_polls: optional(integer(0)),

@@ -2,10 +2,10 @@
  * The operations of the API that write: what each changes and answers. Called by exchange.js.
  */
 
-import mongoose from 'mongoose';
-
+import { kindOf } from '../crm/kinds.js';
 import { applyPatch } from '../crm/patch.js';
 import { withUnknown } from '../crm/unknown.js';
+import { newObjectIdText } from '../mongo/object_id.js';
 import { HttpError } from './errors.js';
 import { collectionOf, documentOf } from './operations.js';
 import { jsonReply } from './reply.js';
@@ -20,13 +20,13 @@ export function createDocument({ dealerId, settings }, call) {
   const collection = collectionOf(call);
   const cast = bodyAsStored(call, settings);
   const chosen = settings.client_ids === 'kept' ? cast._id : undefined;
-  const _id = chosen ?? new mongoose.Types.ObjectId().toHexString();
+  const _id = chosen ?? newObjectIdText();
   if (collection.get(_id)) throw new HttpError(409, `E11000 duplicate key error: ${collection.resource} has ${_id} already`);
   return stored(collection, { _id, ...serverFields(dealerId), ...cast, _id });
 }
 
 export function replaceDocument({ dealerId, settings }, call) {
-  const previous = documentOf(call);
+  const previous = documentOf(call, settings);
   const cast = bodyAsStored(call, settings, previous);
   const { _id, __v, dealer_id, created_at } = previous;
   if (cast._id !== undefined && cast._id !== _id) throw new HttpError(422, 'the path _id is immutable');
@@ -35,23 +35,25 @@ export function replaceDocument({ dealerId, settings }, call) {
 }
 
 export function patchDocument({ settings }, call) {
-  const previous = documentOf(call);
-  const patched = applyPatch(call.collection.schema, previous, parseBody(call), settings);
+  const previous = documentOf(call, settings);
+  const patched = applyPatch(schemaOf(call, settings), previous, parseBody(call), settings);
   return stored(call.collection, touched(patched, previous));
 }
 
-export function deleteDocument(_sandbox, call) {
-  const { _id } = documentOf(call);
+export function deleteDocument({ settings }, call) {
+  const { _id } = documentOf(call, settings);
   call.collection.remove(_id);
   return jsonReply({ _id });
 }
 
 /** The body as the schema casts it; what the schema does not know stays if the settings say so. */
-function bodyAsStored(call, { unknown_fields }, previous) {
+function bodyAsStored(call, settings, previous) {
   const body = parseBody(call);
-  const cast = call.collection.schema.castDocument(body, previous);
-  return unknown_fields === 'kept' ? withUnknown(cast, body) : cast;
+  const cast = schemaOf(call, settings).castDocument(body, previous);
+  return settings.unknown_fields === 'kept' ? withUnknown(cast, body) : cast;
 }
+
+const schemaOf = ({ collection }, settings) => collection.kinds.schema(kindOf(settings));
 
 function parseBody({ body }) {
   try {

@@ -3,3 +3,6 @@
  */
 
 export class QueryError extends Error {}
+
+/** A filter that cannot be cast or evaluated. */
+export class FilterError extends QueryError {}

@@ -5,7 +5,7 @@
 
 import { Query } from 'mingo/query';
 
-import { QueryError } from './errors.js';
+import { FilterError } from './errors.js';
 import { context } from './operators.js';
 import { isObject } from './paths.js';
 import { compileRegex } from './regex.js';
@@ -22,7 +22,7 @@ function parse(filter) {
   try {
     return new Query(filter, { context });
   } catch (error) {
-    throw new QueryError(error.message);
+    throw new FilterError(error.message);
   }
 }
 
@@ -31,11 +31,11 @@ const hasOperators = (value) => isObject(value) && Object.keys(value).some(isOpe
 
 /** mingo builds its own RegExp from $regex and is lenient with $not: both are settled before it sees them. */
 function prepareFilter(filter) {
-  if (!isObject(filter)) throw new QueryError('a filter must be an object');
+  if (!isObject(filter)) throw new FilterError('a filter must be an object');
   const { $comment, ...conditions } = filter;
   return mapEntries(conditions, (key, value) => {
     if (!LOGICAL.includes(key)) return prepareCondition(value);
-    if (!Array.isArray(value) || value.length === 0) throw new QueryError(`${key} must be a nonempty array`);
+    if (!Array.isArray(value) || value.length === 0) throw new FilterError(`${key} must be a nonempty array`);
     return value.map(prepareFilter);
   });
 }
@@ -43,13 +43,13 @@ function prepareFilter(filter) {
 function prepareCondition(condition) {
   if (!hasOperators(condition)) return condition;
   const { $options, ...operators } = condition;
-  if ($options !== undefined && operators.$regex === undefined) throw new QueryError('$options needs a $regex');
+  if ($options !== undefined && operators.$regex === undefined) throw new FilterError('$options needs a $regex');
   return mapEntries(operators, (operator, operand) => {
     switch (operator) {
       case '$regex':
         return compileRegex(operand, $options);
       case '$not':
-        if (!hasOperators(operand)) throw new QueryError('$not needs a regex or a document of operators');
+        if (!hasOperators(operand)) throw new FilterError('$not needs a regex or a document of operators');
         return prepareCondition(operand);
       case '$elemMatch':
         return prepareElement(operand);

@@ -11,14 +11,15 @@ import { Context } from 'mingo/core';
 import { $and, $nor, $not, $or } from 'mingo/operators/query/logical';
 import { Query } from 'mingo/query';
 
-import { QueryError } from './errors.js';
+import { FilterError } from './errors.js';
+import { ObjectId } from './object_id.js';
 import { compareValues, typeRank } from './order.js';
 import { isObject, someValue } from './paths.js';
 
 const INT32_MAX = 2 ** 31 - 1;
 const isInt32 = (value) => Number.isInteger(value) && Math.abs(value) <= INT32_MAX;
 
-/** Names and numbers of $type, for the types that a JSON document with dates can hold. */
+/** Names and numbers of $type, for the types that a document with dates and ids can hold. */
 const TYPES = new Map(
   [
     ['double', 1, (value) => typeof value === 'number' && !isInt32(value)],
@@ -26,7 +27,7 @@ const TYPES = new Map(
     ['object', 3, isObject],
     ['array', 4, Array.isArray],
     ['binData', 5, () => false],
-    ['objectId', 7, () => false],
+    ['objectId', 7, (value) => value instanceof ObjectId],
     ['bool', 8, (value) => typeof value === 'boolean'],
     ['date', 9, (value) => value instanceof Date],
     ['null', 10, (value) => value === null],
@@ -64,9 +65,9 @@ const compares = (holds) => (operand) => {
 };
 
 function requireArray(name, operand) {
-  if (!Array.isArray(operand)) throw new QueryError(`${name} needs an array`);
+  if (!Array.isArray(operand)) throw new FilterError(`${name} needs an array`);
   if (operand.some((element) => isObject(element) && Object.keys(element)[0]?.startsWith('$'))) {
-    throw new QueryError(`cannot nest $ under ${name}`);
+    throw new FilterError(`cannot nest $ under ${name}`);
   }
 }
 
@@ -75,10 +76,12 @@ function isIn(operand) {
   const patterns = operand.filter((element) => element instanceof RegExp).map(matches);
   const others = operand.filter((element) => !(element instanceof RegExp));
   const scalars = new Set(others.filter((element) => !isCompound(element)));
-  const compounds = others.filter(isCompound).map(equals);
+  const ids = new Set(others.filter((element) => element instanceof ObjectId).map(({ hex }) => hex));
+  const compounds = others.filter((element) => isCompound(element) && !(element instanceof ObjectId)).map(equals);
   const hasNull = scalars.has(null);
   return (value) =>
     scalars.has(value) ||
+    (value instanceof ObjectId && ids.has(value.hex)) ||
     (value === undefined && hasNull) ||
     (isCompound(value) && compounds.some((test) => test(value))) ||
     patterns.some((test) => test(value));
@@ -92,28 +95,28 @@ const matches = (pattern) => (value) => typeof value === 'string' && pattern.tes
 function hasType(operand) {
   const tests = [operand].flat().map((type) => {
     const test = TYPES.get(type);
-    if (!test) throw new QueryError(`unknown type name alias: ${JSON.stringify(type)}`);
+    if (!test) throw new FilterError(`unknown type name alias: ${JSON.stringify(type)}`);
     return test;
   });
-  if (tests.length === 0) throw new QueryError('$type must match at least one type');
+  if (tests.length === 0) throw new FilterError('$type must match at least one type');
   return (value) => tests.some((test) => test(value));
 }
 
 function hasSize(operand) {
-  if (!Number.isInteger(operand) || operand < 0) throw new QueryError('$size needs a non-negative integer');
+  if (!Number.isInteger(operand) || operand < 0) throw new FilterError('$size needs a non-negative integer');
   return (value) => Array.isArray(value) && value.length === operand;
 }
 
 function hasRemainder(operand) {
-  if (!Array.isArray(operand) || operand.length !== 2) throw new QueryError('malformed mod, needs two numbers');
+  if (!Array.isArray(operand) || operand.length !== 2) throw new FilterError('malformed mod, needs two numbers');
   const [divisor, remainder] = operand.map(Math.trunc);
-  if (!divisor || Number.isNaN(remainder)) throw new QueryError('divisor and remainder of $mod must be numbers, not 0');
+  if (!divisor || Number.isNaN(remainder)) throw new FilterError('divisor and remainder of $mod must be numbers, not 0');
   return (value) => typeof value === 'number' && Math.trunc(value) % divisor === remainder;
 }
 
 /** The operand is a filter for elements that are objects, or operators for the elements themselves. */
 function hasElement(operand, options) {
-  if (!isObject(operand)) throw new QueryError('$elemMatch needs an Object');
+  if (!isObject(operand)) throw new FilterError('$elemMatch needs an Object');
   const first = Object.keys(operand)[0];
   const isFilter = first === undefined || !first.startsWith('$') || ['$and', '$or', '$nor'].includes(first);
   const query = new Query(isFilter ? operand : { element: operand }, options);
@@ -129,7 +132,7 @@ const isPresent = anyValue(() => (value) => value !== undefined, { wholeArrays: 
 
 /** Every member of the operand is found at the path; an empty operand finds nothing. */
 function $all(path, operand, options) {
-  if (!Array.isArray(operand)) throw new QueryError('$all needs an array');
+  if (!Array.isArray(operand)) throw new FilterError('$all needs an array');
   const tests = operand.map((member) => {
     if (isObject(member) && '$elemMatch' in member) return $elemMatch(path, member.$elemMatch, options);
     return member instanceof RegExp ? $regex(path, member) : $eq(path, member);

@@ -2,8 +2,10 @@
  * The order of values in MongoDB: first by BSON type, then within the type.
  * Used by filters (operators.js), sorts (sort.js) and wherever ids are kept in order.
  *
- * Values are what JSON can hold, plus Date, plus undefined for what is missing.
+ * Values are what JSON can hold, plus Date and ObjectId, plus undefined for what is missing.
  */
+
+import { ObjectId } from './object_id.js';
 
 const RANK_NULL = 2;
 
@@ -22,6 +24,7 @@ export function typeRank(value) {
   if (value === null) return RANK_NULL;
   if (Array.isArray(value)) return 6;
   if (value instanceof Date) return 10;
+  if (value instanceof ObjectId) return 8;
   return 5;
 }
 
@@ -39,6 +42,8 @@ export function compareValues(a, b) {
       return compareObjects(a, b);
     case 6:
       return compareArrays(a, b);
+    case 8:
+      return compareStrings(a.hex, b.hex);
     default:
       return compareNumbers(Number(a), Number(b));
   }

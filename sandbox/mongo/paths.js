@@ -6,9 +6,11 @@
  * contact), and a number in it is an array index as well as a field name.
  */
 
-/** A value that has fields: not an array, not null, not a Date. */
+import { ObjectId } from './object_id.js';
+
+/** A value that has fields: not an array, not null, not a Date, not an ObjectId. */
 export const isObject = (value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date) && !(value instanceof ObjectId);
 
 /**
  * Calls visit(value) for the values at the path, given in parts, until it returns true, and says

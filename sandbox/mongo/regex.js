@@ -7,7 +7,7 @@
  * counterpart in JavaScript is an error, never a guess.
  */
 
-import { QueryError } from './errors.js';
+import { FilterError } from './errors.js';
 
 const SPACE = ' \\t\\n\\v\\f\\r';
 
@@ -48,9 +48,9 @@ const GROUP_OPENINGS = /^\(\?(:|=|!|<=|<!|<[A-Za-z_]\w*>)/;
 
 /** Compiles a pattern with MongoDB's options (any of i, m, s, x, u). */
 export function compileRegex(pattern, options = '') {
-  if (typeof pattern !== 'string') throw new QueryError('$regex has to be a string');
+  if (typeof pattern !== 'string') throw new FilterError('$regex has to be a string');
   if (typeof options !== 'string' || /[^imsxu]/.test(options)) {
-    throw new QueryError(`invalid flag in regex options: ${options}`);
+    throw new FilterError(`invalid flag in regex options: ${options}`);
   }
   const inline = /^\(\?([imsx]+)\)/.exec(pattern);
   const body = inline ? pattern.slice(inline[0].length) : pattern;
@@ -58,8 +58,8 @@ export function compileRegex(pattern, options = '') {
   try {
     return new RegExp(new Translation(body, flags).run(), flags.has('i') ? 'iu' : 'u');
   } catch (error) {
-    if (error instanceof QueryError) throw error;
-    throw new QueryError(`Regular expression is invalid: ${error.message}`);
+    if (error instanceof FilterError) throw error;
+    throw new FilterError(`Regular expression is invalid: ${error.message}`);
   }
 }
 
@@ -120,7 +120,7 @@ class Translation {
 
   /** What follows a backslash. */
   escape(meanings) {
-    if (this.at === this.pattern.length) throw new QueryError('Regular expression is invalid: \\ at end of pattern');
+    if (this.at === this.pattern.length) throw new FilterError('Regular expression is invalid: \\ at end of pattern');
     const character = this.takeCharacter();
     if (Object.hasOwn(meanings, character)) return meanings[character];
     if (character === 'Q') return this.quotation();
@@ -128,7 +128,7 @@ class Translation {
     if (character === 'x' && this.rest.startsWith('{')) return `\\u${this.take(this.rest.indexOf('}') + 1)}`;
     if (/[pP]/.test(character)) return `\\${character}${this.propertyName()}`;
     if (/[0-9bBcdDfknrtwWxS]/.test(character)) return `\\${character}`;
-    if (/[A-Za-z]/.test(character)) throw new QueryError(`the sandbox does not know \\${character} in a $regex`);
+    if (/[A-Za-z]/.test(character)) throw new FilterError(`the sandbox does not know \\${character} in a $regex`);
     return literal(character);
   }
 
@@ -149,7 +149,7 @@ class Translation {
     if (isNegated) this.take(1);
     let members = this.rest.startsWith(']') ? literal(this.take(1)) : '';
     while (!this.rest.startsWith(']')) {
-      if (this.at >= this.pattern.length) throw new QueryError('Regular expression is invalid: missing ]');
+      if (this.at >= this.pattern.length) throw new FilterError('Regular expression is invalid: missing ]');
       members += this.classMember();
     }
     this.take(1);
@@ -159,7 +159,7 @@ class Translation {
   classMember() {
     const posix = /^\[:([a-z]+):\]/.exec(this.rest);
     if (posix) {
-      if (!Object.hasOwn(POSIX_CLASSES, posix[1])) throw new QueryError(`unknown POSIX class name: ${posix[1]}`);
+      if (!Object.hasOwn(POSIX_CLASSES, posix[1])) throw new FilterError(`unknown POSIX class name: ${posix[1]}`);
       this.take(posix[0].length);
       return POSIX_CLASSES[posix[1]];
     }
@@ -173,7 +173,7 @@ class Translation {
     else if (!this.rest.startsWith('?')) return '(';
     else this.at += 1;
     const opening = GROUP_OPENINGS.exec(`(?${this.rest}`);
-    if (!opening) throw new QueryError(`the sandbox does not know (?${this.rest[0] ?? ''} in a $regex`);
+    if (!opening) throw new FilterError(`the sandbox does not know (?${this.rest[0] ?? ''} in a $regex`);
     this.take(opening[1].length);
     return opening[0];
   }
@@ -187,7 +187,7 @@ class Translation {
   }
 
   refusePossessive() {
-    if (this.rest.startsWith('+')) throw new QueryError('the sandbox does not know possessive quantifiers');
+    if (this.rest.startsWith('+')) throw new FilterError('the sandbox does not know possessive quantifiers');
     return this.rest.startsWith('?') ? this.take(1) : '';
   }
 

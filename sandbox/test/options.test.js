@@ -49,8 +49,10 @@ const UNDERSTOOD = [
   ['--extra-listener a=127.0.0.2 --extra-listener b=localhost:8080', { extra: [plain('a', '127.0.0.2'), plain('b', 'localhost', 8080)] }],
   ['--extra-listener evil=http://[::1]:1', { extra: [plain('evil', '::1', 1)] }],
   [`${TLS} --extra-listener evil=https://127.0.0.1`, { tls: { cert, key }, extra: [{ ...plain('evil'), isSecure: true }] }],
-  ['--page-cap 7 --strict-query true --patch rfc6902', { settings: { page_cap: 7, strict_query: true, patch: 'rfc6902' } }],
+  ['--page-cap 7 --strict-query true --patch rfc6902', { settings: { page_cap: 7, strict_query: 'true', patch: 'rfc6902' } }],
   ['--rate-limit {"per_second":5} --compress ["gzip"]', { settings: { rate_limit: { per_second: 5 }, compress: ['gzip'] } }],
+  ['--ids objectid --mongoose 5', { settings: { ids: 'objectid', mongoose: 5 } }],
+  ['--filter-status 500 --id-status 422', { settings: { filter_status: 500, id_status: 422 } }],
   ['--sort-format json --project-format comma', { settings: { sort_format: 'json', project_format: 'comma' } }],
 ];
 

@@ -1,0 +1,24 @@
+/*
+ * The versions of Mongoose that the service may run. Each is loaded when it is first wanted: all of
+ * them together take seconds.
+ */
+
+import { createRequire } from 'node:module';
+
+const PACKAGES = { 8: 'mongoose8', 7: 'mongoose7', 6: 'mongoose6', 5: 'mongoose5' };
+
+/** The major versions, the newest first. */
+export const MONGOOSES = Object.keys(PACKAGES).map(Number).reverse();
+
+/** Says how Mongoose treats a filter's paths that the schema does not know; `default`: as the version does. */
+export const STRICT_QUERIES = ['default', 'true', 'false'];
+
+const require = createRequire(import.meta.url);
+
+/** A Mongoose of its own: nothing that is set in it concerns another. */
+export function makeMongoose(version, strictQuery) {
+  const { Mongoose } = require(PACKAGES[version]);
+  const mongoose = new Mongoose();
+  if (strictQuery !== 'default') mongoose.set('strictQuery', strictQuery === 'true');
+  return mongoose;
+}
