@@ -1,10 +1,11 @@
 /*
- * JSON Patch, in the two ways the sandbox knows. Used by the PATCH operation.
+ * JSON Patch, in the three ways the sandbox knows. Used by the PATCH operation.
  *
  * The service applies patches to Mongoose documents, with habits of its own: slashes become dots,
  * so that ~0 and ~1 mean nothing and a key that contains "/" or "." cannot be addressed; a missing
- * parent is made; removing what is not there does nothing; `test` never fails.
- * The other way is RFC 6902 to the letter, for testing clients against both.
+ * parent is made; removing what is not there does nothing; `test` never fails. vendor_patch.js does it as the
+ * vendor's library does; here the same is meant well, and nothing throws.
+ * The third way is RFC 6902 to the letter, for testing clients against both.
  */
 
 import jsonPatch from 'fast-json-patch';
@@ -12,8 +13,10 @@ import jsonPatch from 'fast-json-patch';
 import { QueryError } from '../mongo/errors.js';
 import { field, isObject } from '../mongo/paths.js';
 import { withUnknown } from './unknown.js';
+import { patchLikeVendor } from './vendor_patch.js';
 
-const WAYS = { mongoose: patchLikeService, rfc6902: patchByStandard };
+const WAYS = { vendor: patchLikeVendor, mongoose: patchLikeService, rfc6902: patchByStandard };
+export const PATCH_WAYS = Object.keys(WAYS);
 const OPERATIONS = ['add', 'replace', 'remove', 'move', 'copy', 'test'];
 const WITH_VALUE = ['add', 'replace'];
 const WITH_SOURCE = ['move', 'copy'];

@@ -29,9 +29,26 @@ const MAX_LEVELS = 100;
 
 /** The types of one resource, for one kind of service. */
 export class ResourceSchema {
+  #makeModel;
+  #storedModels = new Map();
+
   /** mongoose: from makeMongoose; isIdPlace(path): whether an ObjectId is there. */
   constructor(mongoose, resource, description, isIdPlace) {
-    this.model = mongoose.model(resource, makeSchema({ mongoose, isIdPlace }, description, []), resource);
+    this.#makeModel = (options) => {
+      // The models differ and have the same name, which is in the messages.
+      if (mongoose.models[resource]) mongoose.deleteModel(resource);
+      return mongoose.model(resource, makeSchema({ mongoose, isIdPlace, ...options }, description, []), resource);
+    };
+    this.model = this.#makeModel({});
+  }
+
+  /** A stored document as a Mongoose document: what is missing in it stays so, but for arrays, which are empty. */
+  hydrated(stored, keepsUnknown) {
+    if (!this.#storedModels.has(keepsUnknown)) {
+      const options = { arrays: () => [], strict: !keepsUnknown };
+      this.#storedModels.set(keepsUnknown, this.#makeModel(options));
+    }
+    return this.#storedModels.get(keepsUnknown).hydrate(structuredClone(stored));
   }
 
   /** The filter with its values cast as the schema says; throws a FilterError where one cannot be cast. */
@@ -85,16 +102,16 @@ export class ResourceSchema {
   }
 }
 
-/** context: {mongoose, isIdPlace}; path: the names of the fields on the way. */
+/** context: {mongoose, isIdPlace, arrays: their default, strict}; path: the names of the fields on the way. */
 function makeSchema(context, description, path) {
   const fields = Object.entries(description.properties).map(([name, field]) => [name, makeField(context, field, [...path, name])]);
-  return new context.mongoose.Schema(Object.fromEntries(fields), SCHEMA_OPTIONS);
+  return new context.mongoose.Schema(Object.fromEntries(fields), { ...SCHEMA_OPTIONS, strict: context.strict ?? true });
 }
 
-/** Arrays have no default: a missing array stays missing. */
+/** Arrays have no default, where none is asked for: a missing array stays missing. */
 function makeField(context, description, path) {
   if (description.type !== 'array') return { $type: makeType(context, description, path) };
-  return { $type: [makeField(context, description.items, path)], default: undefined };
+  return { $type: [makeField(context, description.items, path)], default: context.arrays };
 }
 
 function makeType(context, { type, format, properties }, path) {

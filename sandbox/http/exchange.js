@@ -5,7 +5,7 @@
 
 import { text } from 'node:stream/consumers';
 
-import { FilterError, QueryError } from '../mongo/errors.js';
+import { FilterError, ProgramError, QueryError } from '../mongo/errors.js';
 import { resetConnection } from './connections.js';
 import { hasCredentials, isAccepted, parseCredentials, redacted } from './credentials.js';
 import { deliver } from './delivery.js';
@@ -188,7 +188,7 @@ function statusOf(error, { kind, sandbox }) {
   if (error instanceof HttpError) return error.status;
   if (error instanceof FilterError) return sandbox.settings.filter_status;
   if (error instanceof QueryError) return WRITES.includes(kind) ? 422 : 400;
-  console.error(error);
+  if (!(error instanceof ProgramError)) console.error(error);
   return 500;
 }
 

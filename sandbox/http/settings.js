@@ -7,6 +7,7 @@ import { GROUP_SHAPES } from '../crm/group.js';
 import { JOB_OUTCOMES } from '../crm/jobs.js';
 import { ID_TYPES } from '../crm/kinds.js';
 import { MONGOOSES, STRICT_QUERIES } from '../crm/mongoose.js';
+import { PATCH_WAYS } from '../crm/patch.js';
 import { checkFields, fromText, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
@@ -49,7 +50,7 @@ const FIELDS = {
   sort_format: optional(FORMATS),
   project_format: optional(FORMATS),
   auth: optional(parsedBy(parseCredentials, 'bearer:TOKEN, basic:USER:PASSWORD, header:NAME:VALUE or none')),
-  patch: optional(oneOf('mongoose', 'rfc6902')),
+  patch: optional(oneOf(...PATCH_WAYS)),
   ids: optional(oneOf(...ID_TYPES)),
   mongoose: optional(oneOf(...MONGOOSES)),
   strict_query: optional(oneOf(...STRICT_QUERIES, true, false)),

@@ -103,6 +103,81 @@ for (const [name, operations, changes] of LIKE_THE_SERVICE) {
   });
 }
 
+/** Where the vendor's library and Mongoose do something else; 500 where they throw. */
+const EMPTY = { substatus_history: [] };
+const LIKE_THE_VENDOR = new Map([
+  ['add inserts an object', { status_history: [{ status: 'x', ...EMPTY }, { status: 'new', ...EMPTY }, { status: 'open', ...EMPTY }] }],
+  ['add makes missing parents', { prices: { retail: { previous_prices: [], current_price: { price: 5 } } } }],
+  ['add makes missing parents in free form', 500],
+  ['add in nested arrays', 500],
+  ['remove of a missing element does nothing', { extras: ['b'] }],
+  ['remove of no element does nothing', { extras: [] }],
+  ['remove of inherited names does nothing', 500],
+  ['move of what is missing does nothing', { color: undefined }],
+  ['copy of what is missing does nothing', { color: 'function toString() { [native code] }' }],
+  ['a key with a dot cannot be reached', 500],
+  ['nor one with a slash', 500],
+  ['what the schema does not know is dropped', { prices: {} }],
+]);
+
+/** Of the vendor's library alone: the operations, the custom before, and what is different afterwards. */
+const OF_THE_VENDOR = [
+  ['one level below a free form', [add('/custom/a', { b: 1 })], custom, { custom: { ...custom, a: { b: 1 } } }],
+  ['one level below, to be removed', [remove('/custom/x')], { x: 1, y: 2 }, { custom: { y: 2 } }],
+  ['a free form that is null is made', [add('/custom/a', 1)], null, { custom: { a: 1 } }],
+  ['a free form that is missing is made', [add('/custom/a', 1)], undefined, { custom: { a: 1 } }],
+  ['a free form that is an empty string is made', [add('/custom/a', 1)], '', { custom: { a: 1 } }],
+  ['below a free form that is a string', [add('/custom/a', 1)], 'text', 500],
+  ['remove below a free form that is a string', [remove('/custom/a')], 'text', 500],
+  ['remove below a free form that is missing', [remove('/custom/a/b')], undefined, {}],
+  ['two levels below a free form', [add('/custom/o/a', 1)], { o: {} }, 500],
+  ['two levels below a free form, to be removed', [remove('/custom/o/a')], { o: { a: 1 } }, 500],
+  ['two levels below a free form that is missing', [add('/custom/o/a', 1)], undefined, 500],
+  ['a null in a parent that is missing leaves the parent', [add('/prices/retail/source', null), remove('/prices/retail/source')], custom, { prices: { retail: { previous_prices: [] } } }],
+  ['a whole object has the arrays of the schema', [add('/prices', { retail: {} })], custom, { prices: { retail: { previous_prices: [] } } }],
+  ['an object that is there gets none', [add('/status/user', 'u')], custom, { status: { status: 'open', user: 'u' } }],
+]; // prettier-ignore
+
+for (const version of [8, 7, 6, 5]) {
+  const set = () => crm.control('PUT', '/settings', { patch: 'vendor', mongoose: version });
+  for (const [name, operations, usual] of LIKE_THE_SERVICE) {
+    test(`like the vendor's library, with Mongoose ${version}: ${name}`, async () => {
+      await set();
+      await assertPatched(operations, LIKE_THE_VENDOR.get(name) ?? usual, CAR);
+    });
+  }
+  for (const [name, operations, before, changes] of OF_THE_VENDOR) {
+    test(`the vendor's library alone, with Mongoose ${version}: ${name}`, async () => {
+      await set();
+      const car = JSON.parse(JSON.stringify({ ...CAR, custom: before }));
+      await crm.control('POST', '/documents/cars', [car]);
+      await assertPatched(operations, version === 5 && before === '' ? 500 : changes, car);
+    });
+  }
+}
+
+async function assertPatched(operations, changes, before) {
+  if (changes !== 500) {
+    assert.deepEqual(await patched(operations), JSON.parse(JSON.stringify({ ...before, ...changes })));
+    return;
+  }
+  assertRefused(await patch(operations), 500);
+  assert.deepEqual(await crm.ask('GET', '/cars/car'), [before]);
+}
+
+test('the vendor: a wrong value that was there before is no reason to refuse another change', async () => {
+  await crm.control('PUT', '/settings', { patch: 'vendor' });
+  await crm.control('POST', '/documents/cars', [{ ...CAR, year: 'MMXX', status: 'text' }]);
+  assert.equal((await patched([add('/make', 'Audi')])).year, 'MMXX');
+  assert.deepEqual((await patched([add('/status/user', 'u')])).status, { user: 'u' });
+});
+
+test('the vendor: fields outside the schema that are kept', async () => {
+  await crm.control('PUT', '/settings', { patch: 'vendor', unknown_fields: 'kept' });
+  const { nope, status } = await patched([add('/nope', { a: 1 }), add('/status/nope', 2)]);
+  assert.deepEqual([nope, status], [{ a: 1 }, { status: 'open', nope: 2 }]);
+});
+
 /** Patches that are refused, whichever way they are applied. */
 const REFUSED = [
   { op: 'add' },
@@ -122,7 +197,6 @@ const REFUSED = [
   [{ op: 'move', path: '/make', from: 'color' }],
   [add('/year', 'x')],
   [add('/make', { a: 1 })],
-  [add('/make/x', 1)],
   [add('/status_history/0/assigned_at', 'x')],
   [add('/extras/-', { a: 1 })],
   [add('/_id', 'other')],
@@ -132,7 +206,7 @@ const REFUSED = [
 
 for (const operations of REFUSED) {
   test(`422, and nothing is changed: ${JSON.stringify(operations)}`, async () => {
-    for (const way of ['mongoose', 'rfc6902']) {
+    for (const way of ['mongoose', 'rfc6902', 'vendor']) {
       await crm.control('PUT', '/settings', { patch: way });
       assertRefused(await patch(JSON.stringify(operations)), 422);
       assert.deepEqual(await crm.ask('GET', '/cars/car'), [CAR]);
@@ -141,7 +215,7 @@ for (const operations of REFUSED) {
 }
 
 /** What has no place in an array or below a scalar. */
-for (const operation of [add('/extras/x', 'y'), add('/custom/x/y', 1), add('/custom/list/-/x', 1)]) {
+for (const operation of [add('/make/x', 1), add('/extras/x', 'y'), add('/custom/x/y', 1), add('/custom/list/-/x', 1)]) {
   test(`422 like the service: ${JSON.stringify(operation)}`, async () => {
     assertRefused(await patch([operation]), 422);
     assert.deepEqual(await crm.ask('GET', '/cars/car'), [CAR]);
