@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { Collection } from './crm/collection.js';
-import { resourceSchemas } from './crm/description.js';
+import { allSchemas } from './crm/description.js';
 import { Jobs } from './crm/jobs.js';
 import { ResourceKinds } from './crm/kinds.js';
 import { KeptTexts } from './crm/texts.js';
@@ -19,7 +19,7 @@ import { makeSettings } from './http/settings.js';
 export class Sandbox {
   #initial;
   #createDataset;
-  #kinds = new Map([...resourceSchemas].map(([resource, schema]) => [resource, new ResourceKinds(resource, schema)]));
+  #kinds = new Map([...allSchemas].map(([resource, schema]) => [resource, new ResourceKinds(resource, schema)]));
   #data;
 
   /** data: {seed, scale, counts}, as createDataset takes them; settings: what differs from the defaults. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 
 import { inOtherWords } from './alternatives.js';
+import { outsideSchemas, PAYLOAD } from './outside.js';
 
 const text = readFileSync(new URL('../../api/openapi.json', import.meta.url), 'utf8');
 
@@ -14,12 +15,23 @@ const description = JSON.parse(text);
 /** The text that is served, by the setting `description`. */
 export const descriptionTexts = { plain: text, alternatives: JSON.stringify(inOtherWords(description)) };
 
-/** Schema of a document of each resource, by the resource's name in URLs. */
+/** Schema of a document of each resource that is described, by the resource's name in URLs. */
 export const resourceSchemas = new Map(
   Object.entries(description.paths)
     .filter(([path]) => /^\/[^/]+$/.test(path))
     .map(([path, operations]) => [path.slice(1), documentSchema(operations.get)]),
 );
+
+/** Of each resource that there is, with what the description does not tell. */
+export const allSchemas = new Map([
+  ...resourceSchemas,
+  ['leadimporttasks', withField(resourceSchemas.get('leadimporttasks'), 'payload', PAYLOAD)],
+  ...outsideSchemas,
+]);
+
+function withField(schema, name, field) {
+  return { ...schema, properties: { ...schema.properties, [name]: field } };
+}
 
 function documentSchema(listOperation) {
   const { items } = listOperation.responses['200'].content['application/json'].schema;

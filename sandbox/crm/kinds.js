@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 
 import { makeIndexForm } from './index_form.js';
 import { makeMongoose, MONGOOSES, STRICT_QUERIES } from './mongoose.js';
+import { OUTSIDE_ID_PLACES } from './outside.js';
 import { ResourceSchema } from './schema.js';
 
 export const ID_TYPES = ['objectid', 'string'];
@@ -35,7 +36,7 @@ export class ResourceKinds {
   constructor(resource, description) {
     this.#resource = resource;
     this.#description = description;
-    this.#idPlaces = new Set(ID_PLACES[resource]);
+    this.#idPlaces = new Set(ID_PLACES[resource] ?? OUTSIDE_ID_PLACES);
   }
 
   schema({ ids, mongoose, strictQuery }) {

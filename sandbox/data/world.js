@@ -5,10 +5,9 @@
 
 import { makeIds } from './ids.js';
 import { Links } from './links.js';
+import { outsideCount } from './outside.js';
 import { hashSeed, mix, mixText, Random } from './random.js';
 import { timeAt } from './timeline.js';
-
-const USERS = 24;
 
 export class World {
   #seed;
@@ -24,7 +23,7 @@ export class World {
       Object.entries(counts).map(([resource, count]) => [resource, makeIds(this.#seed, resource, count)]),
     );
     this.dealerId = dealerId;
-    this.userIds = Array.from({ length: USERS }, (_, i) => this.outsideId('users', i));
+    this.userIds = Array.from({ length: outsideCount('users') }, (_, i) => this.outsideId('users', i));
   }
 
   count(resource) {

@@ -3,7 +3,7 @@
  * input against them. Used by settings, fault rules and the control surface itself.
  */
 
-import { resourceSchemas } from '../crm/description.js';
+import { allSchemas } from '../crm/description.js';
 
 export const MAX_DOCUMENTS = 1_000_000;
 
@@ -18,7 +18,7 @@ export const flag = check('true', (value) => value === true);
 export const header = check('a number of seconds or text', (value) => Number.isInteger(value) || text.accepts(value));
 export const fraction = check('a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1);
 export const pattern = check('a regular expression', (value) => text.accepts(value) && compiles(value));
-export const resource = check('the name of a resource', (value) => resourceSchemas.has(value));
+export const resource = check('the name of a resource', (value) => allSchemas.has(value));
 
 export const integer = (min, max = Infinity) =>
   check(

@@ -326,3 +326,16 @@ test('a large data set costs nothing until its documents are asked for', () => {
   const index = Math.floor(largest.count('clients') / 2);
   assert.equal(largest.document('clients', index)._id, largest.id('clients', index));
 });
+
+test('users, templates and emails are those that other documents refer to', () => {
+  const ids = (resource) => new Set(Array.from({ length: dataset.count(resource) }, (_, index) => dataset.id(resource, index)));
+  const places = [['users', 'cars', 'created_by'], ['users', 'notes', 'updated_by'], ['templates', 'offers', 'template_id'], ['templates', 'sms', 'template_id'], ['emails', 'leadimporttasks', 'email_id']]; // prettier-ignore
+  for (const [resource, referrer, field] of places) {
+    const known = ids(resource);
+    const given = documents.get(referrer).map((document) => document[field]).filter((value) => typeof value === 'string' && value.length === 24);
+    assert.ok(given.length > 0 || field === 'created_by', `${referrer}.${field}`);
+    for (const id of given) assert.ok(known.has(id), `${referrer}.${field}: ${id}`);
+  }
+  const user = dataset.document('users', 3);
+  assert.deepEqual([user._id, typeof user.first_name, typeof user.last_name], [dataset.id('users', 3), 'string', 'string']);
+});

@@ -168,3 +168,22 @@ function simplified({ oneOf, anyOf, allOf, type, properties, items, format }) {
     ...(items ? { items: simplified(items) } : parts.find((part) => part.items) && { items: parts.find((part) => part.items).items }),
   };
 }
+
+test('resources outside the description: users, templates and emails, in the same form', async () => {
+  for (const [resource, fields] of [['users', ['first_name', 'last_name']], ['templates', ['name']], ['emails', ['subject', 'to']]]) { // prettier-ignore
+    const [document] = await crm.ask('POST', `/${resource}`, { body: { [fields[0]]: 'x', nope: 1 } }).then((made) => crm.ask('GET', `/${resource}/${made._id}`));
+    assert.deepEqual([document[fields[0]], document.nope], ['x', undefined]);
+    assert.equal((await crm.list(resource, { q: { [fields[0]]: 'x' } })).length, 1);
+    assert.equal((await crm.ask('PATCH', `/${resource}/${document._id}`, { body: [{ op: 'add', path: `/${fields[0]}`, value: 'y' }] }))[fields[0]], 'y');
+    await crm.ask('DELETE', `/${resource}/${document._id}`);
+    assert.equal((await crm.ask('GET', `/${resource}/all`))[0].status, 'queued');
+    assert.ok(!descriptionTexts.plain.includes(`"/${resource}"`));
+  }
+});
+
+test('leadimporttasks take a payload', async () => {
+  const payload = { client: { foreign_id: 'c1', first_name: 'Ana' }, sales_lead: { inquiry: 'x', car: { make: 'SEAT' } }, version: '1.0.0' };
+  const made = await crm.ask('POST', '/leadimporttasks', { body: { payload, callback: { url: 'https://portal.example', method: 'POST' } } });
+  assert.deepEqual(made.payload, payload);
+  assert.deepEqual((await crm.ask('GET', `/leadimporttasks/${made._id}`))[0].payload, payload);
+});

@@ -2,6 +2,7 @@
  * Generators of text messages: SMS, WhatsApp and its sessions.
  */
 
+import { TEMPLATE_NAMES } from '../outside.js';
 import { maybe } from '../parts/compact.js';
 import { letter } from '../parts/text.js';
 import { notification, origin } from '../parts/workflow.js';
@@ -13,7 +14,7 @@ import { deliveryFields, lastMessage, media } from './message-parts.js';
 import { directionOf } from './quoted.js';
 
 const DEALER_NUMBER = '+34910000001';
-const TEMPLATES = ['Recordatorio de cita', 'Bienvenida', 'Encuesta de satisfacción ⭐'];
+const TEMPLATES = TEMPLATE_NAMES.slice(0, 3);
 const BUTTONS = ['Sí, confirmo', 'Cambiar la cita', 'No me interesa 🙅'];
 
 /* {from, to} of a message to or from the client. */

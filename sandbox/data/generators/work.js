@@ -2,6 +2,7 @@
  * Generators of the work on leads: tasks, notes, appointments (dates), offers and imports.
  */
 
+import { outsideCount } from '../outside.js';
 import { compact, maybe } from '../parts/compact.js';
 import { notification, provider } from '../parts/workflow.js';
 import { HOUR, isoDate, later } from '../timeline.js';
@@ -73,7 +74,7 @@ function offer(world, index, random) {
       _id: random.objectId(),
     },
     ...signatureFields(world, clientOf(world, subject), status, random),
-    template_id: world.outsideId('templates', random.integer(0, 7)),
+    template_id: world.outsideId('templates', random.integer(0, outsideCount('templates') - 1)),
     replacement_ids: subject ? { [MODEL_NAMES[subject.resource]]: world.idOf(subject) } : {},
     replaced_values: random.list(0, 3, () => replacedValue(random)),
     computed: { lead_location: leadLocation(world, subject) },
@@ -113,7 +114,7 @@ function leadImportTask(world, index, random) {
   const payload = JSON.stringify({ id: random.integer(1, 999_999), mensaje: 'Quiero "información"\nGracias', tel: null });
   const isBulk = random.chance(0.3);
   return {
-    email_id: maybe(random, 0.5, () => random.objectId()),
+    email_id: maybe(random, 0.5, () => world.outsideId('emails', index % outsideCount('emails'))),
     provider: provider(random, `Solicitud ${index + 1}`),
     metadata: compact({
       bulk_import_id: isBulk ? world.outsideId('bulkimports', random.integer(0, 12)) : undefined,
