@@ -30,6 +30,7 @@ CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (
   allow_http 'false',
   ca_file '/etc/ssl/certs/ca-certificates.crt',
   results_hosts 'ext.crm.walcu.com, ext2.crm.walcu.com:8443',
+  results_redirects 'listed',
   updatable 'true',
   paging 'key',
   sort_format 'mongoose',

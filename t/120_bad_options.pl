@@ -213,6 +213,7 @@ my @options = (
     { name => 'allow_http', on => ['server'], %boolean },
     { name => 'ca_file', on => ['server'], %absolute_path },
     { name => 'results_hosts', on => ['server'], %hosts },
+    { name => 'results_redirects', on => ['server'], choices(qw(listed https off)) },
     { name => 'updatable', on => [qw(server table)], %boolean },
     { name => 'paging', on => [qw(server table)], choices(qw(key skip)) },
     { name => 'sort_format', on => ['server'], choices(qw(mongoose comma json)) },

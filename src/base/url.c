@@ -141,6 +141,31 @@ url_canonical(const char *text)
 	return (url_has_host(again) && strcmp(url_part(again, CURLUPART_URL), canonical) == 0) ? canonical : NULL;
 }
 
+/*
+ * Returns what a message may show of a text that is meant as a URL, whether it is one or not: nothing of its
+ * query, where signatures stand, nor of a user and a password before its host.  What curl does not take for a
+ * URL may have them anywhere before an @.
+ */
+char *
+url_without_secrets(const char *text)
+{
+	const char *host = text;
+	const char *end = text + strlen(text);
+
+	if (url_parse(text) != NULL)
+	{
+		host += strcspn(text, ":") + 1;
+		host += strspn(host, "/\\");
+		end = host + strcspn(host, "/?#");
+	}
+	for (const char *at = end; at > host; at--)
+	{
+		if (at[-1] == '@')
+			return psprintf("%.*s*****%.*s", (int) (host - text), text, (int) strcspn(at - 1, "?#"), at - 1);
+	}
+	return pnstrdup(text, strcspn(text, "?#"));
+}
+
 static void
 release_url(void *url)
 {

@@ -15,6 +15,7 @@ extern bool url_has_host(CURLU *url);
 extern bool url_is_safe(const char *text);
 extern bool url_is_loopback(const char *text);
 extern char *url_authority(const char *text);
+extern char *url_without_secrets(const char *text);
 extern char *url_canonical(const char *text);
 extern bool url_is_unreserved(unsigned char c);
 extern bool url_is_plain_segment(const char *text);

@@ -57,7 +57,7 @@ cursor_start_page(WalcuCursor *cursor, const char *id, int64 passed, const Walcu
 	else
 	{
 		group->tally->requests++;
-		group->tally->retries += attempt != NULL;
+		group->tally->retries += attempt && attempt->failed > 0;
 	}
 	return page;
 }
@@ -94,7 +94,7 @@ cursor_has_news(const WalcuCursor *cursor)
 {
 	const WalcuPage *page = cursor->page;
 
-	return !cursor->ended && page && (page->queue_head < page->queue_length || page->whole || page->broken);
+	return !cursor->ended && page && (page_has_document(page) || page->whole || page->broken);
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
 #include "fetch/reply_reader.h"
+#include "http/no_jobs.h"
 #include "http/redact.h"
 #include "http/stats.h"
 #include "mb/pg_wchar.h"
@@ -39,6 +40,7 @@ struct WalcuFetch
 	int next_part;          /* This one is the first that has no cursor yet. */
 	List *cursors;          /* These cursors are being read, in the order of their parts. */
 	WalcuCursor *cursor;    /* The last document came from this one. */
+	bool fell_back;         /* Pages are read instead of a job's results, and none was answered yet. */
 	int until_look;         /* So many documents are taken before the cursors are looked at. */
 	HTAB *seen; /* These documents of a list's parts have come (WalcuDigest of their _id); or NULL. */
 };
@@ -52,6 +54,9 @@ static bool has_any_ended(const WalcuFetch *fetch);
 static void fall_back(WalcuFetch *fetch);
 static const char *find_obstacle(const WalcuFetch *fetch);
 static void read_pages_instead(WalcuFetch *fetch);
+static void avoid_useless_job(WalcuFetch *fetch);
+static WalcuStrategy choose_paging_strategy(const WalcuFetch *fetch);
+static void remember_useless_job(WalcuFetch *fetch);
 static void note_obstacle(WalcuTally *tally, const char *obstacle);
 static void close_cursors(WalcuFetch *fetch);
 static void close_cursor(WalcuFetch *fetch, WalcuCursor *cursor);
@@ -79,6 +84,7 @@ fetch_open(const WalcuQuery *query, WalcuTally *tally)
 	fetch->context = context;
 	fetch->stats = stats_of(query->options);
 	prepare_keys(fetch);
+	avoid_useless_job(fetch);
 	fetch->parts = query->parts ? list_copy(query->parts) : query_split_parts(query, query->filters);
 	open_cursors(fetch);
 	MemoryContextSwitchTo(before);
@@ -192,6 +198,18 @@ next_document(WalcuFetch *fetch, WalcuDocument *document)
 	return false;
 }
 
+/* A plan may have been made before it turned out that jobs come to nothing. */
+static void
+avoid_useless_job(WalcuFetch *fetch)
+{
+	const char *reason = no_jobs_reason(fetch->query.options);
+
+	if (fetch->query.strategy != WALCU_BY_JOB || reason == NULL)
+		return;
+	note_obstacle(fetch->group.tally, reason);
+	fetch->query.strategy = choose_paging_strategy(fetch);
+}
+
 /* Keys are read as the texts that a filter has them as. */
 static void
 prepare_keys(WalcuFetch *fetch)
@@ -268,7 +286,10 @@ look_at_cursors(WalcuFetch *fetch, bool before_wait)
 	else if (fetch->query.strategy == WALCU_BY_JOB && find_obstacle(fetch))
 		read_pages_instead(fetch);
 	else if (first && cursor_is_answered(first))
+	{
 		fetch->group.may_be_rejected = false;
+		remember_useless_job(fetch);
+	}
 	foreach(lc, fetch->cursors)
 	{
 		WalcuCursor *cursor = lfirst(lc);
@@ -328,8 +349,25 @@ read_pages_instead(WalcuFetch *fetch)
 	fetch->parts = list_concat(parts, list_copy_tail(fetch->parts, fetch->next_part));
 	fetch->next_part = 0;
 	close_cursors(fetch);
-	fetch->query.strategy = fetch->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
+	fetch->query.strategy = choose_paging_strategy(fetch);
+	fetch->fell_back = true;
 	MemoryContextSwitchTo(before);
+}
+
+/* How pages are read in the place of a job's results. */
+static WalcuStrategy
+choose_paging_strategy(const WalcuFetch *fetch)
+{
+	return fetch->query.keys == NIL ? WALCU_BY_RANGES : WALCU_BY_PAGES;
+}
+
+/* Only where pages are to be had was it the job that was of no use, and not the service that was away. */
+static void
+remember_useless_job(WalcuFetch *fetch)
+{
+	if (fetch->fell_back)
+		no_jobs_note(fetch->query.options, fetch->group.tally->no_job);
+	fetch->fell_back = false;
 }
 
 /* What the service said of the job may be long: it is cut between two characters. */

@@ -4,8 +4,9 @@
  *
  * GET /R/all starts a job and tells its job_url; that is asked for, with growing waits, until it tells the
  * results_url (source: the API's description).  A cursor (cursor.c) starts a job, looks at it until there are
- * results, and reads them.  A job that comes to nothing is no error: its obstacle tells why, and fetch.c
- * reads pages instead.
+ * results, and reads them, following redirects without credentials.  A job that comes to nothing is no error:
+ * its obstacle tells why, and fetch.c reads pages instead.  Only where the user wants nothing but jobs
+ * (fetch_mode 'job') are those errors that somebody has to mend.
  */
 #include "postgres.h"
 
@@ -24,6 +25,9 @@
 #define FIRST_WAIT   100.0
 #define LONGEST_WAIT 2000.0
 
+/* So many redirects of results are followed, one after the other. */
+#define MAX_REDIRECTS 5
+
 /* The most that an answer about a job may have, in bytes. */
 #define MAX_ANSWER (1024 * 1024)
 
@@ -36,11 +40,14 @@ struct WalcuJob
 	const WalcuRequest *poll; /* It asks for the job's state; NULL until the service has told the job_url. */
 	double wait;              /* The next look at it is so many milliseconds later. */
 	double started;           /* The job was started then (by walcu_curl_multi_now). */
+	bool is_dispensable;      /* Whatever the job comes to, it is no error. */
 	bool may_be_rejected;     /* There is less to ask for, should the service not take the filter. */
 	bool rejected;            /* The service did not take the filter. */
 	const char *obstacle;     /* It says why there will be no results; NULL while there may be. */
-	const WalcuRequest *results; /* It asks for the results; NULL while there are none. */
-	int64 found;                 /* The job has found so many documents; -1 when it does not say. */
+	const WalcuRequest *results;  /* It asks for the results, after redirects; NULL while there are none. */
+	const WalcuRequest *original; /* It asks for the results where the service says that they are. */
+	int redirects;                /* So many redirects lead from there to results. */
+	int64 found;                  /* The job has found so many documents; -1 when it does not say. */
 };
 
 /* What an answer says of a job. */
@@ -53,13 +60,16 @@ typedef struct Answer
 } Answer;
 
 static void send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
+static void find_obstacle_or_answer(WalcuJob *job);
 static void take_answer(WalcuJob *job);
+static void take_results(WalcuJob *job, const Answer *answer);
 static bool read_answer(const WalcuTransfer *transfer, Answer *answer);
 static char *get_member_text(json_t *object, const char *name);
 static void poll_later(WalcuJob *job, const Answer *answer);
-static const WalcuRequest *request_for_place(const char *url, const char *credential);
+static WalcuRequest *request_for_place(const char *url, const char *credential);
 static bool is_at_work(const char *status);
-static void check_deadline(const WalcuJob *job);
+static bool is_overdue(const WalcuJob *job);
+static void note_overdue(WalcuJob *job);
 
 /* Start a job for the documents of a part; job, query and tally must outlive it. */
 WalcuJob *
@@ -75,6 +85,7 @@ job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *p
 	job->tally = tally;
 	job->wait = FIRST_WAIT;
 	job->started = walcu_curl_multi_now();
+	job->is_dispensable = query->options->fetch_mode != WALCU_FETCH_JOB;
 	job->may_be_rejected = may_be_rejected;
 	job->found = -1;
 	tally->jobs++;
@@ -85,9 +96,9 @@ job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *p
 }
 
 /*
- * Take in what has arrived; before_wait tells that the caller is about to wait for more.  Errors: 53400 when
- * job_timeout has passed, 08P01 for a place that may not get credentials, and what the service's
- * status means.
+ * Take in what has arrived; before_wait tells that the caller is about to wait for more.  Errors, unless the
+ * job is dispensable: 53400 when job_timeout has passed, 08P01 for a place that may not get credentials, and
+ * what the service's status means.
  */
 void
 job_look(WalcuJob *job, bool before_wait)
@@ -97,9 +108,14 @@ job_look(WalcuJob *job, bool before_wait)
 
 	if (job->results || job->obstacle || job->rejected)
 		return;
-	check_deadline(job);
-	transfer_look(transfer, before_wait);
 	before = MemoryContextSwitchTo(job->context);
+	if (is_overdue(job))
+	{
+		note_overdue(job);
+		MemoryContextSwitchTo(before);
+		return;
+	}
+	transfer_look(transfer, before_wait);
 	if (retry_is_possible(transfer, false))
 	{
 		WalcuAttempt attempt = retry_attempt(transfer);
@@ -111,12 +127,12 @@ job_look(WalcuJob *job, bool before_wait)
 	else if (transfer->failure.kind == WALCU_CURL_ERROR_NONE &&
 			 (transfer->status == 404 || transfer->status >= 500))
 		job->obstacle = transfer->done ? psprintf("the service answered %d", transfer->status) : NULL;
+	else if (job->is_dispensable)
+		find_obstacle_or_answer(job);
 	else
 	{
 		http_error_check(transfer, job->query->credential);
-		if (transfer->length > MAX_ANSWER)
-			job->obstacle = "the service's answer is too long";
-		else if (transfer->done)
+		if (transfer->done)
 			take_answer(job);
 	}
 	MemoryContextSwitchTo(before);
@@ -127,6 +143,43 @@ const WalcuRequest *
 job_results(const WalcuJob *job)
 {
 	return job->results;
+}
+
+/* Is whatever the job comes to no error, as pages can be read instead? */
+bool
+job_is_dispensable(const WalcuJob *job)
+{
+	return job->is_dispensable;
+}
+
+/* The results were answered with a redirect: ask there from now on; false when it is not to be followed. */
+bool
+job_follow_redirect(WalcuJob *job, const WalcuTransfer *transfer)
+{
+	MemoryContext before = MemoryContextSwitchTo(job->context);
+	char *url = transfer_redirect_url(transfer);
+	char *place = NULL;
+
+	if (url && job->redirects < MAX_REDIRECTS)
+		place = trust_redirect_url(job->query->options, transfer->request->url.data, url);
+	if (place)
+	{
+		WalcuRequest *request = request_for_place(place, job->query->credential);
+
+		request->is_bare = true;
+		job->results = request;
+		job->redirects++;
+	}
+	MemoryContextSwitchTo(before);
+	return place != NULL;
+}
+
+/* Ask for the results where the service said that they are: signatures of places may have expired. */
+void
+job_forget_redirects(WalcuJob *job)
+{
+	job->results = job->original;
+	job->redirects = 0;
 }
 
 /* How many documents the job says to have found; -1 when it does not. */
@@ -169,26 +222,58 @@ send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt 
 	job->tally->retries += attempt && attempt->failed > 0;
 }
 
+/* What would be an error is an obstacle to a job that can be done without. */
+static void
+find_obstacle_or_answer(WalcuJob *job)
+{
+	const WalcuTransfer *transfer = job->transfer;
+	const char *obstacle = http_error_obstacle(transfer, job->query->credential);
+
+	if (obstacle && transfer->failure.kind != WALCU_CURL_ERROR_NONE)
+		job->obstacle = psprintf("the job was %s", obstacle);
+	else if (obstacle)
+		job->obstacle = psprintf("the service %s", obstacle);
+	else if (transfer->done)
+		take_answer(job);
+}
+
 static void
 take_answer(WalcuJob *job)
 {
-	const WalcuOptions *options = job->query->options;
 	const char *credential = job->query->credential;
 	Answer answer;
 
-	if (!read_answer(job->transfer, &answer))
+	if (job->transfer->length > MAX_ANSWER)
+		job->obstacle = "the service's answer is too long";
+	else if (!read_answer(job->transfer, &answer))
 		job->obstacle = "the service's answer is not a job";
 	else if (strcmp(answer.status, "finished") == 0 && answer.results_url)
-	{
-		job->results =
-			request_for_place(trust_results_url(options, answer.results_url, credential), credential);
-		job->found = answer.found_documents;
-		latency_note_job(options, walcu_curl_multi_now() - job->started);
-	}
+		take_results(job, &answer);
 	else if (is_at_work(answer.status) && (job->poll || answer.job_url))
 		poll_later(job, &answer);
 	else
 		job->obstacle = psprintf("the job is \"%s\"", http_error_printable(answer.status, credential));
+}
+
+static void
+take_results(WalcuJob *job, const Answer *answer)
+{
+	const WalcuOptions *options = job->query->options;
+	const char *credential = job->query->credential;
+	const char *place = trust_results_url(options, answer->results_url);
+
+	if (place == NULL && !job->is_dispensable)
+		trust_raise_results_url(options, answer->results_url, credential);
+	if (place == NULL)
+	{
+		job->obstacle = psprintf("the results are at \"%s\", which is not one of results_hosts",
+								 trust_shown(answer->results_url, credential));
+		return;
+	}
+	job->original = request_for_place(place, credential);
+	job->results = job->original;
+	job->found = answer->found_documents;
+	latency_note_job(options, walcu_curl_multi_now() - job->started);
 }
 
 /* False when it has not even a status. */
@@ -224,15 +309,23 @@ poll_later(WalcuJob *job, const Answer *answer)
 
 	if (job->poll == NULL)
 	{
-		char *place = trust_job_url(job->query->options, answer->job_url, job->query->credential);
+		const char *place = trust_job_url(job->query->options, answer->job_url);
 
+		if (place == NULL && !job->is_dispensable)
+			trust_raise_job_url(job->query->options, answer->job_url, job->query->credential);
+		if (place == NULL)
+		{
+			job->obstacle = psprintf("the job is at \"%s\", which is not the endpoint's host",
+									 trust_shown(answer->job_url, job->query->credential));
+			return;
+		}
 		job->poll = request_for_place(place, job->query->credential);
 	}
 	job->wait = Min(2 * job->wait, LONGEST_WAIT);
 	send_job_request(job, job->poll, &attempt);
 }
 
-static const WalcuRequest *
+static WalcuRequest *
 request_for_place(const char *url, const char *credential)
 {
 	WalcuRequest *request = request_for_url(url, trust_shown(url, credential));
@@ -248,18 +341,25 @@ is_at_work(const char *status)
 	return strcmp(status, "queued") == 0 || strcmp(status, "processing") == 0;
 }
 
+static bool
+is_overdue(const WalcuJob *job)
+{
+	return walcu_curl_multi_now() - job->started >= job->query->options->job_timeout;
+}
+
+/* It is not waited for any more.  Error 53400, unless the job is dispensable. */
 static void
-check_deadline(const WalcuJob *job)
+note_overdue(WalcuJob *job)
 {
 	const WalcuOptions *options = job->query->options;
+	double seconds = options->job_timeout / 1000.0;
 
-	if (walcu_curl_multi_now() - job->started < options->job_timeout)
-		return;
-	ereport(
-		ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-		errmsg("a background job of server \"%s\" did not finish within %g s", options->server_name,
-			   options->job_timeout / 1000.0),
-		transfer_errdetail(job->transfer),
-		errhint(
-			"Raise the option job_timeout, narrow the query, or set the option fetch_mode to 'parallel'."));
+	if (!job->is_dispensable)
+		ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				errmsg("a background job of server \"%s\" did not finish within %g s", options->server_name,
+					   seconds),
+				transfer_errdetail(job->transfer),
+				errhint("Raise the option job_timeout, narrow the query, or set the option fetch_mode to "
+						"'parallel'."));
+	job->obstacle = psprintf("the job did not finish within %g s", seconds);
 }

@@ -16,6 +16,9 @@ extern WalcuJob *job_start(MemoryContext parent, const WalcuQuery *query, const 
 						   bool may_be_rejected, WalcuTally *tally);
 extern void job_look(WalcuJob *job, bool before_wait);
 extern const WalcuRequest *job_results(const WalcuJob *job);
+extern bool job_is_dispensable(const WalcuJob *job);
+extern bool job_follow_redirect(WalcuJob *job, const WalcuTransfer *transfer);
+extern void job_forget_redirects(WalcuJob *job);
 extern int64 job_found_documents(const WalcuJob *job);
 extern bool job_is_rejected(const WalcuJob *job);
 extern const char *job_obstacle(const WalcuJob *job);

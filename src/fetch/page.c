@@ -19,9 +19,19 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+/* What a reply is that has something else than documents in it. */
+#define NO_LIST "it is not a list of documents"
+
+/* What can be done without is asked for again so many times at most. */
+#define MAX_USELESS_TRIES 4
+
 static bool replay_reply(WalcuPage *page, const WalcuOptions *options, const WalcuRequest *request);
 static void take_in_bytes(WalcuPage *page, bool before_wait);
 static bool is_tolerated(WalcuPage *page);
+static bool is_dispensable(const WalcuPage *page);
+static const char *find_reply_obstacle(const WalcuPage *page);
+static bool is_worth_repeating(const WalcuPage *page);
+static bool is_followed_up(const WalcuPage *page);
 static void find_documents(WalcuPage *page);
 static bool is_json(const WalcuPage *page, const WalcuSpan *span);
 static void drop_blanks(WalcuPage *page);
@@ -57,7 +67,7 @@ page_start(MemoryContext context, const WalcuOptions *options, const char *crede
 void
 page_look(WalcuPage *page, bool before_wait)
 {
-	if (page->whole || page->broken || page->rejected || page->unavailable)
+	if (page->whole || page->broken || page->rejected || page->obstacle || page->redirected)
 		return;
 	take_in_bytes(page, before_wait);
 	if (page->whole && page->share && !page->replayed)
@@ -74,7 +84,7 @@ page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	WalcuTransfer *transfer = page->transfer;
 	const WalcuSpan *span;
 
-	if (page->queue_head == page->queue_length)
+	if (!page_has_document(page))
 		return false;
 	span = &page->queue[page->queue_head++];
 	transfer_consume(transfer, span->start - page->base);
@@ -112,11 +122,20 @@ page_taken(const WalcuPage *page)
 	return page->documents - (page->queue_length - page->queue_head);
 }
 
+/* Is there a document to take? */
+bool
+page_has_document(const WalcuPage *page)
+{
+	bool is_held = !page->whole && page->transfer->received < page->held_bytes;
+
+	return page->queue_head < page->queue_length && !is_held;
+}
+
 /* Will the reader find something new of it: a document, or its end? */
 bool
 page_has_news(const WalcuPage *page)
 {
-	return page->queue_head < page->queue_length || page->whole || page->broken || page->rejected;
+	return page_has_document(page) || page->whole || page->broken || page->rejected;
 }
 
 void
@@ -143,6 +162,7 @@ static void
 take_in_bytes(WalcuPage *page, bool before_wait)
 {
 	WalcuTransfer *transfer = page->transfer;
+	const char *obstacle;
 
 	transfer_look(transfer, before_wait);
 	if (transfer->status != 0 && transfer->status < 300)
@@ -153,12 +173,65 @@ take_in_bytes(WalcuPage *page, bool before_wait)
 	}
 	if (page->whole)
 		return;
+	if (is_dispensable(page) && (obstacle = find_reply_obstacle(page)) != NULL)
+	{
+		page->obstacle = MemoryContextStrdup(page->context, obstacle);
+		return;
+	}
 	if (retry_is_possible(transfer, page->malformed != NULL))
 		page->broken = true;
 	else if (page->malformed)
 		http_error_raise_malformed(transfer, page->malformed);
-	else if (!is_tolerated(page))
+	else if (!is_tolerated(page) && (transfer->done || !is_dispensable(page)))
 		http_error_check(transfer, page->credential);
+}
+
+/* Can the reader do without it still? */
+static bool
+is_dispensable(const WalcuPage *page)
+{
+	return page->may_be_useless && page_taken(page) == 0;
+}
+
+/*
+ * Why nothing is to be had of a reply that its reader can do without; NULL while something may be, or a
+ * redirect tells where.  What is no list of documents from its beginning would hardly become one, and other
+ * pages are to be had sooner than a host that has gone.
+ */
+static const char *
+find_reply_obstacle(const WalcuPage *page)
+{
+	const WalcuTransfer *transfer = page->transfer;
+	const char *obstacle;
+
+	if (is_followed_up(page))
+		return NULL;
+	if (page->malformed && (page->documents == 0 || !is_worth_repeating(page)))
+		return psprintf("the results are malformed: %s", page->malformed);
+	if (page->malformed || is_worth_repeating(page))
+		return NULL;
+	obstacle = http_error_obstacle(transfer, page->credential);
+	return obstacle ? psprintf("the results were %s", obstacle) : NULL;
+}
+
+/* Is it worth while to ask again for what can be done without? */
+static bool
+is_worth_repeating(const WalcuPage *page)
+{
+	return page->transfer->attempt.failed < MAX_USELESS_TRIES &&
+		   retry_is_possible(page->transfer, page->malformed != NULL);
+}
+
+/* Is it an answer that tells where the documents are? */
+static bool
+is_followed_up(const WalcuPage *page)
+{
+	const WalcuTransfer *transfer = page->transfer;
+	int status = transfer->status;
+
+	return page->may_be_redirected && transfer->failure.kind == WALCU_CURL_ERROR_NONE &&
+		   transfer->head.location[0] != '\0' &&
+		   ((status >= 301 && status <= 303) || status == 307 || status == 308);
 }
 
 /* Is it, or will it be, an answer that the reader can do with? */
@@ -174,8 +247,14 @@ is_tolerated(WalcuPage *page)
 		page->whole = transfer->done;
 	else if (status == 400 && page->may_be_rejected)
 		page->rejected = transfer->done;
+	else if (is_followed_up(page))
+		page->redirected = transfer->done;
 	else if ((status == 404 || status >= 500) && page->may_be_unavailable)
-		page->unavailable = transfer->done;
+	{
+		if (transfer->done)
+			page->obstacle =
+				MemoryContextStrdup(page->context, psprintf("the results were answered %d", status));
+	}
 	else
 		return false;
 	return true;
@@ -199,6 +278,12 @@ find_documents(WalcuPage *page)
 			page->malformed = "a document in it is not valid JSON";
 			return;
 		}
+		/* what a storage host says of an error may come with a status of success */
+		if (span.id_length == 0 && page->splitter.bare && transfer->request->is_download)
+		{
+			page->malformed = NO_LIST;
+			return;
+		}
 		enqueue_document(page, &span);
 		page->documents++;
 	}
@@ -207,7 +292,7 @@ find_documents(WalcuPage *page)
 	if (result == WALCU_SPLIT_MORE)
 		check_size(page, page->splitter.position - split_needed_from(&page->splitter));
 	if (result == WALCU_SPLIT_MALFORMED)
-		page->malformed = "it is not a list of documents";
+		page->malformed = NO_LIST;
 	else if (transfer->done && transfer->failure.kind == WALCU_CURL_ERROR_NONE)
 	{
 		page->whole = (result == WALCU_SPLIT_END);

@@ -24,7 +24,11 @@ typedef struct WalcuPage
 	bool may_be_rejected;      /* A refused filter is not an error yet. */
 	bool rejected;             /* The service refused the filter. */
 	bool may_be_unavailable;   /* 404, or a failure of the service, is not an error yet. */
-	bool unavailable;          /* It was answered so. */
+	bool may_be_useless;       /* Nothing is an error before the first document is taken. */
+	const char *obstacle;      /* It says why nothing is to be had of a reply that may be so; or NULL. */
+	bool may_be_redirected;    /* Its reader knows which redirects are followed. */
+	bool redirected;           /* It was answered with a redirect. */
+	uint64 held_bytes;         /* Documents are given only when so many bytes are here, or all of them. */
 	bool whole;                /* Every document has been found. */
 	bool broken;            /* What follows the documents found cannot be had; it may be asked for again. */
 	const char *malformed;  /* It says why the reply is not what the API promises; NULL when it is. */
@@ -47,6 +51,7 @@ extern void page_look(WalcuPage *page, bool before_wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern int64 page_taken(const WalcuPage *page);
+extern bool page_has_document(const WalcuPage *page);
 extern bool page_has_news(const WalcuPage *page);
 extern void page_release(WalcuPage *page);
 

@@ -11,10 +11,20 @@
 
 #include "http/http_error.h"
 #include "http/retry.h"
+#include "http/trust.h"
+
+/*
+ * So many bytes of results that can be done without are read before the first document is given: then
+ * whatever is wrong with a small result is found while pages can still take its place.  It is less than what
+ * a transfer lets in before it waits for a reader.
+ */
+#define HELD_BYTES (256 * 1024)
 
 static WalcuPage *start_reply(WalcuCursor *cursor, const WalcuAttempt *attempt);
 static void look_at_document(WalcuCursor *cursor, bool before_wait);
 static void look_at_job(WalcuCursor *cursor, bool before_wait);
+static void follow_redirect(WalcuCursor *cursor);
+static void compare_unread_results(WalcuCursor *cursor);
 static const WalcuRequest *make_document_request(const WalcuCursor *cursor, const char *id, int64 passed);
 static const WalcuRequest *make_results_request(const WalcuCursor *cursor, const char *id, int64 passed);
 static bool accept_unless_repeated(WalcuCursor *cursor, const WalcuDocument *document);
@@ -67,8 +77,11 @@ start_reply(WalcuCursor *cursor, const WalcuAttempt *attempt)
 	WalcuPage *page = cursor_start_page(cursor, NULL, 0, attempt);
 
 	page->missing_is_empty = cursor->job == NULL;
+	page->may_be_redirected = cursor->job != NULL;
 	/* later, documents have been delivered that pages would bring again */
 	page->may_be_unavailable = cursor->job && cursor->taken == 0;
+	page->may_be_useless = page->may_be_unavailable && job_is_dispensable(cursor->job);
+	page->held_bytes = page->may_be_useless ? HELD_BYTES : 0;
 	return page;
 }
 
@@ -84,11 +97,52 @@ look_at_job(WalcuCursor *cursor, bool before_wait)
 	if (cursor->page)
 	{
 		page_look(cursor->page, before_wait);
+		if (cursor->page->redirected)
+			follow_redirect(cursor);
+		else
+			compare_unread_results(cursor);
 		return;
 	}
 	job_look(cursor->job, before_wait);
 	if (job_results(cursor->job))
 		cursor->page = start_reply(cursor, NULL);
+}
+
+/* Ask for the results where the service has them, without credentials: it may be anybody's host. */
+static void
+follow_redirect(WalcuCursor *cursor)
+{
+	WalcuPage *page = cursor->page;
+	WalcuAttempt attempt = page->transfer->attempt;
+
+	if (job_follow_redirect(cursor->job, page->transfer))
+	{
+		attempt.delay = 0;
+		cursor->page = start_reply(cursor, &attempt);
+		cursor_drop_page(cursor, page);
+		return;
+	}
+	if (!page->may_be_useless)
+		http_error_check(page->transfer, page->credential);
+	page->redirected = false;
+	page->obstacle = MemoryContextStrdup(
+		page->context, psprintf("a redirect of the results, which is not followed, leads to \"%s\"",
+								trust_shown(page->transfer->head.location, page->credential)));
+}
+
+/* A result that is known to be wrong before anybody has seen some of it can be done without. */
+static void
+compare_unread_results(WalcuCursor *cursor)
+{
+	WalcuPage *page = cursor->page;
+	int64 found = job_found_documents(cursor->job);
+
+	if (page->may_be_useless && page->whole && page_taken(page) == 0 && found >= 0 &&
+		page->documents != found)
+		page->obstacle =
+			MemoryContextStrdup(page->context, psprintf("the results have " INT64_FORMAT
+														" documents, but the job found " INT64_FORMAT,
+														page->documents, found));
 }
 
 static const WalcuRequest *
@@ -148,6 +202,8 @@ request_reply_again(WalcuCursor *cursor)
 	WalcuPage *broken = cursor->page;
 	WalcuAttempt attempt = retry_attempt(broken->transfer);
 
+	if (cursor->job)
+		job_forget_redirects(cursor->job);
 	cursor->page = start_reply(cursor, &attempt);
 	cursor->repeated = cursor->taken;
 	cursor_drop_page(cursor, broken);
@@ -156,8 +212,8 @@ request_reply_again(WalcuCursor *cursor)
 static const char *
 find_job_obstacle(const WalcuCursor *cursor)
 {
-	if (cursor->page && cursor->page->unavailable)
-		return psprintf("the results were answered %d", cursor->page->transfer->status);
+	if (cursor->page && cursor->page->obstacle)
+		return cursor->page->obstacle;
 	return job_obstacle(cursor->job);
 }
 

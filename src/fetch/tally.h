@@ -8,19 +8,21 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "http/no_jobs.h"
 
 /* What a scan, or a count, took so far. */
 typedef struct WalcuTally
 {
-	int64 requests;   /* So many requests were sent. */
-	int64 retries;    /* So many of these were sent again. */
-	int64 reused;     /* So many replies came from what the statement held, in place of requests. */
-	int64 documents;  /* So many documents came. */
-	int64 bytes;      /* So many bytes came. */
-	int64 rejected;   /* The service did not take so many filters. */
-	int64 ranges;     /* So many ranges were divided off for another cursor. */
-	int64 jobs;       /* So many background jobs were begun. */
-	char no_job[200]; /* This is why pages were read instead of a job's results; empty when it was not so. */
+	int64 requests;  /* So many requests were sent. */
+	int64 retries;   /* So many of these were sent again. */
+	int64 reused;    /* So many replies came from what the statement held, in place of requests. */
+	int64 documents; /* So many documents came. */
+	int64 bytes;     /* So many bytes came. */
+	int64 rejected;  /* The service did not take so many filters. */
+	int64 ranges;    /* So many ranges were divided off for another cursor. */
+	int64 jobs;      /* So many background jobs were begun. */
+	/* This is why pages were read instead of a job's results; empty when it was not so. */
+	char no_job[NO_JOBS_REASON_SIZE];
 } WalcuTally;
 
 extern void tally_explain(const WalcuTally *tally, ExplainState *es);

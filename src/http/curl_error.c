@@ -35,7 +35,7 @@ static const struct
 
 static int find_curl_row(CURLcode code);
 static bool is_unknown(const WalcuTransfer *transfer);
-static char *cut_to_text(const char *message);
+static const char *read_curl_message(const WalcuCurlError *failure);
 pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
 pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
 pg_noreturn static void raise_size(const WalcuTransfer *transfer);
@@ -90,6 +90,23 @@ walcu_curl_error_raise(const WalcuTransfer *transfer)
 	}
 }
 
+/* What a failure is in a few words, where it is not raised.  Error: 53200 memory is out. */
+const char *
+walcu_curl_error_text(const WalcuTransfer *transfer)
+{
+	switch (transfer->failure.kind)
+	{
+		case WALCU_CURL_ERROR_CURL:
+			return read_curl_message(&transfer->failure);
+		case WALCU_CURL_ERROR_TIMEOUT:
+			return psprintf("not finished within %g s", transfer->options->request_timeout / 1000.0);
+		case WALCU_CURL_ERROR_MEMORY:
+			walcu_curl_error_raise(transfer);
+		default:
+			return "too large";
+	}
+}
+
 static int
 find_curl_row(CURLcode code)
 {
@@ -121,14 +138,18 @@ raise_curl(const WalcuTransfer *transfer)
 		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
 			errmsg("could not get a reply from server \"%s\": %s", transfer->options->server_name,
-				   failure->message[0] ? cut_to_text(failure->message) : curl_easy_strerror(failure->code)),
+				   read_curl_message(failure)),
 			transfer_errdetail(transfer), unknown ? errhint(UNKNOWN_HINT) : 0);
 }
 
 /* curl repeats what hosts and certificates are called, and cuts its message at any byte. */
-static char *
-cut_to_text(const char *message)
+static const char *
+read_curl_message(const WalcuCurlError *failure)
 {
+	const char *message = failure->message;
+
+	if (message[0] == '\0')
+		return curl_easy_strerror(failure->code);
 	return pnstrdup(message, pg_encoding_verifymbstr(GetDatabaseEncoding(), message, (int) strlen(message)));
 }
 

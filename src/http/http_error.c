@@ -11,6 +11,7 @@
 
 #include "base/compat.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "base/utf8.h"
 #include "http/curl_error.h"
 #include "http/redact.h"
@@ -21,6 +22,8 @@
 
 /* Bytes of it that are looked at, as credentials are taken out before it is cut. */
 #define MAX_LOOKED_AT 8192
+
+#define NO_JOB_HINT "The option fetch_mode 'parallel' reads pages instead of a background job's results."
 
 #define DESCRIPTION_HINT "The service's description is requested without credentials."
 
@@ -100,6 +103,30 @@ http_error_check_type(const WalcuTransfer *transfer, const char *credential)
 			transfer_errdetail(transfer), errhint("Check the server option endpoint."));
 }
 
+/*
+ * Why a reply is of no use where one can do without it: what http_error_check would raise, in a few words
+ * that go on from "it was"; NULL when it is a success, as far as it has come.  A 404 has nothing more to say,
+ * and what a failing service says is for its operators.
+ */
+char *
+http_error_obstacle(const WalcuTransfer *transfer, const char *credential)
+{
+	int status = transfer->status;
+	const char *type = transfer->head.content_type;
+	char *message;
+
+	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
+		return psprintf("not answered: %s", walcu_curl_error_text(transfer));
+	if (status >= 300 && transfer->done)
+	{
+		message = (status == 404 || status >= 500) ? "" : read_service_message(transfer, credential);
+		return psprintf("answered %d%s%s", status, message[0] ? ": " : "", message);
+	}
+	if (status == 0 || status >= 300 || transfer->request->is_download || reply_head_is_json(&transfer->head))
+		return NULL;
+	return psprintf("answered with content type \"%s\"", http_error_printable(type, credential));
+}
+
 /* A word of the service as it can stand in a message. */
 char *
 http_error_printable(const char *text, const char *credential)
@@ -114,7 +141,7 @@ http_error_raise_malformed(const WalcuTransfer *transfer, const char *reason)
 	ereport(
 		ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 		errmsg("server \"%s\" answered with a malformed reply: %s", transfer->options->server_name, reason),
-		transfer_errdetail(transfer));
+		transfer_errdetail(transfer), transfer->request->is_download ? errhint(NO_JOB_HINT) : 0);
 }
 
 static void
@@ -157,22 +184,28 @@ find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 }
 
 /*
- * Redirects are not followed: they would carry credentials to an unnamed place.  The place
- * is shown without its query, where others put credentials in forms of their own.
+ * Redirects are not followed: they would carry credentials to an unnamed place.  Those of a job's results,
+ * where none are carried, are followed as far as reply_reader.c lets them.  The place is shown without what
+ * others put credentials into.
  */
 static void
 raise_redirect(const WalcuTransfer *transfer, const char *credential)
 {
-	size_t length = strcspn(transfer->head.location, "?#");
+	const char *location = transfer->head.location;
+	bool is_whole = strlen(location) < sizeof(transfer->head.location) - 1 || strchr(location, '?') != NULL;
+	const char *place = url_without_secrets(location);
 
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("server \"%s\" answered %d, a redirect, which is not followed",
 				   transfer->options->server_name, transfer->status),
 			errdetail("The request was %s; the redirect leads to \"%s\".",
 					  text_shown(transfer->request->label.data, TEXT_OF_REQUEST),
-					  make_printable(transfer->head.location, length,
-									 length < sizeof(transfer->head.location) - 1, credential)),
-			errhint("If that place is right, set the server option endpoint to it."));
+					  make_printable(place, strlen(place), is_whole, credential)),
+			transfer->request->is_download
+				? errhint("A redirect of a background job's results is followed as the server option "
+						  "results_redirects says. %s",
+						  NO_JOB_HINT)
+				: errhint("If that place is right, set the server option endpoint to it."));
 }
 
 /* The service's words: the "error" of a JSON body, the JSON, or the body's beginning. */

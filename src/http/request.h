@@ -21,6 +21,7 @@ typedef struct WalcuRequest
 	StringInfoData label;  /* People read this: "GET /cars?limit=50". */
 	bool has_query;        /* A '?' stands in both already. */
 	bool is_download;      /* It asks for a job's results, whatever type the place says they have. */
+	bool is_bare;          /* No credentials go with it. */
 	const char *before;    /* The documents asked for end before this _id; or NULL. */
 	const char *unbounded; /* This is the URL without that; or NULL. */
 } WalcuRequest;

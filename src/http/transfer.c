@@ -267,6 +267,21 @@ transfer_errdetail(const WalcuTransfer *transfer)
 	return errdetail("The request was %s.", label);
 }
 
+/*
+ * Where a reply redirects to, once it is whole: a URL as curl reads it, relative to that of the request; NULL
+ * when the reply is no redirect.
+ */
+char *
+transfer_redirect_url(const WalcuTransfer *shared)
+{
+	CURL *easy = ((const Transfer *) shared)->handle.easy;
+	char *url = NULL;
+
+	if (easy)
+		curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &url);
+	return url ? pstrdup(url) : NULL;
+}
+
 /* May the service, or a proxy, have got some of the request? */
 bool
 transfer_was_sent(const WalcuTransfer *shared)
@@ -337,7 +352,9 @@ configure_transfer(Transfer *transfer, const char *credential)
 	CURL *easy = transfer->handle.easy;
 
 	if (!walcu_curl_easy_configure(easy, transfer->shared.options, transfer->shared.request) ||
-		!walcu_curl_easy_add_headers(easy, transfer->shared.request, credential, &transfer->headers))
+		!walcu_curl_easy_add_headers(easy, transfer->shared.request,
+									 transfer->shared.request->is_bare ? NULL : credential,
+									 &transfer->headers))
 		return false;
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);

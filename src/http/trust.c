@@ -4,7 +4,8 @@
  *
  * A background job (job.c) tells where its state and its results are.  Credentials go there only
  * when the definition of the server says so: whoever could answer in the service's name must not be
- * able to have them sent elsewhere.
+ * able to have them sent elsewhere.  Where results redirect to, no credentials go, but the bytes that come
+ * are taken for documents: that, too, is for the definition of the server to say.
  */
 #include "postgres.h"
 
@@ -18,17 +19,54 @@
 #define PUBLIC_RESULTS_HOST "ext.crm.walcu.com"
 
 static char *find_plain_place(const WalcuOptions *options, const char *url);
+static bool is_at_results_host(const WalcuOptions *options, const char *place);
 static List *list_results_hosts(const WalcuOptions *options);
 static bool is_at(const char *url, const char *host);
+static bool is_encrypted(const char *url);
 
-/* The URL to ask for a job's state.  Errors: 08P01 unless that is on the endpoint's own host and port. */
+/* The URL to ask for a job's state; NULL unless that is on the endpoint's own host and port. */
 char *
-trust_job_url(const WalcuOptions *options, const char *url, const char *credential)
+trust_job_url(const WalcuOptions *options, const char *url)
 {
 	char *place = find_plain_place(options, url);
 
-	if (place && strcmp(url_authority(place), url_authority(options->endpoint)) == 0)
+	return (place && strcmp(url_authority(place), url_authority(options->endpoint)) == 0) ? place : NULL;
+}
+
+/* The URL to ask for a job's results; NULL unless that is on one of the hosts of list_results_hosts. */
+char *
+trust_results_url(const WalcuOptions *options, const char *url)
+{
+	char *place = find_plain_place(options, url);
+
+	return (place && is_at_results_host(options, place)) ? place : NULL;
+}
+
+/*
+ * The URL to ask, without credentials, where a URL of results redirects to; NULL when results_redirects does
+ * not let it be followed.  What came encrypted is not asked for in clear, and only this machine may lead to
+ * this machine, unless its owner lists it: what listens here may take others for friends.
+ */
+char *
+trust_redirect_url(const WalcuOptions *options, const char *from, const char *to)
+{
+	char *place = find_plain_place(options, to);
+
+	if (place == NULL || options->results_redirects == WALCU_REDIRECTS_OFF ||
+		(is_encrypted(from) && !is_encrypted(place)))
+		return NULL;
+	if (is_at_results_host(options, place))
 		return place;
+	if (options->results_redirects == WALCU_REDIRECTS_LISTED ||
+		(url_is_loopback(place) && !url_is_loopback(from)))
+		return NULL;
+	return place;
+}
+
+/* Error 08P01: credentials would not be right where a job is. */
+void
+trust_raise_job_url(const WalcuOptions *options, const char *url, const char *credential)
+{
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("a background job of server \"%s\" is at \"%s\", which is not its endpoint's host",
 				   options->server_name, trust_shown(url, credential)),
@@ -37,21 +75,10 @@ trust_job_url(const WalcuOptions *options, const char *url, const char *credenti
 					"option fetch_mode to 'parallel'."));
 }
 
-/*
- * The URL to ask for a job's results.  Errors: 08P01 unless that is on one of the hosts of
- * list_results_hosts.
- */
-char *
-trust_results_url(const WalcuOptions *options, const char *url, const char *credential)
+/* Error 08P01: credentials would not be right where a job's results are. */
+void
+trust_raise_results_url(const WalcuOptions *options, const char *url, const char *credential)
 {
-	char *place = find_plain_place(options, url);
-	ListCell *lc;
-
-	foreach(lc, place ? list_results_hosts(options) : NIL)
-	{
-		if (is_at(place, lfirst(lc)))
-			return place;
-	}
 	ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
 			errmsg("results of a background job of server \"%s\" are at \"%s\", which is not one of its "
 				   "results_hosts",
@@ -60,11 +87,11 @@ trust_results_url(const WalcuOptions *options, const char *url, const char *cred
 			errhint("If that place is right, add its host to the server option results_hosts."));
 }
 
-/* A URL as messages show it: without its query, where signatures stand. */
+/* A URL as messages show it: without its query, where signatures stand, and without a user's name. */
 char *
 trust_shown(const char *url, const char *credential)
 {
-	return http_error_printable(pnstrdup(url, strcspn(url, "?#")), credential);
+	return http_error_printable(url_without_secrets(url), credential);
 }
 
 /*
@@ -86,6 +113,19 @@ find_plain_place(const WalcuOptions *options, const char *url)
 	return (url_is_safe(place) || options->allow_http) ? place : NULL;
 }
 
+static bool
+is_at_results_host(const WalcuOptions *options, const char *place)
+{
+	ListCell *lc;
+
+	foreach(lc, list_results_hosts(options))
+	{
+		if (is_at(place, lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
 /* The hosts that are trusted with results: what the option says, or what goes with the endpoint. */
 static List *
 list_results_hosts(const WalcuOptions *options)
@@ -105,4 +145,12 @@ is_at(const char *url, const char *host)
 	char *wanted = url_authority(psprintf("%s://%s", url_part(parts, CURLUPART_SCHEME), host));
 
 	return wanted && strcmp(url_authority(url), wanted) == 0;
+}
+
+static bool
+is_encrypted(const char *url)
+{
+	CURLU *parts = url_parse(url);
+
+	return parts && pg_strcasecmp(url_part(parts, CURLUPART_SCHEME), "https") == 0;
 }

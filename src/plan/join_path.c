@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "base/objectid.h"
 #include "http/latency.h"
+#include "http/no_jobs.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -381,8 +382,9 @@ estimate_join_requests(const WalcuOptions *options, JoinKey *key)
 bool
 join_path_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys, double pages)
 {
-	return plan->by_job && (options->fetch_mode == WALCU_FETCH_JOB ||
-							ceil(keys / plan->keys_a_url) * latency_job_requests(options) < pages);
+	return plan->by_job && no_jobs_reason(options) == NULL &&
+		   (options->fetch_mode == WALCU_FETCH_JOB ||
+			ceil(keys / plan->keys_a_url) * latency_job_requests(options) < pages);
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "base/float_node.h"
 #include "http/latency.h"
+#include "http/no_jobs.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
@@ -163,7 +164,7 @@ path_has_limit(PlannerInfo *root, const Path *path)
 WalcuStrategy
 path_strategy(const WalcuOptions *options, double documents)
 {
-	bool is_long = documents > options->job_threshold &&
+	bool is_long = documents > options->job_threshold && no_jobs_reason(options) == NULL &&
 				   ceil(documents / options->fetch_size) > latency_job_requests(options);
 
 	if (options->fetch_mode == WALCU_FETCH_JOB || (options->fetch_mode == WALCU_FETCH_AUTO && is_long))
@@ -214,7 +215,7 @@ add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 																	 : WALCU_BY_PAGES,
 						  pages + is_apart);
 	if (mode == WALCU_FETCH_JOB || (mode == WALCU_FETCH_AUTO && output->documents > options->job_threshold &&
-									output->required_outer == NULL))
+									output->required_outer == NULL && no_jobs_reason(options) == NULL))
 		add_strategy_path(root, rel, output, WALCU_BY_JOB, latency_job_requests(options) * (1 + is_apart));
 }
 

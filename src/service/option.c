@@ -81,6 +81,7 @@ static const char *const mismatch_choices[] = {"error", "null", NULL};
 static const char *const precision_choices[] = {"round", "error", NULL};
 static const char *const update_choices[] = {"patch", "put", NULL};
 static const char *const write_choices[] = {"immediate", "commit", NULL};
+static const char *const redirect_choices[] = {"listed", "https", "off", NULL};
 static const char *const source_choices[] = {"live", "bundled", NULL};
 
 /* clang-format off */
@@ -109,6 +110,7 @@ static const OptionRow rows[] = {
 	{"allow_http", ON_SERVER, KIND_BOOLEAN, FIELD(allow_http)},
 	{"ca_file", ON_SERVER, KIND_TEXT, FIELD(ca_file), option_check_absolute_path},
 	{"results_hosts", ON_SERVER, KIND_HOSTS, FIELD(results_hosts), option_check_hosts},
+	{"results_redirects", ON_SERVER, KIND_CHOICE, FIELD(results_redirects), NULL, redirect_choices},
 	{"updatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(updatable)},
 	{"truncatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(truncatable)},
 	{"batch_size", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(batch_size), NULL, NULL, 1, 1000},

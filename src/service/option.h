@@ -35,6 +35,14 @@ typedef enum WalcuFetchMode
 	WALCU_FETCH_JOB       /* It lets a background job of the service collect the documents. */
 } WalcuFetchMode;
 
+/* A redirect of a job's results is followed, without credentials, in one of these ways. */
+typedef enum WalcuRedirects
+{
+	WALCU_REDIRECTS_LISTED, /* It is followed to a host of results_hosts. */
+	WALCU_REDIRECTS_HTTPS,  /* It is followed to any place by https. */
+	WALCU_REDIRECTS_OFF     /* It is not followed. */
+} WalcuRedirects;
+
 /* ANALYZE makes its sample of these documents. */
 typedef enum WalcuSampling
 {
@@ -99,6 +107,7 @@ typedef struct WalcuOptions
 	bool allow_http;                    /* Credentials may be sent unencrypted. */
 	char *ca_file;                      /* It is NULL for the system's certificates. */
 	List *results_hosts;                /* These are texts (char *); NIL for the default. */
+	WalcuRedirects results_redirects;   /* It says which redirects of results are followed. */
 	bool updatable;                     /* The table may be written. */
 	bool truncatable;                   /* TRUNCATE may delete all documents. */
 	int batch_size;                     /* So many rows of an INSERT are sent together, 1 to 1000. */
