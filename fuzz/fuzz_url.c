@@ -32,7 +32,7 @@ typedef struct Destination
 typedef struct Question
 {
 	WalcuOptions options;
-	char *(*trust)(const WalcuOptions *options, const char *url, const char *credential);
+	char *(*trust)(const WalcuOptions *options, const char *url);
 	const char *url;
 	char *place;
 } Question;
@@ -42,7 +42,8 @@ static curl_socket_t note_address(void *destination, curlsocktype purpose, struc
 static void compare_authority(const char *url, const char *authority);
 static void compare_loopback(const char *url);
 static void compare_canonical(const char *url, const char *authority);
-static void compare_trust(char *(*trust)(const WalcuOptions *, const char *, const char *), const char *url);
+static void compare_trust(char *(*trust)(const WalcuOptions *, const char *), const char *url);
+static char *trust_redirect(const WalcuOptions *options, const char *url);
 static void ask_trust(void *argument);
 static bool is_ascii(const char *text);
 static int port_of(const Destination *destination);
@@ -66,6 +67,7 @@ fuzz_url(FuzzInput *input)
 	compare_canonical(url, authority);
 	compare_trust(trust_job_url, url);
 	compare_trust(trust_results_url, url);
+	compare_trust(trust_redirect, url);
 	if (loopback)
 		compare_loopback(url);
 	if (safe && !loopback && pg_strncasecmp(url, "https:", 6) != 0)
@@ -118,7 +120,7 @@ compare_canonical(const char *url, const char *authority)
 
 /* What is trusted leads to the service, safely; what is not, is the one error. */
 static void
-compare_trust(char *(*trust)(const WalcuOptions *, const char *, const char *), const char *url)
+compare_trust(char *(*trust)(const WalcuOptions *, const char *), const char *url)
 {
 	Question question = {.trust = trust, .url = url};
 	FuzzError error;
@@ -133,6 +135,8 @@ compare_trust(char *(*trust)(const WalcuOptions *, const char *, const char *), 
 			fuzz_finding("%s raised %s", fuzz_shown(url, strlen(url)), error.message);
 		return;
 	}
+	if (question.place == NULL)
+		return;
 	if (strncmp(question.place, "https://", 8) != 0)
 		fuzz_finding("%s is trusted", fuzz_shown(question.place, strlen(question.place)));
 	destination = find_destination(question.place, AUTHORITY);
@@ -141,12 +145,19 @@ compare_trust(char *(*trust)(const WalcuOptions *, const char *, const char *), 
 					 fuzz_shown(question.place, strlen(question.place)));
 }
 
+/* Where results may redirect to, as the default says. */
+static char *
+trust_redirect(const WalcuOptions *options, const char *url)
+{
+	return trust_redirect_url(options, ENDPOINT, url);
+}
+
 static void
 ask_trust(void *argument)
 {
 	Question *question = argument;
 
-	question->place = question->trust(&question->options, question->url, "Authorization: Bearer token");
+	question->place = question->trust(&question->options, question->url);
 }
 
 /* Where curl would go, if the host of an authority had one address and every other host another one. */

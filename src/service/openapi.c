@@ -3,8 +3,8 @@
  *	  Read the service's OpenAPI document: its resources and their typed fields.
  *
  * IMPORT FOREIGN SCHEMA calls this with the live document, or with the copy that is
- * installed with the extension.  What the document says beyond types is ignored,
- * and what it says in ways not known here becomes a free-form field.
+ * installed with the extension.  What a schema says, in whichever words, is schema.c's to find out; what the
+ * document says beyond types is ignored, and what may be of several types becomes a free-form field.
  */
 #include "postgres.h"
 
@@ -18,11 +18,9 @@
 #include "base/url.h"
 #include "base/utf8.h"
 #include "miscadmin.h"
+#include "service/schema.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
-
-/* References to references are followed so many times. */
-#define MAX_HOPS 32
 
 /* A resource may have so many fields; schemas that contain themselves would have any number of them. */
 #define MAX_FIELDS 100000
@@ -36,10 +34,10 @@
 /* The resource that is being read. */
 typedef struct Reader
 {
-	json_t *document;     /* This is the whole description. */
-	const char *resource; /* This is the name of the resource. */
-	int fields;           /* So many fields were read, members of objects counted. */
-	int *all_fields;      /* So many were read of all resources. */
+	WalcuSchemaReader *schemas; /* They are the description's. */
+	const char *resource;       /* This is the name of the resource. */
+	int fields;                 /* So many fields were read, members of objects counted. */
+	int *all_fields;            /* So many were read of all resources. */
 } Reader;
 
 /* What the parser has not been given yet. */
@@ -52,21 +50,17 @@ typedef struct Feed
 
 static json_t *load_document(MemoryContext context, const char *text, size_t length);
 static size_t feed_parser(void *buffer, size_t size, void *arg);
-pg_noreturn static void raise_too_large(void);
 static void release_document(void *document);
+static json_t *make_scratch_list(MemoryContext context);
 static void raise_not_usable(const char *reason);
 static WalcuResource *read_resource(Reader reader, const char *path, json_t *operations, int levels);
-static json_t *find_list_schema(json_t *document, json_t *operations);
-static List *read_fields(Reader *reader, json_t *schema, int levels);
+static json_t *find_list_schema(const WalcuSchemaReader *schemas, json_t *operations);
+static WalcuSchema find_document_schema(WalcuSchemaReader *schemas, const char *path, json_t *operations);
+static bool has_item_path(const WalcuSchemaReader *schemas, const char *path);
+static List *read_fields(Reader *reader, WalcuSchema schema, int levels);
 static WalcuField *read_field(Reader *reader, char *name, json_t *schema, int levels);
-static WalcuFieldKind classify_schema(json_t *schema);
+static WalcuFieldKind classify_schema(WalcuSchema schema);
 static bool is_free_in_practice(const char *name);
-static json_t *get_member(json_t *document, json_t *object, const char *name);
-static json_t *follow_reference(json_t *document, json_t *value);
-static json_t *follow_pointer(json_t *document, const char *pointer);
-static char *unescape_token(char *token);
-static const char *get_text(json_t *object, const char *name);
-static bool has_text(json_t *object, const char *name, const char *text);
 static char *convert_server_text(const char *utf8);
 
 /*
@@ -82,12 +76,13 @@ openapi_resources(const char *text, size_t length, int levels)
 	json_t *document = load_document(scratch, text, length);
 	json_t *paths = json_object_get(document, "paths");
 	int all_fields = 0;
-	Reader reader = {.document = document, .all_fields = &all_fields};
+	WalcuSchemaReader schemas = {.document = document, .made = make_scratch_list(scratch)};
+	Reader reader = {.schemas = &schemas, .all_fields = &all_fields};
 	List *resources = NIL;
 	const char *path;
 	json_t *operations;
 
-	if (get_text(document, "openapi") == NULL || !json_is_object(paths))
+	if (schema_text(document, "openapi") == NULL || !json_is_object(paths))
 		raise_not_usable("It is not an OpenAPI document: \"openapi\" or \"paths\" is missing.");
 	json_object_foreach(paths, path, operations)
 	{
@@ -143,7 +138,7 @@ load_document(MemoryContext context, const char *text, size_t length)
 	if (feed.signs > MAX_SIGNS)
 	{
 		json_decref(document);
-		raise_too_large();
+		schema_raise_too_large(psprintf("It has more than %d values.", MAX_SIGNS / 2));
 	}
 	/* what jansson says of it may end in half a character */
 	if (document == NULL)
@@ -174,17 +169,22 @@ feed_parser(void *buffer, size_t size, void *arg)
 }
 
 static void
-raise_too_large(void)
-{
-	ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			errmsg("the description of the service is too large"),
-			errdetail("It has more than %d values.", MAX_SIGNS / 2));
-}
-
-static void
 release_document(void *document)
 {
 	json_decref(document);
+}
+
+/* Returns an empty list for what is made of the document, which is freed with the memory context. */
+static json_t *
+make_scratch_list(MemoryContext context)
+{
+	MemoryContextCallback *callback = reset_callback_add(context, release_document, NULL);
+	json_t *list = json_array();
+
+	if (list == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	callback->arg = list;
+	return list;
 }
 
 static void
@@ -199,15 +199,11 @@ static WalcuResource *
 read_resource(Reader reader, const char *path, json_t *operations, int levels)
 {
 	WalcuResource *resource;
-	json_t *schema;
-	json_t *document = reader.document;
+	WalcuSchema schema;
 
 	if (path[0] != '/' || !url_is_plain_segment(path + 1))
 		return NULL;
-	schema = find_list_schema(document, follow_reference(document, operations));
-	if (!has_text(schema, "type", "array"))
-		return NULL;
-	schema = get_member(document, schema, "items");
+	schema = find_document_schema(reader.schemas, path, operations);
 	if (classify_schema(schema) != WALCU_FIELD_OBJECT)
 		return NULL;
 
@@ -218,9 +214,26 @@ read_resource(Reader reader, const char *path, json_t *operations, int levels)
 	return resource;
 }
 
+/*
+ * What a path's documents are: the elements of the list that GET answers, also where it may answer something
+ * else besides.  Some descriptions tell of one document where the service answers a list of them: it has an
+ * _id, and there is a path for one by its id.
+ */
+static WalcuSchema
+find_document_schema(WalcuSchemaReader *schemas, const char *path, json_t *operations)
+{
+	WalcuSchema none = {0};
+	WalcuSchema list =
+		schema_read(schemas, find_list_schema(schemas, schema_follow_reference(schemas, operations)));
+
+	if (list.types & SCHEMA_ARRAY)
+		return list.items ? schema_read(schemas, list.items) : none;
+	return (json_object_get(list.properties, "_id") && has_item_path(schemas, path)) ? list : none;
+}
+
 /* The schema of what GET answers as JSON; NULL when it does not. */
 static json_t *
-find_list_schema(json_t *document, json_t *operations)
+find_list_schema(const WalcuSchemaReader *schemas, json_t *operations)
 {
 	static const char *const way[] = {"get", "responses", "200", "content"};
 	json_t *value = operations;
@@ -228,29 +241,46 @@ find_list_schema(json_t *document, json_t *operations)
 	json_t *content;
 
 	for (int i = 0; i < lengthof(way); i++)
-		value = get_member(document, value, way[i]);
+		value = schema_member(schemas, value, way[i]);
 	json_object_foreach(value, media_type, content)
 	{
 		if (text_contains(media_type, "json"))
-			return get_member(document, content, "schema");
+			return json_object_get(schema_follow_reference(schemas, content), "schema");
 	}
 	return NULL;
 }
 
+/* Tells whether there is a path such as /name/{id}. */
+static bool
+has_item_path(const WalcuSchemaReader *schemas, const char *path)
+{
+	size_t length = strlen(path);
+	const char *other;
+	json_t *operations;
+
+	json_object_foreach(json_object_get(schemas->document, "paths"), other, operations)
+	{
+		if (strncmp(other, path, length) == 0 && strncmp(other + length, "/{", 2) == 0 &&
+			strchr(other + length + 1, '/') == NULL)
+			return true;
+	}
+	return false;
+}
+
 static List *
-read_fields(Reader *reader, json_t *schema, int levels)
+read_fields(Reader *reader, WalcuSchema schema, int levels)
 {
 	List *fields = NIL;
 	const char *name;
 	json_t *property;
 
-	json_object_foreach(json_object_get(schema, "properties"), name, property)
+	json_object_foreach(schema.properties, name, property)
 	{
 		char *server_name;
 
 		CHECK_FOR_INTERRUPTS();
 		if (++*reader->all_fields > MAX_ALL_FIELDS)
-			raise_too_large();
+			schema_raise_too_large(psprintf("It has more than %d fields.", MAX_ALL_FIELDS));
 		if (++reader->fields > MAX_FIELDS)
 			ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
 					errmsg("resource \"%s\" would have more than %d columns", reader->resource, MAX_FIELDS),
@@ -266,8 +296,7 @@ read_fields(Reader *reader, json_t *schema, int levels)
 					errdetail("Its name has a character that the encoding %s does not have.",
 							  GetDatabaseEncodingName()));
 		else
-			fields = lappend(fields, read_field(reader, server_name,
-												follow_reference(reader->document, property), levels));
+			fields = lappend(fields, read_field(reader, server_name, property, levels));
 	}
 	return fields;
 }
@@ -276,43 +305,40 @@ static WalcuField *
 read_field(Reader *reader, char *name, json_t *schema, int levels)
 {
 	WalcuField *field = palloc0(sizeof(WalcuField));
+	WalcuSchema said = schema_read(reader->schemas, schema);
 
 	field->name = name;
-	field->array = has_text(schema, "type", "array");
+	field->array = (said.types & ~SCHEMA_NULL) == SCHEMA_ARRAY;
 	if (field->array)
-		schema = get_member(reader->document, schema, "items");
-	field->kind = classify_schema(schema);
+		said = said.items ? schema_read(reader->schemas, said.items) : (WalcuSchema){0};
+	field->kind = classify_schema(said);
 	if (is_free_in_practice(name))
 		field->kind = WALCU_FIELD_FREE;
 	else if (field->kind == WALCU_FIELD_OBJECT && levels > 0)
-		field->fields = read_fields(reader, schema, levels - 1);
+		field->fields = read_fields(reader, said, levels - 1);
 	return field;
 }
 
+/* What may be of several types, or of any, is free. */
 static WalcuFieldKind
-classify_schema(json_t *schema)
+classify_schema(WalcuSchema schema)
 {
-	static const struct
-	{
-		const char *type;
-		const char *format; /* NULL for any */
-		WalcuFieldKind kind;
-	} kinds[] = {
-		{"string", "date-time", WALCU_FIELD_DATE}, {"string", "date", WALCU_FIELD_DATE},
-		{"string", NULL, WALCU_FIELD_STRING},      {"number", NULL, WALCU_FIELD_NUMBER},
-		{"integer", NULL, WALCU_FIELD_NUMBER},     {"boolean", NULL, WALCU_FIELD_BOOLEAN},
-	};
-	const char *type = get_text(schema, "type");
-	const char *format = get_text(schema, "format");
+	const char *format = schema.format ? schema.format : "";
 
-	for (int i = 0; type && i < lengthof(kinds); i++)
+	switch (schema.types & ~SCHEMA_NULL)
 	{
-		if (strcmp(type, kinds[i].type) == 0 &&
-			(kinds[i].format == NULL || (format && strcmp(format, kinds[i].format) == 0)))
-			return kinds[i].kind;
+		case SCHEMA_STRING:
+			return (strcmp(format, "date-time") == 0 || strcmp(format, "date") == 0) ? WALCU_FIELD_DATE
+																					 : WALCU_FIELD_STRING;
+		case SCHEMA_NUMBER:
+			return WALCU_FIELD_NUMBER;
+		case SCHEMA_BOOLEAN:
+			return WALCU_FIELD_BOOLEAN;
+		case SCHEMA_OBJECT:
+			return schema.properties ? WALCU_FIELD_OBJECT : WALCU_FIELD_FREE;
+		default:
+			return WALCU_FIELD_FREE;
 	}
-	return json_object_size(json_object_get(schema, "properties")) > 0 ? WALCU_FIELD_OBJECT
-																	   : WALCU_FIELD_FREE;
 }
 
 /* Tells whether a field is 'string' in the description, but in fact may hold an object, too. */
@@ -322,72 +348,6 @@ is_free_in_practice(const char *name)
 	size_t length = strlen(name);
 
 	return strcmp(name, "custom") == 0 || (length > 8 && strcmp(name + length - 8, "_customs") == 0);
-}
-
-/* Returns a member of an object, or what it refers to; NULL when there is none. */
-static json_t *
-get_member(json_t *document, json_t *object, const char *name)
-{
-	return follow_reference(document, json_object_get(object, name));
-}
-
-/* Returns what a reference within the document leads to; NULL when it leads nowhere, or round in a circle. */
-static json_t *
-follow_reference(json_t *document, json_t *value)
-{
-	for (int hops = 0; hops < MAX_HOPS; hops++)
-	{
-		const char *reference = get_text(value, "$ref");
-
-		if (reference == NULL)
-			return value;
-		value = strncmp(reference, "#/", 2) == 0 ? follow_pointer(document, reference + 2) : NULL;
-	}
-	return NULL;
-}
-
-/* Returns what a JSON pointer without its first slash leads to. */
-static json_t *
-follow_pointer(json_t *document, const char *pointer)
-{
-	char *copy = pstrdup(pointer);
-	char *rest = NULL;
-
-	for (char *token = strtok_r(copy, "/", &rest); token; token = strtok_r(NULL, "/", &rest))
-		document = json_object_get(document, unescape_token(token));
-	pfree(copy);
-	return document;
-}
-
-/* Decodes a token of a JSON pointer in place: ~1 stands for a slash, and ~0 for a tilde. */
-static char *
-unescape_token(char *token)
-{
-	char *to = token;
-
-	for (const char *from = token; *from; from++)
-	{
-		if (from[0] == '~' && (from[1] == '0' || from[1] == '1'))
-			*to++ = (*++from == '1') ? '/' : '~';
-		else
-			*to++ = *from;
-	}
-	*to = '\0';
-	return token;
-}
-
-static const char *
-get_text(json_t *object, const char *name)
-{
-	return json_string_value(json_object_get(object, name));
-}
-
-static bool
-has_text(json_t *object, const char *name, const char *text)
-{
-	const char *value = get_text(object, name);
-
-	return value && strcmp(value, text) == 0;
 }
 
 /* A copy in the database's encoding; NULL when that lacks a character. */
