@@ -23,10 +23,16 @@
 /* The bytes of an id. */
 #define ID_BYTES (OBJECTID_LENGTH / 2)
 
+/* The digits, in the order of bytes and of numbers. */
+#define DIGITS "0123456789abcdef"
+
 /* Random bytes of a process, and how many bits its counter has. */
 #define RANDOM_SIZE  5
 #define COUNTER_MASK 0xFFFFFF
 
+static char *complete_digits(const char *digits, int count, char next, char fill);
+static char *lower_digits(const char *digits, int count);
+static char *raise_digits(const char *digits, int count);
 static void read_objectid_bytes(const char *id, unsigned char *bytes);
 static int get_digit_value(char digit);
 
@@ -56,7 +62,60 @@ objectid_create(void)
 bool
 objectid_is_valid(const char *id)
 {
-	return strspn(id, "0123456789abcdef") == OBJECTID_LENGTH && id[OBJECTID_LENGTH] == '\0';
+	return strspn(id, DIGITS) == OBJECTID_LENGTH && id[OBJECTID_LENGTH] == '\0';
+}
+
+/* Tells whether a text can be read as an ObjectId, which the service may write otherwise: in lower case. */
+bool
+objectid_is_cast(const char *id)
+{
+	return strspn(id, DIGITS "ABCDEF") == OBJECTID_LENGTH && id[OBJECTID_LENGTH] == '\0';
+}
+
+/*
+ * Returns the greatest text of an ObjectId that is less than a text, as bytes are compared; NULL when there
+ * is none.
+ */
+char *
+objectid_below(const char *text)
+{
+	int count = (int) Min(strspn(text, DIGITS), OBJECTID_LENGTH);
+	unsigned char next = text[count];
+
+	if (count == OBJECTID_LENGTH)
+		return next ? pnstrdup(text, count) : lower_digits(text, count);
+	for (int i = lengthof(DIGITS) - 2; i >= 0; i--)
+	{
+		if ((unsigned char) DIGITS[i] < next)
+			return complete_digits(text, count, DIGITS[i], 'f');
+	}
+	return lower_digits(text, count);
+}
+
+/* Returns the least text of an ObjectId that is greater than a text; NULL when there is none. */
+char *
+objectid_above(const char *text)
+{
+	int count = (int) Min(strspn(text, DIGITS), OBJECTID_LENGTH);
+	unsigned char next = text[count];
+
+	for (int i = 0; i < lengthof(DIGITS) - 1 && count < OBJECTID_LENGTH; i++)
+	{
+		if ((unsigned char) DIGITS[i] > next)
+			return complete_digits(text, count, DIGITS[i], '0');
+	}
+	return raise_digits(text, count);
+}
+
+/* Returns the least text of an ObjectId that is greater than all that begins so; NULL when there is none. */
+char *
+objectid_behind_prefix(const char *prefix)
+{
+	int count = (int) strspn(prefix, DIGITS);
+
+	if (count >= OBJECTID_LENGTH || prefix[count] == '\0')
+		return raise_digits(prefix, Min(count, OBJECTID_LENGTH));
+	return objectid_above(prefix);
 }
 
 /*
@@ -107,6 +166,41 @@ objectid_middle(const char *from, const char *to)
 	for (int i = 0; i < ID_BYTES; i++)
 		sprintf(middle + 2 * i, "%02x", ((sum[i] & 1) << 7) | (sum[i + 1] >> 1));
 	return middle;
+}
+
+/* Makes an id of some digits, one that follows, and others that fill it. */
+static char *
+complete_digits(const char *digits, int count, char next, char fill)
+{
+	char *id = palloc(OBJECTID_LENGTH + 1);
+
+	memset(id, fill, OBJECTID_LENGTH);
+	memcpy(id, digits, count);
+	id[count] = next;
+	id[OBJECTID_LENGTH] = '\0';
+	return id;
+}
+
+/* Returns the greatest id that is less than these digits; NULL when all of them are 0. */
+static char *
+lower_digits(const char *digits, int count)
+{
+	while (count > 0 && digits[count - 1] == '0')
+		count--;
+	if (count == 0)
+		return NULL;
+	return complete_digits(digits, count - 1, strchr(DIGITS, digits[count - 1])[-1], 'f');
+}
+
+/* Returns the least id that is greater than all that begin with these digits; NULL when all of them are f. */
+static char *
+raise_digits(const char *digits, int count)
+{
+	while (count > 0 && digits[count - 1] == 'f')
+		count--;
+	if (count == 0)
+		return NULL;
+	return complete_digits(digits, count - 1, strchr(DIGITS, digits[count - 1])[1], '0');
 }
 
 /* Reads the digits of an id as 12 bytes. */

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "pushdown/deparse_equal.h"
+#include "pushdown/deparse_id.h"
 #include "pushdown/deparse_jsonb.h"
 #include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
@@ -184,7 +185,7 @@ deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition, 
 		case WALCU_PREDICATE_MATCH:
 			return deparse_match(condition, value);
 		default:
-			return condition->negated ? deparse_not_null(operand) : deparse_jsonb(options, condition, value);
+			return condition->negated ? deparse_not_null(operand) : deparse_jsonb(condition, value);
 	}
 }
 
@@ -194,6 +195,8 @@ deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *oper
 {
 	if (options->on_type_mismatch == WALCU_MISMATCH_ERROR)
 		return NULL;
+	if (document_path_has_ids(operand))
+		return "values that are no texts are read as NULL, and where ids stand these may be ObjectIds";
 	if (operand->domain == WALCU_DOMAIN_TEXT && !utf8_lacks_nothing())
 		return "texts that the database's encoding lacks are NULL, and the service does not know them";
 	if (operand->nested || !operand->plain || operand->domain == WALCU_DOMAIN_JSON ||
@@ -251,6 +254,9 @@ make_element_operand(const WalcuPredicate *condition)
 	element->remote = operand->remote;
 	element->remote.array = false;
 	element->element = true;
+	element->id = operand->id;
+	element->id_type = operand->id_type;
+	element->options = operand->options;
 	document_path_compare_with(element, condition->value_type);
 	return element;
 }
@@ -261,6 +267,8 @@ deparse_not_null(const WalcuDocumentPath *operand)
 {
 	WalcuFilter *array = document_path_test(operand, "$type", "[\"array\"]");
 
+	if (document_path_has_ids(operand))
+		return deparse_id_not_null(operand);
 	if (operand->domain == WALCU_DOMAIN_ARRAY)
 		return array;
 	if (operand->json_null)
@@ -348,6 +356,8 @@ deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 	{
 		case WALCU_DOMAIN_TEXT:
 			text = scalar_text(value, condition->value_type);
+			if (document_path_has_ids(operand))
+				return deparse_id_order(condition, operand, text);
 			if (!utf8_orders_alike(text))
 				return &filter_everything;
 			return deparse_equal_or_unchecked(
@@ -421,6 +431,8 @@ exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_exclud
 {
 	WalcuFilter *filter;
 
+	if (document_path_has_ids(operand))
+		return deparse_id_excluded(operand, deparse_equal_sort_unique(excluded), null_excluded);
 	if (excluded == NIL)
 		return null_excluded ? deparse_not_null(operand) : &filter_everything;
 	excluded = deparse_equal_sort_unique(excluded);
@@ -516,8 +528,11 @@ static WalcuFilter *
 deparse_match(const WalcuPredicate *condition, Datum value)
 {
 	WalcuDocumentPath *operand = condition->operand;
-	char *pattern = make_pattern(condition, value);
+	char *pattern;
 
+	if (document_path_has_ids(operand))
+		return deparse_id_match(condition, scalar_text(value, condition->value_type));
+	pattern = make_pattern(condition, value);
 	if (pattern == NULL)
 		return &filter_everything;
 	if (!condition->negated)

@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
 #include "miscadmin.h"
+#include "pushdown/deparse_id.h"
 #include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
 #include "utils/builtins.h"
@@ -279,6 +280,13 @@ deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matche
 	List *filters = list_copy(matches->filters);
 	List *literals = deparse_equal_sort_unique(matches->literals);
 
+	if (document_path_has_ids(operand))
+	{
+		if (matches->unchecked)
+			return &filter_everything;
+		return filter_or(
+			lappend(filters, deparse_id_equal(operand, literals, is_exclusive(operand) && filters == NIL)));
+	}
 	if (list_length(literals) == 1)
 		filters = lappend(filters, document_path_test(operand, "$eq", linitial(literals)));
 	else if (literals != NIL)

@@ -18,18 +18,19 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-static List *deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer *container);
-static List *deparse_contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value);
+static List *deparse_contained(const WalcuDocumentPath *container, const char *path, JsonbContainer *value);
+static List *deparse_contained_member(const WalcuDocumentPath *container, const char *path,
+									  const JsonbValue *value);
 static bool is_nested_array(const JsonbValue *value);
-static WalcuDocumentPath *make_jsonb_operand(const WalcuOptions *options, const char *path);
+static WalcuDocumentPath *make_jsonb_operand(const WalcuDocumentPath *container, const char *path);
 static bool ends_in_index(const char *path);
 static char *make_member_path(const char *path, const JsonbValue *key);
-static WalcuFilter *has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const char *key);
+static WalcuFilter *has_key(const WalcuDocumentPath *operand, const char *key);
 static List *list_keys(Datum keys);
 
 /* operand @> value, operand ? value, operand ?| values, operand ?& values */
 WalcuFilter *
-deparse_jsonb(const WalcuOptions *options, const WalcuPredicate *condition, Datum value)
+deparse_jsonb(const WalcuPredicate *condition, Datum value)
 {
 	const WalcuDocumentPath *operand = condition->operand;
 	List *filters = NIL;
@@ -38,41 +39,45 @@ deparse_jsonb(const WalcuOptions *options, const WalcuPredicate *condition, Datu
 	switch (condition->kind)
 	{
 		case WALCU_PREDICATE_CONTAINS:
-			return filter_and(deparse_contained(options, operand->path, &DatumGetJsonbP(value)->root));
+			return filter_and(deparse_contained(operand, operand->path, &DatumGetJsonbP(value)->root));
 		case WALCU_PREDICATE_KEY:
-			return has_key(options, operand, TextDatumGetCString(value));
+			return has_key(operand, TextDatumGetCString(value));
 		default:
 			foreach(lc, list_keys(value))
-				filters = lappend(filters, has_key(options, operand, lfirst(lc)));
+				filters = lappend(filters, has_key(operand, lfirst(lc)));
 			return condition->kind == WALCU_PREDICATE_ANY_KEY ? filter_or(filters) : filter_and(filters);
 	}
 }
 
 /* What holds of a place that contains this, of WalcuFilter. */
 static List *
-deparse_contained(const WalcuOptions *options, const char *path, JsonbContainer *container)
+deparse_contained(const WalcuDocumentPath *container, const char *path, JsonbContainer *value)
 {
 	List *filters = NIL;
-	JsonbIterator *iterator = JsonbIteratorInit(container);
-	JsonbValue value;
+	JsonbIterator *iterator = JsonbIteratorInit(value);
+	JsonbValue element;
 	JsonbIteratorToken token;
 
 	check_stack_depth();
-	if (JsonContainerIsArray(container) && !JsonContainerIsScalar(container) && ends_in_index(path))
-		return list_make1(filter_test(path, "$type", "[\"array\"]"));
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	if (JsonContainerIsArray(value) && !JsonContainerIsScalar(value) && ends_in_index(path))
+	{
+		WalcuDocumentPath *array = make_jsonb_operand(container, path);
+
+		return list_make1(array->id ? &filter_everything : document_path_test(array, "$type", "[\"array\"]"));
+	}
+	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_KEY)
 		{
-			char *member = make_member_path(path, &value);
+			char *member = make_member_path(path, &element);
 
-			JsonbIteratorNext(&iterator, &value, true);
+			JsonbIteratorNext(&iterator, &element, true);
 			if (member)
-				filters = list_concat(filters, deparse_contained_member(options, member, &value));
+				filters = list_concat(filters, deparse_contained_member(container, member, &element));
 		}
-		else if (token == WJB_ELEM && !is_nested_array(&value))
-			filters = list_concat(filters, deparse_contained_member(options, path, &value));
+		else if (token == WJB_ELEM && !is_nested_array(&element))
+			filters = list_concat(filters, deparse_contained_member(container, path, &element));
 	}
 	return filters;
 }
@@ -84,14 +89,14 @@ is_nested_array(const JsonbValue *value)
 }
 
 static List *
-deparse_contained_member(const WalcuOptions *options, const char *path, const JsonbValue *value)
+deparse_contained_member(const WalcuDocumentPath *container, const char *path, const JsonbValue *value)
 {
 	WalcuDocumentPath *operand;
 	WalcuEqualMatches matches = {NIL};
 
 	if (value->type == jbvBinary)
-		return deparse_contained(options, path, value->val.binary.data);
-	operand = make_jsonb_operand(options, path);
+		return deparse_contained(container, path, value->val.binary.data);
+	operand = make_jsonb_operand(container, path);
 	/* the service compares the elements of an array one by one */
 	operand->remote.array = false;
 	deparse_equal_add_jsonb(operand, value, &matches);
@@ -100,15 +105,16 @@ deparse_contained_member(const WalcuOptions *options, const char *path, const Js
 	return list_make1(deparse_equal_clause(operand, &matches));
 }
 
-/* Any JSON value, at a path. */
+/* Any JSON value, at a path that is within a container, or is its own. */
 static WalcuDocumentPath *
-make_jsonb_operand(const WalcuOptions *options, const char *path)
+make_jsonb_operand(const WalcuDocumentPath *container, const char *path)
 {
 	WalcuDocumentPath *operand = document_path_of_type(JSONBOID, -1);
 
 	operand->path = pstrdup(path);
 	operand->nested = true;
-	operand->remote = remote_type_at(options->resource, path);
+	operand->remote = remote_type_at(container->options->resource, path);
+	document_path_set_ids(operand, container->options, container->id_type);
 	return operand;
 }
 
@@ -132,20 +138,20 @@ make_member_path(const char *path, const JsonbValue *key)
 
 /* An object has the key; or an array has it as an element; or it is that very string. */
 static WalcuFilter *
-has_key(const WalcuOptions *options, const WalcuDocumentPath *operand, const char *key)
+has_key(const WalcuDocumentPath *operand, const char *key)
 {
-	WalcuDocumentPath *self = make_jsonb_operand(options, operand->path);
+	WalcuDocumentPath *self = make_jsonb_operand(operand, operand->path);
 	WalcuDocumentPath *member;
 	WalcuEqualMatches matches = {NIL};
 
-	if (!document_path_can_name(key))
+	if (!document_path_can_name(key) || operand->id)
 		return &filter_everything;
 	self->remote.array = false;
 	deparse_equal_add_scalar(self, WALCU_IS_STRING, filter_string(key), &matches);
 	/* an array of what is no string there has them as it likes */
 	if (!(deparse_equal_checked(self) & WALCU_IS_STRING) || ends_in_index(operand->path))
 		matches.unchecked |= WALCU_IS_ARRAY;
-	member = make_jsonb_operand(options, psprintf("%s.%s", operand->path, key));
+	member = make_jsonb_operand(operand, psprintf("%s.%s", operand->path, key));
 	matches.filters = list_make1(document_path_test(member, "$exists", "true"));
 	return deparse_equal_clause(operand, &matches);
 }

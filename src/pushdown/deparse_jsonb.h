@@ -10,6 +10,6 @@
 #include "pushdown/filter.h"
 #include "pushdown/predicate.h"
 
-extern WalcuFilter *deparse_jsonb(const WalcuOptions *options, const WalcuPredicate *condition, Datum value);
+extern WalcuFilter *deparse_jsonb(const WalcuPredicate *condition, Datum value);
 
 #endif /* WALCU_DEPARSE_JSONB_H */

@@ -17,6 +17,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "service/field_name.h"
+#include "service/learned.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -146,6 +147,9 @@ follow_column(const WalcuRelation *relation, const Var *var)
 	operand->column = var->varattno;
 	operand->path = column->path;
 	operand->remote = remote_type_at(relation->options->resource, column->path);
+	/* said of a column, it is of the column itself, whatever its name */
+	operand->remote.id |= column->id_type == WALCU_ID_OBJECTID;
+	document_path_set_ids(operand, relation->options, column->id_type);
 	/* a text that is a date, or a date that is a text, the service's own writes rule out */
 	if (operand->remote.type == WALCU_REMOTE_DATE && operand->domain == WALCU_DOMAIN_INSTANT)
 		operand->sources = WALCU_IS_DATE;
@@ -270,6 +274,7 @@ follow_member(const WalcuRelation *relation, Expr *container, List *keys, bool a
 	operand->column = 0;
 	operand->nested = true;
 	operand->remote = remote_type_at(relation->options->resource, operand->path);
+	document_path_set_ids(operand, relation->options, operand->id_type);
 	operand->domain = as_text ? WALCU_DOMAIN_TEXT : WALCU_DOMAIN_JSON;
 	operand->type = as_text ? TEXTOID : JSONBOID;
 	operand->json_null = !as_text;
@@ -290,6 +295,39 @@ list_array_keys(Const *constant)
 	for (int i = 0; i < count; i++)
 		keys = lappend(keys, makeConst(TEXTOID, -1, InvalidOid, -1, elements[i], nulls[i], false));
 	return keys;
+}
+
+/* Note whether the place may hold ids; what a column says of them goes before what its table says. */
+void
+document_path_set_ids(WalcuDocumentPath *operand, const WalcuOptions *options, int id_type)
+{
+	operand->options = options;
+	operand->id_type = (id_type == WALCU_ID_NOT_SAID) ? (int) options->id_type : id_type;
+	operand->id = operand->remote.id && operand->id_type != WALCU_ID_STRING;
+}
+
+/* May values there be ObjectIds, as far as the SQL values can be? */
+bool
+document_path_has_ids(const WalcuDocumentPath *operand)
+{
+	switch (operand->domain)
+	{
+		case WALCU_DOMAIN_TEXT:
+		case WALCU_DOMAIN_ENUM:
+		case WALCU_DOMAIN_JSON:
+		case WALCU_DOMAIN_ARRAY:
+			return operand->id;
+		default:
+			return false;
+	}
+}
+
+/* Is it known that they are, so that nothing equals what is none? */
+bool
+document_path_has_objectids(const WalcuDocumentPath *operand)
+{
+	return operand->id_type == WALCU_ID_OBJECTID ||
+		   learned_tells(WALCU_LEARNED_OBJECTIDS, operand->options, operand->path);
 }
 
 /* A filter that tests the place with an operator; value is JSON. */

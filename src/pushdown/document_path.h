@@ -51,15 +51,18 @@ typedef struct WalcuDocumentPath
 	bool element;   /* It is an element of an array, so that a document may have several of the values. */
 	bool json_null; /* JSON's null is a value, not NULL. */
 	bool indexed;   /* The path has an index of an array. */
-	List *first_elements_of; /* The path takes the first element of these paths (of char *). */
-	List *null_elements_of;  /* Of these, JSON null is a value for these, and its own first element. */
-	bool plain;              /* The SQL value is the JSON value, neither rounded nor checked. */
-	double rounding;         /* Numbers may differ by so much. */
-	bool single;             /* Numbers are rounded to float4. */
-	int64 after;             /* The document's date is at most so many microseconds after the value. */
-	int shown;               /* A cast has shown an instant by the session's clock so many times. */
-	int read;                /* An instant was read from the session's clock so many times. */
-	const char *reason;      /* It says why the place is not of use; then nothing else is set. */
+	List *first_elements_of;     /* The path takes the first element of these paths (of char *). */
+	List *null_elements_of;      /* Of these, JSON null is a value for these, and its own first element. */
+	bool plain;                  /* The SQL value is the JSON value, neither rounded nor checked. */
+	double rounding;             /* Numbers may differ by so much. */
+	bool single;                 /* Numbers are rounded to float4. */
+	int64 after;                 /* The document's date is at most so many microseconds after the value. */
+	int shown;                   /* A cast has shown an instant by the session's clock so many times. */
+	int read;                    /* An instant was read from the session's clock so many times. */
+	bool id;                     /* It may hold ids of MongoDB's own type, by its name or by an option. */
+	int id_type;                 /* An option says which ids these are (WalcuIdType). */
+	const WalcuOptions *options; /* These settings are in force for the relation; NULL for no column's. */
+	const char *reason;          /* It says why the place is not of use; then nothing else is set. */
 } WalcuDocumentPath;
 
 /* The relation whose columns count. */
@@ -74,6 +77,9 @@ extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relat
 extern WalcuDocumentPath *document_path_of_type(Oid type, int32 typmod);
 extern void document_path_compare_with(WalcuDocumentPath *operand, Oid type);
 extern WalcuFilter *document_path_test(const WalcuDocumentPath *operand, const char *op, const char *value);
+extern void document_path_set_ids(WalcuDocumentPath *operand, const WalcuOptions *options, int id_type);
+extern bool document_path_has_ids(const WalcuDocumentPath *operand);
+extern bool document_path_has_objectids(const WalcuDocumentPath *operand);
 extern bool document_path_can_name(const char *key);
 extern bool document_path_is_value(const WalcuRelation *relation, Expr *expression);
 

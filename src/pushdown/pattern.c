@@ -31,6 +31,7 @@ typedef struct Translation
 	int depth;             /* So many parentheses are open. */
 } Translation;
 
+static bool has_case(char c);
 static void append_character(StringInfo output, char c, bool ignore_case);
 static bool translate_next(Translation *translation);
 static bool translate_escape(Translation *translation);
@@ -81,6 +82,52 @@ pattern_from_like(const char *like, bool ignore_case)
 	if (anchored)
 		appendStringInfoString(&output, "\\z");
 	return has_dot ? psprintf(DOT_MATCHES_ALL "%s", output.data) : output.data;
+}
+
+/*
+ * What all texts begin with that match a LIKE pattern; empty when they begin with anything.  The case of a
+ * letter is not known where it is ignored.
+ */
+char *
+pattern_like_prefix(const char *like, bool ignore_case)
+{
+	StringInfoData prefix;
+
+	initStringInfo(&prefix);
+	for (const char *c = like; *c && *c != '%' && *c != '_'; c++)
+	{
+		if (*c == '\\' && *++c == '\0')
+			break;
+		if (ignore_case && has_case(*c))
+			break;
+		appendStringInfoChar(&prefix, *c);
+	}
+	return prefix.data;
+}
+
+/* The same of a regular expression: the letters and digits behind ^, as far as these stand for themselves. */
+char *
+pattern_regex_prefix(const char *regex, bool ignore_case)
+{
+	StringInfoData prefix;
+	const char *c = regex;
+
+	initStringInfo(&prefix);
+	if (*c++ != '^' || strchr(regex, '|') != NULL)
+		return prefix.data;
+	while (isalnum((unsigned char) *c) && (unsigned char) *c < 0x80 && !(ignore_case && has_case(*c)))
+		appendStringInfoChar(&prefix, *c++);
+	/* the last one may be there any number of times */
+	if (prefix.len > 0 && *c && strchr("*?+{", *c) != NULL)
+		prefix.data[--prefix.len] = '\0';
+	return prefix.data;
+}
+
+/* May a character be the same as another one where case is ignored? */
+static bool
+has_case(char c)
+{
+	return isalpha((unsigned char) c) || (unsigned char) c >= 0x80;
 }
 
 /* What begins with a text. */

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 extern char *pattern_from_like(const char *like, bool ignore_case);
+extern char *pattern_like_prefix(const char *like, bool ignore_case);
+extern char *pattern_regex_prefix(const char *regex, bool ignore_case);
 extern char *pattern_from_prefix(const char *prefix);
 extern char *pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes);
 extern char *pattern_from_uuid(const char *uuid);

@@ -78,6 +78,7 @@ static const char *const paging_choices[] = {"key", "skip", NULL};
 static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
 static const char *const sampling_choices[] = {"off", "auto", "random", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
+static const char *const id_choices[] = {"auto", "objectid", "string", NULL};
 static const char *const precision_choices[] = {"round", "error", NULL};
 static const char *const update_choices[] = {"patch", "put", NULL};
 static const char *const write_choices[] = {"immediate", "commit", NULL};
@@ -123,6 +124,7 @@ static const OptionRow rows[] = {
 	{"sort_format", ON_SERVER, KIND_CHOICE, FIELD(sort_format), NULL, format_choices},
 	{"project_format", ON_SERVER, KIND_CHOICE, FIELD(project_format), NULL, format_choices},
 	{"on_type_mismatch", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(on_type_mismatch), NULL, mismatch_choices},
+	{"id_type", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(id_type), NULL, id_choices},
 	{"pushdown", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(pushdown)},
 	{"max_url_length", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_url_length), NULL, NULL, 1000, 1000000},
 	{"use_remote_estimate", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(use_remote_estimate)},
@@ -142,6 +144,7 @@ static const OptionRow rows[] = {
 	{"parameter", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(parameter), option_check_parameter},
 	{"pushdown", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(pushdown)},
 	{"readonly", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(readonly)},
+	{"id_type", ON_COLUMN, KIND_CHOICE, COLUMN_FIELD(id_type), NULL, id_choices},
 	{"source", ON_IMPORT, KIND_CHOICE, IMPORT_FIELD(source), NULL, source_choices},
 	{"import_collate", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_collate)},
 	{"flatten", ON_IMPORT, KIND_INTEGER, IMPORT_FIELD(flatten), NULL, NULL, 0, MAX_FLATTEN},
@@ -318,6 +321,7 @@ option_for_column(Oid relid, AttrNumber attnum)
 	WalcuColumn *column = palloc0(sizeof(WalcuColumn));
 
 	column->pushdown = true;
+	column->id_type = WALCU_ID_NOT_SAID;
 	read_list(GetForeignColumnOptions(relid, attnum), ON_COLUMN, column);
 	if (column->path == NULL)
 	{

@@ -79,6 +79,17 @@ typedef enum WalcuWriteMode
 	WALCU_WRITE_AT_COMMIT
 } WalcuWriteMode;
 
+/* The service's schemas declare a place of ids so. */
+typedef enum WalcuIdType
+{
+	WALCU_ID_AUTO,     /* Nobody knows: only what both types take and mean alike is sent. */
+	WALCU_ID_OBJECTID, /* A text that is no ObjectId equals nothing there. */
+	WALCU_ID_STRING    /* It is a text as any other. */
+} WalcuIdType;
+
+/* A column does not say which; its table or server does. */
+#define WALCU_ID_NOT_SAID (-1)
+
 /*
  * The options in force for a server, or for a table of it: what the table says, else what the server says,
  * else the default.  They are allocated in the caller's memory context.
@@ -122,6 +133,7 @@ typedef struct WalcuOptions
 	WalcuListFormat sort_format;        /* It is the format of `sort`. */
 	WalcuListFormat project_format;     /* It is the format of `project`. */
 	WalcuMismatch on_type_mismatch;     /* It says what becomes of a value of the wrong type. */
+	WalcuIdType id_type;                /* It says what places of ids hold. */
 	bool pushdown;                      /* Conditions and orders may go into requests. */
 	int max_url_length;                 /* It is in bytes. */
 	bool use_remote_estimate;           /* The planner asks the service how many documents match. */
@@ -156,6 +168,7 @@ typedef struct WalcuColumn
 	char *parameter; /* This is the name of the query parameter (search), or NULL. */
 	bool pushdown;   /* Conditions and orders on it may go into requests. */
 	bool readonly;   /* It is not written. */
+	int id_type;     /* It says what ids it holds (WalcuIdType), or WALCU_ID_NOT_SAID. */
 } WalcuColumn;
 
 /* This is the setting walcu_fdw.enable_pushdown.  Off is as if every server had pushdown 'off'. */

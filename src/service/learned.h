@@ -1,0 +1,23 @@
+/*
+ * learned.h
+ *	  What this session has learned of a server, beside what its options and its description say.
+ */
+#ifndef WALCU_LEARNED_H
+#define WALCU_LEARNED_H
+
+#include "postgres.h"
+
+#include "service/option.h"
+
+/* A fact is of one of these kinds; what it is about is a text. */
+typedef enum WalcuLearned
+{
+	WALCU_LEARNED_OBJECTIDS, /* A place of a resource holds ObjectIds; its path. */
+	WALCU_LEARNED_TEXTS,     /* The service took values that are no ObjectIds for a place; its path. */
+	WALCU_LEARNED_WARNED     /* The user was told of a refused filter; its shape. */
+} WalcuLearned;
+
+extern bool learned_tells(WalcuLearned kind, const WalcuOptions *options, const char *about);
+extern void learned_note(WalcuLearned kind, const WalcuOptions *options, const char *about);
+
+#endif /* WALCU_LEARNED_H */
