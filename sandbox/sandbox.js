@@ -9,6 +9,7 @@ import { Collection } from './crm/collection.js';
 import { allSchemas } from './crm/description.js';
 import { Jobs } from './crm/jobs.js';
 import { ResourceKinds } from './crm/kinds.js';
+import { loadMongoose } from './crm/mongoose.js';
 import { KeptTexts } from './crm/texts.js';
 import { Connections } from './http/connections.js';
 import { RequestLog } from './http/log.js';
@@ -52,6 +53,7 @@ export class Sandbox {
   /** A limit counts anew when it is set, not when other settings are. */
   #use(settings) {
     if (this.settings?.rate_limit !== settings.rate_limit) this.rateLimiter = new RateLimiter(settings.rate_limit);
+    loadMongoose(settings.mongoose);
     this.settings = settings;
   }
 

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 
 import { inOtherWords } from './alternatives.js';
-import { outsideSchemas, PAYLOAD } from './outside.js';
+import { OUTSIDE_ID, outsideSchemas, PAYLOAD } from './outside.js';
 
 const text = readFileSync(new URL('../../api/openapi.json', import.meta.url), 'utf8');
 
@@ -37,6 +37,25 @@ function documentSchema(listOperation) {
   const { items } = listOperation.responses['200'].content['application/json'].schema;
   return description.components.schemas[items.$ref.split('/').at(-1)];
 }
+
+/** Where ids are, by resource: dotted paths without the indexes of arrays. */
+export const idPlaces = JSON.parse(readFileSync(new URL('../../api/ids.json', import.meta.url), 'utf8'));
+
+/** Of an array, the schema of its elements. */
+const elementSchema = (schema) => (schema.type === 'array' ? elementSchema(schema.items) : schema);
+
+const idSchemas = new Set([
+  OUTSIDE_ID,
+  ...Object.entries(idPlaces).flatMap(([resource, places]) => places.map((place) => schemaAt(resourceSchemas.get(resource), place))),
+]);
+
+/** The schema at a dotted path; of an array, that of its elements. */
+function schemaAt(schema, path) {
+  return path.split('.').reduce((outer, name) => elementSchema(outer.properties[name]), schema);
+}
+
+/** Whether what a schema within a resource's describes is an id. */
+export const isIdSchema = (schema) => idSchemas.has(schema);
 
 /** Whether a field is free form in life, although the description says 'string'. */
 export function isFreeForm(name) {

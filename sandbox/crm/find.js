@@ -30,7 +30,7 @@ export function openCursor(collection, query, kind) {
   const isOrdered = kind.ids === 'string' || snapshot.hasOnlyObjectIds;
   const bounds = isOrdered ? idBounds(cast) : { isAll: Object.keys(cast).length === 0 };
   const isDecided = bounds.isAll && (!bounds.isNarrow || isById(sort));
-  const test = isDecided && !text ? null : documentTest(snapshot, cast, text, kind.ids);
+  const test = isDecided && !text ? null : documentTest(snapshot, cast, text, kind);
   const cursor = new Cursor(() => candidates(snapshot, bounds, sort, { ids: kind.ids, isOrdered }), test);
   snapshot.cursors.set(name, cursor);
   return { cursor, snapshot };
@@ -38,8 +38,8 @@ export function openCursor(collection, query, kind) {
 
 const isById = (sort) => sort[0]?.[0] === '_id';
 
-function documentTest(snapshot, filter, text, ids) {
-  const matches = compileFilter(filter);
+function documentTest(snapshot, filter, text, { ids, regex }) {
+  const matches = compileFilter(filter, regex);
   return (position) => {
     const entry = snapshot.entry(position);
     return matches(entry.indexed(ids)) && (!text || text(entry.document));

@@ -10,18 +10,18 @@ import { isObject } from '../mongo/paths.js';
 const ISO_DATE = /^([+-]\d{2})?\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 
 /** A function that makes the index form; parts without dates and ids are shared with the document. */
-export function makeIndexForm(description, isIdPlace) {
-  const tree = typeTree(description, isIdPlace, []) ?? {};
+export function makeIndexForm(description, isObjectId) {
+  const tree = typeTree(description, isObjectId) ?? {};
   return (document) => withTypes(document, tree);
 }
 
 /** The paths that lead to dates and ids, as nested objects that end in toDate or toId; undefined where none does. */
-function typeTree({ type, format, properties, items }, isIdPlace, path) {
-  if (type === 'array') return typeTree(items, isIdPlace, path);
-  if (format === 'date-time') return toDate;
-  if (isIdPlace(path.join('.'))) return toId;
-  const branches = Object.entries(properties ?? {})
-    .map(([name, field]) => [name, typeTree(field, isIdPlace, [...path, name])])
+function typeTree(description, isObjectId) {
+  if (description.type === 'array') return typeTree(description.items, isObjectId);
+  if (description.format === 'date-time') return toDate;
+  if (isObjectId(description)) return toId;
+  const branches = Object.entries(description.properties ?? {})
+    .map(([name, field]) => [name, typeTree(field, isObjectId)])
     .filter(([, branch]) => branch);
   return branches.length > 0 ? Object.fromEntries(branches) : undefined;
 }

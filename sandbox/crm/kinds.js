@@ -6,55 +6,46 @@
  * and what it does with paths that the schema does not know.
  */
 
-import { readFileSync } from 'node:fs';
-
+import { isIdSchema } from './description.js';
 import { makeIndexForm } from './index_form.js';
 import { makeMongoose, MONGOOSES, STRICT_QUERIES } from './mongoose.js';
-import { OUTSIDE_ID_PLACES } from './outside.js';
 import { ResourceSchema } from './schema.js';
 
 export const ID_TYPES = ['objectid', 'string'];
-
-/** Where ids are, by resource: dotted paths without the indexes of arrays. */
-const ID_PLACES = JSON.parse(readFileSync(new URL('../../api/ids.json', import.meta.url), 'utf8'));
 
 /** Every kind. */
 export const KINDS = ID_TYPES.flatMap((ids) =>
   MONGOOSES.flatMap((mongoose) => STRICT_QUERIES.map((strictQuery) => ({ ids, mongoose, strictQuery }))),
 );
 
-/** The kind that the settings say. */
-export const kindOf = ({ ids, mongoose, strict_query }) => ({ ids, mongoose, strictQuery: String(strict_query) });
+/** The kind that the settings say, and who reads its $regex. */
+export const kindOf = ({ ids, mongoose, strict_query, regex }) => ({ ids, mongoose, strictQuery: String(strict_query), regex });
 
 export class ResourceKinds {
   #resource;
   #description;
-  #idPlaces;
   #schemas = new Map();
   #indexForms = new Map();
 
   constructor(resource, description) {
     this.#resource = resource;
     this.#description = description;
-    this.#idPlaces = new Set(ID_PLACES[resource] ?? OUTSIDE_ID_PLACES);
   }
 
   schema({ ids, mongoose, strictQuery }) {
     return kept(this.#schemas, `${ids} ${mongoose} ${strictQuery}`, () => {
       const base = makeMongoose(mongoose, strictQuery);
-      return new ResourceSchema(base, this.#resource, this.#description, this.#idTest(ids));
+      return new ResourceSchema(base, this.#resource, this.#description, objectIdTest(ids));
     });
   }
 
   indexForm(ids, document) {
-    const toIndexForm = kept(this.#indexForms, ids, () => makeIndexForm(this.#description, this.#idTest(ids)));
+    const toIndexForm = kept(this.#indexForms, ids, () => makeIndexForm(this.#description, objectIdTest(ids)));
     return toIndexForm(document);
   }
-
-  #idTest(ids) {
-    return ids === 'objectid' ? (path) => this.#idPlaces.has(path) : () => false;
-  }
 }
+
+const objectIdTest = (ids) => (ids === 'objectid' ? isIdSchema : () => false);
 
 function kept(map, key, make) {
   if (!map.has(key)) map.set(key, make());

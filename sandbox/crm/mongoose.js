@@ -1,6 +1,7 @@
 /*
  * The versions of Mongoose that the service may run. Each is loaded when it is first wanted: all of
- * them together take seconds.
+ * them together take seconds. Used by kinds.js, and by sandbox.js as soon as a setting names a version,
+ * so that no request has to wait for it.
  */
 
 import { createRequire } from 'node:module';
@@ -15,9 +16,11 @@ export const STRICT_QUERIES = ['default', 'true', 'false'];
 
 const require = createRequire(import.meta.url);
 
+export const loadMongoose = (version) => require(PACKAGES[version]);
+
 /** A Mongoose of its own: nothing that is set in it concerns another. */
 export function makeMongoose(version, strictQuery) {
-  const { Mongoose } = require(PACKAGES[version]);
+  const { Mongoose } = loadMongoose(version);
   const mongoose = new Mongoose();
   if (strictQuery !== 'default') mongoose.set('strictQuery', strictQuery === 'true');
   return mongoose;

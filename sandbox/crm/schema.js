@@ -19,6 +19,7 @@ const SCHEMA_OPTIONS = {
   autoCreate: false,
   autoIndex: false,
   bufferCommands: false,
+  // No `strict`: Mongoose 6 would take it for strictQuery, too.
   // Fields named "type" are fields here, not Mongoose's way to write a type.
   typeKey: '$type',
   suppressReservedKeysWarning: true,
@@ -32,12 +33,12 @@ export class ResourceSchema {
   #makeModel;
   #storedModels = new Map();
 
-  /** mongoose: from makeMongoose; isIdPlace(path): whether an ObjectId is there. */
-  constructor(mongoose, resource, description, isIdPlace) {
-    this.#makeModel = (options) => {
+  /** mongoose: from makeMongoose; isObjectId(schema): whether what a schema describes is an ObjectId here. */
+  constructor(mongoose, resource, description, isObjectId) {
+    this.#makeModel = (context) => {
       // The models differ and have the same name, which is in the messages.
       if (mongoose.models[resource]) mongoose.deleteModel(resource);
-      return mongoose.model(resource, makeSchema({ mongoose, isIdPlace, ...options }, description, []), resource);
+      return mongoose.model(resource, makeSchema({ mongoose, isObjectId, ...context }, description), resource);
     };
     this.model = this.#makeModel({});
   }
@@ -45,8 +46,8 @@ export class ResourceSchema {
   /** A stored document as a Mongoose document: what is missing in it stays so, but for arrays, which are empty. */
   hydrated(stored, keepsUnknown) {
     if (!this.#storedModels.has(keepsUnknown)) {
-      const options = { arrays: () => [], strict: !keepsUnknown };
-      this.#storedModels.set(keepsUnknown, this.#makeModel(options));
+      const options = { strict: !keepsUnknown };
+      this.#storedModels.set(keepsUnknown, this.#makeModel({ arrays: () => [], options }));
     }
     return this.#storedModels.get(keepsUnknown).hydrate(structuredClone(stored));
   }
@@ -102,31 +103,31 @@ export class ResourceSchema {
   }
 }
 
-/** context: {mongoose, isIdPlace, arrays: their default, strict}; path: the names of the fields on the way. */
-function makeSchema(context, description, path) {
-  const fields = Object.entries(description.properties).map(([name, field]) => [name, makeField(context, field, [...path, name])]);
-  return new context.mongoose.Schema(Object.fromEntries(fields), { ...SCHEMA_OPTIONS, strict: context.strict ?? true });
+/** context: {mongoose, isObjectId, arrays: their default, options: of the schema}. */
+function makeSchema(context, { properties }) {
+  const fields = Object.entries(properties).map(([name, field]) => [name, makeField(context, name, field)]);
+  return new context.mongoose.Schema(Object.fromEntries(fields), { ...SCHEMA_OPTIONS, ...context.options });
 }
 
 /** Arrays have no default, where none is asked for: a missing array stays missing. */
-function makeField(context, description, path) {
-  if (description.type !== 'array') return { $type: makeType(context, description, path) };
-  return { $type: [makeField(context, description.items, path)], default: context.arrays };
+function makeField(context, name, description) {
+  if (description.type !== 'array') return { $type: makeType(context, name, description) };
+  return { $type: [makeField(context, name, description.items)], default: context.arrays };
 }
 
-function makeType(context, { type, format, properties }, path) {
+function makeType(context, name, description) {
   const { Mixed, ObjectId: Id } = context.mongoose.Schema.Types;
-  if (isFreeForm(path.at(-1))) return Mixed;
-  switch (type) {
+  if (isFreeForm(name)) return Mixed;
+  if (context.isObjectId(description)) return Id;
+  switch (description.type) {
     case 'string':
-      if (format === 'date-time') return Date;
-      return context.isIdPlace(path.join('.')) ? Id : String;
+      return description.format === 'date-time' ? Date : String;
     case 'number':
       return Number;
     case 'boolean':
       return Boolean;
     case 'object':
-      return properties ? makeSchema(context, { properties }, path) : Mixed;
+      return description.properties ? makeSchema(context, description) : Mixed;
     default:
       return Mixed;
   }

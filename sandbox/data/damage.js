@@ -7,12 +7,13 @@
  *   number                        a string (of digits or not), a boolean, an object, an array
  *   boolean                       a string, a number, an object, an array
  *   date                          a string that is no date, a number, a boolean, an object, an array
- *   array                         a scalar, an object
+ *   array                         a scalar, an object; of ids: no string
  *   object                        a scalar, an array
  *
- * No string is a date that only some programs accept: what would be one depends on who reads it.
+ * So a string in the place of an id is always an id. No string is a date that only some programs accept: what would be one depends on who reads it.
  */
 
+import { isIdSchema } from '../crm/description.js';
 import { randomPlace } from './places.js';
 
 const DAMAGED = 0.02;
@@ -34,7 +35,7 @@ export function damage(random, document, schema) {
   if (!random.chance(DAMAGED)) return;
   const place = damageablePlace(random, document, schema);
   if (!place) return;
-  const wrong = random.pick(WRONG_VALUES[typeOf(place.schema)]);
+  const wrong = random.pick(wrongValues(place.schema));
   place.holder[place.key] = typeof wrong === 'function' ? wrong() : wrong;
 }
 
@@ -45,6 +46,11 @@ function damageablePlace(random, document, schema) {
     (place) => place && place.key !== 'dealer_id' && typeOf(place.schema),
   );
   return places.find((place) => typeOf(place.schema) === wanted) ?? places[0];
+}
+
+function wrongValues(schema) {
+  const values = WRONG_VALUES[typeOf(schema)];
+  return isIdSchema(schema.items) ? values.filter((value) => typeof value !== 'string') : values;
 }
 
 /* Undefined for a free form, to which nothing is wrong. */

@@ -12,27 +12,13 @@ import { timeAt } from './timeline.js';
 const COUNTER_DIGITS = 6;
 const GOLDEN_RATIO = 0.6180339887;
 
-/* Ids are strings to a client, and these need escaping in a URL or sort differently by UTF-8 and UTF-16. */
-const OTHER_IDS = {
-  chatproviders: new Map([
-    [1, 'proveedor/1 ñ'],
-    [2, '.'],
-    [3, 'a#b?c=%25&d'],
-    [5, '🚗 mensajes'],
-    [6, 'Ｗｅｂ'],
-  ]),
-};
-
 /** The function that gives the id of each of the resource's documents. */
 export function makeIds(seed, resource, count) {
   const hash = mixText(seed, resource);
-  const others = OTHER_IDS[resource];
   const step = stepOver(count);
   const offset = hash % Math.max(count, 1);
 
   return (index) => {
-    const other = others?.get(index);
-    if (other) return other;
     const slot = (index * step + offset) % count;
     const time = Math.floor(timeAt((slot + 0.5) / count) / 1000);
     const machine = mix(hash, slot);

@@ -12,7 +12,8 @@ import express from 'express';
 import { openCursor } from '../crm/find.js';
 import { kindOf } from '../crm/kinds.js';
 import { EVERYTHING } from '../crm/texts.js';
-import { byResource, checkFields, documentCheck, integer, listOf, MAX_DOCUMENTS, optional } from './checks.js';
+import { castsOf, refusalsOf } from './casts.js';
+import { byResource, checkFields, documentCheck, integer, listOf, MAX_DOCUMENTS, object, optional, resource } from './checks.js';
 
 const BODY_LIMIT = '512mb';
 const CHUNK_LINES = 64;
@@ -22,6 +23,7 @@ const DATA_FIELDS = {
   scale: optional(integer(1, MAX_DOCUMENTS)),
   counts: optional(byResource(integer(0, MAX_DOCUMENTS))),
 };
+const CAST_FIELDS = { resource, q: object };
 const DOCUMENTS_FIELDS = { documents: listOf(documentCheck) };
 
 export function controlRouter(sandbox) {
@@ -30,6 +32,7 @@ export function controlRouter(sandbox) {
   logRoutes(router, sandbox);
   dataRoutes(router, sandbox);
   settingRoutes(router, sandbox);
+  castRoutes(router, sandbox);
   faultRoutes(router, sandbox);
   router.use((req, res) => res.status(404).json({ error: `the sandbox has no ${req.method} ${req.originalUrl}` }));
   router.use(refuse);
@@ -81,6 +84,21 @@ function settingRoutes(router, sandbox) {
   router.put('/settings', (req, res) => {
     sandbox.changeSettings(req.body);
     res.json(sandbox.settings);
+  });
+}
+
+function castRoutes(router, sandbox) {
+  router.post('/cast', (req, res) => {
+    checkFields('the body', req.body, CAST_FIELDS);
+    res.json(castsOf(sandbox.collection(req.body.resource), req.body.q));
+  });
+  router.get('/refusals', async (_req, res) => {
+    const refusals = [];
+    for (const some of refusalsOf(sandbox.log.entries(), (name) => sandbox.collection(name))) {
+      refusals.push(...some);
+      await setImmediate();
+    }
+    res.json(refusals);
   });
 }
 

@@ -8,6 +8,7 @@ import { JOB_OUTCOMES } from '../crm/jobs.js';
 import { ID_TYPES } from '../crm/kinds.js';
 import { MONGOOSES, STRICT_QUERIES } from '../crm/mongoose.js';
 import { PATCH_WAYS } from '../crm/patch.js';
+import { DIALECTS } from '../mongo/regex.js';
 import { checkFields, fromText, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
@@ -27,6 +28,7 @@ const DEFAULTS = {
   strict_query: 'default',
   filter_status: 400,
   id_status: 404,
+  regex: 'pcre',
   compress: [],
   rate_limit: null,
   job_polls: 2,
@@ -56,6 +58,7 @@ const FIELDS = {
   strict_query: optional(oneOf(...STRICT_QUERIES, true, false)),
   filter_status: optional(oneOf(400, 422, 500)),
   id_status: optional(oneOf(404, 400, 422, 500)),
+  regex: optional(oneOf(...DIALECTS)),
   rate_limit: optional(rateLimit),
   compress: optional(listOf(oneOf(...CODINGS))),
   job_polls: optional(integer(0)),

@@ -12,9 +12,9 @@ import { compileRegex } from './regex.js';
 
 const LOGICAL = ['$and', '$or', '$nor'];
 
-/** The test that a document in index form passes when it matches. */
-export function compileFilter(filter) {
-  const query = parse(prepareFilter(filter));
+/** The test that a document in index form passes when it matches. dialect: of $regex, as regex.js knows them. */
+export function compileFilter(filter, dialect = 'pcre') {
+  const query = parse(prepareFilter(filter, dialect));
   return (document) => query.test(document);
 }
 
@@ -30,31 +30,31 @@ const isOperator = (key) => key.startsWith('$');
 const hasOperators = (value) => isObject(value) && Object.keys(value).some(isOperator);
 
 /** mingo builds its own RegExp from $regex and is lenient with $not: both are settled before it sees them. */
-function prepareFilter(filter) {
+function prepareFilter(filter, dialect) {
   if (!isObject(filter)) throw new FilterError('a filter must be an object');
   const { $comment, ...conditions } = filter;
   return mapEntries(conditions, (key, value) => {
-    if (!LOGICAL.includes(key)) return prepareCondition(value);
+    if (!LOGICAL.includes(key)) return prepareCondition(value, dialect);
     if (!Array.isArray(value) || value.length === 0) throw new FilterError(`${key} must be a nonempty array`);
-    return value.map(prepareFilter);
+    return value.map((part) => prepareFilter(part, dialect));
   });
 }
 
-function prepareCondition(condition) {
+function prepareCondition(condition, dialect) {
   if (!hasOperators(condition)) return condition;
   const { $options, ...operators } = condition;
   if ($options !== undefined && operators.$regex === undefined) throw new FilterError('$options needs a $regex');
   return mapEntries(operators, (operator, operand) => {
     switch (operator) {
       case '$regex':
-        return compileRegex(operand, $options);
+        return compileRegex(operand, $options, dialect);
       case '$not':
         if (!hasOperators(operand)) throw new FilterError('$not needs a regex or a document of operators');
-        return prepareCondition(operand);
+        return prepareCondition(operand, dialect);
       case '$elemMatch':
-        return prepareElement(operand);
+        return prepareElement(operand, dialect);
       case '$all':
-        return Array.isArray(operand) ? operand.map(prepareCondition) : operand;
+        return Array.isArray(operand) ? operand.map((member) => prepareCondition(member, dialect)) : operand;
       default:
         return operand;
     }
@@ -62,10 +62,10 @@ function prepareCondition(condition) {
 }
 
 /** The operand of $elemMatch is a filter, unless it begins with an operator on the element itself. */
-function prepareElement(operand) {
+function prepareElement(operand, dialect) {
   const first = isObject(operand) ? Object.keys(operand)[0] : undefined;
   if (first === undefined) return operand;
-  return isOperator(first) && !LOGICAL.includes(first) ? prepareCondition(operand) : prepareFilter(operand);
+  return isOperator(first) && !LOGICAL.includes(first) ? prepareCondition(operand, dialect) : prepareFilter(operand, dialect);
 }
 
 const mapEntries = (object, change) =>

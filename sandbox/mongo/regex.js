@@ -1,5 +1,5 @@
 /*
- * Regular expressions as MongoDB's PCRE reads them, turned into JavaScript's.
+ * Regular expressions as MongoDB's PCRE reads them, turned into JavaScript's; or in another dialect.
  * Used by filter.js for $regex.
  *
  * The two agree on most of the syntax and differ in small things that decide whether a document
@@ -46,9 +46,25 @@ const POSIX_CLASSES = {
 const QUANTIFIER = /^\{\d+(,\d*)?\}/;
 const GROUP_OPENINGS = /^\(\?(:|=|!|<=|<!|<[A-Za-z_]\w*>)/;
 
-/** Compiles a pattern with MongoDB's options (any of i, m, s, x, u). */
-export function compileRegex(pattern, options = '') {
+/** Who reads a $regex: MongoDB, JavaScript, or nobody. */
+export const DIALECTS = ['pcre', 'javascript', 'refused'];
+
+export function compileRegex(pattern, options = '', dialect = 'pcre') {
   if (typeof pattern !== 'string') throw new FilterError('$regex has to be a string');
+  if (dialect === 'refused') throw new FilterError('$regex is not allowed');
+  return dialect === 'javascript' ? compileJavaScript(pattern, options) : compilePcre(pattern, options);
+}
+
+function compileJavaScript(pattern, options) {
+  try {
+    return new RegExp(pattern, options);
+  } catch (error) {
+    throw new FilterError(error.message);
+  }
+}
+
+/** options: MongoDB's, any of i, m, s, x, u. */
+function compilePcre(pattern, options) {
   if (typeof options !== 'string' || /[^imsxu]/.test(options)) {
     throw new FilterError(`invalid flag in regex options: ${options}`);
   }

@@ -21,7 +21,7 @@ async function dump(resource) {
   return reply.text.split('\n').slice(0, -1).map(JSON.parse);
 }
 
-const DEFAULTS = Object.fromEntries(SETTINGS.map(([name, , value]) => [name, value]));
+const DEFAULTS = { ...Object.fromEntries(SETTINGS.map(([name, , value]) => [name, value])), ids: 'string' };
 
 test('no credentials are needed', async () => {
   assert.equal((await ask('GET', '/settings')).status, 200);

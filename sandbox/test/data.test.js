@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isFreeForm, resourceSchemas } from '../crm/description.js';
+import { idPlaces, isFreeForm, isIdSchema, resourceSchemas } from '../crm/description.js';
 import { createDataset } from '../data/index.js';
 
 const SCALE = 400;
@@ -338,4 +338,19 @@ test('users, templates and emails are those that other documents refer to', () =
   }
   const user = dataset.document('users', 3);
   assert.deepEqual([user._id, typeof user.first_name, typeof user.last_name], [dataset.id('users', 3), 'string', 'string']);
+});
+
+/** Imports make no such documents, so these arrays are empty. */
+const NOT_IMPORTED = ['aftersaleleads.lead_import_ids', 'clientvehicles.lead_import_ids'];
+
+test('a string in the place of an id is an id, and the places of ids are used', () => {
+  const seen = new Set();
+  walkAll((value, schema, path) => {
+    const isPlace = isIdSchema(schema) || (schema?.type === 'array' && isIdSchema(schema.items));
+    if (!isPlace || typeof value !== 'string') return;
+    assert.match(value, /^[0-9a-f]{24}$/, path);
+    seen.add(path);
+  });
+  const places = Object.entries(idPlaces).flatMap(([resource, paths]) => paths.map((path) => `${resource}.${path}`));
+  assert.deepEqual(places.filter((place) => !seen.has(place)), NOT_IMPORTED);
 });

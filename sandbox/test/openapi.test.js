@@ -6,8 +6,10 @@
  * itself has none from npm.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import SwaggerParser from '@apidevtools/swagger-parser';
 
 const text = readFileSync(new URL('../../api/openapi.json', import.meta.url), 'utf8');
@@ -150,3 +152,8 @@ function responseSchema(operation) {
 function requestSchema(operation) {
   return operation.requestBody.content['application/json'].schema;
 }
+
+test('ids.json is what make-ids.js makes of it', () => {
+  const [command, table] = ['make-ids.js', 'ids.json'].map((name) => fileURLToPath(new URL(`../../api/${name}`, import.meta.url)));
+  assert.equal(execFileSync(process.execPath, [command], { encoding: 'utf8' }), readFileSync(table, 'utf8'));
+});

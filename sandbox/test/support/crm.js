@@ -16,10 +16,10 @@ const DATA = { seed: 1, scale: 120, counts: {} };
 
 /**
  * Starts a sandbox that ends with the test file. `data` and `settings` are what differs from the
- * defaults, `listeners` what listeners.js is told.
+ * defaults, `listeners` what listeners.js is told. Ids are strings, so that tests can name documents as they like.
  */
 export async function startCrm({ data, settings = {}, dataset = createDataset, listeners: wanted } = {}) {
-  const sandbox = new Sandbox({ dealerId: DEALER, data: { ...DATA, ...data }, settings, createDataset: dataset });
+  const sandbox = new Sandbox({ dealerId: DEALER, data: { ...DATA, ...data }, settings: { ids: 'string', ...settings }, createDataset: dataset });
   const listeners = await startListeners(sandbox, wanted);
   after(() => {
     for (const { server } of listeners.values()) server.close();
