@@ -101,3 +101,30 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION walcu_fdw_disconnect_all() IS
   'closes all of this session''s connections';
+
+-- Not STRICT: resource is usually NULL.
+CREATE FUNCTION walcu_fdw_check(
+  server name,
+  resource name DEFAULT NULL,
+  writes boolean DEFAULT false,
+  OUT "check" text,
+  OUT result text,
+  OUT detail text,
+  OUT advice text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 60;
+COMMENT ON FUNCTION walcu_fdw_check(name, name, boolean) IS
+  'what the service is like, what does not fit it, and which command mends that';
+
+CREATE FUNCTION walcu_fdw_check_apply(
+  server name,
+  OUT "check" text,
+  OUT command text,
+  OUT result text,
+  OUT detail text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION walcu_fdw_check_apply(name) IS
+  'runs a check, and the commands that it advises for the server';

@@ -201,6 +201,16 @@ compat_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
 #endif
 }
 
+static inline bool
+compat_server_ownercheck(Oid serverid, Oid userid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ForeignServerRelationId, serverid, userid);
+#else
+	return pg_foreign_server_ownercheck(serverid, userid);
+#endif
+}
+
 /* 18 describes orders without btree's numbers. */
 static inline bool
 compat_pathkey_is_descending(const PathKey *pathkey)

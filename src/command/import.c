@@ -33,8 +33,6 @@ static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *re
 static bool is_name_in_list(List *names, const char *name);
 static char *create_table(const WalcuResource *resource, const char *server,
 						  const WalcuImportOptions *options);
-static void append_column(StringInfo command, const ColumnDraft *column, bool collate);
-static void append_option(StringInfo command, const char **separator, const char *name, const char *value);
 
 /*
  * FdwRoutine.ImportForeignSchema.  Errors: HV00Q for another schema than walcu, HV00R for a table
@@ -185,37 +183,9 @@ create_table(const WalcuResource *resource, const char *server, const WalcuImpor
 	foreach(lc, columns)
 	{
 		appendStringInfoString(&command, lc == list_head(columns) ? "\n  " : ",\n  ");
-		append_column(&command, lfirst(lc), options->import_collate);
+		appendStringInfoString(&command, columns_declaration(lfirst(lc), options->import_collate));
 	}
 	appendStringInfo(&command, "\n) SERVER %s OPTIONS (resource %s)", quote_identifier(server),
 					 quote_literal_cstr(resource->name));
 	return command.data;
-}
-
-/* A column's declaration; the grammar wants its options before the rest. */
-static void
-append_column(StringInfo command, const ColumnDraft *column, bool collate)
-{
-	const char *separator = " OPTIONS (";
-
-	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
-	if (column->parameter)
-		append_option(command, &separator, "parameter", column->parameter);
-	else if (strcmp(column->path, column->name) != 0)
-		append_option(command, &separator, "path", column->path);
-	if (column->readonly)
-		append_option(command, &separator, "readonly", "true");
-	if (separator[0] == ',')
-		appendStringInfoChar(command, ')');
-	if (column->collatable && collate)
-		appendStringInfoString(command, " COLLATE \"C\"");
-	if (column->not_null)
-		appendStringInfoString(command, " NOT NULL");
-}
-
-static void
-append_option(StringInfo command, const char **separator, const char *name, const char *value)
-{
-	appendStringInfo(command, "%s%s %s", *separator, name, quote_literal_cstr(value));
-	*separator = ", ";
 }

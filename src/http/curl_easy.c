@@ -25,6 +25,7 @@
 static bool configure_certificates(CURL *easy, const char *ca_file);
 static void limit_connection_age(CURL *easy, long seconds);
 static void configure_write(CURL *easy, const WalcuRequest *request);
+static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *arg);
 
 /* Set up an easy handle; false when curl is out of memory. */
 bool
@@ -142,4 +143,31 @@ configure_write(CURL *easy, const WalcuRequest *request)
 	}
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
+}
+
+/* Let the version of TLS be noted in WALCU_TLS_SIZE bytes when curl makes a new connection. */
+void
+walcu_curl_easy_tell_tls(CURL *easy, char *version)
+{
+	curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+	curl_easy_setopt(easy, CURLOPT_DEBUGDATA, version);
+	curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+}
+
+/* curl tells the version nowhere else: "SSL connection using TLSv1.3 / ..." */
+static int
+on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *arg)
+{
+	static const char before[] = "SSL connection using ";
+	size_t start = sizeof(before) - 1;
+	size_t kept = 0;
+	char *version = arg;
+
+	if (type != CURLINFO_TEXT || size <= start || memcmp(data, before, start) != 0)
+		return 0;
+	while (start + kept < size && kept < WALCU_TLS_SIZE - 1 && strchr(" /\r\n", data[start + kept]) == NULL)
+		kept++;
+	memcpy(version, data + start, kept);
+	version[kept] = '\0';
+	return 0;
 }

@@ -12,8 +12,12 @@
 #include "http/request.h"
 #include "service/option.h"
 
+/* A version of TLS has so many bytes at most, with the null byte behind. */
+#define WALCU_TLS_SIZE 16
+
 extern bool walcu_curl_easy_configure(CURL *easy, const WalcuOptions *options, const WalcuRequest *request);
 extern bool walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char *credential,
 										struct curl_slist **headers);
+extern void walcu_curl_easy_tell_tls(CURL *easy, char *version);
 
 #endif /* WALCU_CURL_EASY_H */

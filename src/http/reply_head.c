@@ -16,6 +16,8 @@
 
 static bool read_header(const char *line, size_t length, const char *name, char *value, size_t size);
 static WalcuHasMore has_more_of(const char *value);
+static void take_version(WalcuReplyHead *head, const char *text, size_t length);
+static void take_rate(WalcuReplyHead *head, const char *line, size_t length);
 
 /* Note what a line says; a header that comes twice says what it says last. */
 void
@@ -25,7 +27,10 @@ reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length)
 
 	/* a head begins; one of a status such as 103 may stand before that of the reply */
 	if (length > 5 && pg_strncasecmp(line, "HTTP/", 5) == 0)
+	{
 		*head = (WalcuReplyHead){.is_delimited = line[5] > '1'};
+		take_version(head, line + 5, length - 5);
+	}
 	head->is_delimited |= read_header(line, length, "Content-Length", value, sizeof(value)) ||
 						  read_header(line, length, "Transfer-Encoding", value, sizeof(value));
 	if (read_header(line, length, "MAPP-has-more", value, sizeof(value)))
@@ -36,6 +41,7 @@ reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length)
 	read_header(line, length, "Location", head->location, sizeof(head->location));
 	read_header(line, length, "Date", head->date, sizeof(head->date));
 	read_header(line, length, "Retry-After", head->retry_after, sizeof(head->retry_after));
+	take_rate(head, line, length);
 }
 
 /* Is it the empty line, behind which the body begins? */
@@ -106,4 +112,35 @@ has_more_of(const char *value)
 	if (pg_strcasecmp(value, "true") == 0)
 		return WALCU_MORE_YES;
 	return pg_strcasecmp(value, "false") == 0 ? WALCU_MORE_NO : WALCU_MORE_UNKNOWN;
+}
+
+/* The version stands between "HTTP/" and the first space. */
+static void
+take_version(WalcuReplyHead *head, const char *text, size_t length)
+{
+	size_t kept = 0;
+
+	while (kept < Min(length, sizeof(head->version) - 1) && strchr(" \t\r\n", text[kept]) == NULL)
+		kept++;
+	memcpy(head->version, text, kept);
+	head->version[kept] = '\0';
+}
+
+/* What the service tells of its limits on requests, in whatever words it has; as far as there is room. */
+static void
+take_rate(WalcuReplyHead *head, const char *line, size_t length)
+{
+	size_t used = strlen(head->rate);
+
+	while (length > 0 && strchr("\r\n", line[length - 1]) != NULL)
+		length--;
+	if ((length > 9 && pg_strncasecmp(line, "RateLimit", 9) == 0) ||
+		(length > 11 && pg_strncasecmp(line, "X-RateLimit", 11) == 0))
+	{
+		if (used + length + 2 > sizeof(head->rate) || memchr(line, '\0', length) != NULL)
+			return;
+		memcpy(head->rate + used, line, length);
+		head->rate[used + length] = '\n';
+		head->rate[used + length + 1] = '\0';
+	}
 }

@@ -25,6 +25,8 @@ typedef struct WalcuReplyHead
 	char location[256];     /* A redirect leads there. */
 	char date[64];          /* The service says that it answered then. */
 	char retry_after[64];   /* It is a number of seconds, or a date. */
+	char rate[256];         /* These are the lines RateLimit-... and X-RateLimit-..., each with its end. */
+	char version[4];        /* It was sent as HTTP of this version, such as 1.1. */
 } WalcuReplyHead;
 
 extern void reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length);

@@ -356,6 +356,8 @@ configure_transfer(Transfer *transfer, const char *credential)
 									 transfer->shared.request->is_bare ? NULL : credential,
 									 &transfer->headers))
 		return false;
+	if (transfer->shared.request->tells_tls)
+		walcu_curl_easy_tell_tls(easy, transfer->shared.tls);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
@@ -510,6 +512,7 @@ finish_transfer(Transfer *transfer)
 	WalcuCurlError *failure = &transfer->shared.failure;
 
 	transfer->shared.done = true;
+	transfer->shared.took = walcu_curl_multi_now() - transfer->handle.began_at;
 	if (transfer->shared.status / 100 == 2)
 		latency_note_request(transfer->shared.options, walcu_curl_multi_now() - transfer->handle.began_at);
 	hold_others(transfer);

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "http/curl_easy.h"
 #include "http/curl_multi.h"
 #include "http/reply_head.h"
 #include "http/request.h"
@@ -61,6 +62,8 @@ typedef struct WalcuTransfer
 	WalcuReplyHead head;         /* These are the headers that matter. */
 	double retry_after;          /* The service asks to wait so many seconds; 0 when it does not. */
 	double unanswered;           /* It took so many milliseconds to its end, when no head of a reply came. */
+	double took;                 /* It took so many milliseconds to its end; 0 until then. */
+	char tls[WALCU_TLS_SIZE];    /* TLS of this version was agreed upon, where the request is to tell. */
 	bool done;                   /* Nothing more will come. */
 	WalcuCurlError failure;      /* It says why the reply did not come, or not whole. */
 	char *data;                  /* These are the body's bytes that were not consumed yet. */

@@ -45,6 +45,8 @@ static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
 static char *make_unique_name(List *columns, const char *wanted, const char *path);
 static bool is_taken(List *columns, const char *name);
+static void append_column_option(StringInfo command, const char **separator, const char *name,
+								 const char *value);
 
 /* Returns the columns for a resource (of ColumnDraft), in the order of the description. */
 List *
@@ -203,4 +205,34 @@ is_taken(List *columns, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* Returns a column's declaration; the grammar wants its options before the rest. */
+char *
+columns_declaration(const ColumnDraft *column, bool collate)
+{
+	StringInfo command = makeStringInfo();
+	const char *separator = " OPTIONS (";
+
+	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
+	if (column->parameter)
+		append_column_option(command, &separator, "parameter", column->parameter);
+	else if (strcmp(column->path, column->name) != 0)
+		append_column_option(command, &separator, "path", column->path);
+	if (column->readonly)
+		append_column_option(command, &separator, "readonly", "true");
+	if (separator[0] == ',')
+		appendStringInfoChar(command, ')');
+	if (column->collatable && collate)
+		appendStringInfoString(command, " COLLATE \"C\"");
+	if (column->not_null)
+		appendStringInfoString(command, " NOT NULL");
+	return command->data;
+}
+
+static void
+append_column_option(StringInfo command, const char **separator, const char *name, const char *value)
+{
+	appendStringInfo(command, "%s%s %s", *separator, name, quote_literal_cstr(value));
+	*separator = ", ";
 }

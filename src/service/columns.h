@@ -23,5 +23,6 @@ typedef struct ColumnDraft
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
+extern char *columns_declaration(const ColumnDraft *column, bool collate);
 
 #endif /* WALCU_COLUMNS_H */

@@ -314,6 +314,13 @@ option_table_is_updatable(Oid relid)
 	return read_table(relid)->updatable;
 }
 
+/* Returns the resource that a foreign table shows, whatever other options it lacks. */
+char *
+option_resource_of_table(Oid relid)
+{
+	return read_table(relid)->resource;
+}
+
 /* Returns what a column stands for, which is the member of its own name unless an option says otherwise. */
 WalcuColumn *
 option_for_column(Oid relid, AttrNumber attnum)

@@ -178,6 +178,7 @@ extern WalcuOptions *option_for_server(Oid serverid);
 extern const WalcuOptions *option_for_table(Oid relid);
 extern bool option_equals(const WalcuOptions *one, const WalcuOptions *other);
 extern bool option_table_is_updatable(Oid relid);
+extern char *option_resource_of_table(Oid relid);
 extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
 extern AttrNumber option_id_column(Oid relid, TupleDesc descriptor);
 extern WalcuImportOptions option_for_import(List *list);

@@ -1,0 +1,339 @@
+/*
+ * access.c
+ *	  Checks of credentials, dealer and resources.
+ *
+ * A page of each resource is asked for, of one first, so that wrong credentials are not sent twenty times.  The
+ * pages stay for the other checks (sample.c).
+ */
+#include "postgres.h"
+
+#include <jansson.h>
+
+#include <math.h>
+
+#include "check/access.h"
+
+#include "access/xact.h"
+#include "check/ask.h"
+#include "check/row.h"
+#include "check/sample.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "service/option_value.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+/* So many resources are asked for before the dealer is said to be wrong. */
+#define DEALER_TRIES 3
+
+/* Nobody has more documents. */
+#define TOO_MANY 100000000
+
+/* The kinds of credentials that a mapping has: the option that tells, what it is called, all its options. */
+static const struct
+{
+	const char *option;
+	const char *name;
+	const char *others; /* This is the command's part that takes it away. */
+	const char *add;    /* This is the part that gives it. */
+} kinds[] = {
+	{"username", "HTTP Basic", "DROP username, DROP password",
+	 "ADD username '<application id>', ADD password '<secret key>'"},
+	{"token", "a bearer token", "DROP token", "ADD token '<token>'"},
+	{"token_file", "a bearer token", "DROP token_file", NULL},
+	{"header_name", "a header", "DROP header_name, DROP header_value",
+	 "ADD header_name '<name>', ADD header_value '<secret>'"},
+};
+
+static bool read_credential(WalcuCheckRun *run);
+static char *try_credential(WalcuCheckRun *run);
+static int find_credential_kind(const WalcuCheckRun *run, List **options);
+static char *advise_credential(const WalcuCheckRun *run);
+static List *list_resources(const WalcuCheckRun *run);
+static void sample_resources(WalcuCheckRun *run, List *resources);
+static bool is_denied(const WalcuCheckSample *sample);
+static void count_documents_about(WalcuCheckRun *run);
+static int64 choose_probe(const WalcuCheckSample *sample);
+static void take_probe(WalcuCheckSample *sample, int64 position, const WalcuCheckReply *reply);
+static char *describe_count(const WalcuCheckSample *sample);
+
+/* Has the user credentials, and does the service take them? */
+void
+access_check_credentials(WalcuCheckRun *run)
+{
+	List *options;
+	WalcuCheckSample *first;
+	const char *kind;
+
+	if (run->options->dealer_id == NULL)
+	{
+		row_add(run, "dealer", CHECK_FAILED, NULL,
+				"The server has no dealer_id. Set it: ALTER SERVER ... OPTIONS (ADD dealer_id '...').");
+		run->stopped = true;
+		return;
+	}
+	if (!read_credential(run))
+	{
+		run->stopped = true;
+		return;
+	}
+	kind = kinds[find_credential_kind(run, &options)].name;
+	sample_resources(run, list_make1(linitial(list_resources(run))));
+	first = linitial(run->samples);
+	if (first->status == 401)
+		row_add(run, "credentials", CHECK_FAILED, advise_credential(run),
+				"%s was sent, and nothing else was tried. %s", kind, first->failure);
+	else if (first->status == 0)
+		row_add(run, "credentials", CHECK_FAILED, NULL, "%s was sent. %s", kind, first->failure);
+	else if (first->readable)
+		row_add(run, "credentials", CHECK_OK, NULL, "%s was sent, and the service takes it.", kind);
+	else
+		row_add(run, "credentials", CHECK_UNKNOWN, NULL, "%s was sent. %s", kind, first->failure);
+	run->stopped = first->status == 401 || first->status == 0;
+}
+
+/* Reads the header line with the credentials; false, with a row that says why, when there is none. */
+static bool
+read_credential(WalcuCheckRun *run)
+{
+	char *words;
+
+	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(GetUserId()),
+							   ObjectIdGetDatum(run->options->serverid)) &&
+		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+							   ObjectIdGetDatum(run->options->serverid)))
+	{
+		row_add(run, "credentials", CHECK_FAILED,
+				psprintf("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (username '<application id>', "
+						 "password '<secret key>')",
+						 row_quote_name(GetUserNameFromId(GetUserId(), false)),
+						 row_quote_name(run->options->server_name)),
+				"You have no user mapping for this server.");
+		return false;
+	}
+	words = try_credential(run);
+	if (words)
+		row_add(run, "credentials", CHECK_FAILED, NULL, "%s", words);
+	return words == NULL;
+}
+
+/* A mapping without credentials, or a file that cannot be read, is an error, which becomes words here. */
+static char *
+try_credential(WalcuCheckRun *run)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	char *volatile words = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(run->context);
+	PG_TRY();
+	{
+		run->credential = option_credential_header(GetUserId(), run->options->serverid);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(run->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		MemoryContextSwitchTo(run->context);
+		words = psprintf("%s%s%s", ask_sentence(error->message), error->hint ? " " : "",
+						 error->hint ? error->hint : "");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(run->context);
+	CurrentResourceOwner = owner;
+	return words;
+}
+
+/* Returns the kind of the mapping's credentials, and all options of the mapping. */
+static int
+find_credential_kind(const WalcuCheckRun *run, List **options)
+{
+	*options = GetUserMapping(GetUserId(), run->options->serverid)->options;
+	for (int i = 0; i < lengthof(kinds); i++)
+	{
+		if (option_value_of(*options, kinds[i].option))
+			return i;
+	}
+	return 0;
+}
+
+/* Advises the kind that is most likely, of those that were not sent. */
+static char *
+advise_credential(const WalcuCheckRun *run)
+{
+	List *options;
+	int sent = find_credential_kind(run, &options);
+	UserMapping *mapping = GetUserMapping(GetUserId(), run->options->serverid);
+	int other = sent == 0 ? 1 : 0;
+
+	return psprintf("ALTER USER MAPPING FOR %s SERVER %s OPTIONS (%s, %s)",
+					OidIsValid(mapping->userid) ? row_quote_name(GetUserNameFromId(mapping->userid, false))
+												: "PUBLIC",
+					row_quote_name(run->options->server_name),
+					strstr(kinds[sent].others, "password") && option_value_of(options, "password_file")
+						? "DROP username, DROP password_file"
+						: kinds[sent].others,
+					kinds[other].add);
+}
+
+/* Returns the names of the resources to look at. */
+static List *
+list_resources(const WalcuCheckRun *run)
+{
+	List *names = NIL;
+	ListCell *lc;
+
+	if (run->resource)
+		return list_make1((char *) run->resource);
+	foreach(lc, sample_described(run))
+		names = lappend(names, ((WalcuResource *) lfirst(lc))->name);
+	return names;
+}
+
+/* Asks for a page of each. */
+static void
+sample_resources(WalcuCheckRun *run, List *resources)
+{
+	int count = list_length(resources);
+	WalcuRequest **requests = palloc(count * sizeof(WalcuRequest *));
+	WalcuCheckReply *replies = palloc(count * sizeof(WalcuCheckReply));
+
+	for (int i = 0; i < count; i++)
+		requests[i] = ask_list(run, list_nth(resources, i), NULL, ACCESS_WANTED);
+	ask_all(run, requests, replies, count);
+	for (int i = 0; i < count; i++)
+		sample_take(run, list_nth(resources, i), &replies[i]);
+}
+
+/* Is it the dealer's credentials, and does the dealer have resources? */
+void
+access_check_dealer(WalcuCheckRun *run)
+{
+	List *rest = list_delete_first(list_copy(list_resources(run)));
+	int denied = is_denied(linitial(run->samples));
+	WalcuCheckSample *last;
+
+	while (denied == list_length(run->samples) && denied < DEALER_TRIES && rest != NIL)
+	{
+		sample_resources(run, list_make1(linitial(rest)));
+		rest = list_delete_first(rest);
+		last = llast(run->samples);
+		denied += is_denied(last);
+	}
+	if (denied == list_length(run->samples))
+	{
+		last = llast(run->samples);
+		row_add(run, "dealer", CHECK_FAILED, NULL, "%s %s Check the server options dealer_id and endpoint%s.",
+				list_length(run->samples) > 1
+					? psprintf("Each of %d resources was refused.", list_length(run->samples))
+					: "The resource was refused.",
+				last->failure, last->status == 403 ? ", and whether the credentials are this dealer's" : "");
+		run->stopped = true;
+		return;
+	}
+	row_add(run, "dealer", CHECK_OK, NULL, "The credentials are good for dealer %s.",
+			run->options->dealer_id);
+	sample_resources(run, rest);
+	sample_choose_main(run);
+}
+
+static bool
+is_denied(const WalcuCheckSample *sample)
+{
+	return sample->status == 403 || sample->status == 404;
+}
+
+/* A row for each resource, with as many documents as there are, about. */
+void
+access_sum_up_resources(WalcuCheckRun *run)
+{
+	ListCell *lc;
+
+	if (run->stopped)
+		return;
+	if (!run->skip_is_ignored)
+		count_documents_about(run);
+	foreach(lc, run->samples)
+	{
+		const WalcuCheckSample *sample = lfirst(lc);
+		char *name = psprintf("resource %s", sample->resource);
+
+		if (sample->readable)
+			row_add(run, name, CHECK_OK, NULL, "Readable, with %s.", describe_count(sample));
+		else
+			row_add(run, name, sample->status == 0 ? CHECK_UNKNOWN : CHECK_FAILED, NULL, "%s",
+					sample->failure);
+	}
+}
+
+/* What is left of the requests tells how many documents there are, to a factor of two. */
+static void
+count_documents_about(WalcuCheckRun *run)
+{
+	int count = list_length(run->samples);
+	WalcuRequest **requests = palloc(count * sizeof(WalcuRequest *));
+	WalcuCheckReply *replies = palloc(count * sizeof(WalcuCheckReply));
+	WalcuCheckSample **samples = palloc(count * sizeof(WalcuCheckSample *));
+	int asked;
+
+	do
+	{
+		ListCell *lc;
+
+		asked = 0;
+		foreach(lc, run->samples)
+		{
+			WalcuCheckSample *sample = lfirst(lc);
+			int64 position = choose_probe(sample);
+
+			if (position == 0 || asked >= ask_left(run))
+				continue;
+			samples[asked] = sample;
+			requests[asked] = ask_list(run, sample->resource, NULL, 1);
+			request_add_parameter(requests[asked++], "skip", psprintf(INT64_FORMAT, position));
+		}
+		ask_all(run, requests, replies, asked);
+		for (int i = 0; i < asked; i++)
+			take_probe(samples[i], choose_probe(samples[i]), &replies[i]);
+	} while (asked > 0);
+}
+
+/* Returns the number of documents to look behind; 0 when enough is known. */
+static int64
+choose_probe(const WalcuCheckSample *sample)
+{
+	if (!sample->readable || sample->count == 0 || sample->least >= TOO_MANY)
+		return 0;
+	if (sample->most < 0)
+		return sample->least * 10;
+	return sample->most > 2 * sample->least ? (int64) sqrt((double) sample->least * sample->most) : 0;
+}
+
+static void
+take_probe(WalcuCheckSample *sample, int64 position, const WalcuCheckReply *reply)
+{
+	if (!reply->ok || !json_is_array(reply->json))
+		sample->least = TOO_MANY;
+	else if (json_array_size(reply->json) > 0)
+		sample->least = position + 1;
+	else
+		sample->most = position;
+}
+
+static char *
+describe_count(const WalcuCheckSample *sample)
+{
+	if (sample->most == sample->least)
+		return psprintf(INT64_FORMAT " documents", sample->most);
+	if (sample->most < 0)
+		return psprintf(INT64_FORMAT " documents or more",
+						sample->least < TOO_MANY ? sample->least : (int64) sample->count);
+	return psprintf(INT64_FORMAT " to " INT64_FORMAT " documents", sample->least, sample->most);
+}

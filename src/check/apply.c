@@ -1,0 +1,126 @@
+/*
+ * apply.c
+ *	  walcu_fdw_check_apply(): run a check, and the commands that it advises for the server.
+ *
+ * SQL calls in here.  Only commands that alter the server's options are run: what makes tables, changes or drops
+ * their columns, or has to do with credentials is left to the user.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "base/url.h"
+#include "check/check.h"
+#include "check/row.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+/* What became of a command. */
+typedef struct Outcome
+{
+	const char *result; /* It is a word. */
+	const char *detail; /* It is a sentence. */
+} Outcome;
+
+static Outcome apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner);
+static bool was_run_before(List *commands, const char *command);
+static bool names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row);
+static void run_command(const char *command);
+
+PG_FUNCTION_INFO_V1(walcu_fdw_check_apply);
+
+/*
+ * walcu_fdw_check_apply(server name)
+ * returns setof (check text, command text, result text, detail text)
+ *
+ * Errors: those of walcu_fdw_check.
+ */
+Datum
+walcu_fdw_check_apply(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result;
+	WalcuCheckRun *run;
+	bool is_owner;
+	List *commands = NIL;
+	ListCell *lc;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server must not be null"));
+	InitMaterializedSRF(fcinfo, 0);
+	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	run = check_run(NameStr(*PG_GETARG_NAME(0)), NULL, false);
+	is_owner = compat_server_ownercheck(run->options->serverid, GetUserId());
+	foreach(lc, row_list(run))
+	{
+		const WalcuCheckRow *row = lfirst(lc);
+		Outcome outcome;
+		Datum values[4];
+		bool nulls[4] = {false};
+
+		if (row->advice == NULL || was_run_before(commands, row->advice))
+			continue;
+		outcome = apply_advice(run, row, is_owner);
+		commands = lappend(commands, unconstify(char *, row->advice));
+		values[0] = CStringGetTextDatum(row->check);
+		values[1] = CStringGetTextDatum(row->advice);
+		values[2] = CStringGetTextDatum(outcome.result);
+		values[3] = CStringGetTextDatum(outcome.detail);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	MemoryContextDelete(run->context);
+	return (Datum) 0;
+}
+
+static Outcome
+apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner)
+{
+	Oid owner = GetForeignServer(run->options->serverid)->owner;
+
+	if (pg_strncasecmp(row->advice, "ALTER SERVER ", 13) != 0)
+		return (Outcome){"left to you", "Only options of the server are altered here."};
+	if (!is_owner)
+		return (Outcome){"not permitted", psprintf("The server belongs to %s, who may run this.",
+												   quote_identifier(GetUserNameFromId(owner, false)))};
+	if (names_untrusted_host(run, row))
+		return (Outcome){"left to you", "Credentials would go to a host that an unencrypted reply names."};
+	run_command(row->advice);
+	return (Outcome){"applied", row->detail};
+}
+
+/* Several rows may advise the same. */
+static bool
+was_run_before(List *commands, const char *command)
+{
+	ListCell *lc;
+
+	foreach(lc, commands)
+	{
+		if (strcmp(lfirst(lc), command) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where anybody on the way may answer in the service's name, a host that the service names is not to be trusted
+ * without somebody having looked at it.
+ */
+static bool
+names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row)
+{
+	return strstr(row->advice, " results_hosts ") != NULL && !url_is_safe(run->options->endpoint);
+}
+
+/* Another row may have given the server the same option meanwhile: then SPI raises, and nothing is applied. */
+static void
+run_command(const char *command)
+{
+	SPI_connect();
+	SPI_execute(command, false, 0);
+	SPI_finish();
+}

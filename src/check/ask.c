@@ -1,0 +1,311 @@
+/*
+ * ask.c
+ *	  Requests of a check, and their replies, whatever these are.
+ *
+ * The checks build a request, or several that do not depend on each other, and judge what comes.  A reply that
+ * fails is no error here: its words go into a row.  What is raised nevertheless is a cancel, a lack of
+ * memory, or that the statement has sent as many requests as the server option max_requests allows.
+ */
+#include "postgres.h"
+
+#include <jansson.h>
+
+#include "check/ask.h"
+
+#include "base/reset_callback.h"
+#include "http/connection.h"
+#include "http/http_error.h"
+#include "http/transfer.h"
+#include "miscadmin.h"
+
+/* A request that is refused by a limit on their rate is sent again so many times, any other once. */
+#define MAX_REFUSALS 3
+#define MAX_MISHAPS  1
+
+/* Milliseconds to wait before a second try, where the service does not say how long. */
+#define PAUSE 300.0
+
+/* Milliseconds between two requests when the service has refused one; they double with each refusal. */
+#define FIRST_SPACING   100.0
+#define LONGEST_SPACING 10000.0
+
+/* A request on its way. */
+typedef struct Question
+{
+	const WalcuRequest *request; /* This is asked. */
+	const char *credential;      /* It has this header line, or none. */
+	WalcuTransfer *transfer;     /* This is under way; NULL when nothing may be sent. */
+	int refusals;                /* It was answered 429 so many times. */
+	int mishaps;                 /* It failed in another way so many times. */
+} Question;
+
+static void send_question(WalcuCheckRun *run, Question *question, double delay);
+static void await_reply(WalcuCheckRun *run, Question *question);
+static bool is_to_repeat(const WalcuCheckRun *run, const Question *question);
+static double note_refusal(WalcuCheckRun *run, const Question *question);
+static void note_reply(WalcuCheckRun *run, const Question *question);
+static void take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply);
+static void describe_failure(const WalcuTransfer *transfer, const char *credential, WalcuCheckReply *reply);
+static json_t *parse_body(WalcuCheckRun *run, const WalcuTransfer *transfer);
+static void on_json_reset(void *arg);
+
+/* Makes a request for documents of a resource; filter is NULL for any, and limit 0 for as many as come. */
+WalcuRequest *
+ask_list(const WalcuCheckRun *run, const char *resource, const char *filter, int limit)
+{
+	WalcuRequest *request = ask_path(run, "GET", resource, NULL);
+
+	if (filter)
+		request_add_parameter(request, "q", filter);
+	if (limit > 0)
+		request_add_parameter(request, "limit", psprintf("%d", limit));
+	return request;
+}
+
+/* Makes a request for a resource, or one document of it. */
+WalcuRequest *
+ask_path(const WalcuCheckRun *run, const char *method, const char *resource, const char *id)
+{
+	WalcuRequest *request = request_create(run->options, method);
+
+	request_add_segment(request, resource);
+	if (id)
+		request_add_segment(request, id);
+	return request;
+}
+
+/* Sends requests that do not depend on each other, and waits for all replies. */
+void
+ask_all(WalcuCheckRun *run, WalcuRequest **requests, WalcuCheckReply *replies, int count)
+{
+	Question *questions = palloc0(count * sizeof(Question));
+	MemoryContext before = MemoryContextSwitchTo(run->context);
+	int ahead = 0;
+
+	for (int i = 0; i < count; i++)
+		questions[i] = (Question){.request = requests[i], .credential = run->credential};
+	for (int i = 0; i < count; i++)
+	{
+		/* a service that has refused one gets one after the other */
+		int most = run->spacing > 0 ? 1 : run->options->max_connections;
+
+		for (ahead = Max(ahead, i); ahead < Min(i + most, count); ahead++)
+			send_question(run, &questions[ahead], run->spacing);
+		await_reply(run, &questions[i]);
+		take_reply(run, &questions[i], &replies[i]);
+	}
+	MemoryContextSwitchTo(before);
+	pfree(questions);
+}
+
+/* Sends a request, and waits for its reply. */
+WalcuCheckReply
+ask_one(WalcuCheckRun *run, WalcuRequest *request)
+{
+	WalcuCheckReply reply;
+
+	ask_all(run, &request, &reply, 1);
+	return reply;
+}
+
+/* The same so many milliseconds from now. */
+WalcuCheckReply
+ask_later(WalcuCheckRun *run, WalcuRequest *request, double delay)
+{
+	double spacing = run->spacing;
+	WalcuCheckReply reply;
+
+	run->spacing = Max(spacing, delay);
+	reply = ask_one(run, request);
+	run->spacing = run->refused > 0 ? Max(spacing, Min(run->spacing, LONGEST_SPACING)) : spacing;
+	return reply;
+}
+
+/* The same for what anybody may ask. */
+WalcuCheckReply
+ask_without_credential(WalcuCheckRun *run, WalcuRequest *request)
+{
+	const char *credential = run->credential;
+	WalcuCheckReply reply;
+
+	run->credential = NULL;
+	reply = ask_one(run, request);
+	run->credential = credential;
+	return reply;
+}
+
+/* Returns how many requests may still be sent. */
+int
+ask_left(const WalcuCheckRun *run)
+{
+	return run->limit - run->sent;
+}
+
+/* Returns a text of the service as it can stand in a row. */
+char *
+ask_printable(const WalcuCheckRun *run, const char *text)
+{
+	return http_error_printable(text, run->credential);
+}
+
+static void
+send_question(WalcuCheckRun *run, Question *question, double delay)
+{
+	WalcuAttempt attempt = {.delay = delay, .reason = WALCU_PAUSE_RATE};
+
+	if (ask_left(run) <= 0)
+		return;
+	if (question->refusals + question->mishaps > 0)
+		attempt.reason = WALCU_PAUSE_RETRY;
+	run->sent++;
+	question->transfer =
+		transfer_start(run->context, run->options, question->credential, question->request, &attempt);
+}
+
+/* Waits until a reply is there that is not to be asked for again. */
+static void
+await_reply(WalcuCheckRun *run, Question *question)
+{
+	while (question->transfer)
+	{
+		double delay = PAUSE;
+
+		while (!question->transfer->done)
+			transfer_advance(question->transfer, true);
+		note_reply(run, question);
+		if (question->transfer->status == 429)
+			delay = note_refusal(run, question);
+		if (!is_to_repeat(run, question))
+			return;
+		if (question->transfer->status == 429)
+			question->refusals++;
+		else
+			question->mishaps++;
+		transfer_release(question->transfer);
+		send_question(run, question, delay);
+	}
+}
+
+static bool
+is_to_repeat(const WalcuCheckRun *run, const Question *question)
+{
+	const WalcuTransfer *transfer = question->transfer;
+
+	if (ask_left(run) <= 0 || !request_is_read(question->request) ||
+		transfer->retry_after * 1000 > run->options->max_retry_wait)
+		return false;
+	if (transfer->status == 429)
+		return question->refusals < MAX_REFUSALS;
+	if (transfer->status >= 500)
+		return question->mishaps < MAX_MISHAPS;
+	return transfer->failure.kind == WALCU_CURL_ERROR_CURL && run->took_count > 0 &&
+		   question->mishaps < MAX_MISHAPS;
+}
+
+/* Goes slower from now on.  Returns how long to wait now, in milliseconds. */
+static double
+note_refusal(WalcuCheckRun *run, const Question *question)
+{
+	run->refused++;
+	run->retry_after = Max(run->retry_after, question->transfer->retry_after);
+	run->spacing = Min(run->spacing > 0 ? 2 * run->spacing : FIRST_SPACING, LONGEST_SPACING);
+	return question->transfer->retry_after > 0 ? question->transfer->retry_after * 1000 + PAUSE
+											   : Max(run->spacing, 1000);
+}
+
+/* What is to be known of all replies alike. */
+static void
+note_reply(WalcuCheckRun *run, const Question *question)
+{
+	const WalcuTransfer *transfer = question->transfer;
+
+	if (transfer->tls[0])
+		strlcpy(run->tls, transfer->tls, sizeof(run->tls));
+	if (transfer->status == 0)
+		return;
+	strlcpy(run->version, transfer->head.version, sizeof(run->version));
+	run->is_encoded |= transfer->head.is_encoded;
+	if (transfer->head.rate[0])
+		strlcpy(run->rate, transfer->head.rate, sizeof(run->rate));
+	run->took_least = run->took_count > 0 ? Min(run->took_least, transfer->took) : transfer->took;
+	run->took_sum += transfer->took;
+	run->took_count++;
+}
+
+static void
+take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
+{
+	WalcuTransfer *transfer = question->transfer;
+
+	memset(reply, 0, sizeof(WalcuCheckReply));
+	reply->asked = transfer != NULL;
+	if (transfer == NULL)
+	{
+		reply->failure =
+			psprintf("It was not asked: %d requests are as many as this check may send.", run->limit);
+		return;
+	}
+	reply->status = transfer->status;
+	reply->head = transfer->head;
+	reply->took = transfer->took;
+	describe_failure(transfer, question->credential, reply);
+	if (transfer->length > 0)
+		reply->json = parse_body(run, transfer);
+	if (reply->failure == NULL && reply->json == NULL && !question->request->is_download)
+		reply->failure = "The reply is not JSON.";
+	reply->ok = reply->failure == NULL;
+	transfer_release(transfer);
+	question->transfer = NULL;
+}
+
+/*
+ * Notes as sentences what would be raised about a reply, if anything would.  What http_error.c raises holds
+ * nothing that has to be undone.
+ */
+static void
+describe_failure(const WalcuTransfer *transfer, const char *credential, WalcuCheckReply *reply)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		http_error_check(transfer, credential);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		reply->failure = ask_sentence(error->message);
+		reply->hint = error->hint;
+	}
+	PG_END_TRY();
+}
+
+/* Returns a message of PostgreSQL as a sentence. */
+char *
+ask_sentence(const char *message)
+{
+	return psprintf("%c%s%s", pg_toupper((unsigned char) message[0]), message + 1,
+					message[strlen(message) - 1] == '.' ? "" : ".");
+}
+
+/* The value lives as long as the run. */
+static json_t *
+parse_body(WalcuCheckRun *run, const WalcuTransfer *transfer)
+{
+	MemoryContextCallback *callback = reset_callback_add(run->context, on_json_reset, NULL);
+
+	callback->arg = json_loadb(transfer->data, transfer->length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	return callback->arg;
+}
+
+static void
+on_json_reset(void *arg)
+{
+	json_decref(arg);
+}

@@ -1,0 +1,189 @@
+/*
+ * paging.c
+ *	  Checks of pages: their size, whether more follow, and their end.
+ *
+ * Behind the fullest page, and behind one that says to be the last, one document more is asked for.  That tells
+ * how many documents a page has at most, and whether MAPP-has-more is true.
+ */
+#include "postgres.h"
+
+#include <jansson.h>
+
+#include "check/paging.h"
+
+#include "check/access.h"
+#include "check/ask.h"
+#include "check/row.h"
+#include "check/sample.h"
+
+/* A page of a service without a limit of its own has as many as the option fetch_size may say. */
+#define MOST_WANTED 1000
+
+static void look_behind_pages(WalcuCheckRun *run);
+static void choose_pages(WalcuCheckRun *run);
+static WalcuRequest *ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample);
+static void take_behind(WalcuCheckRun *run, WalcuCheckSample *sample, const WalcuCheckReply *reply);
+static int find_page_cap(WalcuCheckRun *run);
+
+/* How many documents has a page at most? */
+void
+paging_check_size(WalcuCheckRun *run)
+{
+	int size = run->options->fetch_size;
+	int cap;
+
+	look_behind_pages(run);
+	cap = find_page_cap(run);
+	run->page_cap = cap;
+	if (cap == 0)
+		row_add(run, "page size", CHECK_UNKNOWN, NULL,
+				"No resource has more documents than fit a page: the fullest had %d.", run->fullest->count);
+	else if (cap == size)
+		row_add(run, "page size", CHECK_OK, NULL,
+				"A page has %d documents at most, as the option fetch_size says.", cap);
+	else
+		row_add(run, "page size", CHECK_DIFFERS, row_set_option(run, "fetch_size", psprintf("%d", cap)),
+				"A page has %d documents at most, and the option fetch_size is %d: %s.", cap, size,
+				cap < size ? "plans count on too few requests" : "fewer requests would do");
+}
+
+/* Asks for what is behind the fullest page, and behind one that should be the last. */
+static void
+look_behind_pages(WalcuCheckRun *run)
+{
+	WalcuRequest *requests[2];
+	WalcuCheckReply replies[2];
+	int count = 1;
+
+	choose_pages(run);
+	requests[0] = ask_behind(run, run->fullest);
+	if (run->ended)
+		requests[count++] = ask_behind(run, run->ended);
+	ask_all(run, requests, replies, count);
+	take_behind(run, run->fullest, &replies[0]);
+	if (run->ended)
+		take_behind(run, run->ended, &replies[1]);
+}
+
+static void
+choose_pages(WalcuCheckRun *run)
+{
+	ListCell *lc;
+
+	run->fullest = run->main;
+	foreach(lc, run->samples)
+	{
+		WalcuCheckSample *sample = lfirst(lc);
+
+		if (sample->count > run->fullest->count ||
+			(sample->count == run->fullest->count && sample->has_more == WALCU_MORE_YES &&
+			 run->fullest->has_more != WALCU_MORE_YES))
+			run->fullest = sample;
+	}
+	foreach(lc, run->samples)
+	{
+		WalcuCheckSample *sample = lfirst(lc);
+
+		if (sample != run->fullest && sample->count > 0 && sample->has_more != WALCU_MORE_YES &&
+			(run->ended == NULL || sample->count > run->ended->count))
+			run->ended = sample;
+	}
+}
+
+static WalcuRequest *
+ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample)
+{
+	WalcuRequest *request = ask_list(run, sample->resource, NULL, 1);
+
+	request_add_parameter(request, "skip", psprintf("%d", sample->count));
+	return request;
+}
+
+static void
+take_behind(WalcuCheckRun *run, WalcuCheckSample *sample, const WalcuCheckReply *reply)
+{
+	json_t *id = json_object_get(json_array_get(reply->json, 0), "_id");
+
+	if (!reply->ok || !json_is_array(reply->json))
+		sample->no_behind = reply->failure ? reply->failure : "The reply is no array of documents.";
+	else if (json_array_size(reply->json) == 0)
+	{
+		sample->behind = CHECK_BEHIND_NOTHING;
+		sample->most = sample->count;
+	}
+	else if (json_is_string(id) && sample_find_id(sample, json_string_value(id)) >= 0)
+	{
+		sample->behind = CHECK_BEHIND_FIRST;
+		run->skip_is_ignored = true;
+	}
+	else
+	{
+		sample->behind = CHECK_BEHIND_DOCUMENTS;
+		sample->least = Max(sample->least, sample->count + 1);
+		sample->most = -1;
+	}
+}
+
+/* Returns how many documents a page has at most; 0 when none was full. */
+static int
+find_page_cap(WalcuCheckRun *run)
+{
+	const WalcuCheckSample *sample = run->fullest;
+	WalcuCheckReply reply;
+
+	if (sample->behind != CHECK_BEHIND_DOCUMENTS &&
+		!(sample->behind != CHECK_BEHIND_NOTHING && sample->has_more == WALCU_MORE_YES))
+		return 0;
+	if (sample->count < ACCESS_WANTED)
+		return sample->count;
+	/* it sends as many as it is asked for */
+	reply = ask_one(run, ask_list(run, sample->resource, NULL, MOST_WANTED));
+	return reply.ok ? (int) Min(Max(json_array_size(reply.json), sample->count), MOST_WANTED) : sample->count;
+}
+
+/* Does MAPP-has-more say what follows? */
+void
+paging_check_has_more(WalcuCheckRun *run)
+{
+	const WalcuCheckSample *pages[] = {run->fullest, run->ended};
+	const char *words = NULL;
+
+	for (int i = 0; i < lengthof(pages); i++)
+	{
+		if (pages[i] == NULL || pages[i]->has_more == WALCU_MORE_UNKNOWN)
+			continue;
+		if (pages[i]->has_more == WALCU_MORE_NO && pages[i]->behind == CHECK_BEHIND_DOCUMENTS)
+			words = "says that nothing follows where documents do: scans end too early";
+		if (pages[i]->has_more == WALCU_MORE_YES && pages[i]->behind == CHECK_BEHIND_NOTHING)
+			words = "says that more follow where nothing does: scans ask once more than needed";
+		if (words)
+		{
+			row_add(run, "has-more", CHECK_FAILED, NULL, "The header MAPP-has-more of %s %s.",
+					pages[i]->resource, words);
+			return;
+		}
+	}
+	if (run->main->has_more == WALCU_MORE_UNKNOWN)
+		row_add(run, "has-more", CHECK_DIFFERS, NULL,
+				"Replies lack the header MAPP-has-more. Scans ask on until a page is not full.");
+	else
+		row_add(run, "has-more", CHECK_OK, NULL, "The header MAPP-has-more is true.");
+}
+
+/* Is there nothing behind the last document? */
+void
+paging_check_end(WalcuCheckRun *run)
+{
+	const WalcuCheckSample *last = run->fullest->behind == CHECK_BEHIND_NOTHING ? run->fullest : run->ended;
+
+	if (run->skip_is_ignored)
+		row_add(
+			run, "end of pages", CHECK_FAILED, row_drop_option(run, "paging"),
+			"The service ignores skip. Documents cannot be counted, and an OFFSET stays with PostgreSQL.");
+	else if (last && last->behind == CHECK_BEHIND_NOTHING)
+		row_add(run, "end of pages", CHECK_OK, NULL, "Behind the last document the service answers [].");
+	else if (last && last->no_behind)
+		row_add(run, "end of pages", CHECK_FAILED, NULL, "Behind the last document: %s", last->no_behind);
+	else
+		row_add(run, "end of pages", CHECK_UNKNOWN, NULL, "No resource is known to end with its first page.");
+}

@@ -1,0 +1,430 @@
+/*
+ * tables.c
+ *	  The foreign tables of the server against the description.
+ *
+ * A table that was imported from another description lacks new fields, and has columns that stay empty or are of
+ * another type.  A table that shows a few fields only was made so by somebody, and is not told of the others.
+ */
+#include "postgres.h"
+
+#include "check/tables.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_type.h"
+#include "check/ask.h"
+#include "check/row.h"
+#include "base/utf8.h"
+#include "check/sample.h"
+#include "miscadmin.h"
+#include "service/columns.h"
+#include "service/field_name.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* A table with this part of the described fields shows all of them. */
+#define WHOLE_PART 0.8
+
+/* A foreign table of the server. */
+typedef struct ForeignTableName
+{
+	Oid relid;            /* This is the table. */
+	char *name;           /* This is its name with the schema's, quoted where that is needed. */
+	const char *resource; /* It shows this resource. */
+} ForeignTableName;
+
+/* What does not fit. */
+typedef struct Misfits
+{
+	StringInfoData words;   /* It is said in sentences. */
+	StringInfoData actions; /* These actions of ALTER FOREIGN TABLE mend it. */
+} Misfits;
+
+static List *list_foreign_tables(const WalcuCheckRun *run);
+static int compare_table_names(const ListCell *a, const ListCell *b);
+static bool check_table(WalcuCheckRun *run, const ForeignTableName *table);
+static void check_column(const WalcuCheckRun *run, const ForeignTableName *table,
+						 const WalcuResource *resource, Form_pg_attribute attribute, Misfits *misfits);
+static const WalcuField *find_described_field(List *fields, const char *path, bool *below_free);
+static bool is_in_documents(const WalcuCheckRun *run, const char *resource, const char *path);
+static bool is_fitting_type(Oid type, const WalcuField *field);
+static bool is_number_type(Oid type);
+static void add_new_columns(const WalcuResource *resource, List *paths, Misfits *misfits);
+static bool shows_field(List *paths, const char *name);
+static const ColumnDraft *find_draft(List *drafts, const char *path);
+static bool shows_path(Oid relid, Form_pg_attribute attribute);
+static List *list_shown_paths(Oid relid);
+static void append_action(Misfits *misfits, const char *action);
+static void advise_import(WalcuCheckRun *run);
+
+/* Does some foreign table of the server show this resource? */
+bool
+tables_have_resource(const WalcuCheckRun *run, const char *resource)
+{
+	ListCell *lc;
+
+	foreach(lc, list_foreign_tables(run))
+	{
+		if (strcmp(((ForeignTableName *) lfirst(lc))->resource, resource) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns the command that lets the first table of a resource which does not show these members show them; NULL
+ * when all tables do, or there is none.
+ */
+char *
+tables_add_columns(const WalcuCheckRun *run, const char *resource, List *members)
+{
+	ListCell *lc;
+
+	foreach(lc, list_foreign_tables(run))
+	{
+		const ForeignTableName *table = lfirst(lc);
+		Misfits misfits;
+		List *paths;
+		ListCell *cell;
+
+		if (strcmp(table->resource, resource) != 0)
+			continue;
+		paths = list_shown_paths(table->relid);
+		initStringInfo(&misfits.actions);
+		foreach(cell, members)
+		{
+			ColumnDraft draft = {.name = lfirst(cell), .path = lfirst(cell), .type = "jsonb"};
+
+			if (!shows_field(paths, draft.path) &&
+				field_name_is_addressable(draft.path, strlen(draft.path)) &&
+				strlen(draft.name) < NAMEDATALEN && utf8_means_same(draft.path))
+				append_action(&misfits, psprintf("ADD COLUMN %s", columns_declaration(&draft, false)));
+		}
+		if (misfits.actions.len > 0)
+			return psprintf("ALTER FOREIGN TABLE %s %s", table->name, misfits.actions.data);
+	}
+	return NULL;
+}
+
+/* Do the columns of the foreign tables fit the description? */
+void
+tables_check_columns(WalcuCheckRun *run)
+{
+	int fit = 0;
+	int all = 0;
+	ListCell *lc;
+
+	foreach(lc, list_foreign_tables(run))
+	{
+		const ForeignTableName *table = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (run->resource && strcmp(run->resource, table->resource) != 0)
+			continue;
+		all++;
+		fit += check_table(run, table);
+	}
+	if (all == 0)
+		advise_import(run);
+	else if (fit > 0)
+		row_add(run, "tables", CHECK_OK, NULL, "%d of %d foreign tables fit the description.", fit, all);
+}
+
+/* Returns the foreign tables (of ForeignTableName) of the server, by name. */
+static List *
+list_foreign_tables(const WalcuCheckRun *run)
+{
+	Relation catalog = table_open(ForeignTableRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
+	List *tables = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
+		ForeignTableName *table;
+
+		if (form->ftserver != run->options->serverid || get_rel_name(form->ftrelid) == NULL)
+			continue;
+		table = palloc(sizeof(ForeignTableName));
+		table->relid = form->ftrelid;
+		table->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->ftrelid)),
+												 get_rel_name(form->ftrelid));
+		table->resource = option_resource_of_table(form->ftrelid);
+		tables = lappend(tables, table);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	list_sort(tables, compare_table_names);
+	return tables;
+}
+
+static int
+compare_table_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((ForeignTableName *) lfirst(a))->name, ((ForeignTableName *) lfirst(b))->name);
+}
+
+/* Returns whether it fits; adds a row when not. */
+static bool
+check_table(WalcuCheckRun *run, const ForeignTableName *table)
+{
+	const WalcuResource *resource = sample_find_resource(sample_described(run), table->resource);
+	Misfits misfits;
+	Relation relation;
+	List *paths;
+
+	if (resource == NULL)
+		return true;
+	initStringInfo(&misfits.words);
+	initStringInfo(&misfits.actions);
+	relation = relation_open(table->relid, AccessShareLock);
+	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
+
+		if (shows_path(table->relid, attribute))
+			check_column(run, table, resource, attribute, &misfits);
+	}
+	relation_close(relation, AccessShareLock);
+	paths = list_shown_paths(table->relid);
+	add_new_columns(resource, paths, &misfits);
+	if (misfits.actions.len == 0)
+		return true;
+	row_add(run, psprintf("table %s", table->name), CHECK_DIFFERS,
+			psprintf("ALTER FOREIGN TABLE %s %s", table->name, misfits.actions.data), "%s",
+			ask_printable(run, misfits.words.data));
+	return false;
+}
+
+/* Does a column show a place of the document, and not all of it? */
+static bool
+shows_path(Oid relid, Form_pg_attribute attribute)
+{
+	WalcuColumn *column;
+
+	if (attribute->attisdropped)
+		return false;
+	column = option_for_column(relid, attribute->attnum);
+	return column->parameter == NULL && strcmp(column->path, ".") != 0;
+}
+
+/* Returns the paths of a table's columns. */
+static List *
+list_shown_paths(Oid relid)
+{
+	Relation relation = relation_open(relid, AccessShareLock);
+	List *paths = NIL;
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
+
+		if (shows_path(relid, attribute))
+			paths = lappend(paths, option_for_column(relid, attribute->attnum)->path);
+	}
+	relation_close(relation, AccessShareLock);
+	return paths;
+}
+
+static void
+check_column(const WalcuCheckRun *run, const ForeignTableName *table, const WalcuResource *resource,
+			 Form_pg_attribute attribute, Misfits *misfits)
+{
+	const char *name = NameStr(attribute->attname);
+	const char *path = option_for_column(table->relid, attribute->attnum)->path;
+	bool below_free = false;
+	const WalcuField *field = find_described_field(resource->fields, path, &below_free);
+
+	if (field == NULL && !below_free && strcmp(path, "_id") != 0 &&
+		!is_in_documents(run, table->resource, path))
+	{
+		appendStringInfo(&misfits->words, "%s\"%s\" is gone.", misfits->words.len > 0 ? " " : "", path);
+		append_action(misfits, psprintf("DROP COLUMN %s", quote_identifier(name)));
+	}
+	if (field && !is_fitting_type(attribute->atttypid, field))
+	{
+		WalcuResource single = {.name = resource->name,
+								.fields = list_make1(unconstify(WalcuField *, field))};
+		WalcuImportOptions options = {.import_collate = true};
+		const ColumnDraft *draft = find_draft(columns_of_resource(&single, &options), field->name);
+
+		appendStringInfo(&misfits->words, "%s\"%s\" is %s, and the column is %s.",
+						 misfits->words.len > 0 ? " " : "", path, draft ? draft->type : "jsonb",
+						 format_type_be(attribute->atttypid));
+		append_action(misfits, psprintf("ALTER COLUMN %s TYPE %s%s", quote_identifier(name),
+										draft ? draft->type : "jsonb",
+										draft && draft->collatable ? " COLLATE \"C\"" : ""));
+	}
+}
+
+/* Returns the field at a path; NULL when there is none, or the path ends below one that may have anything. */
+static const WalcuField *
+find_described_field(List *fields, const char *path, bool *below_free)
+{
+	for (const char *name = path;; name++)
+	{
+		size_t length = strcspn(name, ".");
+		const WalcuField *found = NULL;
+		ListCell *lc;
+
+		foreach(lc, fields)
+		{
+			const WalcuField *field = lfirst(lc);
+
+			if (strncmp(field->name, name, length) == 0 && field->name[length] == '\0')
+				found = field;
+		}
+		name += length;
+		if (found == NULL || *name == '\0')
+			return found;
+		*below_free = found->kind == WALCU_FIELD_FREE || found->array || found->fields == NIL;
+		if (*below_free)
+			return NULL;
+		fields = found->fields;
+	}
+}
+
+static bool
+is_in_documents(const WalcuCheckRun *run, const char *resource, const char *path)
+{
+	ListCell *lc;
+
+	foreach(lc, run->samples)
+	{
+		const WalcuCheckSample *sample = lfirst(lc);
+
+		for (int i = 0; strcmp(sample->resource, resource) == 0 && i < sample->count; i++)
+		{
+			json_t *value;
+
+			if (!sample_value(sample_document(sample, i), path, &value) || value)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Can a column of this type show nearly all values of the field? */
+static bool
+is_fitting_type(Oid type, const WalcuField *field)
+{
+	Oid base = getBaseType(type);
+	Oid element = get_element_type(base);
+	bool is_array = OidIsValid(element);
+
+	if (base == JSONBOID || base == JSONOID)
+		return true;
+	if (field->kind == WALCU_FIELD_FREE)
+		return true;
+	if (is_array != field->array)
+		return false;
+	base = is_array ? getBaseType(element) : base;
+	switch (field->kind)
+	{
+		case WALCU_FIELD_NUMBER:
+			return is_number_type(base);
+		case WALCU_FIELD_BOOLEAN:
+			return base == BOOLOID;
+		case WALCU_FIELD_DATE:
+			return base == TIMESTAMPTZOID || base == TIMESTAMPOID || base == DATEOID || base == TEXTOID;
+		case WALCU_FIELD_OBJECT:
+			return false;
+		default:
+			return !is_number_type(base) && base != BOOLOID && base != TIMESTAMPTZOID && base != TIMESTAMPOID;
+	}
+}
+
+static bool
+is_number_type(Oid type)
+{
+	return type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
+		   type == FLOAT8OID;
+}
+
+/* Adds the fields that a table which shows nearly all of them does not show. */
+static void
+add_new_columns(const WalcuResource *resource, List *paths, Misfits *misfits)
+{
+	WalcuImportOptions options = {.import_collate = true};
+	List *drafts = columns_of_resource(resource, &options);
+	List *missing = NIL;
+	ListCell *lc;
+
+	foreach(lc, resource->fields)
+	{
+		const WalcuField *field = lfirst(lc);
+
+		if (!shows_field(paths, field->name))
+			missing = lappend(missing, field->name);
+	}
+	if (list_length(missing) > (1 - WHOLE_PART) * list_length(resource->fields))
+		return;
+	foreach(lc, missing)
+	{
+		const char *name = lfirst(lc);
+		const ColumnDraft *draft = find_draft(drafts, name);
+
+		if (draft == NULL)
+			continue;
+		appendStringInfo(&misfits->words, "%s\"%s\" is new.", misfits->words.len > 0 ? " " : "", name);
+		append_action(misfits, psprintf("ADD COLUMN %s", columns_declaration(draft, true)));
+	}
+}
+
+/* Does some column show a field, or a part of it? */
+static bool
+shows_field(List *paths, const char *name)
+{
+	size_t length = strlen(name);
+	ListCell *lc;
+
+	foreach(lc, paths)
+	{
+		const char *path = lfirst(lc);
+
+		if (strncmp(path, name, length) == 0 && (path[length] == '\0' || path[length] == '.'))
+			return true;
+	}
+	return false;
+}
+
+static const ColumnDraft *
+find_draft(List *drafts, const char *path)
+{
+	ListCell *lc;
+
+	foreach(lc, drafts)
+	{
+		const ColumnDraft *draft = lfirst(lc);
+
+		if (draft->path && strcmp(draft->path, path) == 0)
+			return draft;
+	}
+	return NULL;
+}
+
+static void
+append_action(Misfits *misfits, const char *action)
+{
+	appendStringInfo(&misfits->actions, "%s%s", misfits->actions.len > 0 ? ", " : "", action);
+}
+
+static void
+advise_import(WalcuCheckRun *run)
+{
+	const char *name = quote_identifier(run->options->server_name);
+	bool has_schema = OidIsValid(get_namespace_oid(run->options->server_name, true));
+	const char *limit = run->resource ? psprintf(" LIMIT TO (%s)", quote_identifier(run->resource)) : "";
+	const char *source = run->live == NIL ? " OPTIONS (source 'bundled')" : "";
+
+	row_add(run, "tables", CHECK_OK,
+			psprintf("%sIMPORT FOREIGN SCHEMA walcu%s FROM SERVER %s INTO %s%s",
+					 has_schema ? "" : psprintf("CREATE SCHEMA %s; ", name), limit, name, name, source),
+			"No foreign table shows this server yet. Import them when the other rows are well.");
+}
