@@ -2,8 +2,8 @@
  * access.c
  *	  Checks of credentials, dealer and resources.
  *
- * A page of each resource is asked for, of one first, so that wrong credentials are not sent twenty times.  The
- * pages stay for the other checks (sample.c).
+ * A page of each resource is asked for, of one first, so that wrong credentials are not sent twenty times.
+ * The pages stay for the other checks (sample.c).
  */
 #include "postgres.h"
 

@@ -2,13 +2,15 @@
  * apply.c
  *	  walcu_fdw_check_apply(): run a check, and the commands that it advises for the server.
  *
- * SQL calls in here.  Only commands that alter the server's options are run: what makes tables, changes or drops
- * their columns, or has to do with credentials is left to the user.
+ * SQL calls in here.  Only commands that alter the server's options are run: what makes tables, changes or
+ * drops their columns, or has to do with credentials is left to the user.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/compat.h"
 #include "base/url.h"
+#include "check/ask.h"
 #include "check/check.h"
 #include "check/row.h"
 #include "executor/spi.h"
@@ -18,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 /* What became of a command. */
@@ -30,7 +33,7 @@ typedef struct Outcome
 static Outcome apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner);
 static bool was_run_before(List *commands, const char *command);
 static bool names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row);
-static void run_command(const char *command);
+static char *run_command(const char *command);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_check_apply);
 
@@ -80,6 +83,7 @@ static Outcome
 apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner)
 {
 	Oid owner = GetForeignServer(run->options->serverid)->owner;
+	char *words;
 
 	if (pg_strncasecmp(row->advice, "ALTER SERVER ", 13) != 0)
 		return (Outcome){"left to you", "Only options of the server are altered here."};
@@ -88,8 +92,8 @@ apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner)
 												   quote_identifier(GetUserNameFromId(owner, false)))};
 	if (names_untrusted_host(run, row))
 		return (Outcome){"left to you", "Credentials would go to a host that an unencrypted reply names."};
-	run_command(row->advice);
-	return (Outcome){"applied", row->detail};
+	words = run_command(row->advice);
+	return words ? (Outcome){"failed", words} : (Outcome){"applied", row->detail};
 }
 
 /* Several rows may advise the same. */
@@ -107,8 +111,8 @@ was_run_before(List *commands, const char *command)
 }
 
 /*
- * Where anybody on the way may answer in the service's name, a host that the service names is not to be trusted
- * without somebody having looked at it.
+ * Where anybody on the way may answer in the service's name, a host that the service names is not to be
+ * trusted without somebody having looked at it.
  */
 static bool
 names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row)
@@ -116,11 +120,38 @@ names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row)
 	return strstr(row->advice, " results_hosts ") != NULL && !url_is_safe(run->options->endpoint);
 }
 
-/* Another row may have given the server the same option meanwhile: then SPI raises, and nothing is applied. */
-static void
+/* Returns why a command failed, as a sentence; NULL when it did not.  The commands before it stay. */
+static char *
 run_command(const char *command)
 {
-	SPI_connect();
-	SPI_execute(command, false, 0);
-	SPI_finish();
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char *volatile words = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		SPI_connect();
+		SPI_execute(command, false, 0);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		words = ask_sentence(error->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return words;
 }

@@ -2,8 +2,8 @@
  * arms.c
  *	  Conditions on a few documents each, whose answers are known beforehand.
  *
- * operators.c asks many conditions in one request: each is an arm of "or" for two documents of its own, so that
- * what comes tells of each arm by itself.  One of the two meets the condition.  What is known of values
+ * operators.c asks many conditions in one request: each is an arm of "or" for two documents of its own, so
+ * that what comes tells of each arm by itself.  One of the two meets the condition.  What is known of values
  * here is what PostgreSQL does with them: texts by their bytes, dates as instants, null and missing alike.
  */
 #include "postgres.h"

@@ -2,8 +2,8 @@
  * ask.c
  *	  Requests of a check, and their replies, whatever these are.
  *
- * The checks build a request, or several that do not depend on each other, and judge what comes.  A reply that
- * fails is no error here: its words go into a row.  What is raised nevertheless is a cancel, a lack of
+ * The checks build a request, or several that do not depend on each other, and judge what comes.  A reply
+ * that fails is no error here: its words go into a row.  What is raised nevertheless is a cancel, a lack of
  * memory, or that the statement has sent as many requests as the server option max_requests allows.
  */
 #include "postgres.h"
@@ -36,6 +36,7 @@ typedef struct Question
 	const char *credential;      /* It has this header line, or none. */
 	WalcuTransfer *transfer;     /* This is under way; NULL when nothing may be sent. */
 	int refusals;                /* It was answered 429 so many times. */
+	double spacing;              /* This was left between two requests when it was sent. */
 	int mishaps;                 /* It failed in another way so many times. */
 } Question;
 
@@ -154,10 +155,14 @@ send_question(WalcuCheckRun *run, Question *question, double delay)
 	WalcuAttempt attempt = {.delay = delay, .reason = WALCU_PAUSE_RATE};
 
 	if (ask_left(run) <= 0)
+	{
+		run->is_starved = true;
 		return;
+	}
 	if (question->refusals + question->mishaps > 0)
 		attempt.reason = WALCU_PAUSE_RETRY;
 	run->sent++;
+	question->spacing = run->spacing;
 	question->transfer =
 		transfer_start(run->context, run->options, question->credential, question->request, &attempt);
 }
@@ -208,7 +213,9 @@ note_refusal(WalcuCheckRun *run, const Question *question)
 {
 	run->refused++;
 	run->retry_after = Max(run->retry_after, question->transfer->retry_after);
-	run->spacing = Min(run->spacing > 0 ? 2 * run->spacing : FIRST_SPACING, LONGEST_SPACING);
+	/* others that were under way with it do not tell anew */
+	if (question->spacing >= run->spacing)
+		run->spacing = Min(run->spacing > 0 ? 2 * run->spacing : FIRST_SPACING, LONGEST_SPACING);
 	return question->transfer->retry_after > 0 ? question->transfer->retry_after * 1000 + PAUSE
 											   : Max(run->spacing, 1000);
 }

@@ -2,8 +2,8 @@
  * check.c
  *	  walcu_fdw_check(): what the service is like, what does not fit it, and which option mends that.
  *
- * SQL calls in here, and apply.c does.  The table has the checks in the order in which a person would ask; each
- * adds rows, and one that finds that nothing further can be learnt stops the run.
+ * SQL calls in here, and apply.c does.  The table has the checks in the order in which a person would ask;
+ * each adds rows, and one that finds that nothing further can be learnt stops the run.
  */
 #include "postgres.h"
 
@@ -93,8 +93,8 @@ PG_FUNCTION_INFO_V1(walcu_fdw_check);
  * walcu_fdw_check(server name, resource name, writes boolean)
  * returns setof (check text, result text, detail text, advice text)
  *
- * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 without USAGE on it, HV00R for
- * an unknown resource, 22004 for NULL.
+ * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 without USAGE on it, HV00R
+ * for an unknown resource, 22004 for NULL.
  */
 Datum
 walcu_fdw_check(PG_FUNCTION_ARGS)

@@ -2,8 +2,8 @@
  * description.c
  *	  The served description against the one that is installed with the extension.
  *
- * The planner types places by the installed one (remote_type.c), and IMPORT FOREIGN SCHEMA makes tables of the
- * served one: where they differ, a condition may stay with PostgreSQL that could have been sent.
+ * The planner types places by the installed one (remote_type.c), and IMPORT FOREIGN SCHEMA makes tables of
+ * the served one: where they differ, a condition may stay with PostgreSQL that could have been sent.
  */
 #include "postgres.h"
 

@@ -160,7 +160,9 @@ get_text_member(json_t *answer, const char *name)
 		json_object_get(json_is_array(answer) ? json_array_get(answer, 0) : answer, name));
 }
 
-/* Returns where a URL leads; NULL, and words, when credentials must not go there.  trust only raises errors. */
+/*
+ * Returns where a URL leads; NULL, and words, when credentials must not go there.  trust only raises errors.
+ */
 static const char *
 find_trusted_place(char *(*trust)(const WalcuOptions *options, const char *url, const char *credential),
 				   const WalcuCheckRun *run, const char *url, const char **words)
@@ -195,7 +197,7 @@ static void
 check_results(Job *job)
 {
 	WalcuCheckRun *run = job->run;
-	const char *words = NULL;
+	const char *words;
 	const char *place = find_trusted_place(trust_results_url, run, job->results_url, &words);
 	const char *authority;
 	WalcuRequest *request;
@@ -203,8 +205,10 @@ check_results(Job *job)
 
 	if (place == NULL)
 	{
-		row_add(run, "job results", CHECK_DIFFERS, advise_results_host(run, job->results_url),
-				"%s No credentials were sent there.", words);
+		row_add(
+			run, "job results", CHECK_DIFFERS, advise_results_host(run, job->results_url),
+			"The results are at %s, which is not one of the results_hosts. No credentials were sent there.",
+			url_authority(job->results_url) ? url_authority(job->results_url) : "no usable place");
 		return;
 	}
 	authority = url_authority(place);

@@ -2,8 +2,9 @@
  * operators.c
  *	  Checks of the operators that filters have, each on values of each type.
  *
- * One request asks many conditions (arms.c), each of documents of its own.  Where it is refused, each operator is
- * asked by itself, and then each condition.  What is missing from a reply would be missing from a query.
+ * One request asks many conditions (arms.c), each of documents of its own.  Where it is refused, each
+ * operator is asked by itself, and then each condition.  What is missing from a reply would be missing from
+ * a query.
  */
 #include "postgres.h"
 
@@ -74,6 +75,7 @@ typedef struct Trials
 	WalcuCheckRun *run; /* It belongs to this run. */
 	List *batches;      /* These (Batch) are asked. */
 	List *untried;      /* For these names ("$gt number") there are no documents. */
+	int most_arms;      /* A request has so many arms at most: one document of each fits a page. */
 	bool q_is_ignored;  /* Documents came that no condition names. */
 } Trials;
 
@@ -90,10 +92,12 @@ static List *list_refused(const Trials *trials);
 static void add_operator_row(Trials *trials, const char *name);
 static bool is_first_of_name(int number);
 static char *list_arms(const Trials *trials, const char *name, bool (*is_so)(const WalcuArm *arm));
-static bool has_name(const char *list, const char *name);
+static bool has_arm(const Trials *trials, const char *name, const char *about,
+					bool (*is_so)(const WalcuArm *arm));
+static bool is_any(const WalcuArm *arm);
 static bool lacks_documents(const WalcuArm *arm);
 static bool has_too_many(const WalcuArm *arm);
-static bool is_refused(const WalcuArm *arm);
+static bool was_refused(const WalcuArm *arm);
 static bool is_right(const WalcuArm *arm);
 static char *list_untried(const Trials *trials, const char *name);
 static const char *find_refusal(const Trials *trials, const char *name);
@@ -103,7 +107,7 @@ static void append_part(StringInfo text, const char *words, const char *list);
 void
 operators_check(WalcuCheckRun *run)
 {
-	Trials trials = {.run = run};
+	Trials trials = {.run = run, .most_arms = run->page_cap > 0 ? run->page_cap : INT_MAX};
 	List *lists = NIL;
 	ListCell *lc;
 
@@ -184,7 +188,8 @@ add_trial(Trials *trials, int family, int number, WalcuArmType type)
 	foreach(lc, trials->batches)
 	{
 		Batch *other = lfirst(lc);
-		WalcuArm *fitting = other->family == family && other->length + length < LONGEST_CONDITION
+		WalcuArm *fitting = other->family == family && other->length + length < LONGEST_CONDITION &&
+									list_length(other->arms) < trials->most_arms
 								? make_arm(sample, other->used, family, number, type)
 								: NULL;
 
@@ -365,7 +370,7 @@ add_operator_row(Trials *trials, const char *name)
 	const char *words = NULL;
 	char *lacking = list_arms(trials, name, lacks_documents);
 	char *exceeding = list_arms(trials, name, has_too_many);
-	char *refused = list_arms(trials, name, is_refused);
+	char *refused = list_arms(trials, name, was_refused);
 	char *right = list_arms(trials, name, is_right);
 	char *untried = list_untried(trials, name);
 	StringInfoData text;
@@ -387,14 +392,32 @@ add_operator_row(Trials *trials, const char *name)
 			words && !lacking ? " PostgreSQL looks at all documents instead." : "");
 }
 
-/* Returns the types, or patterns, of an operator of which something is so; NULL for none. */
+/* Returns the types, and then patterns, of an operator of which something is so; NULL for none. */
 static char *
 list_arms(const Trials *trials, const char *name, bool (*is_so)(const WalcuArm *arm))
 {
 	StringInfoData list;
-	ListCell *lc;
 
 	initStringInfo(&list);
+	for (int type = 0; type < ARM_TYPES; type++)
+	{
+		if (has_arm(trials, name, arms_type_name(type), is_so))
+			row_append_name(&list, arms_type_name(type));
+	}
+	for (int pattern = 0; pattern < patterns_count(); pattern++)
+	{
+		if (has_arm(trials, name, patterns_name(pattern), is_so))
+			row_append_name(&list, patterns_name(pattern));
+	}
+	return list.len > 0 ? list.data : NULL;
+}
+
+/* Is there an arm about a type, or a pattern, of which something is so? */
+static bool
+has_arm(const Trials *trials, const char *name, const char *about, bool (*is_so)(const WalcuArm *arm))
+{
+	ListCell *lc;
+
 	foreach(lc, trials->batches)
 	{
 		ListCell *cell;
@@ -403,20 +426,11 @@ list_arms(const Trials *trials, const char *name, bool (*is_so)(const WalcuArm *
 		{
 			const WalcuArm *arm = lfirst(cell);
 
-			if (strcmp(arm->operator_name, name) == 0 && is_so(arm) && !has_name(list.data, arm->about))
-				row_append_name(&list, arm->about);
+			if (strcmp(arm->operator_name, name) == 0 && strcmp(arm->about, about) == 0 && is_so(arm))
+				return true;
 		}
 	}
-	return list.len > 0 ? list.data : NULL;
-}
-
-/* Does a name end the list? */
-static bool
-has_name(const char *list, const char *name)
-{
-	size_t length = strlen(list);
-
-	return length >= strlen(name) && strcmp(list + length - strlen(name), name) == 0;
+	return false;
 }
 
 static bool
@@ -432,7 +446,7 @@ has_too_many(const WalcuArm *arm)
 }
 
 static bool
-is_refused(const WalcuArm *arm)
+was_refused(const WalcuArm *arm)
 {
 	return arm->refusal != NULL;
 }
@@ -448,19 +462,31 @@ static char *
 list_untried(const Trials *trials, const char *name)
 {
 	StringInfoData list;
-	size_t length = strlen(name);
-	ListCell *lc;
 
 	initStringInfo(&list);
-	foreach(lc, trials->untried)
+	for (int type = 0; type < ARM_TYPES; type++)
 	{
-		const char *untried = lfirst(lc);
+		const char *about = arms_type_name(type);
+		ListCell *lc;
 
-		if (strncmp(untried, name, length) == 0 && untried[length] == ' ' &&
-			strncmp(untried + length, " null ", 6) != 0 && !has_name(list.data, untried + length + 1))
-			row_append_name(&list, untried + length + 1);
+		if (has_arm(trials, name, about, is_any))
+			continue;
+		foreach(lc, trials->untried)
+		{
+			if (strcmp(lfirst(lc), psprintf("%s %s", name, about)) == 0)
+			{
+				row_append_name(&list, about);
+				break;
+			}
+		}
 	}
 	return list.len > 0 ? list.data : NULL;
+}
+
+static bool
+is_any(const WalcuArm *arm)
+{
+	return true;
 }
 
 /* Returns what the service said of a condition that it refused. */

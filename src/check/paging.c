@@ -2,8 +2,8 @@
  * paging.c
  *	  Checks of pages: their size, whether more follow, and their end.
  *
- * Behind the fullest page, and behind one that says to be the last, one document more is asked for.  That tells
- * how many documents a page has at most, and whether MAPP-has-more is true.
+ * Behind the fullest page, and behind one that says to be the last, one document more is asked for.  That
+ * tells how many documents a page has at most, and whether MAPP-has-more is true.
  */
 #include "postgres.h"
 
@@ -16,6 +16,10 @@
 #include "check/row.h"
 #include "check/sample.h"
 
+/* Of so many documents conditions can be tried; from so many more pages they are taken. */
+#define ENOUGH_DOCUMENTS 40
+#define MORE_PAGES       3
+
 /* A page of a service without a limit of its own has as many as the option fetch_size may say. */
 #define MOST_WANTED 1000
 
@@ -24,6 +28,7 @@ static void choose_pages(WalcuCheckRun *run);
 static WalcuRequest *ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample);
 static void take_behind(WalcuCheckRun *run, WalcuCheckSample *sample, const WalcuCheckReply *reply);
 static int find_page_cap(WalcuCheckRun *run);
+static void read_more_documents(WalcuCheckRun *run);
 
 /* How many documents has a page at most? */
 void
@@ -35,6 +40,7 @@ paging_check_size(WalcuCheckRun *run)
 	look_behind_pages(run);
 	cap = find_page_cap(run);
 	run->page_cap = cap;
+	read_more_documents(run);
 	if (cap == 0)
 		row_add(run, "page size", CHECK_UNKNOWN, NULL,
 				"No resource has more documents than fit a page: the fullest had %d.", run->fullest->count);
@@ -139,6 +145,31 @@ find_page_cap(WalcuCheckRun *run)
 	/* it sends as many as it is asked for */
 	reply = ask_one(run, ask_list(run, sample->resource, NULL, MOST_WANTED));
 	return reply.ok ? (int) Min(Max(json_array_size(reply.json), sample->count), MOST_WANTED) : sample->count;
+}
+
+/* Small pages have too few documents to try conditions on. */
+static void
+read_more_documents(WalcuCheckRun *run)
+{
+	WalcuCheckSample *sample = run->main;
+	WalcuRequest *requests[MORE_PAGES];
+	WalcuCheckReply replies[MORE_PAGES];
+
+	if (run->page_cap == 0 || sample->count >= ENOUGH_DOCUMENTS || sample->has_more == WALCU_MORE_NO ||
+		sample->behind == CHECK_BEHIND_NOTHING || run->skip_is_ignored)
+		return;
+	for (int i = 0; i < MORE_PAGES; i++)
+	{
+		requests[i] = ask_list(run, sample->resource, NULL, run->page_cap);
+		request_add_parameter(requests[i], "skip", psprintf("%d", (i + 1) * run->page_cap));
+	}
+	ask_all(run, requests, replies, MORE_PAGES);
+	for (int i = 0; i < MORE_PAGES; i++)
+	{
+		if (replies[i].ok)
+			sample_extend(sample, replies[i].json);
+	}
+	sample->least = Max(sample->least, sample->count);
 }
 
 /* Does MAPP-has-more say what follows? */

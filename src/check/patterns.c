@@ -2,8 +2,8 @@
  * patterns.c
  *	  Patterns on a few documents each, whose answers are known beforehand.
  *
- * SQL's patterns are made of a text in a document, translated as conditions are (pushdown/pattern.c), and matched
- * by PostgreSQL: so what the service makes of each construct of a translation is seen.
+ * SQL's patterns are made of a text in a document, translated as conditions are (pushdown/pattern.c), and
+ * matched by PostgreSQL: so what the service makes of each construct of a translation is seen.
  */
 #include "postgres.h"
 
@@ -35,8 +35,8 @@ typedef enum PatternKind
 } PatternKind;
 
 /*
- * In a template A and B are the first two characters of a text, Y and Z the last two, a and b the first two in
- * the other case, and N is the number of characters.
+ * In a template A and B are the first two characters of a text, Y and Z the last two, a and b the first two
+ * in the other case, and N is the number of characters.
  */
 static const struct
 {
@@ -67,7 +67,7 @@ typedef struct Pattern
 
 static WalcuArm *try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *pattern,
 						  int document);
-static char *get_text(json_t *document, const char *path);
+static char *get_sample_text(json_t *document, const char *path);
 static char *fill_template(const char *template, const char *text);
 static bool matches_pattern(const Pattern *pattern, const char *text);
 static char *write_pattern(const Pattern *pattern);
@@ -76,6 +76,12 @@ int
 patterns_count(void)
 {
 	return lengthof(patterns);
+}
+
+const char *
+patterns_name(int number)
+{
+	return patterns[number].name;
 }
 
 /* Makes a match on two documents that are not used yet, of which one matches; NULL when there are none. */
@@ -91,7 +97,7 @@ patterns_make(const WalcuCheckSample *sample, const Bitmapset *used, int number)
 		for (int i = 0; i < sample->count; i++)
 		{
 			Pattern pattern = {.kind = patterns[number].kind, .path = place->path};
-			char *text = get_text(sample_document(sample, i), place->path);
+			char *text = get_sample_text(sample_document(sample, i), place->path);
 			WalcuArm *arm;
 
 			if (bms_is_member(i, used) || text == NULL || sample_id(sample, i) == NULL)
@@ -110,11 +116,12 @@ patterns_make(const WalcuCheckSample *sample, const Bitmapset *used, int number)
 static WalcuArm *
 try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *pattern, int document)
 {
-	bool matches = matches_pattern(pattern, get_text(sample_document(sample, document), pattern->path));
+	bool matches =
+		matches_pattern(pattern, get_sample_text(sample_document(sample, document), pattern->path));
 
 	for (int i = 0; i < sample->count; i++)
 	{
-		char *text = get_text(sample_document(sample, i), pattern->path);
+		char *text = get_sample_text(sample_document(sample, i), pattern->path);
 		WalcuArm *arm;
 
 		if (i == document || bms_is_member(i, used) || text == NULL || sample_id(sample, i) == NULL ||
@@ -133,7 +140,7 @@ try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *p
 
 /* Returns a text that can be matched; NULL when there is none. */
 static char *
-get_text(json_t *document, const char *path)
+get_sample_text(json_t *document, const char *path)
 {
 	const char *value = sample_text(document, path);
 	StringInfoData text;

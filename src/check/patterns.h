@@ -10,6 +10,7 @@
 #include "check/arms.h"
 
 extern int patterns_count(void);
+extern const char *patterns_name(int number);
 extern WalcuArm *patterns_make(const WalcuCheckSample *sample, const Bitmapset *used, int pattern);
 
 #endif /* WALCU_CHECK_PATTERNS_H */

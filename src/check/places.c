@@ -2,8 +2,8 @@
  * places.c
  *	  Checks of places that the service does not know, and of ids: are they ObjectIds or texts?
  *
- * Mongoose drops a condition on an unknown place, or not, as its strictQuery says.  An ObjectId equals its digits
- * in capitals, too, and a text does not: so ids tell what they are without a request being refused.
+ * Mongoose drops a condition on an unknown place, or not, as its strictQuery says.  An ObjectId equals its
+ * digits in capitals, too, and a text does not: so ids tell what they are without a request being refused.
  */
 #include "postgres.h"
 
@@ -286,6 +286,6 @@ add_refusal_row(WalcuCheckRun *run, const char *check, const char *what, const W
 	else if (reply->ok)
 		row_add(run, check, CHECK_FAILED, NULL, "%s is answered with documents.", what);
 	else
-		row_add(run, check, CHECK_DIFFERS, NULL, "%s is refused: %s It is taken as no document.", what,
+		row_add(run, check, CHECK_DIFFERS, NULL, "%s is refused: %s The extension does without it.", what,
 				reply->failure);
 }

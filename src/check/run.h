@@ -79,6 +79,7 @@ typedef struct WalcuCheckRun
 	bool stopped;           /* Nothing further can be learnt. */
 	int sent;               /* So many requests were sent. */
 	int limit;              /* So many may be sent. */
+	bool is_starved;        /* Something was not asked for want of requests. */
 	int refused;            /* So many were answered 429. */
 	double spacing;         /* So many milliseconds are left between two requests, once one was. */
 	double retry_after;     /* The service asked to wait so many seconds at most. */

@@ -234,6 +234,21 @@ sample_json(json_t *value)
 	return text;
 }
 
+/* Adds the documents of another page, but for those that are there already. */
+void
+sample_extend(WalcuCheckSample *sample, json_t *documents)
+{
+	for (size_t i = 0; i < json_array_size(documents); i++)
+	{
+		json_t *document = json_array_get(documents, i);
+		json_t *id = json_object_get(document, "_id");
+
+		if (json_is_string(id) && sample_find_id(sample, json_string_value(id)) < 0 &&
+			json_array_append(sample->documents, document) == 0)
+			sample->count++;
+	}
+}
+
 /* Takes the resource whose documents have values of most types; of equal ones, that with most documents. */
 void
 sample_choose_main(WalcuCheckRun *run)

@@ -31,6 +31,7 @@ extern List *sample_places(List *fields, int levels);
 extern bool sample_is_object_id(json_t *value);
 extern bool sample_fits(json_t *value, WalcuFieldKind kind, bool array);
 extern char *sample_json(json_t *value);
+extern void sample_extend(WalcuCheckSample *sample, json_t *documents);
 extern void sample_choose_main(WalcuCheckRun *run);
 
 #endif /* WALCU_CHECK_SAMPLE_H */

@@ -2,8 +2,9 @@
  * tables.c
  *	  The foreign tables of the server against the description.
  *
- * A table that was imported from another description lacks new fields, and has columns that stay empty or are of
- * another type.  A table that shows a few fields only was made so by somebody, and is not told of the others.
+ * A table that was imported from another description lacks new fields, and has columns that stay empty or
+ * are of another type.  A table that shows a few fields only was made so by somebody, and is not told of the
+ * others.
  */
 #include "postgres.h"
 
@@ -77,8 +78,8 @@ tables_have_resource(const WalcuCheckRun *run, const char *resource)
 }
 
 /*
- * Returns the command that lets the first table of a resource which does not show these members show them; NULL
- * when all tables do, or there is none.
+ * Returns the command that lets the first table of a resource which does not show these members show them;
+ * NULL when all tables do, or there is none.
  */
 char *
 tables_add_columns(const WalcuCheckRun *run, const char *resource, List *members)
@@ -263,7 +264,9 @@ check_column(const WalcuCheckRun *run, const ForeignTableName *table, const Walc
 	}
 }
 
-/* Returns the field at a path; NULL when there is none, or the path ends below one that may have anything. */
+/*
+ * Returns the field at a path; NULL when there is none, or the path ends below one that may have anything.
+ */
 static const WalcuField *
 find_described_field(List *fields, const char *path, bool *below_free)
 {

@@ -235,7 +235,7 @@ show_rate_lines(const WalcuCheckRun *run)
 void
 transport_sum_up_requests(WalcuCheckRun *run)
 {
-	bool all = run->sent < run->limit;
+	bool all = !run->is_starved;
 
 	row_add(run, "requests", all ? CHECK_OK : CHECK_UNKNOWN, NULL, "%d requests were sent%s, in %.1f s.",
 			run->sent, all ? "" : ", as many as may be: some checks were left out",
