@@ -255,6 +255,8 @@ take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
 	reply->status = transfer->status;
 	reply->head = transfer->head;
 	reply->took = transfer->took;
+	if (transfer->status / 100 == 3)
+		reply->redirect = transfer_redirect_url(transfer);
 	describe_failure(transfer, question->credential, reply);
 	if (transfer->length > 0)
 		reply->json = parse_body(run, transfer);

@@ -13,14 +13,15 @@
 /* What came of a request. */
 typedef struct WalcuCheckReply
 {
-	bool asked;          /* It was sent; else the run has sent as many as it may. */
-	int status;          /* The service answered this; 0 for nothing. */
-	bool ok;             /* The reply is a success and, unless the request says otherwise, JSON. */
-	const char *failure; /* It says in a sentence why it is not; NULL when it is. */
-	const char *hint;    /* It says in a sentence what to do about that; or NULL. */
-	WalcuReplyHead head; /* These headers came. */
-	json_t *json;        /* It is the body; NULL when that is no JSON. */
-	double took;         /* It took so many milliseconds. */
+	bool asked;           /* It was sent; else the run has sent as many as it may. */
+	int status;           /* The service answered this; 0 for nothing. */
+	bool ok;              /* The reply is a success and, unless the request says otherwise, JSON. */
+	const char *failure;  /* It says in a sentence why it is not; NULL when it is. */
+	const char *redirect; /* It redirects there, as a whole URL; or NULL. */
+	const char *hint;     /* It says in a sentence what to do about that; or NULL. */
+	WalcuReplyHead head;  /* These headers came. */
+	json_t *json;         /* It is the body; NULL when that is no JSON. */
+	double took;          /* It took so many milliseconds. */
 } WalcuCheckReply;
 
 extern WalcuRequest *ask_list(const WalcuCheckRun *run, const char *resource, const char *filter, int limit);

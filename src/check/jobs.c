@@ -25,6 +25,9 @@
 #define FIRST_WAIT   100.0
 #define LONGEST_WAIT 2000.0
 
+/* So many redirects are followed. */
+#define MOST_REDIRECTS 5
+
 /* The job is for so many documents. */
 #define MOST_DOCUMENTS 5
 
@@ -35,6 +38,7 @@ typedef struct Job
 	int wanted;              /* It is for so many documents of the main sample. */
 	const char *obstacle;    /* It says why there are no results; NULL while there may be. */
 	const char *results_url; /* The results are there; NULL while there are none. */
+	const char *storage;     /* The results redirect to this host; or NULL. */
 	json_t *found;           /* It says to have found so many documents; or NULL. */
 	int looks;               /* It was looked at so many times. */
 } Job;
@@ -43,10 +47,10 @@ static void start_job(Job *job, json_t **answer);
 static void watch_job(Job *job, json_t *answer);
 static bool take_job_answer(Job *job, json_t *answer);
 static const char *get_text_member(json_t *answer, const char *name);
-static const char *find_trusted_place(char *(*trust)(const WalcuOptions *options, const char *url,
-													 const char *credential),
-									  const WalcuCheckRun *run, const char *url, const char **words);
 static void check_results(Job *job);
+static void add_results_row(Job *job, const char *host, const WalcuCheckReply *reply);
+static bool follow_redirects(Job *job, const char *from, WalcuCheckReply *reply);
+static char *advise_redirect(const WalcuCheckRun *run, const char *from, const char *to);
 static char *advise_results_host(const WalcuCheckRun *run, const char *url);
 static bool has_all_documents(const Job *job, json_t *documents);
 
@@ -112,7 +116,9 @@ watch_job(Job *job, json_t *answer)
 		job->obstacle = "The answer does not tell the job_url.";
 		return;
 	}
-	place = find_trusted_place(trust_job_url, run, url, &job->obstacle);
+	place = trust_job_url(run->options, url);
+	if (place == NULL)
+		job->obstacle = "The job is not on the host of the endpoint, and no credentials were sent there.";
 	while (place)
 	{
 		WalcuRequest *request = request_for_url(place, trust_shown(place, run->credential));
@@ -160,46 +166,13 @@ get_text_member(json_t *answer, const char *name)
 		json_object_get(json_is_array(answer) ? json_array_get(answer, 0) : answer, name));
 }
 
-/*
- * Returns where a URL leads; NULL, and words, when credentials must not go there.  trust only raises errors.
- */
-static const char *
-find_trusted_place(char *(*trust)(const WalcuOptions *options, const char *url, const char *credential),
-				   const WalcuCheckRun *run, const char *url, const char **words)
-{
-	MemoryContext context = CurrentMemoryContext;
-	const char *volatile place = NULL;
-	char *volatile message = NULL;
-
-	PG_TRY();
-	{
-		place = trust(run->options, url, run->credential);
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		message = ask_sentence(error->message);
-	}
-	PG_END_TRY();
-	if (message)
-		*words = message;
-	return place;
-}
-
 /* Can the results be had, and are they the documents? */
 static void
 check_results(Job *job)
 {
 	WalcuCheckRun *run = job->run;
-	const char *words;
-	const char *place = find_trusted_place(trust_results_url, run, job->results_url, &words);
-	const char *authority;
+	const char *place = trust_results_url(run->options, job->results_url);
+	const char *host = url_authority(job->results_url);
 	WalcuRequest *request;
 	WalcuCheckReply reply;
 
@@ -208,44 +181,104 @@ check_results(Job *job)
 		row_add(
 			run, "job results", CHECK_DIFFERS, advise_results_host(run, job->results_url),
 			"The results are at %s, which is not one of the results_hosts. No credentials were sent there.",
-			url_authority(job->results_url) ? url_authority(job->results_url) : "no usable place");
+			host ? ask_printable(run, host) : "no usable place");
 		return;
 	}
-	authority = url_authority(place);
 	request = request_for_url(place, trust_shown(place, run->credential));
 	request->is_download = true;
 	reply = ask_one(run, request);
-	if (reply.status >= 300 && reply.status < 400)
-		row_add(run, "job results", CHECK_DIFFERS, row_set_option(run, "fetch_mode", "parallel"),
-				"The results at %s are a redirect to %s. %s", authority,
-				reply.head.location[0] ? trust_shown(reply.head.location, run->credential) : "nowhere",
-				reply.failure);
-	else if (!reply.ok || !json_is_array(reply.json))
-		row_add(run, "job results", CHECK_FAILED, row_set_option(run, "fetch_mode", "parallel"),
-				"The results at %s cannot be had. %s", authority,
-				reply.failure ? reply.failure : "They are no array of documents.");
-	else if (!has_all_documents(job, reply.json))
-		row_add(run, "job results", CHECK_FAILED, row_set_option(run, "fetch_mode", "parallel"),
-				"The results at %s are not the documents that were asked for.", authority);
-	else if (job->found && json_integer_value(job->found) != json_array_size(reply.json))
-		row_add(run, "job results", CHECK_FAILED, row_set_option(run, "fetch_mode", "parallel"),
-				"The job says to have found %lld documents, and the results at %s have %zu.",
-				(long long) json_integer_value(job->found), authority, json_array_size(reply.json));
+	if (reply.redirect && !follow_redirects(job, place, &reply))
+		return;
+	add_results_row(job, host, &reply);
+}
+
+static void
+add_results_row(Job *job, const char *host, const WalcuCheckReply *reply)
+{
+	WalcuCheckRun *run = job->run;
+	char *words;
+
+	if (!reply->ok || !json_is_array(reply->json))
+		words = psprintf("cannot be had. %s",
+						 reply->failure ? reply->failure : "They are no array of documents.");
+	else if (!has_all_documents(job, reply->json))
+		words = "are not the documents that were asked for.";
+	else if (job->found && json_integer_value(job->found) != json_array_size(reply->json))
+		words = "are not as many as the job says to have found.";
 	else
-		row_add(run, "job results", CHECK_OK, NULL, "The results are at %s, as JSON.", authority);
+	{
+		row_add(run, "job results", CHECK_OK, NULL, "The results are at %s, as JSON%s.", host,
+				job->storage ? psprintf(", after a redirect to %s without credentials", job->storage) : "");
+		return;
+	}
+	row_add(run, "job results", CHECK_FAILED, row_set_option(run, "fetch_mode", "parallel"),
+			"The results at %s %s", job->storage ? job->storage : host, words);
+}
+
+/*
+ * Asks where results redirect to, without credentials.  Returns false, with a row, where that must not be.
+ */
+static bool
+follow_redirects(Job *job, const char *from, WalcuCheckReply *reply)
+{
+	WalcuCheckRun *run = job->run;
+
+	for (int i = 0; i < MOST_REDIRECTS && reply->redirect; i++)
+	{
+		char *place = trust_redirect_url(run->options, from, reply->redirect);
+		const char *host = url_authority(reply->redirect);
+		WalcuRequest *request;
+
+		if (place == NULL)
+		{
+			row_add(run, "job results", CHECK_DIFFERS, advise_redirect(run, from, reply->redirect),
+					"The results at %s redirect to %s, which is not followed. No credentials would go there.",
+					url_authority(from), host ? ask_printable(run, host) : "no usable place");
+			return false;
+		}
+		job->storage = url_authority(place);
+		request = request_for_url(place, trust_shown(place, run->credential));
+		request->is_download = true;
+		request->is_bare = true;
+		*reply = ask_one(run, request);
+		from = place;
+	}
+	return true;
+}
+
+/* What lets a redirect be followed: the option for all hosts by https, or the host by its name. */
+static char *
+advise_redirect(const WalcuCheckRun *run, const char *from, const char *to)
+{
+	WalcuOptions options = *run->options;
+	const char *now = option_value_of(run->server_options, "results_hosts");
+	const char *hosts = now ? now : url_authority(from);
+	char *host = url_authority(to);
+
+	options.results_redirects = WALCU_REDIRECTS_HTTPS;
+	if (trust_redirect_url(&options, from, to))
+		return row_set_option(run, "results_redirects", "https");
+	options.results_redirects = WALCU_REDIRECTS_LISTED;
+	options.results_hosts = list_make1(host ? host : "");
+	if (host == NULL || trust_redirect_url(&options, from, to) == NULL)
+		return row_set_option(run, "fetch_mode", "parallel");
+	if (run->options->results_redirects == WALCU_REDIRECTS_OFF)
+		return row_set_option(run, "results_redirects", "listed");
+	return row_set_option(run, "results_hosts", psprintf("%s, %s", hosts, host));
 }
 
 /* The host is added to those that are trusted already. */
 static char *
 advise_results_host(const WalcuCheckRun *run, const char *url)
 {
+	WalcuOptions options = *run->options;
 	const char *now = option_value_of(run->server_options, "results_hosts");
-	const char *authority = url_authority(url);
+	char *host = url_authority(url);
 
-	if (authority == NULL || (!url_is_safe(url) && !run->options->allow_http))
+	options.results_hosts = list_make1(host ? host : "");
+	if (host == NULL || trust_results_url(&options, url) == NULL)
 		return row_set_option(run, "fetch_mode", "parallel");
-	/* the option replaces the default, which is the endpoint's host */
-	return row_set_option(run, "results_hosts", now ? psprintf("%s, %s", now, authority) : authority);
+	return row_set_option(run, "results_hosts", now ? psprintf("%s, %s", now, host) : host);
 }
 
 static bool

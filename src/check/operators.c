@@ -107,7 +107,7 @@ static void append_part(StringInfo text, const char *words, const char *list);
 void
 operators_check(WalcuCheckRun *run)
 {
-	Trials trials = {.run = run, .most_arms = run->page_cap > 0 ? run->page_cap : INT_MAX};
+	Trials trials = {.run = run, .most_arms = run->page_cap > 0 ? run->page_cap : PG_INT32_MAX};
 	List *lists = NIL;
 	ListCell *lc;
 
