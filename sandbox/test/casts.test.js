@@ -1,6 +1,6 @@
 /*
  * What Mongoose makes of a filter: for each version, value of strictQuery and type of ids. A row names the
- * kinds as in "5 on objectid"; what a row does not name is any. The results are Mongoose's own.
+ * kinds as in "5 on objectid", where "on" is strictQuery, by its value or the version; what a row does not name is any. The results are Mongoose's own.
  */
 
 import assert from 'node:assert/strict';
@@ -81,6 +81,22 @@ const TABLE = [
   [{ $nor: [{ inquiry: 'a' }, { zzz: 1 }] }, '5 on', { $nor: [{ inquiry: 'a' }, {}] }, 'on', { $nor: [{ inquiry: 'a' }] }, 'any', { $nor: [{ inquiry: 'a' }, { zzz: 1 }] }],
   [{ $or: [{ $and: [{ zzz: 1 }, { inquiry: 'a' }] }, { inquiry: 'b' }] }, '5 on', { $or: [{ $and: [{}, { inquiry: 'a' }] }, { inquiry: 'b' }] }, 'on', { $or: [{ $and: [{ inquiry: 'a' }] }, { inquiry: 'b' }] }, 'any', { $or: [{ $and: [{ zzz: 1 }, { inquiry: 'a' }] }, { inquiry: 'b' }] }],
 
+  // Arrays, where versions differ most.
+  [{ links: { $in: ['a', null] } }, 'any', { links: { $in: ['a', null] } }],
+  [{ links: { $size: 2 } }, 'any', { links: { $size: 2 } }],
+  [{ links: ['a'] }, 'any', { links: ['a'] }],
+  [{ links: { $type: 'array' } }, 'any', { links: { $type: 'array' } }],
+  [{ 'links.0': { $exists: true } }, 'any', { 'links.0': { $exists: true } }],
+  [{ lead_import_ids: { $all: [ID] } }, 'objectid', { lead_import_ids: { $all: [oid()] } }, 'any', { lead_import_ids: { $all: [ID] } }],
+  [{ lead_import_ids: { $not: { $all: [ID] } } }, '5', { lead_import_ids: { $not: { $all: [ID] } } }, 'objectid', { lead_import_ids: { $not: { $all: [oid()] } } }, 'any', { lead_import_ids: { $not: { $all: [ID] } } }],
+  [{ lead_import_ids: { $elemMatch: { $gt: ID } } }, '7 true', { lead_import_ids: { $elemMatch: {} } }, 'objectid', { lead_import_ids: { $elemMatch: { $gt: oid() } } }, 'any', { lead_import_ids: { $elemMatch: { $gt: ID } } }],
+  [{ links: { $elemMatch: { $regex: 'a' } } }, '7 true', { links: { $elemMatch: {} } }, 'any', { links: { $elemMatch: { $regex: 'a' } } }],
+  [{ links: { $not: { $elemMatch: { $not: { $regex: 'a' } } } } }, '5', { links: { $not: { $elemMatch: { $not: { $regex: 'a' } } } } }, 'any', refused(/Cast to string failed/)],
+  [{ links: { $elemMatch: { $not: { $gt: 'a' } } } }, '5', refused(/Can't use \$not with Array/), '6', refused(/Cast to string failed/), '7 true', { links: { $elemMatch: {} } }, 'any', { links: { $elemMatch: { $not: { $gt: 'a' } } } }],
+  [{ status_history: { $elemMatch: { zzz: 1 } } }, '5', { status_history: { $elemMatch: { zzz: 1 } } }, 'on', { status_history: { $elemMatch: {} } }, 'any', { status_history: { $elemMatch: { zzz: 1 } } }],
+  [{ status_history: { $not: { $elemMatch: { user: ID } } } }, 'objectid', { status_history: { $not: { $elemMatch: { user: oid() } } } }, 'any', { status_history: { $not: { $elemMatch: { user: ID } } } }],
+  [{ client_id: { $size: 1 } }, 'any', refused(/Can't use \$size/)],
+
   // Joins without arms.
   [{ $and: [] }, '5', refused(/\$and must be a nonempty array/), 'any', {}],
   [{ $or: [] }, '5', refused(/\$or must be a nonempty array/), 'any', {}],
@@ -91,7 +107,7 @@ const TABLE = [
 /** Whether "5 on objectid" or a part of it names a kind. */
 function isNamed(kinds, { ids, mongoose, strict_query }) {
   const isOn = strict_query === 'true' || (strict_query === 'default' && mongoose === 6);
-  return kinds.split(' ').every((word) => ['any', ids, String(mongoose), isOn ? 'on' : 'off'].includes(word));
+  return kinds.split(' ').every((word) => ['any', ids, String(mongoose), strict_query, isOn ? 'on' : 'off'].includes(word));
 }
 
 for (const [q, ...outcomes] of TABLE) {
