@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
+#include "http/credential_hint.h"
 #include "http/curl_error.h"
 #include "http/redact.h"
 #include "http/http_error.h"
@@ -41,11 +42,8 @@ static const struct
 } statuses[] = {
 	{304, ERRCODE_PROTOCOL_VIOLATION, "No request is conditional: look for a cache in front of the service."},
 	{400, ERRCODE_INVALID_PARAMETER_VALUE},
-	{401, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "Check the credentials of the user mapping.", NULL,
-	 DESCRIPTION_HINT},
-	{403, ERRCODE_INSUFFICIENT_PRIVILEGE,
-	 "The credentials of the user mapping do not allow this; check them and dealer_id.", NULL,
-	 DESCRIPTION_HINT},
+	{401, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, NULL, NULL, DESCRIPTION_HINT},
+	{403, ERRCODE_INSUFFICIENT_PRIVILEGE, NULL, NULL, DESCRIPTION_HINT},
 	{404, ERRCODE_FDW_TABLE_NOT_FOUND,
 	 "Check the server options endpoint and dealer_id and the table option resource.",
 	 "Check the argument path and the server options endpoint and dealer_id; parameters of the URL go into "
@@ -178,6 +176,10 @@ find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 
 	if (credential == NULL)
 		return statuses[row].import_hint ? statuses[row].import_hint : hint;
+	if (transfer->status == 401)
+		return credential_hint_unknown(transfer->request, credential);
+	if (transfer->status == 403)
+		return credential_hint_forbidden(transfer->request, credential);
 	if (transfer->options->resource == NULL)
 		return statuses[row].call_hint ? statuses[row].call_hint : hint;
 	return hint;

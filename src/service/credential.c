@@ -13,10 +13,15 @@
 #include "base/compat.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "service/option_value.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
 
-#define CREDENTIALS_HINT "Give either token, or username and password, or header_name and header_value."
+#define CREDENTIALS_HINT                                                                                     \
+	"Give either username and password (the application id and the secret key), or token, or header_name "   \
+	"and header_value."
 
 /* A file with a secret may have so many bytes. */
 #define MAX_SECRET_FILE (64 * 1024)
@@ -28,8 +33,8 @@ static const struct
 	const char *file;
 	const char *partner; /* It is NULL for none. */
 } kinds[] = {
-	{"token", "token_file"},
 	{"password", "password_file", "username"},
+	{"token", "token_file"},
 	{"header_value", "header_value_file", "header_name"},
 };
 
@@ -71,6 +76,22 @@ credential_check(List *list)
 	if (ways > 1)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("user mapping has more than one kind of credentials"), errhint(CREDENTIALS_HINT));
+}
+
+/* Error 42704 where a user has no mapping for a server, nor everybody. */
+void
+credential_check_mapping(Oid userid, Oid serverid, const char *server_name)
+{
+	if (SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid)) ||
+		SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+							  ObjectIdGetDatum(serverid)))
+		return;
+	ereport(
+		ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+		errmsg("user mapping not found for user \"%s\", server \"%s\"", MappingUserName(userid), server_name),
+		errhint("Use CREATE USER MAPPING FOR %s SERVER %s OPTIONS (username 'APPLICATION ID', password "
+				"'SECRET KEY').",
+				quote_identifier(MappingUserName(userid)), quote_identifier(server_name)));
 }
 
 /*

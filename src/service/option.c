@@ -374,8 +374,10 @@ option_for_import(List *list)
 char *
 option_credential_header(Oid userid, Oid serverid)
 {
-	return credential_header(GetUserMapping(userid, serverid)->options,
-							 GetForeignServer(serverid)->servername);
+	const char *server_name = GetForeignServer(serverid)->servername;
+
+	credential_check_mapping(userid, serverid, server_name);
+	return credential_header(GetUserMapping(userid, serverid)->options, server_name);
 }
 
 /* Returns the kind of a catalog's objects; 0 for the foreign data wrapper itself, which has no options. */
