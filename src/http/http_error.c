@@ -180,6 +180,11 @@ find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 		return credential_hint_unknown(transfer->request, credential);
 	if (transfer->status == 403)
 		return credential_hint_forbidden(transfer->request, credential);
+	if (transfer->request->extra && (transfer->status == 400 || transfer->status == 422))
+		return psprintf(
+			"The service may not take the parameter %s, or not with this value: leave it to SQL to "
+			"%s.",
+			transfer->request->extra, strcmp(transfer->request->extra, "search") == 0 ? "filter" : "group");
 	if (transfer->options->resource == NULL)
 		return statuses[row].call_hint ? statuses[row].call_hint : hint;
 	return hint;

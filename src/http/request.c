@@ -87,6 +87,8 @@ request_add_parameter(WalcuRequest *request, const char *name, const char *value
 	append_encoded(&request->url, value, PLAIN_IN_VALUES);
 	appendStringInfo(&request->label, "%c%s=%s", separator, name, value);
 	request->has_query = true;
+	if (strcmp(name, "search") == 0 || strcmp(name, "group_by") == 0)
+		request->extra = name;
 }
 
 /* The bytes that a parameter's value takes up in a URL. */

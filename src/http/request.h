@@ -19,6 +19,7 @@ typedef struct WalcuRequest
 	const char *body;      /* It is JSON text; or NULL. */
 	StringInfoData url;    /* This is sent, percent-encoded. */
 	StringInfoData label;  /* People read this: "GET /cars?limit=50". */
+	const char *extra;     /* The URL has this parameter, which not every service takes; or NULL. */
 	bool has_query;        /* A '?' stands in both already. */
 	bool is_download;      /* It asks for a job's results, whatever type the place says they have. */
 	bool is_bare;          /* No credentials go with it. */
