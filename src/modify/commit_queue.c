@@ -17,6 +17,7 @@
 #include "access/xact.h"
 #include "base/digest.h"
 #include "miscadmin.h"
+#include "modify/patched_document.h"
 #include "modify/write_log.h"
 #include "modify/writer.h"
 #include "storage/ipc.h"
@@ -73,6 +74,8 @@ static Document *find_document(const WalcuCommitQueueTable *table, const char *i
 static void merge_writes(void);
 static bool merge_into(QueueEntry *earlier, QueueEntry *later);
 static void join_patches(QueueEntry *earlier, QueueEntry *later);
+static bool names_leaves(const WalcuCommitQueueWrite *queued);
+static void join_texts(const char **one, const char **other);
 static void send_queue(void);
 static bool resume_statement_timeout(void);
 static void send_entries(void);
@@ -125,6 +128,7 @@ commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queu
 	entry->queued = *queued;
 	entry->queued.id = queued->id ? pstrdup(queued->id) : NULL;
 	entry->queued.body = queued->body ? pstrdup(queued->body) : NULL;
+	entry->queued.leaves = queued->leaves ? pstrdup(queued->leaves) : NULL;
 	entry->table = table;
 	entry->subtransaction = GetCurrentSubTransactionId();
 	if (queued->id)
@@ -304,17 +308,42 @@ merge_into(QueueEntry *earlier, QueueEntry *later)
 	return true;
 }
 
-/* Puts the operations of an earlier patch before those of a later one.  Both texts go. */
+/*
+ * Puts the operations of an earlier patch before those of a later one.  What either sets whole, of which it
+ * changes a part, would undo the other's changes of that: then only the patch that names leaves is left.
+ */
 static void
 join_patches(QueueEntry *earlier, QueueEntry *later)
 {
-	const char *one = earlier->queued.body;
-	const char *other = later->queued.body;
+	WalcuCommitQueueWrite *one = &earlier->queued;
+	WalcuCommitQueueWrite *other = &later->queued;
+	bool whole = !names_leaves(one) || !names_leaves(other);
 
-	later->queued.body = psprintf("%.*s,%s", (int) strlen(one) - 1, one, other + 1);
-	earlier->queued.body = NULL;
-	pfree(unconstify(char *, one));
-	pfree(unconstify(char *, other));
+	join_texts(&one->leaves, &other->leaves);
+	if (!whole)
+		join_texts(&one->body, &other->body);
+	else
+		other->body = NULL;
+	other->is_sure &= one->is_sure && !whole;
+}
+
+/* Tells whether what is sent to the service is the patch that names leaves. */
+static bool
+names_leaves(const WalcuCommitQueueWrite *queued)
+{
+	return queued->body && strcmp(queued->body, queued->leaves) == 0;
+}
+
+/* Puts the elements of an array before those of another one.  Both texts go. */
+static void
+join_texts(const char **one, const char **other)
+{
+	char *joined = psprintf("%.*s,%s", (int) strlen(*one) - 1, *one, *other + 1);
+
+	pfree(unconstify(char *, *one));
+	pfree(unconstify(char *, *other));
+	*one = NULL;
+	*other = joined;
 }
 
 /*
@@ -470,6 +499,8 @@ send_entry(const QueueEntry *entry)
 	write->detached = true;
 	if (entry->queued.body)
 		writer_set_body(write, entry->queued.body);
+	if (entry->queued.leaves && (entry->queued.body == NULL || !entry->queued.is_sure))
+		patched_document_on_refusal(write, entry->table->options, entry->queued.leaves);
 	writer_send(write);
 }
 

@@ -15,9 +15,11 @@ typedef struct WalcuCommitQueueTable WalcuCommitQueueTable;
 /* A write that waits. */
 typedef struct WalcuCommitQueueWrite
 {
-	const char *method;    /* This is the method of the request. */
-	const char *id;        /* This is the _id; NULL when the service makes it. */
-	const char *body;      /* This is the body as JSON, or NULL. */
+	const char *method; /* This is the method of the request. */
+	const char *id;     /* This is the _id; NULL when the service makes it. */
+	const char *body; /* This is the body as JSON; NULL when it is to be made of leaves, or there is none. */
+	const char *leaves;    /* This is a patch that names leaves; NULL for other methods. */
+	bool is_sure;          /* The service can carry out a patch, whatever the document is like. */
 	bool made_here;        /* Nobody else can have made the id. */
 	bool conflict_is_none; /* A document that is there already is not an error. */
 } WalcuCommitQueueWrite;

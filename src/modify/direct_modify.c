@@ -53,7 +53,8 @@ static List *evaluate_ids(ForeignScanState *node);
 static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
 static bool contains_text(List *texts, const char *text);
 static int compare_ids(const ListCell *one, const ListCell *other);
-static char *make_current_patch(ForeignScanState *node);
+static WalcuRowPatch make_current_patch(ForeignScanState *node);
+static char *remake_patch(void *arg, const WalcuDocument *document);
 static void count_rows(ForeignScanState *node, int64 rows);
 static TupleTableSlot *next_returned(ForeignScanState *node);
 
@@ -211,11 +212,16 @@ set_values(PlannerInfo *root, Index target, List **columns, List **values)
 	return true;
 }
 
-/* Tells whether the executor has to compute a value, row by row. */
+/*
+ * Tells whether the executor has to compute a value, row by row, or the row tells what there is to do: a
+ * NULL is nothing to be set where there is nothing.  A parameter may turn out to be NULL, too; then the
+ * documents are read.
+ */
 static bool
 needs_row(Expr *value)
 {
-	return contain_vars_of_level((Node *) value, 0) || contain_volatile_functions((Node *) value) ||
+	return (IsA(value, Const) && ((Const *) value)->constisnull) ||
+		   contain_vars_of_level((Node *) value, 0) || contain_volatile_functions((Node *) value) ||
 		   contain_subplans((Node *) value) || is_multiple_assignment((Node *) value, NULL);
 }
 
@@ -237,15 +243,21 @@ send_direct_changes(ForeignScanState *node)
 	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
 	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
 	List *ids = drop_unknown(direct, evaluate_ids(node));
-	char *patch = (direct->operation == CMD_UPDATE && ids != NIL) ? make_current_patch(node) : NULL;
+	bool updates = direct->operation == CMD_UPDATE;
+	WalcuRowPatch patch = {.is_sure = true};
 	ListCell *lc;
+
+	if (updates && ids != NIL)
+		patch = make_current_patch(node);
 
 	foreach(lc, ids)
 	{
-		WalcuWrite *write = writer_create(direct->writer, patch ? "PATCH" : "DELETE", lfirst(lc));
+		WalcuWrite *write = writer_create(direct->writer, updates ? "PATCH" : "DELETE", lfirst(lc));
 
-		if (patch)
-			writer_set_body(write, patch);
+		if (patch.body)
+			writer_set_body(write, patch.body);
+		if (!patch.is_sure)
+			writer_set_remake(write, remake_patch, direct);
 		write->needs_reply = returns;
 		write->detached = !returns;
 		writer_send(write);
@@ -341,18 +353,28 @@ compare_ids(const ListCell *one, const ListCell *other)
 	return strcmp(lfirst(one), lfirst(other));
 }
 
-static char *
+static WalcuRowPatch
 make_current_patch(ForeignScanState *node)
 {
 	WalcuDirectModify *direct = node->fdw_state;
 	int count = list_length(direct->values);
-	Datum *values = palloc(count * sizeof(Datum));
-	bool *nulls = palloc(count * sizeof(bool));
 
+	direct->set_values = palloc(count * sizeof(Datum));
+	direct->set_nulls = palloc(count * sizeof(bool));
 	for (int i = 0; i < count; i++)
-		values[i] =
-			ExecEvalExprSwitchContext(list_nth(direct->values, i), node->ss.ps.ps_ExprContext, &nulls[i]);
-	return row_setting_patch(direct->row, direct->columns, values, nulls);
+		direct->set_values[i] = ExecEvalExprSwitchContext(list_nth(direct->values, i),
+														  node->ss.ps.ps_ExprContext, &direct->set_nulls[i]);
+	return row_setting_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls);
+}
+
+/* WalcuRemake */
+static char *
+remake_patch(void *arg, const WalcuDocument *document)
+{
+	const WalcuDirectModify *direct = arg;
+
+	return row_document_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls, document,
+							  direct->credential);
 }
 
 /* Counts rows that are not returned, as IterateDirectModify has to: the executor does not see them. */

@@ -22,6 +22,8 @@ typedef struct WalcuDirectModify
 	Expr *ids;                 /* This is one id, or an array of them. */
 	ExprState *state;          /* It computes the ids. */
 	List *values;              /* These compute the values of the columns. */
+	Datum *set_values;         /* These are the values, once they are computed. */
+	bool *set_nulls;           /* It tells, by column that is set, whether the value is NULL. */
 	WalcuRow *row;             /* It says what values mean to the service. */
 	const char *credential;    /* This is the header line that the service knows the user by. */
 	WalcuWriter *writer;       /* It sends the writes; NULL until the scan begins. */

@@ -9,6 +9,10 @@
  * The service turns the pointer's "/" into its own "." and decodes no escapes, so that some
  * keys cannot be addressed; the nearest object around them is set whole.  Arrays are always
  * set whole: an index in a pointer means to insert.
+ *
+ * It follows a pointer by its schema, too, and there is none below a free form.  So a patch that it gets
+ * names the members of a free form, and not what is in them.  A patch that names leaves knows no such limit:
+ * patched_document.c reads it.
  */
 #include "postgres.h"
 
@@ -18,10 +22,14 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "service/field_name.h"
+#include "service/remote_type.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
+static bool is_divisible(const WalcuJsonPatch *patch, const char *pointer);
+static bool has_schema(const WalcuOptions *options, const char *path, const char *end);
+static char *require_pointer(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 static char *make_pointer(const char *path);
 static bool is_pointer_key(const char *key, size_t length);
 static void add_operation(WalcuJsonPatch *patch, const char *operation, const char *pointer,
@@ -40,13 +48,30 @@ pg_noreturn static void raise_unaddressable(const WalcuJsonPatch *patch, const W
 
 /* Makes a patch that changes nothing, in the current memory context. */
 WalcuJsonPatch *
-json_patch_create(const WalcuOptions *options)
+json_patch_create(const WalcuOptions *options, bool names_leaves)
 {
 	WalcuJsonPatch *patch = palloc0(sizeof(WalcuJsonPatch));
 
 	patch->options = options;
+	patch->names_leaves = names_leaves;
 	initStringInfo(&patch->operations);
 	return patch;
+}
+
+/* Tells how sure it is that the service can set a dotted path. */
+WalcuPatchReach
+json_patch_reach(const WalcuOptions *options, const char *path)
+{
+	const char *last = strcmp(path, ".") == 0 ? NULL : strrchr(path, '.');
+	const char *before = last;
+
+	if (last == NULL)
+		return WALCU_REACH_SURE;
+	if (has_schema(options, path, last))
+		return WALCU_REACH_SCHEMA;
+	while (before > path && *--before != '.')
+		;
+	return before == path || has_schema(options, path, before) ? WALCU_REACH_FREE : WALCU_REACH_TOO_DEEP;
 }
 
 /*
@@ -78,27 +103,36 @@ json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 	if (compareJsonbContainers(&old->root, &new->root) == 0)
 		return;
 	if (change->type == JSONBOID && JB_ROOT_IS_OBJECT(old) && JB_ROOT_IS_OBJECT(new) &&
-		add_differences(patch, pointer, &old->root, &new->root))
+		is_divisible(patch, pointer) && add_differences(patch, pointer, &old->root, &new->root))
 		return;
 	if (pointer[0] == '\0')
 		raise_unaddressable(patch, change);
 	add_operation(patch, "add", pointer, change->new);
 }
 
-/*
- * Sets a column to its new value, whatever it was before.  A member that may be missing is set before it is
- * removed: then it can be removed by RFC 6902, too.
- */
+/* Sets a column to its new value, whatever it was before.  Error: that of json_patch_change. */
 void
 json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
-	char *pointer = make_pointer(change->path);
+	add_operation(patch, "add", require_pointer(patch, change), change->new);
+}
 
-	if (pointer == NULL || pointer[0] == '\0')
-		raise_unaddressable(patch, change);
-	add_operation(patch, "add", pointer, change->new ? change->new : "null");
-	if (change->new == NULL)
-		add_operation(patch, "remove", pointer, NULL);
+/*
+ * Removes a column's value, unless it is null or missing.  This is no operation of a service's: the patch
+ * names leaves, and is for patched_document.c.  Error: that of json_patch_change.
+ */
+void
+json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change)
+{
+	add_operation(patch, "clear", require_pointer(patch, change), NULL);
+}
+
+/* Adds what turns members of a document, whose keys can all be addressed, into others. */
+void
+json_patch_members(WalcuJsonPatch *patch, Jsonb *old, Jsonb *new)
+{
+	if (!add_differences(patch, "", &old->root, &new->root))
+		elog(ERROR, "a member of a document cannot be addressed");
 }
 
 /* Returns the patch as JSON text. */
@@ -106,6 +140,43 @@ char *
 json_patch_text(const WalcuJsonPatch *patch)
 {
 	return psprintf("[%s]", patch->operations.data);
+}
+
+/*
+ * Tells whether the members of a place may be set one by one: that of a free form may, but not what is within
+ * one of its members.
+ */
+static bool
+is_divisible(const WalcuJsonPatch *patch, const char *pointer)
+{
+	const char *last = strrchr(pointer, '/');
+	char *path;
+
+	if (patch->names_leaves || last == NULL || last == pointer)
+		return true;
+	path = pnstrdup(pointer + 1, last - pointer - 1);
+	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash, '/'))
+		*slash = '.';
+	return has_schema(patch->options, path, path + strlen(path));
+}
+
+/* Tells whether the service knows what members there are at the dotted path that ends there. */
+static bool
+has_schema(const WalcuOptions *options, const char *path, const char *end)
+{
+	WalcuRemotePlace place = remote_type_at(options->resource, pnstrdup(path, end - path));
+
+	return place.type == WALCU_REMOTE_OBJECT && !place.array;
+}
+
+static char *
+require_pointer(const WalcuJsonPatch *patch, const WalcuJsonChange *change)
+{
+	char *pointer = make_pointer(change->path);
+
+	if (pointer == NULL || pointer[0] == '\0')
+		raise_unaddressable(patch, change);
+	return pointer;
 }
 
 /* Returns the JSON pointer of a dotted path; NULL when the service would read it as another one. */
@@ -226,7 +297,7 @@ remove_members(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old, 
 static void
 set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new)
 {
-	if (old && is_object(old) && is_object(new) &&
+	if (old && is_object(old) && is_object(new) && is_divisible(patch, pointer) &&
 		add_differences(patch, pointer, old->val.binary.data, new->val.binary.data))
 		return;
 	add_operation(patch, "add", pointer, get_value_text(new));

@@ -9,14 +9,25 @@
 
 #include "lib/stringinfo.h"
 #include "service/option.h"
+#include "utils/jsonb.h"
 
 /* A JSON Patch under construction. */
 typedef struct WalcuJsonPatch
 {
 	const WalcuOptions *options; /* These are the options of the table. */
+	bool names_leaves;           /* It goes as deep as values differ, and deeper than the service can. */
 	StringInfoData operations;   /* These are JSON objects, separated by commas. */
 	int count;                   /* There are so many operations. */
 } WalcuJsonPatch;
+
+/* How sure it is that the service can set a place, by what is around that. */
+typedef enum WalcuPatchReach
+{
+	WALCU_REACH_SURE,   /* It is a member of the document itself. */
+	WALCU_REACH_SCHEMA, /* It is in an object of the schema, which services make or miss where there is none. */
+	WALCU_REACH_FREE,   /* It is a member of a free form, which may be anything. */
+	WALCU_REACH_TOO_DEEP /* It is deeper within a free form. */
+} WalcuPatchReach;
 
 /* A place of the document that changes. */
 typedef struct WalcuJsonChange
@@ -28,9 +39,12 @@ typedef struct WalcuJsonChange
 	const char *new;    /* This is the new value as JSON; NULL for none. */
 } WalcuJsonChange;
 
-extern WalcuJsonPatch *json_patch_create(const WalcuOptions *options);
+extern WalcuJsonPatch *json_patch_create(const WalcuOptions *options, bool names_leaves);
+extern WalcuPatchReach json_patch_reach(const WalcuOptions *options, const char *path);
 extern void json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change);
+extern void json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change);
+extern void json_patch_members(WalcuJsonPatch *patch, Jsonb *old, Jsonb *new);
 extern char *json_patch_text(const WalcuJsonPatch *patch);
 
 #endif /* WALCU_JSON_PATCH_H */

@@ -17,6 +17,7 @@
 #include "base/utf8.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "modify/patched_document.h"
 #include "modify/updatable.h"
 #include "plan/relinfo.h"
 #include "utils/memutils.h"
@@ -27,8 +28,8 @@ static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
 static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
-static char *make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change,
-							   bool *missing);
+static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
+							  bool *missing);
 static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
 static bool confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
 static bool is_gone(WalcuModify *modify, const char *id);
@@ -148,13 +149,14 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	ExecWithCheckOptions(WCO_VIEW_CHECK, target, slot, estate);
 	read_old_row(modify, plan_slot, values, nulls);
 	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
-	change = row_change(row, values, nulls, slot);
+	slot_getallattrs(slot);
+	change = row_change(row, values, nulls, slot->tts_values, slot->tts_isnull);
 	queued.id = id;
 	if (modify->queue && commit_queue_last(modify->queue, id))
 		row_set_again(row, change, ExecGetUpdatedCols(target, estate), slot);
 	if (is_gone(modify, id))
 		missing = true;
-	else if (change->any && (queued.body = make_changed_body(modify, id, change, &missing)) != NULL)
+	else if (change->any && make_changed_body(modify, &queued, change, &missing))
 		missing = !send_change(modify, &queued, slot);
 	MemoryContextSwitchTo(before);
 	return missing ? NULL : slot;
@@ -319,7 +321,11 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	document = row_new_document(row, slot, made_id);
 	if (modify->queue)
 	{
-		WalcuCommitQueueWrite queued = {"POST", id, document, made_id != NULL, modify->skips_conflicts};
+		WalcuCommitQueueWrite queued = {.method = "POST",
+										.id = id,
+										.body = document,
+										.made_here = made_id != NULL,
+										.conflict_is_none = modify->skips_conflicts};
 
 		commit_queue_add(modify->queue, &queued);
 		if (made_id)
@@ -355,32 +361,43 @@ read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values
 	heap_deform_tuple(&tuple, modify->row->descriptor, values, nulls);
 }
 
-/* Makes the body that changes a document; NULL when there is nothing to do, or the document is gone. */
-static char *
-make_changed_body(WalcuModify *modify, const char *id, const WalcuRowChange *change, bool *missing)
+/*
+ * Makes the body that changes a document.  Returns false when there is nothing to do, or the document is
+ * gone.
+ */
+static bool
+make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
+				  bool *missing)
 {
-	const WalcuCommitQueueWrite *waiting = modify->queue ? commit_queue_last(modify->queue, id) : NULL;
-	char *body = NULL;
+	const WalcuCommitQueueWrite *waiting = modify->queue ? commit_queue_last(modify->queue, write->id) : NULL;
 	WalcuWrite *read;
 
 	if (modify->row->options->update_method == WALCU_UPDATE_PATCH)
-		return row_patch(modify->row, change);
+	{
+		WalcuRowPatch patch = row_patch(modify->row, change);
+
+		write->body = patch.body;
+		write->leaves = patch.leaves;
+		write->is_sure = patch.is_sure;
+		return patch.leaves != NULL;
+	}
 	if (waiting && strcmp(waiting->method, "PUT") == 0)
 	{
 		char *utf8 = pstrdup(utf8_require(waiting->body));
-		WalcuDocument document = {.data = utf8, .length = strlen(utf8), .id = id};
+		WalcuDocument document = {.data = utf8, .length = strlen(utf8), .id = write->id};
 
-		return row_replaced_document(modify->row, change, &document);
+		write->body = row_replaced_document(modify->row, change, &document);
+		return write->body != NULL;
 	}
 	/* neither what no column shows must get lost, nor what others have written meanwhile */
-	read = writer_create(modify->writer, "GET", id);
+	read = writer_create(modify->writer, "GET", write->id);
 	writer_send(read);
 	writer_wait(read);
 	*missing = read->outcome == WALCU_WRITE_MISSING;
 	if (!*missing)
-		body = row_replaced_document(modify->row, change, &read->document);
+		write->body = row_replaced_document(modify->row, change, &read->document);
 	writer_release(read);
-	return body;
+	return write->body != NULL;
 }
 
 /* Sends a change, or puts it into the queue.  Returns false when the document is known to be gone. */
@@ -397,6 +414,8 @@ send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTable
 	write = writer_create(modify->writer, change->method, change->id);
 	if (change->body)
 		writer_set_body(write, change->body);
+	if (change->leaves && (change->body == NULL || !change->is_sure))
+		patched_document_on_refusal(write, modify->row->options, change->leaves);
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
 	writer_send(write);

@@ -19,6 +19,8 @@
 #include "json/transcode.h"
 #include "modify/document.h"
 #include "modify/json_patch.h"
+#include "modify/patched_document.h"
+#include "service/remote_type.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/json.h"
@@ -30,6 +32,9 @@
  */
 #define GENERATED_VIRTUAL 'v'
 
+static void read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values,
+						bool *nulls);
+static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static bool is_column_in_set(const Bitmapset *columns, int column);
 static void check_overlap(const WalcuRow *row, const Bitmapset *columns);
@@ -136,7 +141,8 @@ row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
  * encode_value.
  */
 WalcuRowChange *
-row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleTableSlot *new)
+row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const Datum *new_values,
+		   const bool *new_nulls)
 {
 	int count = row->descriptor->natts;
 	WalcuRowChange *change = palloc0(sizeof(WalcuRowChange));
@@ -145,21 +151,20 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, TupleT
 	change->again = palloc0(count * sizeof(bool));
 	change->old = palloc0(count * sizeof(char *));
 	change->new = palloc0(count * sizeof(char *));
-	slot_getallattrs(new);
 	for (int i = 0; i < count; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(row->descriptor, i);
-		bool is_null = new->tts_isnull[i];
+		bool is_null = new_nulls[i];
 
 		if (row->columns[i].option == NULL || (old_nulls[i] && is_null) ||
 			(old_nulls[i] == is_null &&
-			 datum_image_eq(old_values[i], new->tts_values[i], attribute->attbyval, attribute->attlen)))
+			 datum_image_eq(old_values[i], new_values[i], attribute->attbyval, attribute->attlen)))
 			continue;
 		check_changed(row, i);
 		if (!old_nulls[i])
 			change->old[i] = encode_stored_value(row->encoder, i, old_values[i]);
 		if (!is_null)
-			change->new[i] = encode_value(row->encoder, i, new->tts_values[i]);
+			change->new[i] = encode_value(row->encoder, i, new_values[i]);
 		if (is_path(row, i, "."))
 			check_document_id(row, change->old[i], change->new[i]);
 		change->changed[i] = true;
@@ -187,45 +192,108 @@ row_set_again(WalcuRow *row, WalcuRowChange *change, const Bitmapset *columns, T
 	}
 }
 
-/* Returns the JSON Patch of a change; NULL when there is nothing to do. */
-char *
+/*
+ * Returns the JSON Patch of a change.  It is not sure where a column that is within an object was NULL: the
+ * object may not be there, or be none.
+ */
+WalcuRowPatch
 row_patch(const WalcuRow *row, const WalcuRowChange *change)
 {
-	WalcuJsonPatch *patch = json_patch_create(row->options);
+	WalcuJsonPatch *body = json_patch_create(row->options, false);
+	WalcuJsonPatch *leaves = json_patch_create(row->options, true);
 	WalcuDocumentDraft *places = document_create(row->options);
+	WalcuRowPatch patch = {.is_sure = true};
+	bool must_read = false;
 
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
+		const char *path;
 		WalcuJsonChange of_column;
+		WalcuPatchReach reach;
 
 		if (!change->changed[i])
 			continue;
+		path = row->columns[i].option->path;
 		/* two columns must not say different things of one place */
-		document_set(places, row->columns[i].option->path, row->columns[i].name, change->new[i]);
+		document_set(places, path, row->columns[i].name, change->new[i]);
 		of_column = describe_change(row, i, change->old[i], change->new[i]);
-		if (change->again[i])
-			json_patch_set(patch, &of_column);
-		else
-			json_patch_change(patch, &of_column);
+		add_column_change(leaves, &of_column, change->again[i]);
+		reach = json_patch_reach(row->options, path);
+		/* where there is a value, there is an object around it */
+		if (change->old[i] && reach < WALCU_REACH_TOO_DEEP)
+			reach = WALCU_REACH_SURE;
+		patch.is_sure &= reach == WALCU_REACH_SURE;
+		must_read |= reach >= WALCU_REACH_FREE || (change->again[i] && !change->new[i]);
+		if (!must_read)
+			add_column_change(body, &of_column, change->again[i]);
 	}
-	return patch->count > 0 ? json_patch_text(patch) : NULL;
+	patch.leaves = leaves->count > 0 ? json_patch_text(leaves) : NULL;
+	patch.body = (must_read || patch.leaves == NULL) ? NULL : json_patch_text(body);
+	return patch;
 }
 
-/* Returns the JSON Patch that sets columns (of int, from 0), whatever they were before. */
-char *
+/*
+ * Returns the JSON Patch that sets columns (of int, from 0) of any document.  It has no body where what the
+ * document is like decides what is to be sent: so that the same is left as by an UPDATE that reads it,
+ * nothing is done for a NULL where there is nothing, and of an object only what differs is set.
+ */
+WalcuRowPatch
 row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls)
 {
-	WalcuJsonPatch *patch = json_patch_create(row->options);
+	WalcuJsonPatch *body = json_patch_create(row->options, false);
+	WalcuRowPatch patch = {.is_sure = true};
+	bool must_read = false;
 
-	for (int i = 0; i < list_length(columns); i++)
+	for (int i = 0; i < list_length(columns) && !must_read; i++)
 	{
 		int column = list_nth_int(columns, i);
-		char *new = nulls[i] ? NULL : encode_value(row->encoder, column, values[i]);
-		WalcuJsonChange of_column = describe_change(row, column, NULL, new);
+		const char *path = row->columns[column].option->path;
+		WalcuPatchReach reach = json_patch_reach(row->options, path);
+		WalcuJsonChange of_column;
 
-		json_patch_set(patch, &of_column);
+		must_read = nulls[i] || reach >= WALCU_REACH_FREE ||
+					remote_type_at(row->options->resource, path).type == WALCU_REMOTE_OBJECT;
+		if (must_read)
+			break;
+		of_column = describe_change(row, column, NULL, encode_value(row->encoder, column, values[i]));
+		json_patch_set(body, &of_column);
+		patch.is_sure &= reach == WALCU_REACH_SURE;
 	}
-	return json_patch_text(patch);
+	patch.is_sure &= !must_read;
+	patch.body = must_read ? NULL : json_patch_text(body);
+	return patch;
+}
+
+/*
+ * Returns the JSON Patch that sets columns (of int, from 0) of a document that was read; NULL when there is
+ * nothing to do.  Errors: those of decode_document and row_change.
+ */
+char *
+row_document_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls,
+				   const WalcuDocument *document, const char *credential)
+{
+	int count = row->descriptor->natts;
+	Datum *old_values = palloc0(count * sizeof(Datum));
+	bool *old_nulls = palloc(count * sizeof(bool));
+	Datum *new_values = palloc(count * sizeof(Datum));
+	bool *new_nulls = palloc(count * sizeof(bool));
+	WalcuDocument copy = *document;
+	WalcuRowPatch patch;
+
+	/* decode.c may write into it */
+	copy.data = pnstrdup(document->data, document->length);
+	read_values(row, &copy, credential, old_values, old_nulls);
+	memcpy(new_values, old_values, count * sizeof(Datum));
+	memcpy(new_nulls, old_nulls, count * sizeof(bool));
+	for (int i = 0; i < list_length(columns); i++)
+	{
+		new_values[list_nth_int(columns, i)] = values[i];
+		new_nulls[list_nth_int(columns, i)] = nulls[i];
+	}
+	patch = row_patch(row, row_change(row, old_values, old_nulls, new_values, new_nulls));
+	if (patch.leaves == NULL || (patch.body && patch.is_sure))
+		return patch.body;
+	return patched_document_difference(row->options, patch.leaves, document);
 }
 
 /*
@@ -270,24 +338,9 @@ row_store(WalcuRow *row, const WalcuDocument *document, const char *credential, 
 	int count = row->descriptor->natts;
 	Datum *values = palloc0(count * sizeof(Datum));
 	bool *nulls = palloc(count * sizeof(bool));
-	HeapTuple tuple;
 
-	if (row->decoder == NULL)
-	{
-		MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(row));
-
-		row->decoder = decode_prepare(row->options, row->descriptor);
-		for (int i = 0; i < count; i++)
-		{
-			if (row->columns[i].option && row->columns[i].option->parameter == NULL)
-				decode_want(row->decoder, i, row->columns[i].option->path);
-		}
-		MemoryContextSwitchTo(before);
-	}
-	memset(nulls, true, count * sizeof(bool));
-	document_values(row->decoder, document, credential, values, nulls);
-	tuple = heap_form_tuple(row->descriptor, values, nulls);
-	ExecForceStoreHeapTuple(tuple, slot, false);
+	read_values(row, document, credential, values, nulls);
+	ExecForceStoreHeapTuple(heap_form_tuple(row->descriptor, values, nulls), slot, false);
 }
 
 /* Gives a new row in a slot its _id.  The values of the row are in the current memory context. */
@@ -327,6 +380,40 @@ row_note_rounded(const WalcuRow *row)
 							  "rounded " INT64_FORMAT " dates written to resource \"%s\" to milliseconds",
 							  (unsigned long) rounded, rounded, row->options->resource),
 				errhint("Set the option timestamp_precision to 'error' to refuse such dates."));
+}
+
+/* Reads the values of all columns from a document.  Errors are those of decode_document. */
+static void
+read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values, bool *nulls)
+{
+	int count = row->descriptor->natts;
+
+	if (row->decoder == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(row));
+
+		row->decoder = decode_prepare(row->options, row->descriptor);
+		for (int i = 0; i < count; i++)
+		{
+			if (row->columns[i].option && row->columns[i].option->parameter == NULL)
+				decode_want(row->decoder, i, row->columns[i].option->path);
+		}
+		MemoryContextSwitchTo(before);
+	}
+	memset(nulls, true, count * sizeof(bool));
+	document_values(row->decoder, document, credential, values, nulls);
+}
+
+/* Adds a column's change to a patch; again sets a value that the document is thought to have. */
+static void
+add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again)
+{
+	if (!again)
+		json_patch_change(patch, change);
+	else if (change->new)
+		json_patch_set(patch, change);
+	else
+		json_patch_clear(patch, change);
 }
 
 static bool

@@ -1,13 +1,14 @@
 /*
  * write_reply.c
- *	  Read the reply to a write.
+ *	  Read the reply to a write, and what it says of whether that was carried out.
  *
- * writer.c calls this once the reply is whole and no error.  It is the document as the service holds it.
+ * writer.c calls this.  A reply that is no error is the document as the service holds it.
  */
 #include "postgres.h"
 
 #include "modify/write_reply.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "http/http_error.h"
 #include "json/convert.h"
@@ -49,4 +50,67 @@ write_reply_read(const WalcuTransfer *transfer, StringInfo body, bool may_be_emp
 	document->id = MemoryContextStrdup(
 		context, utf8_is_server_encoding() ? pnstrdup(text, length) : utf8_to_server_escaped(text, length));
 	return true;
+}
+
+/* Adds what has arrived of a reply to its body.  Error: 54000 when that becomes too long. */
+void
+write_reply_collect(WalcuTransfer *transfer, const WalcuOptions *options, StringInfo body)
+{
+	if (transfer->length > options->max_document_size - body->len)
+		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
+					   options->resource, options->max_document_size),
+				transfer_errdetail(transfer), errhint("The option max_document_size sets this limit."));
+	appendBinaryStringInfo(body, transfer->data, (int) transfer->length);
+	transfer_consume(transfer, transfer->length);
+}
+
+/* Tells whether the service has said that the request was carried out, whatever came after that. */
+bool
+write_reply_says_done(const WalcuTransfer *transfer)
+{
+	return transfer->status >= 200 && transfer->status < 300 && reply_head_is_json(&transfer->head);
+}
+
+/* Tells whether the service has said that the request was not carried out. */
+bool
+write_reply_refuses(const WalcuTransfer *transfer)
+{
+	return transfer->status >= 400 && transfer->status < 500 && transfer->status != 408;
+}
+
+/*
+ * Tells whether a request that failed may have been carried out, as it may unless the service has refused
+ * it.
+ */
+bool
+write_reply_leaves_doubt(const WalcuTransfer *transfer, const ErrorData *error)
+{
+	if (transfer->status == 0)
+		return error->sqlerrcode == ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
+	return !write_reply_refuses(transfer);
+}
+
+/*
+ * Tells whether the service may have failed on where a patch puts its values: it says so in one of these
+ * ways, of which the last is what a program says that did not expect it.
+ */
+bool
+write_reply_may_be_of_places(const WalcuTransfer *transfer)
+{
+	return transfer->status == 400 || transfer->status == 409 || transfer->status == 422 ||
+		   transfer->status == 500;
+}
+
+/*
+ * Raises an error because the service has not kept an _id.  If it assigned ids itself, nothing that relies on
+ * them would hold.
+ */
+void
+write_reply_raise_other_id(const WalcuOptions *options, const char *sent, const char *received)
+{
+	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+			errmsg("the service gave document \"%s\" of resource \"%s\" the _id \"%s\"",
+				   text_shown(sent, TEXT_OF_ID), options->resource, text_shown(received, TEXT_OF_ID)),
+			errhint("It assigns ids itself: leave out _id and the option client_ids."));
 }

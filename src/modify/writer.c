@@ -6,6 +6,9 @@
  * error; before that is raised, the writes that are under way come to their end, so that it can tell
  * of each row whether it was written.  Where no reply tells, the write is never sent again,
  * unless its _id was made here: then the service can be asked, and refuses a second one.
+ *
+ * A patch may depend on what the document is like around the places that it sets.  Then the document is read,
+ * first or when the patch was refused, and the patch is made of it anew.
  */
 #include "postgres.h"
 
@@ -20,6 +23,7 @@
 #include "http/redact.h"
 #include "http/retry.h"
 #include "lib/ilist.h"
+#include "modify/remake.h"
 #include "modify/write_reply.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
@@ -48,22 +52,18 @@ static void forget_writer(void *arg);
 static void settle_at_exit(int code, Datum arg);
 static void settle_writer(WalcuWriter *writer, bool wait);
 static void leave_write(WalcuWrite *write);
-static int count_requests_at_once(const WalcuOptions *options);
 static void start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
 static void make_progress(WalcuWriter *writer);
 static void advance_write(WalcuWrite *write, bool wait);
 static void take_in_reply(WalcuWrite *write, bool wait);
-static void collect_body(WalcuWrite *write);
 static void on_reply(WalcuWrite *write);
 static void send_again(WalcuWrite *write);
 static void on_failure(WalcuWrite *write, ErrorData *error);
 static void look_up(WalcuWrite *write, ErrorData *error);
+static void send_remade(WalcuWrite *write);
 static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
 static bool is_interrupt(const ErrorData *error);
-static bool has_answer(const WalcuTransfer *transfer);
-static bool is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error);
-static bool is_refused(const WalcuTransfer *transfer);
 static void raise_failure(WalcuWriter *writer);
 static bool read_document(WalcuWrite *write);
 static void check_id(WalcuWrite *write);
@@ -138,6 +138,14 @@ writer_set_body(WalcuWrite *write, const char *text)
 	write->request->body = MemoryContextStrdup(write->context, utf8_require(text));
 }
 
+/* Says how the body is made where the document has to be read for it. */
+void
+writer_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg)
+{
+	write->remake = remake;
+	write->remake_arg = arg;
+}
+
 /*
  * Sends a write, once fewer than max_connections are under way.  Raises the error of an earlier one that
  * has failed.
@@ -148,13 +156,16 @@ writer_send(WalcuWrite *write)
 	WalcuWriter *writer = write->writer;
 	MemoryContext before;
 
-	while (list_length(writer->under_way) >= count_requests_at_once(writer->options))
+	while (list_length(writer->under_way) >= writer->options->max_connections)
 		make_progress(writer);
 	if (writer->failure)
 		raise_failure(writer);
 	PG_TRY();
 	{
-		start_request(write, write->request, NULL);
+		if (write->remake && write->request->body == NULL)
+			look_up(write, NULL);
+		start_request(write, write->look_up ? write->look_up : write->request, NULL);
+		write->is_unstarted = false;
 	}
 	PG_CATCH();
 	{
@@ -290,17 +301,16 @@ leave_write(WalcuWrite *write)
 	WalcuWriteLog *write_log = write->writer->write_log;
 	const WalcuTransfer *transfer = write->transfer;
 
-	if (write->answered || (write->doubt == NULL && has_answer(transfer)))
+	if (remake_is_under_way(write))
+	{
+		if (write->is_doubtful)
+			write_log_note_unknown(write_log, write->request->label.data);
+	}
+	else if (write->answered || (write->doubt == NULL && write_reply_says_done(transfer)))
 		write_log_note_written(write_log, write->writer->options->resource, write->id);
-	else if (write->doubt || (transfer->status == 0 ? transfer_was_sent(transfer) : !is_refused(transfer)))
+	else if (write->doubt ||
+			 (transfer->status == 0 ? transfer_was_sent(transfer) : !write_reply_refuses(transfer)))
 		write_log_note_unknown(write_log, write->request->label.data);
-}
-
-/* Returns how many requests may be under way to a server. */
-static int
-count_requests_at_once(const WalcuOptions *options)
-{
-	return options->max_connections;
 }
 
 /*
@@ -399,24 +409,9 @@ take_in_reply(WalcuWrite *write, bool wait)
 	if (!is_missing && !is_conflict)
 		http_error_check(transfer, write->writer->credential);
 	if (transfer->status > 0 && transfer->status < 300)
-		collect_body(write);
+		write_reply_collect(transfer, write->writer->options, write->body);
 	if (transfer->done)
 		on_reply(write);
-}
-
-static void
-collect_body(WalcuWrite *write)
-{
-	WalcuTransfer *transfer = write->transfer;
-	const WalcuOptions *options = write->writer->options;
-
-	if (transfer->length > options->max_document_size - write->body->len)
-		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("a document of resource \"%s\" is longer than " INT64_FORMAT " bytes",
-					   options->resource, options->max_document_size),
-				transfer_errdetail(transfer), errhint("The option max_document_size sets this limit."));
-	appendBinaryStringInfo(write->body, transfer->data, (int) transfer->length);
-	transfer_consume(transfer, transfer->length);
 }
 
 /* Settles a write whose whole reply has arrived, without an error. */
@@ -425,7 +420,9 @@ on_reply(WalcuWrite *write)
 {
 	int status = write->transfer->status;
 
-	if (write->look_up && status == 404)
+	if (remake_is_under_way(write))
+		send_remade(write);
+	else if (write->look_up && status == 404)
 		send_again(write);
 	else if (status == 409 && write->doubt)
 		look_up(write, write->doubt);
@@ -463,19 +460,25 @@ on_failure(WalcuWrite *write, ErrorData *error)
 {
 	bool helps = write->made_here && write->look_up == NULL && write->attempts < ATTEMPTS;
 
+	if (remake_may_help(write))
+	{
+		write->is_doubtful = !write_reply_refuses(write->transfer);
+		look_up(write, error);
+		return;
+	}
 	if (write->look_up == NULL)
-		write->answered = has_answer(write->transfer);
+		write->answered = write_reply_says_done(write->transfer);
 	if (write->answered && !write->is_new && !write->needs_reply)
 		settle_write(write, WALCU_WRITE_DONE);
-	else if (helps && (write->answered || is_in_doubt(write->transfer, error)))
+	else if (helps && (write->answered || write_reply_leaves_doubt(write->transfer, error)))
 		look_up(write, error);
 	else
 		fail_write(write, write->doubt ? write->doubt : error);
 }
 
 /*
- * Asks for the document that may have been made.  The request is sent when the write is advanced, as errors
- * are kept there.
+ * Asks for the document that may have been made, or is to be changed.  The request is sent when the write is
+ * advanced, as errors are kept there.
  */
 static void
 look_up(WalcuWrite *write, ErrorData *error)
@@ -488,6 +491,32 @@ look_up(WalcuWrite *write, ErrorData *error)
 	request_add_segment(write->look_up, write->id);
 	write->is_unstarted = true;
 	MemoryContextSwitchTo(before);
+}
+
+/* Sends a write with the body that its document needs, once that has been read. */
+static void
+send_remade(WalcuWrite *write)
+{
+	switch (remake_body(write))
+	{
+		case WALCU_REMADE_MISSING:
+			settle_write(write, WALCU_WRITE_MISSING);
+			break;
+		case WALCU_REMADE_NOTHING:
+			write->reads = true;
+			settle_write(write, WALCU_WRITE_DONE);
+			break;
+		case WALCU_REMADE_SAME:
+			fail_write(write, write->doubt);
+			break;
+		case WALCU_REMADE_BODY:
+			/* when this raises an error, the write is still being remade */
+			start_request(write, write->request, NULL);
+			write->look_up = NULL;
+			write->doubt = NULL;
+			write->remake = NULL;
+			break;
+	}
 }
 
 static void
@@ -524,7 +553,8 @@ fail_write(WalcuWrite *write, ErrorData *error)
 		write_log_note_written(writer->write_log, writer->options->resource, id);
 		error->hint = "The service answered that the request was carried out.";
 	}
-	else if (write->doubt || is_in_doubt(write->transfer, error))
+	else if (remake_is_under_way(write) ? write->is_doubtful
+										: write->doubt || write_reply_leaves_doubt(write->transfer, error))
 		write_log_note_unknown(writer->write_log, write->request->label.data);
 }
 
@@ -534,31 +564,6 @@ is_interrupt(const ErrorData *error)
 {
 	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
 		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
-}
-
-/* Tells whether the service has said that the request was carried out, whatever came after that. */
-static bool
-has_answer(const WalcuTransfer *transfer)
-{
-	return transfer->status >= 200 && transfer->status < 300 && reply_head_is_json(&transfer->head);
-}
-
-/*
- * Tells whether a request that failed may have been carried out, as it may unless the service has refused
- * it.
- */
-static bool
-is_in_doubt(const WalcuTransfer *transfer, const ErrorData *error)
-{
-	if (transfer->status == 0)
-		return error->sqlerrcode == ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN;
-	return !is_refused(transfer);
-}
-
-static bool
-is_refused(const WalcuTransfer *transfer)
-{
-	return transfer->status >= 400 && transfer->status < 500 && transfer->status != 408;
 }
 
 /*
@@ -582,19 +587,11 @@ read_document(WalcuWrite *write)
 	return true;
 }
 
-/*
- * Checks that the service has kept the _id.  If it assigned ids itself, nothing that relies on them would
- * hold.
- */
 static void
 check_id(WalcuWrite *write)
 {
 	if (write->document.id == NULL || write->id == NULL || strcmp(write->document.id, write->id) == 0)
 		return;
 	write->made_here = false;
-	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-			errmsg("the service gave document \"%s\" of resource \"%s\" the _id \"%s\"",
-				   text_shown(write->id, TEXT_OF_ID), write->writer->options->resource,
-				   text_shown(write->document.id, TEXT_OF_ID)),
-			errhint("It assigns ids itself: leave out _id and the option client_ids."));
+	write_reply_raise_other_id(write->writer->options, write->id, write->document.id);
 }

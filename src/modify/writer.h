@@ -25,6 +25,12 @@ typedef enum WalcuOutcome
 
 typedef struct WalcuWriter WalcuWriter;
 
+/*
+ * Makes the body of a write of its document as it is; NULL when there is nothing to do.  What it returns is
+ * in the current memory context.
+ */
+typedef char *(*WalcuRemake)(void *arg, const WalcuDocument *document);
+
 /* One document that is written, or read to be written. */
 typedef struct WalcuWrite
 {
@@ -38,12 +44,15 @@ typedef struct WalcuWrite
 	bool needs_reply;       /* The document that the service answers with is wanted. */
 	bool detached;          /* Nobody waits for it: it is released when it is settled. */
 	bool reads;             /* It changes nothing. */
+	WalcuRemake remake;     /* This makes the body if there is none, or it is refused; NULL for none. */
+	void *remake_arg;       /* This is passed to remake. */
 	WalcuOutcome outcome;   /* This is what became of it. */
 	WalcuDocument document; /* This is the reply, when it is needed. */
 	/* The members from here on are for writer.c alone. */
 	WalcuTransfer *transfer; /* This is the transfer of the last request. */
 	StringInfo body;         /* This is the body of the reply. */
-	WalcuRequest *look_up;   /* This request is under way, to see whether the write was carried out. */
+	WalcuRequest *look_up;   /* This request is under way, to see the document. */
+	bool is_doubtful;        /* While the body is remade: the request may have been carried out. */
 	bool is_unstarted;       /* The request look_up is sent when the write is advanced. */
 	ErrorData *doubt;        /* This error is why that is not known. */
 	bool answered;           /* The service has said that it was carried out. */
@@ -56,6 +65,7 @@ extern const char *writer_credential(const WalcuWrite *write);
 extern void writer_check_id(const WalcuOptions *options, const char *id);
 extern WalcuWrite *writer_create(WalcuWriter *writer, const char *method, const char *id);
 extern void writer_set_body(WalcuWrite *write, const char *text);
+extern void writer_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg);
 extern void writer_send(WalcuWrite *write);
 extern void writer_wait(WalcuWrite *write);
 extern void writer_finish(WalcuWriter *writer);

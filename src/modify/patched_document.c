@@ -1,0 +1,267 @@
+/*
+ * patched_document.c
+ *	  What a patch makes of a document as it is, and the patch for the service that leads there.
+ *
+ * A row does not tell whether the object around a nested column is there, is a string, or what else is in
+ * it.  Services differ in what they make of a patch then: they make the object, refuse, or throw.  The
+ * document tells, and so writer.c reads it where a patch has to go deeper than the service can, or was
+ * refused, and has the patch made anew here.  Values go where PostgreSQL would put them: what is no object on
+ * the way becomes one, and what is not there needs not be removed.
+ *
+ * Only the members of the document that the patch names are looked at, as others may have what jsonb cannot.
+ */
+#include "postgres.h"
+
+#include "modify/patched_document.h"
+
+#include "base/utf8.h"
+#include "catalog/pg_type.h"
+#include "json/skim.h"
+#include "json/transcode.h"
+#include "mb/pg_wchar.h"
+#include "modify/json_patch.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+
+/* A patch, kept for when the document is read. */
+typedef struct KeptPatch
+{
+	const WalcuOptions *options; /* These are the options of the table. */
+	char *leaf_patch;            /* This is the patch, which names leaves. */
+} KeptPatch;
+
+/* An operation of a patch. */
+typedef struct Operation
+{
+	List *keys;   /* These (of text *) lead to the place. */
+	Jsonb *value; /* This is set there; NULL to remove what is there. */
+	bool clears;  /* A null that is there stays. */
+} Operation;
+
+static char *make_difference(void *arg, const WalcuDocument *document);
+static List *read_operations(const char *leaf_patch);
+static Operation *read_operation(JsonbContainer *operation);
+static List *split_pointer(const char *pointer, int length);
+static JsonbValue *get_member_value(JsonbContainer *object, const char *name);
+static Jsonb *read_members(const WalcuOptions *options, const WalcuDocument *document, List *operations);
+static bool is_named(List *operations, const char *key, int length);
+static Jsonb *apply_operation(Jsonb *document, const Operation *operation);
+static JsonbValue *find_place(Jsonb *document, List *keys, int count);
+static bool is_object_value(const JsonbValue *value);
+static Datum make_key_array(List *keys, int count);
+static Jsonb *set_place(Jsonb *document, List *keys, int count, Jsonb *value);
+
+/*
+ * Returns the patch for the service that makes of a document what a patch that names leaves does; NULL when
+ * that changes nothing.  Error: 22P05 when the members that it changes cannot be jsonb, or have a character
+ * that the database's encoding does not have.
+ */
+char *
+patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
+							const WalcuDocument *document)
+{
+	List *operations = read_operations(leaf_patch);
+	Jsonb *old = read_members(options, document, operations);
+	Jsonb *new = old;
+	WalcuJsonPatch *patch = json_patch_create(options, false);
+	ListCell *lc;
+
+	foreach(lc, operations)
+		new = apply_operation(new, lfirst(lc));
+	json_patch_members(patch, old, new);
+	return patch->count > 0 ? json_patch_text(patch) : NULL;
+}
+
+/* Has a write, if it is refused or has no body, read its document and make the patch of that. */
+void
+patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options, const char *leaf_patch)
+{
+	KeptPatch *kept = MemoryContextAlloc(write->context, sizeof(KeptPatch));
+
+	kept->options = options;
+	kept->leaf_patch = MemoryContextStrdup(write->context, leaf_patch);
+	writer_set_remake(write, make_difference, kept);
+}
+
+/* WalcuRemake */
+static char *
+make_difference(void *arg, const WalcuDocument *document)
+{
+	const KeptPatch *kept = arg;
+
+	return patched_document_difference(kept->options, kept->leaf_patch, document);
+}
+
+/* Returns the operations (of Operation) of a patch. */
+static List *
+read_operations(const char *leaf_patch)
+{
+	Jsonb *patch = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(leaf_patch)));
+	List *operations = NIL;
+
+	for (uint32 i = 0; i < JB_ROOT_COUNT(patch); i++)
+		operations = lappend(operations,
+							 read_operation(getIthJsonbValueFromContainer(&patch->root, i)->val.binary.data));
+	return operations;
+}
+
+static Operation *
+read_operation(JsonbContainer *operation)
+{
+	Operation *read = palloc0(sizeof(Operation));
+	JsonbValue *path = get_member_value(operation, "path");
+	JsonbValue *value = get_member_value(operation, "value");
+	JsonbValue *op = get_member_value(operation, "op");
+
+	read->keys = split_pointer(path->val.string.val, path->val.string.len);
+	read->value = value ? JsonbValueToJsonb(value) : NULL;
+	read->clears = op->val.string.len == strlen("clear") &&
+				   strncmp(op->val.string.val, "clear", op->val.string.len) == 0;
+	return read;
+}
+
+/* Returns the keys (of text *) of a pointer, in which none is escaped. */
+static List *
+split_pointer(const char *pointer, int length)
+{
+	const char *end = pointer + length;
+	List *keys = NIL;
+
+	while (pointer < end)
+	{
+		const char *key = ++pointer;
+
+		while (pointer < end && *pointer != '/')
+			pointer++;
+		keys = lappend(keys, cstring_to_text_with_len(key, pointer - key));
+	}
+	return keys;
+}
+
+static JsonbValue *
+get_member_value(JsonbContainer *object, const char *name)
+{
+	return getKeyJsonValueFromContainer(object, name, strlen(name), NULL);
+}
+
+/* Returns an object of those members of a document that the operations name. */
+static Jsonb *
+read_members(const WalcuOptions *options, const WalcuDocument *document, List *operations)
+{
+	WalcuSkimmer skimmer = {.end = document->data + document->length};
+	StringInfoData text;
+	WalcuJson members = {.type = JSON_TOKEN_OBJECT_START};
+	char *at = skim_space(&skimmer, document->data);
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	{
+		char *key = skim_space(&skimmer, at + 1);
+		char *key_end = skim_string(&skimmer, key);
+
+		at = key_end ? skim_colon(&skimmer, key_end) : NULL;
+		at = at ? skim_value(&skimmer, at) : NULL;
+		if (at && is_named(operations, key + 1, key_end - key - 2))
+			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (at - key), key);
+		at = at ? skim_space(&skimmer, at) : NULL;
+	}
+	appendStringInfoChar(&text, '}');
+	members.text = text.data;
+	members.length = text.len;
+	if (!utf8_is_server_encoding() && !transcode_to_server(&members))
+		ereport(
+			ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			errmsg("document \"%s\" of resource \"%s\" cannot be changed", document->id, options->resource),
+			errdetail("It has a character that the encoding %s does not have where it is to be changed.",
+					  GetDatabaseEncodingName()));
+	return DatumGetJsonbP(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(members.text, members.length))));
+}
+
+static bool
+is_named(List *operations, const char *key, int length)
+{
+	ListCell *lc;
+
+	foreach(lc, operations)
+	{
+		const text *name = linitial(((Operation *) lfirst(lc))->keys);
+
+		if (VARSIZE_ANY_EXHDR(name) == length && memcmp(VARDATA_ANY(name), key, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Returns the document after an operation. */
+static Jsonb *
+apply_operation(Jsonb *document, const Operation *operation)
+{
+	int count = list_length(operation->keys);
+	Jsonb *empty = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	JsonbValue *place;
+
+	if (operation->value)
+	{
+		for (int i = 1; i < count; i++)
+		{
+			if (!is_object_value(find_place(document, operation->keys, i)))
+				document = set_place(document, operation->keys, i, empty);
+		}
+		return set_place(document, operation->keys, count, operation->value);
+	}
+	place = find_place(document, operation->keys, count);
+	if (place == NULL || (operation->clears && place->type == jbvNull))
+		return document;
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path, JsonbPGetDatum(document),
+											  make_key_array(operation->keys, count)));
+}
+
+/* Returns the value to which the first keys lead, through objects alone; NULL when there is none. */
+static JsonbValue *
+find_place(Jsonb *document, List *keys, int count)
+{
+	JsonbContainer *object = &document->root;
+	JsonbValue *value = NULL;
+
+	for (int i = 0; i < count; i++)
+	{
+		const text *key = list_nth(keys, i);
+
+		if (i > 0 && !is_object_value(value))
+			return NULL;
+		if (i > 0)
+			object = value->val.binary.data;
+		value = getKeyJsonValueFromContainer(object, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), NULL);
+		if (value == NULL)
+			return NULL;
+	}
+	return value;
+}
+
+static bool
+is_object_value(const JsonbValue *value)
+{
+	return value && value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+}
+
+static Datum
+make_key_array(List *keys, int count)
+{
+	Datum *elements = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(list_nth(keys, i));
+	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static Jsonb *
+set_place(Jsonb *document, List *keys, int count, Jsonb *value)
+{
+	return DatumGetJsonbP(DirectFunctionCall4(jsonb_set, JsonbPGetDatum(document),
+											  make_key_array(keys, count), JsonbPGetDatum(value),
+											  BoolGetDatum(true)));
+}

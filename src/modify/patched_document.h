@@ -1,0 +1,19 @@
+/*
+ * patched_document.h
+ *	  What a patch makes of a document as it is.
+ */
+#ifndef WALCU_PATCHED_DOCUMENT_H
+#define WALCU_PATCHED_DOCUMENT_H
+
+#include "postgres.h"
+
+#include "json/decode.h"
+#include "modify/writer.h"
+#include "service/option.h"
+
+extern char *patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
+										 const WalcuDocument *document);
+extern void patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options,
+										const char *leaf_patch);
+
+#endif /* WALCU_PATCHED_DOCUMENT_H */
