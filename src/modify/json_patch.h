@@ -23,9 +23,9 @@ typedef struct WalcuJsonPatch
 /* How sure it is that the service can set a place, by what is around that. */
 typedef enum WalcuPatchReach
 {
-	WALCU_REACH_SURE,   /* It is a member of the document itself. */
-	WALCU_REACH_SCHEMA, /* It is in an object of the schema, which services make or miss where there is none. */
-	WALCU_REACH_FREE,   /* It is a member of a free form, which may be anything. */
+	WALCU_REACH_SURE,    /* It is a member of the document itself. */
+	WALCU_REACH_SCHEMA,  /* It is in an object of the schema, which services make, or miss. */
+	WALCU_REACH_FREE,    /* It is a member of a free form, which may be anything. */
 	WALCU_REACH_TOO_DEEP /* It is deeper within a free form. */
 } WalcuPatchReach;
 

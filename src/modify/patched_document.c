@@ -50,7 +50,7 @@ static bool is_named(List *operations, const char *key, int length);
 static Jsonb *apply_operation(Jsonb *document, const Operation *operation);
 static JsonbValue *find_place(Jsonb *document, List *keys, int count);
 static bool is_object_value(const JsonbValue *value);
-static Datum make_key_array(List *keys, int count);
+static Datum make_path_array(List *keys, int count);
 static Jsonb *set_place(Jsonb *document, List *keys, int count, Jsonb *value);
 
 /*
@@ -217,7 +217,7 @@ apply_operation(Jsonb *document, const Operation *operation)
 	if (place == NULL || (operation->clears && place->type == jbvNull))
 		return document;
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path, JsonbPGetDatum(document),
-											  make_key_array(operation->keys, count)));
+											  make_path_array(operation->keys, count)));
 }
 
 /* Returns the value to which the first keys lead, through objects alone; NULL when there is none. */
@@ -249,7 +249,7 @@ is_object_value(const JsonbValue *value)
 }
 
 static Datum
-make_key_array(List *keys, int count)
+make_path_array(List *keys, int count)
 {
 	Datum *elements = palloc(count * sizeof(Datum));
 
@@ -262,6 +262,6 @@ static Jsonb *
 set_place(Jsonb *document, List *keys, int count, Jsonb *value)
 {
 	return DatumGetJsonbP(DirectFunctionCall4(jsonb_set, JsonbPGetDatum(document),
-											  make_key_array(keys, count), JsonbPGetDatum(value),
+											  make_path_array(keys, count), JsonbPGetDatum(value),
 											  BoolGetDatum(true)));
 }

@@ -10,7 +10,9 @@
 
 #include "modify/remake.h"
 
+#include "base/utf8.h"
 #include "modify/write_reply.h"
+#include "utils/memutils.h"
 
 /* Tells whether the document is read for the write's body. */
 bool
@@ -49,6 +51,6 @@ remake_body(WalcuWrite *write)
 	MemoryContextSwitchTo(before);
 	if (body == NULL)
 		return WALCU_REMADE_NOTHING;
-	writer_set_body(write, body);
+	write->request->body = MemoryContextStrdup(write->context, utf8_require(body));
 	return (refused && strcmp(refused, write->request->body) == 0) ? WALCU_REMADE_SAME : WALCU_REMADE_BODY;
 }

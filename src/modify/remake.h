@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "modify/writer.h"
+#include "modify/write.h"
 
 /* What came of a document that was read to make a body of. */
 typedef enum WalcuRemade

@@ -7,57 +7,9 @@
 
 #include "postgres.h"
 
-#include "http/request.h"
-#include "http/transfer.h"
-#include "json/decode.h"
+#include "modify/write.h"
 #include "modify/write_log.h"
 #include "service/option.h"
-
-/* A write has one of these outcomes. */
-typedef enum WalcuOutcome
-{
-	WALCU_WRITE_UNDER_WAY,
-	WALCU_WRITE_DONE,
-	WALCU_WRITE_MISSING,  /* There is no such document. */
-	WALCU_WRITE_CONFLICT, /* There is such a document already. */
-	WALCU_WRITE_FAILED
-} WalcuOutcome;
-
-typedef struct WalcuWriter WalcuWriter;
-
-/*
- * Makes the body of a write of its document as it is; NULL when there is nothing to do.  What it returns is
- * in the current memory context.
- */
-typedef char *(*WalcuRemake)(void *arg, const WalcuDocument *document);
-
-/* One document that is written, or read to be written. */
-typedef struct WalcuWrite
-{
-	WalcuWriter *writer;    /* This writer sends it. */
-	MemoryContext context;  /* The write, its request and its reply are in this context. */
-	WalcuRequest *request;  /* This is the request. */
-	const char *id;         /* It is NULL when the service makes it. */
-	bool is_new;            /* The document is new, and its id is not in the path. */
-	bool made_here;         /* Nobody else can have made this id. */
-	bool conflict_is_none;  /* A document that is there already is not an error. */
-	bool needs_reply;       /* The document that the service answers with is wanted. */
-	bool detached;          /* Nobody waits for it: it is released when it is settled. */
-	bool reads;             /* It changes nothing. */
-	WalcuRemake remake;     /* This makes the body if there is none, or it is refused; NULL for none. */
-	void *remake_arg;       /* This is passed to remake. */
-	WalcuOutcome outcome;   /* This is what became of it. */
-	WalcuDocument document; /* This is the reply, when it is needed. */
-	/* The members from here on are for writer.c alone. */
-	WalcuTransfer *transfer; /* This is the transfer of the last request. */
-	StringInfo body;         /* This is the body of the reply. */
-	WalcuRequest *look_up;   /* This request is under way, to see the document. */
-	bool is_doubtful;        /* While the body is remade: the request may have been carried out. */
-	bool is_unstarted;       /* The request look_up is sent when the write is advanced. */
-	ErrorData *doubt;        /* This error is why that is not known. */
-	bool answered;           /* The service has said that it was carried out. */
-	int attempts;            /* The request was sent so many times. */
-} WalcuWrite;
 
 extern WalcuWriter *writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
 								WalcuWriteLog *write_log);
