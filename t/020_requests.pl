@@ -23,11 +23,12 @@ $dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_mode 'pages')");
 cmp_ok(scalar @requests, '<=', 21, 'a thousand documents cost at most 21 requests');
 cmp_ok(scalar @requests, '>=', 20, 'and no fewer than they can');
 is_deeply([ map { $_->{query}{project} } @requests ], [ ('_id') x @requests ], 'count(*) asks for _id only');
-is_deeply([ map { $_->{query}{sort} } @requests ], [ ('_id') x @requests ], 'in the order of _id');
+is_deeply([ map { $_->{query}{sort} } @requests ], [ '_id', '-_id', ('_id') x (@requests - 2) ],
+    'in the order of _id; the last one comes second, by which it is known that the service sorts');
 is_deeply([ map { $_->{query}{limit} } @requests ], [ ('50') x @requests ], 'fetch_size at a time');
-is($requests[0]{query}{q}, undef, 'the first page has no filter');
-is_deeply([ map { [ keys %{ $_->{query}{q} } ] } @requests[ 1 .. $#requests ] ],
-    [ (['_id']) x $#requests ], 'the others ask for what follows the last _id');
+is_deeply([ map { $_->{query}{q} } @requests[ 0, 1 ] ], [ undef, undef ], 'the first and the last page have no filter');
+is_deeply([ map { [ keys %{ $_->{query}{q} } ] } @requests[ 2 .. $#requests ] ],
+    [ (['_id']) x (@requests - 2) ], 'the others ask for what follows the last _id');
 
 # Fields
 for (

@@ -78,8 +78,9 @@ sub choices
 {
     my @choices = @_;
     my @wrong = map { (uc, ucfirst, " $_", "$_ ", "${_}s", substr($_, 0, -1), substr($_, 1), "\"$_\"", "$_\n", "$_,$_") } @choices;
+    my @no_choices = grep { my $name = $_; !grep { $_ eq $name } @choices } qw(default none);
     return (
-        wrong => [ @wrong, '', ' ', '0', '1', 'true', 'default', 'none', 'ñ', '😀', $long ],
+        wrong => [ @wrong, '', ' ', '0', '1', 'true', @no_choices, 'ñ', '😀', $long ],
         right => \@choices);
 }
 
@@ -216,8 +217,8 @@ my @options = (
     { name => 'results_redirects', on => ['server'], choices(qw(listed https off)) },
     { name => 'updatable', on => [qw(server table)], %boolean },
     { name => 'paging', on => [qw(server table)], choices(qw(key skip)) },
-    { name => 'sort_format', on => ['server'], choices(qw(mongoose comma json)) },
-    { name => 'project_format', on => ['server'], choices(qw(mongoose comma json)) },
+    { name => 'sort_format', on => ['server'], choices(qw(mongoose comma json none)) },
+    { name => 'project_format', on => ['server'], choices(qw(mongoose comma json none)) },
     { name => 'on_type_mismatch', on => [qw(server table)], choices(qw(error null)) },
     { name => 'use_remote_estimate', on => [qw(server table)], %boolean },
     { name => 'analyze_sampling', on => [qw(server table)], choices(qw(off auto random)) },

@@ -3,19 +3,17 @@
  *	  Check that rows arrive in the order that the plan relies on.
  *
  * A merge join or a LIMIT above a sorted scan would answer wrongly, and silently, if the
- * service ignored the sort.  scan.c hands over each row.
+ * service ignored the sort.  scan.c hands over each row.  order_probe.c has asked before
+ * whether the service sorts at all; what is found here is one that sorts otherwise than SQL.
  */
 #include "postgres.h"
 
 #include "exec/order_check.h"
 
-#include "catalog/pg_collation.h"
 #include "pushdown/sort.h"
 #include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/sortsupport.h"
-#include "utils/typcache.h"
 
 /* A check of a scan's rows, one after the other. */
 struct WalcuOrderCheck
@@ -28,8 +26,6 @@ struct WalcuOrderCheck
 	bool *nulls;           /* those that were NULL are marked here. */
 	bool has_row;          /* There was a row before. */
 };
-
-static void raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, int key);
 
 /* Makes a check, in the current memory context; NULL for no keys. */
 WalcuOrderCheck *
@@ -49,17 +45,14 @@ order_check_create(TupleDesc columns, List *keys)
 	for (int i = 0; i < check->nkeys; i++)
 	{
 		const WalcuSortKey *key = list_nth(keys, i);
-		Form_pg_attribute attribute = TupleDescAttr(columns, key->column - 1);
-		TypeCacheEntry *type =
-			lookup_type_cache(getBaseType(attribute->atttypid), TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+		WalcuSortOrder order = sort_order_of_key(columns, key);
 		SortSupport support = &check->keys[i];
 
 		support->ssup_cxt = CurrentMemoryContext;
-		/* the only one in which the service sorts text, whatever the column's own is */
-		support->ssup_collation = OidIsValid(attribute->attcollation) ? C_COLLATION_OID : InvalidOid;
+		support->ssup_collation = order.collation;
 		support->ssup_nulls_first = key->nulls_first;
 		support->ssup_attno = key->column;
-		PrepareSortSupportFromOrderingOp(key->descending ? type->gt_opr : type->lt_opr, support);
+		PrepareSortSupportFromOrderingOp(order.operator_id, support);
 	}
 	return check;
 }
@@ -71,10 +64,11 @@ order_check_restart(WalcuOrderCheck *check)
 	check->has_row = false;
 }
 
-/* Compares a row, by columns, with the one before.  Error: HV000 when it should have come before. */
-void
-order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *values, bool *nulls)
+/* Compares a row, by columns, with the one before.  Returns the column that is out of order, or NULL. */
+const char *
+order_check_row(WalcuOrderCheck *check, Datum *values, bool *nulls)
 {
+	const char *out_of_order = NULL;
 	MemoryContext before;
 
 	for (int i = 0; check->has_row && i < check->nkeys; i++)
@@ -83,10 +77,10 @@ order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *valu
 		int order = ApplySortComparator(check->values[i], check->nulls[i], values[key->ssup_attno - 1],
 										nulls[key->ssup_attno - 1], key);
 
-		if (order < 0)
-			break;
 		if (order > 0)
-			raise_out_of_order(check, options, i);
+			out_of_order = NameStr(TupleDescAttr(check->columns, key->ssup_attno - 1)->attname);
+		if (order != 0)
+			break;
 	}
 	MemoryContextReset(check->context);
 	before = MemoryContextSwitchTo(check->context);
@@ -101,16 +95,5 @@ order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *valu
 	}
 	check->has_row = true;
 	MemoryContextSwitchTo(before);
-}
-
-static void
-raise_out_of_order(const WalcuOrderCheck *check, const WalcuOptions *options, int key)
-{
-	const char *column = NameStr(TupleDescAttr(check->columns, check->keys[key].ssup_attno - 1)->attname);
-
-	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-			errmsg("documents of resource \"%s\" did not arrive in the requested order", options->resource),
-			errdetail("Column \"%s\" is out of order.", column),
-			errhint("The service may ignore the sort: check the option sort_format, or set the option "
-					"pushdown to 'off'."));
+	return out_of_order;
 }

@@ -15,6 +15,6 @@ typedef struct WalcuOrderCheck WalcuOrderCheck;
 
 extern WalcuOrderCheck *order_check_create(TupleDesc columns, List *keys);
 extern void order_check_restart(WalcuOrderCheck *check);
-extern void order_check_row(WalcuOrderCheck *check, const WalcuOptions *options, Datum *values, bool *nulls);
+extern const char *order_check_row(WalcuOrderCheck *check, Datum *values, bool *nulls);
 
 #endif /* WALCU_ORDER_CHECK_H */

@@ -15,6 +15,7 @@
 #include "fetch/document_values.h"
 #include "plan/path.h"
 #include "pushdown/projection.h"
+#include "service/learned_sort.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -36,6 +37,9 @@ static int64 evaluate_row_count(ForeignScanState *node, ExprState *expression, W
 static char *evaluate_text(ForeignScanState *node, ExprState *expression);
 static void begin_progress(WalcuScan *scan);
 static void close_fetch(WalcuScan *scan);
+static bool is_in_its_place(WalcuScan *scan, TupleTableSlot *slot);
+pg_noreturn static void raise_out_of_order(const WalcuOptions *options, const char *column);
+static bool give_sorted(WalcuScan *scan, TupleTableSlot *slot);
 static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
 static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
 
@@ -58,6 +62,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->query.all_rows = scan->plan.all_rows;
 	node->fdw_state = scan;
 	prepare_scan_columns(scan, relation);
+	scan->query.unsorted = learned_sort(options) == WALCU_SORT_IGNORED;
 	scan->query.keys = sort_deserialize(&relation_of_scan, scan->plan.order);
 	scan->value_context = AllocSetContextCreate(CurrentMemoryContext, "walcu values", ALLOCSET_SMALL_SIZES);
 	scan->filtered = pushdown_conditions(&relation_of_scan, node->ss.ps.plan->qual);
@@ -73,6 +78,7 @@ scan_begin(ForeignScanState *node, int eflags)
 		return;
 
 	scan->order_check = order_check_create(RelationGetDescr(relation), scan->query.keys);
+	scan->sort = local_sort_create(RelationGetDescr(relation), scan->query.keys);
 	expect_repeats(node, eflags);
 	scan->query.credential = option_credential_header(compat_scan_userid(node), options->serverid);
 	scan->tuple_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
@@ -92,6 +98,8 @@ scan_iterate(ForeignScanState *node)
 	WalcuDocument document;
 
 	ExecClearTuple(slot);
+	if (scan->sort && local_sort_next(scan->sort, slot))
+		return slot;
 	if (scan->fetch == NULL && (scan->ended || !open_fetch(node)))
 		return slot;
 	for (;;)
@@ -101,13 +109,15 @@ scan_iterate(ForeignScanState *node)
 		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
 		if (found)
 		{
-			if (store_row(scan, &document, slot))
+			if (store_row(scan, &document, slot) && (scan->sort == NULL || is_in_its_place(scan, slot)))
 				return slot;
 		}
-		else if (fetch_has_ended(scan->fetch))
+		else if (fetch_order(scan->fetch)->pausing || fetch_has_ended(scan->fetch))
 		{
-			close_fetch(scan);
-			return slot;
+			if (give_sorted(scan, slot))
+				return slot;
+			if (scan->ended)
+				return slot;
 		}
 		/* Append waits for all of its scans together (async.c) */
 		else if (node->ss.ps.async_capable)
@@ -399,6 +409,8 @@ begin_progress(WalcuScan *scan)
 static void
 close_fetch(WalcuScan *scan)
 {
+	if (scan->sort)
+		local_sort_clear(scan->sort);
 	if (scan->fetch)
 		fetch_close(scan->fetch);
 	scan->fetch = NULL;
@@ -426,10 +438,66 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 	MemoryContextSwitchTo(before);
 	if (!is_of_part(scan, slot))
 		return false;
-	if (scan->order_check)
-		order_check_row(scan->order_check, scan->query.options, slot->tts_values, slot->tts_isnull);
 	ExecStoreVirtualTuple(slot);
 	return true;
+}
+
+/*
+ * Returns whether a row can be given as it comes.  One of those that are not known to be sorted waits for
+ * the others.  Error: HV000 for one that is out of order among those that were said to be sorted.
+ */
+static bool
+is_in_its_place(WalcuScan *scan, TupleTableSlot *slot)
+{
+	const char *out_of_order = order_check_row(scan->order_check, slot->tts_values, slot->tts_isnull);
+
+	if (out_of_order)
+		order_probe_note_disorder(fetch_query(scan->fetch));
+	if (fetch_order(scan->fetch)->order == WALCU_ORDER_SORTED)
+	{
+		if (out_of_order)
+			raise_out_of_order(scan->query.options, out_of_order);
+		return true;
+	}
+	local_sort_put(scan->sort, slot);
+	ExecClearTuple(slot);
+	CHECK_FOR_INTERRUPTS();
+	return false;
+}
+
+static void
+raise_out_of_order(const WalcuOptions *options, const char *column)
+{
+	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
+			errmsg("documents of resource \"%s\" did not arrive in the requested order", options->resource),
+			errdetail("Column \"%s\" is out of order.", column),
+			errhint("Run the statement again: rows are sorted here from now on.  The option sort_format says "
+					"how the service is asked to sort."));
+}
+
+/* Gives the first of the rows that waited for a part's, or the scan's, end; false when there are none. */
+static bool
+give_sorted(WalcuScan *scan, TupleTableSlot *slot)
+{
+	ExecClearTuple(slot);
+	if (scan->sort)
+	{
+		local_sort_finish(scan->sort);
+		/* there is an offset only where one part has all documents */
+		for (int64 i = 0; fetch_query(scan->fetch)->unsorted && i < scan->query.skip; i++)
+		{
+			if (!local_sort_next(scan->sort, slot))
+				break;
+			ExecClearTuple(slot);
+		}
+		if (local_sort_next(scan->sort, slot))
+			return true;
+	}
+	if (fetch_has_ended(scan->fetch))
+		close_fetch(scan);
+	else
+		fetch_order(scan->fetch)->pausing = false;
+	return false;
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "exec/local_sort.h"
 #include "exec/order_check.h"
 #include "exec/progress.h"
 #include "fetch/fetch.h"
@@ -34,6 +35,7 @@ typedef struct WalcuScan
 	bool is_prepared;              /* The query has the values of the execution that comes. */
 	bool has_filter;               /* The query has a filter made of the values in value_context. */
 	WalcuOrderCheck *order_check;  /* It checks the order that was promised; NULL when none was. */
+	WalcuLocalSort *sort;          /* It sorts what does not come sorted; NULL when no order was promised. */
 	List *search_columns;          /* These columns (of int, from 0) show the search text. */
 	ExprState *id;                 /* It computes query.id; or NULL. */
 	ExprState *search;             /* It computes query.search; or NULL. */

@@ -94,7 +94,8 @@ cursor_has_news(const WalcuCursor *cursor)
 {
 	const WalcuPage *page = cursor->page;
 
-	return !cursor->ended && page && (page_has_document(page) || page->whole || page->broken);
+	return !cursor->ended && page &&
+		   (page_has_document(page) || (page->whole && !cursor->held) || page->broken);
 }
 
 /*

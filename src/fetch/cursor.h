@@ -20,6 +20,8 @@ typedef struct WalcuCursorGroup
 	WalcuTally *tally;        /* It counts what that takes. */
 	WalcuDecoder *keys;       /* It reads the keys of an order; it is NULL without one. */
 	WalcuReplyCacheUse share; /* It is what the execution has of the statement's reply cache. */
+	bool sorts_by_id;         /* The service is known to sort by _id, so that pages can follow one another. */
+	bool out_of_order;        /* It was seen not to. */
 	bool may_be_rejected;     /* There is less to ask for, should the service not take the filter. */
 	/* It is the ObjectId of the statement's beginning; empty until it is needed. */
 	char now[OBJECTID_LENGTH + 1];
@@ -59,6 +61,8 @@ struct WalcuCursor
 	WalcuJob *job;               /* The cursor reads the results of this job; or NULL. */
 	WalcuPage *page;             /* Documents are taken from this page; NULL while the job is at work. */
 	WalcuPage *next;             /* This page was asked for ahead of time; or NULL. */
+	bool by_skip;                /* Pages do not follow one another by _id, but by their number. */
+	bool held;                   /* The next page waits for the fetch to know whether the service sorts. */
 	bool ended;                  /* There are no more documents. */
 	int64 earlier;               /* The pages before the current one had so many documents. */
 	int64 taken;                 /* So many documents have been taken. */

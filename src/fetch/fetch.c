@@ -12,16 +12,15 @@
 
 #include "fetch/fetch.h"
 
-#include "base/digest.h"
 #include "base/objectid.h"
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
 #include "fetch/reply_reader.h"
+#include "fetch/seen_ids.h"
 #include "http/no_jobs.h"
 #include "http/redact.h"
 #include "http/stats.h"
 #include "mb/pg_wchar.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* Documents that are taken before the other cursors are looked at. */
@@ -41,6 +40,7 @@ struct WalcuFetch
 	List *cursors;          /* These cursors are being read, in the order of their parts. */
 	WalcuCursor *cursor;    /* The last document came from this one. */
 	bool fell_back;         /* Pages are read instead of a job's results, and none was answered yet. */
+	WalcuOrderState order;  /* It says how the documents of the first cursor's part come. */
 	int until_look;         /* So many documents are taken before the cursors are looked at. */
 	HTAB *seen; /* These documents of a list's parts have come (WalcuDigest of their _id); or NULL. */
 };
@@ -50,6 +50,9 @@ static void prepare_keys(WalcuFetch *fetch);
 static bool has_fallback(const WalcuQuery *query);
 static bool take_from_cursors(WalcuFetch *fetch, WalcuDocument *document);
 static void look_at_cursors(WalcuFetch *fetch, bool before_wait);
+static void settle_order(WalcuFetch *fetch, bool before_wait);
+static void forgo_order(WalcuFetch *fetch);
+static void return_parts(WalcuFetch *fetch);
 static bool has_any_ended(const WalcuFetch *fetch);
 static void fall_back(WalcuFetch *fetch);
 static const char *find_obstacle(const WalcuFetch *fetch);
@@ -65,7 +68,6 @@ static WalcuCursor *open_cursor(WalcuFetch *fetch, WalcuQueryPart *part);
 static int count_cursors_at_once(const WalcuFetch *fetch);
 static bool divide_range(WalcuFetch *fetch);
 static bool is_seen(WalcuFetch *fetch);
-static void remember_ids(WalcuFetch *fetch);
 
 /* Open a fetch, and send its first requests.  query and tally must outlive it. */
 WalcuFetch *
@@ -86,7 +88,11 @@ fetch_open(const WalcuQuery *query, WalcuTally *tally)
 	prepare_keys(fetch);
 	avoid_useless_job(fetch);
 	fetch->parts = query->parts ? list_copy(query->parts) : query_split_parts(query, query->filters);
+	fetch->group.sorts_by_id = order_probe_knows_paging(query);
+	if (order_probe_is_vain(query))
+		forgo_order(fetch);
 	open_cursors(fetch);
+	settle_order(fetch, false);
 	MemoryContextSwitchTo(before);
 	return fetch;
 }
@@ -143,6 +149,8 @@ fetch_look(WalcuFetch *fetch)
 		look_at_cursors(fetch, true);
 	}
 	REDACT_END(fetch->query.credential);
+	if (order_state_holds(&fetch->order, &fetch->query))
+		return fetch->order.pausing;
 	foreach(lc, fetch->cursors)
 	{
 		if (cursor_has_news(lfirst(lc)))
@@ -155,7 +163,21 @@ fetch_look(WalcuFetch *fetch)
 bool
 fetch_has_ended(const WalcuFetch *fetch)
 {
-	return fetch->cursors == NIL;
+	return fetch->cursors == NIL && !fetch->order.pausing;
+}
+
+/* In which order the documents come, as far as it is known. */
+WalcuOrderState *
+fetch_order(WalcuFetch *fetch)
+{
+	return &fetch->order;
+}
+
+/* What is asked for, which may be less than it was at first. */
+const WalcuQuery *
+fetch_query(const WalcuFetch *fetch)
+{
+	return &fetch->query;
 }
 
 /* Which documents the last one is of, by what was asked for. */
@@ -169,7 +191,12 @@ fetch_part(const WalcuFetch *fetch)
 WalcuTransfer *
 fetch_transfer(const WalcuFetch *fetch)
 {
-	return fetch->cursors ? cursor_transfer(linitial(fetch->cursors)) : NULL;
+	WalcuCursor *first = fetch->cursors ? linitial(fetch->cursors) : NULL;
+	WalcuTransfer *other = first ? order_state_transfer(&fetch->order, first) : NULL;
+
+	if (other)
+		return other;
+	return first ? cursor_transfer(first) : NULL;
 }
 
 /* Drop a fetch, at its end or before. */
@@ -240,6 +267,8 @@ take_from_cursors(WalcuFetch *fetch, WalcuDocument *document)
 {
 	ListCell *lc;
 
+	if (order_state_holds(&fetch->order, &fetch->query))
+		return false;
 	foreach(lc, fetch->cursors)
 	{
 		WalcuCursor *cursor = lfirst(lc);
@@ -252,7 +281,7 @@ take_from_cursors(WalcuFetch *fetch, WalcuDocument *document)
 				return true;
 			}
 		}
-		if (fetch->query.keys != NIL && !cursor->ended)
+		if (fetch->query.keys != NIL)
 			break;
 	}
 	return false;
@@ -298,8 +327,50 @@ look_at_cursors(WalcuFetch *fetch, bool before_wait)
 			continue;
 		fetch->cursors = foreach_delete_current(fetch->cursors, lc);
 		close_cursor(fetch, cursor);
+		if (cursor == first && fetch->query.keys != NIL)
+			order_state_end_part(&fetch->order,
+								 fetch->cursors != NIL || fetch->next_part < list_length(fetch->parts));
 	}
 	open_cursors(fetch);
+	settle_order(fetch, before_wait);
+}
+
+/* Finds out whether the service sorts.  If not, all parts that have not ended are read by offset. */
+static void
+settle_order(WalcuFetch *fetch, bool before_wait)
+{
+	MemoryContext before = MemoryContextSwitchTo(fetch->context);
+
+	if (order_state_settle(&fetch->order, &fetch->group, &fetch->cursors, before_wait))
+	{
+		return_parts(fetch);
+		forgo_order(fetch);
+		open_cursors(fetch);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+/* Asks for no order.  Then the reader sorts, and passes over the documents before an offset afterwards. */
+static void
+forgo_order(WalcuFetch *fetch)
+{
+	fetch->query.unsorted = true;
+	if (fetch->query.keys != NIL)
+		fetch->query.skip = 0;
+}
+
+/* Closes the cursors, so that their parts are read again, before those that have none. */
+static void
+return_parts(WalcuFetch *fetch)
+{
+	List *parts = NIL;
+	ListCell *lc;
+
+	foreach(lc, fetch->cursors)
+		parts = lappend(parts, ((WalcuCursor *) lfirst(lc))->part);
+	fetch->parts = list_concat(parts, list_copy_tail(fetch->parts, fetch->next_part));
+	fetch->next_part = 0;
+	close_cursors(fetch);
 }
 
 /* The service did not take the filter: ask again without what it may not have taken. */
@@ -340,15 +411,9 @@ static void
 read_pages_instead(WalcuFetch *fetch)
 {
 	MemoryContext before = MemoryContextSwitchTo(fetch->context);
-	List *parts = NIL;
-	ListCell *lc;
 
 	note_obstacle(fetch->group.tally, find_obstacle(fetch));
-	foreach(lc, fetch->cursors)
-		parts = lappend(parts, ((WalcuCursor *) lfirst(lc))->part);
-	fetch->parts = list_concat(parts, list_copy_tail(fetch->parts, fetch->next_part));
-	fetch->next_part = 0;
-	close_cursors(fetch);
+	return_parts(fetch);
 	fetch->query.strategy = choose_paging_strategy(fetch);
 	fetch->fell_back = true;
 	MemoryContextSwitchTo(before);
@@ -389,6 +454,7 @@ close_cursors(WalcuFetch *fetch)
 		close_cursor(fetch, lfirst(lc));
 	list_free(fetch->cursors);
 	fetch->cursors = NIL;
+	order_state_drop(&fetch->order);
 }
 
 static void
@@ -403,7 +469,7 @@ close_cursor(WalcuFetch *fetch, WalcuCursor *cursor)
 static void
 open_cursors(WalcuFetch *fetch)
 {
-	int cursors = count_cursors_at_once(fetch);
+	int cursors = fetch->order.pausing ? 0 : count_cursors_at_once(fetch);
 	MemoryContext before = MemoryContextSwitchTo(fetch->context);
 
 	while (list_length(fetch->cursors) < cursors && fetch->next_part < list_length(fetch->parts))
@@ -460,7 +526,7 @@ divide_range(WalcuFetch *fetch)
 
 	/* before a page is whole, nobody knows whether there is another */
 	if (fetch->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&fetch->query) ||
-		fetch->group.page_size == 0)
+		fetch->group.page_size == 0 || !fetch->group.sorts_by_id)
 		return false;
 	foreach(lc, fetch->cursors)
 	{
@@ -488,29 +554,18 @@ divide_range(WalcuFetch *fetch)
 
 /*
  * A service that ignores the filter sends every document with each part of a list.  Of what it
- * should send there are no more than fit the list, so that memory is bounded by the query's own.
+ * should send there are no more than fit the list, so that memory is bounded by the query's own.  And as long
+ * as it may turn out not to sort, its first page may come again.
  */
 static bool
 is_seen(WalcuFetch *fetch)
 {
 	const StringInfo id = fetch->cursor->id;
-	WalcuDigest digest;
-	bool found;
+	bool is_noted = fetch->cursor->part->of_list || page_reader_relies_on_sort(&fetch->group);
 
-	if (fetch->query.strategy == WALCU_BY_ID || !fetch->cursor->part->of_list || id->len == 0)
+	if (fetch->query.strategy == WALCU_BY_ID || id->len == 0 || (fetch->seen == NULL && !is_noted))
 		return false;
 	if (fetch->seen == NULL)
-		remember_ids(fetch);
-	digest = digest_of(id->data, id->len);
-	hash_search(fetch->seen, &digest, HASH_ENTER, &found);
-	return found;
-}
-
-static void
-remember_ids(WalcuFetch *fetch)
-{
-	HASHCTL control = {
-		.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuDigest), .hcxt = fetch->context};
-
-	fetch->seen = hash_create("walcu documents seen", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		fetch->seen = seen_ids_create(fetch->context);
+	return seen_ids_has(fetch->seen, id, is_noted);
 }

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "fetch/order_state.h"
 #include "fetch/query.h"
 #include "http/transfer.h"
 #include "json/decode.h"
@@ -18,6 +19,8 @@ extern bool fetch_next(WalcuFetch *fetch, WalcuDocument *document);
 extern void fetch_wait(WalcuFetch *fetch, double limit);
 extern bool fetch_look(WalcuFetch *fetch);
 extern bool fetch_has_ended(const WalcuFetch *fetch);
+extern WalcuOrderState *fetch_order(WalcuFetch *fetch);
+extern const WalcuQuery *fetch_query(const WalcuFetch *fetch);
 extern WalcuPartNulls fetch_part(const WalcuFetch *fetch);
 extern WalcuTransfer *fetch_transfer(const WalcuFetch *fetch);
 extern void fetch_close(WalcuFetch *fetch);

@@ -96,6 +96,16 @@ page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	return true;
 }
 
+/* Reads the _id of one of the documents found and not taken yet.  Returns false when there is no such one. */
+bool
+page_id(WalcuPage *page, int position, StringInfo id)
+{
+	if (page->queue_head + position >= page->queue_length)
+		return false;
+	read_id(page, &page->queue[page->queue_head + position], id);
+	return true;
+}
+
 /*
  * The last document found and not taken yet, with its _id; false when there is none.  Its bytes
  * are good as those of page_take are.
@@ -168,7 +178,8 @@ take_in_bytes(WalcuPage *page, bool before_wait)
 	if (transfer->status != 0 && transfer->status < 300)
 	{
 		/* before any document is taken, however fast the whole body has come */
-		http_error_check_type(transfer, page->credential);
+		if (!page->may_be_useless)
+			http_error_check_type(transfer, page->credential);
 		find_documents(page);
 	}
 	if (page->whole)

@@ -25,6 +25,7 @@
 static const char *find_end(const WalcuCursor *cursor);
 static WalcuPage *start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt);
 static void look_at_pages(WalcuCursor *cursor, bool before_wait);
+static bool is_keyed(const WalcuCursor *cursor);
 static const WalcuRequest *make_request(const WalcuCursor *cursor, const char *id, int64 passed);
 static WalcuRequest *make_page_request(const WalcuCursor *cursor, const char *id, int64 passed,
 									   const char *before);
@@ -35,11 +36,10 @@ static void start_next_page(WalcuCursor *cursor);
 static bool is_next_wanted(const WalcuCursor *cursor);
 static void request_page_again(WalcuCursor *cursor);
 static void go_to_next_page(WalcuCursor *cursor);
-static bool has_more(const WalcuCursor *cursor);
 static bool is_short(const WalcuCursor *cursor);
 static bool is_beyond(const WalcuCursor *cursor, const char *id);
 static void note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document);
-static void check_order(const WalcuCursor *cursor);
+static void check_order(WalcuCursor *cursor);
 static void check_skip(const WalcuCursor *cursor);
 static const char *format_shown_id(const char *id);
 
@@ -62,8 +62,17 @@ page_reader_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from
 
 	cursor->start = cursor->from = from;
 	cursor->before = before;
+	/* documents without a value have no order that shows whether the service sorts */
+	cursor->by_skip = group->query->keys != NIL && part->keys == NIL && !group->sorts_by_id;
 	cursor->page = start_page(cursor, NULL, 0, NULL);
 	return cursor;
+}
+
+/* Would a page follow another by _id, while nobody knows whether the service sorts by it? */
+bool
+page_reader_relies_on_sort(const WalcuCursorGroup *group)
+{
+	return group->query->keys == NIL && !group->sorts_by_id && query_is_keyed(group->query);
 }
 
 /* What a cursor, of a part without an order of its own, has not asked for yet. */
@@ -75,7 +84,8 @@ page_reader_rest(WalcuCursor *cursor)
 	const char *start = cursor->start ? cursor->start : cursor->first_id->data;
 	WalcuDocument document;
 
-	if (cursor->ended || !objectid_is_valid(rest.end) || (page->whole && !has_more(cursor)))
+	if (cursor->reader != &page_reader || cursor->ended || !objectid_is_valid(rest.end) ||
+		(page->whole && !page_reader_has_more(cursor)))
 		return rest;
 	/* another cursor would ask for other ranges than those that are held */
 	if (cursor->next && cursor->next->replayed)
@@ -122,7 +132,18 @@ look_at_pages(WalcuCursor *cursor, bool before_wait)
 {
 	page_look(cursor->page, before_wait);
 	if (cursor->page->whole && cursor->next == NULL && is_next_wanted(cursor))
-		start_next_page(cursor);
+	{
+		if (page_reader_relies_on_sort(cursor->group))
+			cursor->held = true;
+		else
+			start_next_page(cursor);
+	}
+}
+
+static bool
+is_keyed(const WalcuCursor *cursor)
+{
+	return query_is_keyed(cursor->group->query) && !cursor->by_skip;
 }
 
 static const WalcuRequest *
@@ -140,7 +161,7 @@ static WalcuRequest *
 make_page_request(const WalcuCursor *cursor, const char *id, int64 passed, const char *before)
 {
 	const WalcuQuery *query = cursor->group->query;
-	bool by_position = query_is_keyed(query) && id != NULL;
+	bool by_position = is_keyed(cursor) && id != NULL;
 
 	return query_page(query, cursor->part, make_position_filters(cursor, by_position ? id : NULL, before),
 					  by_position ? 0 : query->skip + passed,
@@ -177,7 +198,7 @@ make_position_filters(const WalcuCursor *cursor, const char *id, const char *bef
 static bool
 accept_in_order(WalcuCursor *cursor, const WalcuDocument *document)
 {
-	if (query_is_keyed(cursor->group->query))
+	if (is_keyed(cursor))
 		check_order(cursor);
 	else
 		check_skip(cursor);
@@ -217,7 +238,7 @@ is_next_wanted(const WalcuCursor *cursor)
 	const WalcuQuery *query = cursor->group->query;
 
 	cursor->group->page_size = Max(cursor->group->page_size, cursor->page->documents);
-	return has_more(cursor) &&
+	return page_reader_has_more(cursor) &&
 		   (query->all_rows || query->wanted > cursor->group->delivered + count_waiting(cursor));
 }
 
@@ -237,9 +258,14 @@ request_page_again(WalcuCursor *cursor)
 static void
 go_to_next_page(WalcuCursor *cursor)
 {
-	if (is_beyond(cursor, cursor->id->data) || !has_more(cursor))
+	if (is_beyond(cursor, cursor->id->data) || !page_reader_has_more(cursor))
 	{
 		cursor->ended = true;
+		return;
+	}
+	if (cursor->next == NULL && page_reader_relies_on_sort(cursor->group))
+	{
+		cursor->held = true;
 		return;
 	}
 	if (cursor->next == NULL)
@@ -254,8 +280,8 @@ go_to_next_page(WalcuCursor *cursor)
  * Tells whether there is a page after the current one, which is whole.  A page that is smaller than asked for
  * is not the end; without the header, an empty one is.
  */
-static bool
-has_more(const WalcuCursor *cursor)
+bool
+page_reader_has_more(const WalcuCursor *cursor)
 {
 	const WalcuTransfer *transfer = cursor->page->transfer;
 
@@ -310,7 +336,7 @@ note_sort_keys(WalcuCursor *cursor, const WalcuDocument *document)
 
 /* Without an _id, or out of order, documents would be lost or repeated silently. */
 static void
-check_order(const WalcuCursor *cursor)
+check_order(WalcuCursor *cursor)
 {
 	const WalcuQuery *query = cursor->group->query;
 	const char *id = cursor->id->data;
@@ -327,7 +353,11 @@ check_order(const WalcuCursor *cursor)
 				errhint("Set the option paging to 'skip'."));
 	if (query->keys != NIL || previous == NULL)
 		return;
-	if (is_first ? strcmp(id, previous) < 0 : strcmp(id, previous) <= 0)
+	if (is_first ? strcmp(id, previous) >= 0 : strcmp(id, previous) > 0)
+		return;
+	if (page_reader_relies_on_sort(cursor->group))
+		cursor->group->out_of_order = true;
+	else
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("documents of resource \"%s\" did not arrive in the order of _id",
 					   query->options->resource),

@@ -19,6 +19,8 @@ typedef struct WalcuPageReaderRest
 
 extern WalcuCursor *page_reader_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from,
 									 const char *before);
+extern bool page_reader_relies_on_sort(const WalcuCursorGroup *group);
+extern bool page_reader_has_more(const WalcuCursor *cursor);
 extern WalcuPageReaderRest page_reader_rest(WalcuCursor *cursor);
 
 #endif /* WALCU_PAGE_READER_H */

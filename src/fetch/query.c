@@ -17,13 +17,22 @@ static size_t count_filter_room(const WalcuQuery *query);
 static int choose_page_size(const WalcuQuery *query, int64 delivered);
 static void add_filter(WalcuRequest *request, const WalcuQuery *query, List *filters);
 static void add_project(WalcuRequest *request, const WalcuQuery *query);
+static void add_sort(WalcuRequest *request, const WalcuQuery *query, List *keys, bool reverse);
+static void add_skip(WalcuRequest *request, int64 skip);
 
 /* Are pages asked for by what follows a document, rather than by a number of documents? */
 bool
 query_is_keyed(const WalcuQuery *query)
 {
 	return (query->strategy == WALCU_BY_PAGES || query->strategy == WALCU_BY_RANGES) &&
-		   query->options->paging == WALCU_PAGING_KEY;
+		   query_asks_for_order(query) && query->options->paging == WALCU_PAGING_KEY;
+}
+
+/* Is an order asked for, in which the service sends documents if it does what it is asked to? */
+bool
+query_asks_for_order(const WalcuQuery *query)
+{
+	return !query->unsorted && query->options->sort_format != WALCU_FORMAT_NONE;
 }
 
 /* The parts, of WalcuQueryPart, that have the documents which match a filter. */
@@ -70,10 +79,43 @@ query_page(const WalcuQuery *query, const WalcuQueryPart *part, List *position, 
 	request_add_segment(request, query->options->resource);
 	add_filter(request, query, list_concat_copy(part->filters, position));
 	add_project(request, query);
-	request_add_parameter(request, "sort", sort_text(query->options, part->keys));
-	if (skip > 0)
-		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
+	add_sort(request, query, part->keys, false);
+	add_skip(request, skip);
 	request_add_parameter(request, "limit", psprintf("%d", choose_page_size(query, delivered)));
+	return request;
+}
+
+/* The last page of a part without an order of its own, which begins with the greatest _id. */
+WalcuRequest *
+query_last_page(const WalcuQuery *query, const WalcuQueryPart *part, int64 delivered)
+{
+	WalcuRequest *request = request_create(query->options, "GET");
+
+	request_add_segment(request, query->options->resource);
+	add_filter(request, query, part->filters);
+	add_project(request, query);
+	add_sort(request, query, NIL, true);
+	request_add_parameter(request, "limit", psprintf("%d", choose_page_size(query, delivered)));
+	return request;
+}
+
+/*
+ * The first documents, by their _id alone, of a part that begins behind the first skip ones; or those at its
+ * other end, in the very reverse of its order.
+ */
+WalcuRequest *
+query_end(const WalcuQuery *query, const WalcuQueryPart *part, bool reverse, int documents)
+{
+	WalcuRequest *request = request_create(query->options, "GET");
+	WalcuQuery ids = *query;
+
+	ids.project = list_make1("_id");
+	request_add_segment(request, query->options->resource);
+	add_filter(request, query, part->filters);
+	add_project(request, &ids);
+	add_sort(request, query, part->keys, reverse);
+	add_skip(request, query->skip);
+	request_add_parameter(request, "limit", psprintf("%d", documents));
 	return request;
 }
 
@@ -88,7 +130,7 @@ query_job(const WalcuQuery *query, const WalcuQueryPart *part)
 	add_filter(request, query, part->filters);
 	add_project(request, query);
 	if (part->keys != NIL)
-		request_add_parameter(request, "sort", sort_text(query->options, part->keys));
+		add_sort(request, query, part->keys, false);
 	return request;
 }
 
@@ -103,7 +145,7 @@ query_strategy_name(const WalcuQuery *query)
 		case WALCU_BY_JOB:
 			return "background job";
 		case WALCU_BY_RANGES:
-			return "parallel pages by key";
+			return query_is_keyed(query) ? "parallel pages by key" : "pages by skip";
 		default:
 			return query_is_keyed(query) ? "pages by key" : "pages by skip";
 	}
@@ -143,7 +185,21 @@ add_filter(WalcuRequest *request, const WalcuQuery *query, List *filters)
 static void
 add_project(WalcuRequest *request, const WalcuQuery *query)
 {
-	if (query->project != NIL)
+	if (query->project != NIL && query->options->project_format != WALCU_FORMAT_NONE)
 		request_add_parameter(request, "project",
 							  projection_field_list(query->options->project_format, query->project));
+}
+
+static void
+add_sort(WalcuRequest *request, const WalcuQuery *query, List *keys, bool reverse)
+{
+	if (query_asks_for_order(query))
+		request_add_parameter(request, "sort", sort_text(query->options, keys, reverse));
+}
+
+static void
+add_skip(WalcuRequest *request, int64 skip)
+{
+	if (skip > 0)
+		request_add_parameter(request, "skip", psprintf(INT64_FORMAT, skip));
 }

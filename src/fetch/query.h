@@ -38,17 +38,22 @@ typedef struct WalcuQuery
 	List *keys;     /* The order has these keys (WalcuSortKey); NIL for any order. */
 	List *project;  /* These paths of fields are wanted; NIL for whole documents. */
 	int64 skip;     /* The service passes over so many documents; only without a filter. */
+	bool unsorted;  /* The service does not sort: what it sends is in any order. */
 	bool all_rows;  /* The reader is likely to want every document. */
 	double wanted;  /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;
 
 extern bool query_is_keyed(const WalcuQuery *query);
+extern bool query_asks_for_order(const WalcuQuery *query);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);
 
 extern WalcuRequest *query_first_request(const WalcuQuery *query);
 extern WalcuRequest *query_document(const WalcuQuery *query);
 extern WalcuRequest *query_page(const WalcuQuery *query, const WalcuQueryPart *part, List *position,
 								int64 skip, int64 delivered);
+extern WalcuRequest *query_last_page(const WalcuQuery *query, const WalcuQueryPart *part, int64 delivered);
+extern WalcuRequest *query_end(const WalcuQuery *query, const WalcuQueryPart *part, bool reverse,
+							   int documents);
 extern WalcuRequest *query_job(const WalcuQuery *query, const WalcuQueryPart *part);
 extern const char *query_strategy_name(const WalcuQuery *query);
 

@@ -21,6 +21,10 @@ tally_explain(const WalcuTally *tally, ExplainState *es)
 		ExplainPropertyInteger("Retries", NULL, tally->retries, es);
 	if (tally->ranges > 0)
 		ExplainPropertyInteger("Ranges", NULL, tally->ranges + 1, es);
+	if (tally->probes > 0)
+		ExplainPropertyInteger("Order Probes", NULL, tally->probes, es);
+	if (tally->unsorted)
+		ExplainPropertyText("Sorted", "here, as the service does not sort as it is asked to", es);
 	if (tally->no_job[0] != '\0')
 		ExplainPropertyText("Pages because", tally->no_job, es);
 	if (tally->rejected > 0)

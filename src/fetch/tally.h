@@ -20,7 +20,9 @@ typedef struct WalcuTally
 	int64 bytes;     /* So many bytes came. */
 	int64 rejected;  /* The service did not take so many filters. */
 	int64 ranges;    /* So many ranges were divided off for another cursor. */
+	int64 probes;    /* So many requests only asked whether the service sorts. */
 	int64 jobs;      /* So many background jobs were begun. */
+	bool unsorted;   /* The service does not sort, so that rows were sorted here. */
 	/* This is why pages were read instead of a job's results; empty when it was not so. */
 	char no_job[NO_JOBS_REASON_SIZE];
 } WalcuTally;

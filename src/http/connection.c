@@ -120,6 +120,18 @@ connection_count_request(WalcuConnection *connection, const WalcuOptions *option
 	connection->requests++;
 }
 
+/* Returns how many requests max_requests leaves for the statement. */
+int
+connection_requests_left(const WalcuOptions *options)
+{
+	const WalcuConnection *connection = connection_get(options);
+	bool has_begun = connection->statement == GetCurrentStatementStartTimestamp();
+
+	if (options->max_requests == 0)
+		return PG_INT32_MAX;
+	return options->max_requests - (has_begun ? Min(connection->requests, options->max_requests) : 0);
+}
+
 /* Let a handle begin as soon as its time has come and there is room. */
 void
 connection_queue(WalcuConnection *connection, WalcuCurlEasy *handle)

@@ -14,6 +14,7 @@ typedef struct WalcuConnection WalcuConnection;
 
 extern WalcuConnection *connection_get(const WalcuOptions *options);
 extern void connection_count_request(WalcuConnection *connection, const WalcuOptions *options);
+extern int connection_requests_left(const WalcuOptions *options);
 extern void connection_queue(WalcuConnection *connection, WalcuCurlEasy *handle);
 extern void connection_join(WalcuConnection *connection, WalcuCurlEasy *handle);
 extern void connection_hold(WalcuConnection *connection, double milliseconds);

@@ -87,6 +87,8 @@ projection_sort_list(WalcuListFormat format, List *fields, List *descending)
 				escape_json(&list, field);
 				appendStringInfo(&list, ":%s1", sign);
 				break;
+			case WALCU_FORMAT_NONE:
+				elog(ERROR, "there is no list in the format \"none\"");
 		}
 	}
 	if (format == WALCU_FORMAT_JSON)

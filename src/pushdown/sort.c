@@ -15,11 +15,13 @@
 #include "base/compat.h"
 #include "base/utf8.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_collation.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "pushdown/deparse.h"
 #include "pushdown/deparse_equal.h"
 #include "pushdown/projection.h"
+#include "service/learned_sort.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -39,7 +41,7 @@ sort_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relati
 	List *keys = NIL;
 	ListCell *lc;
 
-	if (!relation->options->pushdown)
+	if (!relation->options->pushdown || learned_sort(relation->options) == WALCU_SORT_IGNORED)
 		return NIL;
 	foreach(lc, pathkeys)
 	{
@@ -99,9 +101,24 @@ sort_deserialize(const WalcuRelation *relation, List *numbers)
 	return keys;
 }
 
-/* The value of `sort`; _id decides between equals. */
+/* Returns how PostgreSQL sorts a table's rows, of these columns, as the service sorts documents by a key. */
+WalcuSortOrder
+sort_order_of_key(TupleDesc columns, const WalcuSortKey *key)
+{
+	Form_pg_attribute attribute = TupleDescAttr(columns, key->column - 1);
+	TypeCacheEntry *type =
+		lookup_type_cache(getBaseType(attribute->atttypid), TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+
+	return (WalcuSortOrder){
+		.operator_id = key->descending ? type->gt_opr : type->lt_opr,
+		/* the only one in which the service sorts text, whatever the column's own is */
+		.collation = OidIsValid(attribute->attcollation) ? C_COLLATION_OID : InvalidOid,
+	};
+}
+
+/* The value of `sort`, or that of the very reverse order; _id decides between equals. */
 char *
-sort_text(const WalcuOptions *options, List *keys)
+sort_text(const WalcuOptions *options, List *keys, bool reverse)
 {
 	List *fields = NIL;
 	List *descending = NIL;
@@ -113,7 +130,7 @@ sort_text(const WalcuOptions *options, List *keys)
 		WalcuSortKey *key = lfirst(lc);
 
 		fields = lappend(fields, key->operand->path);
-		descending = lappend_int(descending, key->descending);
+		descending = lappend_int(descending, key->descending != reverse);
 		has_id |= is_id_key(key);
 		/* nothing is equal beyond */
 		if (has_id)
@@ -122,9 +139,16 @@ sort_text(const WalcuOptions *options, List *keys)
 	if (!has_id)
 	{
 		fields = lappend(fields, "_id");
-		descending = lappend_int(descending, false);
+		descending = lappend_int(descending, reverse);
 	}
 	return projection_sort_list(options->sort_format, fields, descending);
+}
+
+/* Tells whether the sort by these keys is by _id alone, which is written alike in most formats. */
+bool
+sort_is_by_id(List *keys)
+{
+	return keys == NIL || is_id_key(linitial(keys));
 }
 
 /*

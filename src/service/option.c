@@ -75,7 +75,7 @@ typedef struct OptionRow
 
 static const char *const fetch_choices[] = {"auto", "pages", "parallel", "job", NULL};
 static const char *const paging_choices[] = {"key", "skip", NULL};
-static const char *const format_choices[] = {"mongoose", "comma", "json", NULL};
+static const char *const format_choices[] = {"mongoose", "comma", "json", "none", NULL};
 static const char *const sampling_choices[] = {"off", "auto", "random", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
 static const char *const id_choices[] = {"auto", "objectid", "string", NULL};

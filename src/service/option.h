@@ -16,7 +16,8 @@ typedef enum WalcuListFormat
 {
 	WALCU_FORMAT_MONGOOSE, /* They are written as "-created_at _id". */
 	WALCU_FORMAT_COMMA,    /* They are written as "-created_at,_id". */
-	WALCU_FORMAT_JSON      /* They are written as {"created_at":-1,"_id":1}. */
+	WALCU_FORMAT_JSON,     /* They are written as {"created_at":-1,"_id":1}. */
+	WALCU_FORMAT_NONE      /* The service knows no such parameter: it is not sent. */
 } WalcuListFormat;
 
 /* A scan asks for the next page in one of these ways. */
