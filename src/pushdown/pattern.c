@@ -2,10 +2,11 @@
  * pattern.c
  *	  SQL's patterns as the service's regular expressions.
  *
- * MongoDB has PCRE's.  A translation matches exactly what the pattern matches here, so that
- * its negation is right, too; what could differ by a hair is not translated.  Letters match
- * in both cases by classes of both, as "C" knows ASCII letters only and PCRE's own option
- * knows more.
+ * MongoDB has PCRE's, and who stands before it may read them as JavaScript does: so only what both mean alike
+ * is written, which excludes \z, options within a pattern, and classes by name.  A translation matches
+ * exactly what the pattern matches here, so that its negation is right, too; what could differ by a hair is
+ * not translated.  Letters match in both cases by classes of both, as "C" knows ASCII letters only and PCRE's
+ * own option knows more.
  */
 #include "postgres.h"
 
@@ -18,8 +19,10 @@
 /* PostgreSQL's limit for the bounds of a quantifier. */
 #define MAX_BOUND 255
 
-/* "." matches a line break, as in SQL; only with this. */
-#define DOT_MATCHES_ALL "(?s)"
+/* These are one character of any kind, the blanks of ASCII (\v is more than one to PCRE), and the end. */
+#define ANY_CHARACTER "[\\d\\D]"
+#define SPACES        " \\t\\n\\x0b\\f\\r"
+#define END_OF_TEXT   "(?!" ANY_CHARACTER ")"
 
 typedef struct Translation
 {
@@ -51,7 +54,6 @@ pattern_from_like(const char *like, bool ignore_case)
 	StringInfoData output;
 	size_t length = strlen(like);
 	bool anchored = true;
-	bool has_dot = false;
 
 	initStringInfo(&output);
 	if (like[0] != '%')
@@ -64,14 +66,10 @@ pattern_from_like(const char *like, bool ignore_case)
 			anchored = false;
 			if (i == 0 || i == length - 1)
 				continue;
-			has_dot = true;
-			appendStringInfoString(&output, ".*");
+			appendStringInfoString(&output, ANY_CHARACTER "*");
 		}
 		else if (like[i] == '_')
-		{
-			has_dot = true;
-			appendStringInfoChar(&output, '.');
-		}
+			appendStringInfoString(&output, ANY_CHARACTER);
 		else
 		{
 			if (like[i] == '\\' && ++i == length)
@@ -80,8 +78,8 @@ pattern_from_like(const char *like, bool ignore_case)
 		}
 	}
 	if (anchored)
-		appendStringInfoString(&output, "\\z");
-	return has_dot ? psprintf(DOT_MATCHES_ALL "%s", output.data) : output.data;
+		appendStringInfoString(&output, END_OF_TEXT);
+	return output.data;
 }
 
 /*
@@ -160,7 +158,7 @@ pattern_from_uuid(const char *uuid)
 		if (++digits % 4 == 0 && digits < 32)
 			appendStringInfoString(&output, "-?");
 	}
-	appendStringInfoString(&output, "\\}?\\z");
+	appendStringInfoString(&output, "\\}?" END_OF_TEXT);
 	return output.data;
 }
 
@@ -174,8 +172,6 @@ pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes)
 	Translation translation = {.at = regex, .ignore_case = ignore_case, .ascii_classes = ascii_classes};
 
 	initStringInfo(&translation.output);
-	if (strchr(regex, '.') != NULL)
-		appendStringInfoString(&translation.output, DOT_MATCHES_ALL);
 	if (strncmp(regex, "***", 3) == 0)
 		return NULL;
 	while (*translation.at)
@@ -232,11 +228,11 @@ translate_next(Translation *translation)
 			translation->quantifiable = false;
 			return true;
 		case '$':
-			appendStringInfoString(output, "\\z");
+			appendStringInfoString(output, END_OF_TEXT);
 			translation->quantifiable = false;
 			return true;
 		case '.':
-			appendStringInfoChar(output, c);
+			appendStringInfoString(output, ANY_CHARACTER);
 			translation->quantifiable = true;
 			return true;
 		default:
@@ -255,8 +251,8 @@ translate_escape(Translation *translation)
 		char letter;
 		const char *class;
 	} classes[] = {
-		{'d', "[0-9]"},  {'w', "[0-9A-Za-z_]"},  {'s', "[ \\t\\n\\v\\f\\r]"},
-		{'D', "[^0-9]"}, {'W', "[^0-9A-Za-z_]"}, {'S', "[^ \\t\\n\\v\\f\\r]"},
+		{'d', "[0-9]"},  {'w', "[0-9A-Za-z_]"},  {'s', "[" SPACES "]"},
+		{'D', "[^0-9]"}, {'W', "[^0-9A-Za-z_]"}, {'S', "[^" SPACES "]"},
 	};
 	char c = *translation->at;
 
@@ -363,16 +359,23 @@ translate_bracket(Translation *translation)
 static bool
 translate_class(Translation *translation)
 {
-	static const char *const names[] = {"alpha", "alnum", "digit", "xdigit", "space"};
-
-	for (int i = 0; translation->ascii_classes && i < lengthof(names); i++)
+	static const struct
 	{
-		char *class = psprintf("[:%s:]", names[i]);
+		const char *name;
+		const char *members;
+	} classes[] = {
+		{"[:alpha:]", "A-Za-z"},     {"[:alnum:]", "0-9A-Za-z"}, {"[:digit:]", "0-9"},
+		{"[:xdigit:]", "0-9A-Fa-f"}, {"[:space:]", SPACES},
+	};
 
-		if (strncmp(translation->at, class, strlen(class)) == 0)
+	for (int i = 0; translation->ascii_classes && i < lengthof(classes); i++)
+	{
+		const char *name = classes[i].name;
+
+		if (strncmp(translation->at, name, strlen(name)) == 0)
 		{
-			appendStringInfoString(&translation->output, class);
-			translation->at += strlen(class);
+			appendStringInfoString(&translation->output, classes[i].members);
+			translation->at += strlen(name);
 			return true;
 		}
 	}
@@ -419,10 +422,11 @@ append_range(Translation *translation, char first, char last)
 
 	if ((unsigned char) first > (unsigned char) last)
 		return false;
-	/* PCRE refuses a bracket that begins and ends with one of the last three */
-	if (strchr("\\^[]-:.=", first) != NULL)
-		appendStringInfoChar(output, '\\');
-	appendStringInfoChar(output, first);
+	/* PCRE refuses a bracket that begins and ends with one of these; others may refuse a needless escape */
+	if (strchr(":.=", first) != NULL)
+		appendStringInfo(output, "\\x%02x", first);
+	else
+		appendStringInfo(output, strchr("\\^[]-", first) ? "\\%c" : "%c", first);
 	if (first != last)
 		appendStringInfo(output, strchr("\\^[]-", last) ? "-\\%c" : "-%c", last);
 	if (!translation->ignore_case || (unsigned char) first >= 0x80)
