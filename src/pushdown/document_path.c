@@ -337,6 +337,7 @@ document_path_test(const WalcuDocumentPath *operand, const char *op, const char 
 	WalcuFilter *filter = filter_test(operand->path, op, value);
 
 	filter->undescribed = !operand->remote.described;
+	filter->stray = operand->remote.stray;
 	return filter;
 }
 

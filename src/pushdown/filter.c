@@ -55,7 +55,7 @@ filter_or(List *filters)
 
 	foreach(lc, filters)
 	{
-		if (lfirst(lc) == &filter_everything)
+		if (lfirst(lc) == &filter_everything || ((WalcuFilter *) lfirst(lc))->stray)
 			return &filter_everything;
 		if (lfirst(lc) != &filter_nothing)
 			arms = lappend(arms, lfirst(lc));
@@ -82,7 +82,7 @@ filter_and(List *filters)
 	{
 		if (lfirst(lc) == &filter_nothing)
 			return &filter_nothing;
-		if (lfirst(lc) != &filter_everything)
+		if (lfirst(lc) != &filter_everything && !((WalcuFilter *) lfirst(lc))->stray)
 			arms = lappend(arms, lfirst(lc));
 	}
 	if (arms == NIL)

@@ -21,6 +21,7 @@ typedef struct WalcuFilter
 	List *literals;   /* These are the JSON texts of $in, when a document has one of them at most. */
 	int most;         /* A request has so many of these at most; 0 for as many as fit. */
 	bool undescribed; /* The description lacks the path, so that the service may take no notice of it. */
+	bool stray;       /* The service may take the test for another one, so that it is not to be asked for. */
 	/* It is what is left of it without values that are no ObjectIds; NULL when it has none of these. */
 	struct WalcuFilter *ids_only;
 	List *arms; /* A whole filter is joined of these (WalcuFilter), by $or or by $and as op says. */

@@ -232,6 +232,9 @@ match_key_column(const WalcuRelation *relation, Var *var)
 static bool
 is_sorted_alike(const WalcuOptions *options, const WalcuDocumentPath *operand, Oid collation)
 {
+	/* the pages of an order are asked for by conditions on its keys */
+	if (operand->remote.stray)
+		return false;
 	/* values of different types are sorted by type: there must be one, or others be errors */
 	if (!deparse_equal_is_alike(operand))
 		return false;

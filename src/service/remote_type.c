@@ -45,7 +45,6 @@ remote_type_at(const char *resource, const char *path)
 static WalcuRemotePlace
 describe_place(const char *resource, const char *path)
 {
-	const WalcuRemotePlace unknown = {.type = WALCU_REMOTE_UNKNOWN};
 	const WalcuField *field = NULL;
 	bool element = false;
 	List *fields;
@@ -63,11 +62,13 @@ describe_place(const char *resource, const char *path)
 			element = true;
 		else
 		{
-			field = find_field(fields, name, length);
-			element = false;
-			if (field == NULL)
-				return unknown;
+			const WalcuField *member = find_field(fields, name, length);
+
+			if (member == NULL)
+				return (WalcuRemotePlace){.type = WALCU_REMOTE_UNKNOWN, .stray = field && field->fields};
+			field = member;
 			fields = field->fields;
+			element = false;
 		}
 		name += length;
 		if (*name == '\0')

@@ -25,6 +25,8 @@ typedef struct WalcuRemotePlace
 	bool array;           /* The place has an array of that type. */
 	bool described;       /* The description has this very place, and not only one that it is in. */
 	bool id;              /* It may hold ids of MongoDB's own type (id_place.c). */
+	/* The description has an object that the place is in, but not the place; free form is no such object. */
+	bool stray;
 } WalcuRemotePlace;
 
 extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);
