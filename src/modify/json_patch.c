@@ -110,6 +110,13 @@ json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 	add_operation(patch, "add", pointer, change->new);
 }
 
+/* Checks that a column can be addressed.  Error: that of json_patch_change. */
+void
+json_patch_check(const WalcuJsonPatch *patch, const WalcuJsonChange *change)
+{
+	require_pointer(patch, change);
+}
+
 /* Sets a column to its new value, whatever it was before.  Error: that of json_patch_change. */
 void
 json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)

@@ -41,6 +41,7 @@ typedef struct WalcuJsonChange
 
 extern WalcuJsonPatch *json_patch_create(const WalcuOptions *options, bool names_leaves);
 extern WalcuPatchReach json_patch_reach(const WalcuOptions *options, const char *path);
+extern void json_patch_check(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change);

@@ -244,20 +244,21 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 	WalcuRowPatch patch = {.is_sure = true};
 	bool must_read = false;
 
-	for (int i = 0; i < list_length(columns) && !must_read; i++)
+	for (int i = 0; i < list_length(columns); i++)
 	{
 		int column = list_nth_int(columns, i);
 		const char *path = row->columns[column].option->path;
 		WalcuPatchReach reach = json_patch_reach(row->options, path);
-		WalcuJsonChange of_column;
+		WalcuJsonChange of_column = describe_change(row, column, NULL, NULL);
 
-		must_read = nulls[i] || reach >= WALCU_REACH_FREE ||
-					remote_type_at(row->options->resource, path).type == WALCU_REMOTE_OBJECT;
-		if (must_read)
-			break;
-		of_column = describe_change(row, column, NULL, encode_value(row->encoder, column, values[i]));
-		json_patch_set(body, &of_column);
+		json_patch_check(body, &of_column);
+		must_read |= nulls[i] || reach >= WALCU_REACH_FREE ||
+					 remote_type_at(row->options->resource, path).type == WALCU_REMOTE_OBJECT;
 		patch.is_sure &= reach == WALCU_REACH_SURE;
+		if (nulls[i])
+			continue;
+		of_column.new = encode_value(row->encoder, column, values[i]);
+		json_patch_set(body, &of_column);
 	}
 	patch.is_sure &= !must_read;
 	patch.body = must_read ? NULL : json_patch_text(body);
