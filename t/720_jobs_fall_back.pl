@@ -121,7 +121,10 @@ for my $case (@cases)
     $sandbox->clear_log;
     is_deeply(rows($dbh, "$scan ORDER BY 1"), [ map { [ $_->{_id}, ref $_->{make} ? undef : $_->{make} ] } sort { $a->{_id} cmp $b->{_id} } @cars ], 'the rows are right');
     is(scalar(grep { $_->{kind} ne 'list' } $sandbox->log), 0, 'the session asks for no other job');
-    unlike(explained($dbh, 'SELECT _id FROM crm.tasks'), qr/background job/, 'and plans none, of another table either');
+    my $second = explained($dbh, 'SELECT _id FROM crm.tasks');
+    unlike($second, qr/background job/, 'and plans none, of another table either');
+    is($second =~ /^ *Pages because: (.*)$/m && $1, $reason, 'for the same reason');
+    unlike(explained($dbh, "$scan WHERE _id = 'x'"), qr/Pages because/, 'which matters to no short scan');
 
     # where nothing but a job is wanted
     $owner->do(q{ALTER FOREIGN TABLE crm.cars OPTIONS (ADD fetch_mode 'job')});

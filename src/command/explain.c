@@ -11,9 +11,11 @@
 
 #include "base/compat.h"
 #include "exec/scan.h"
+#include "http/no_jobs.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"
 
+static void show_useless_jobs(const WalcuScan *scan, ExplainState *es);
 static void show_local_conditions(ForeignScanState *node, ExplainState *es);
 static char *deparse_shown_expression(ForeignScanState *node, ExplainState *es, Expr *expression);
 static char *get_constant_text(Expr *expression);
@@ -52,8 +54,22 @@ explain_scan(ForeignScanState *node, ExplainState *es)
 				"Assumed Documents",
 				psprintf("%.0f, as they were never counted (see ANALYZE)", scan->plan.assumed), es);
 	}
+	show_useless_jobs(scan, es);
 	if (es->analyze)
 		tally_explain(&scan->tally, es);
+}
+
+/* Why a long scan was planned without a job: an earlier one of this session came to nothing. */
+static void
+show_useless_jobs(const WalcuScan *scan, ExplainState *es)
+{
+	const WalcuOptions *options = scan->query.options;
+	const char *reason = no_jobs_reason(options);
+	bool is_paged = scan->plan.strategy == WALCU_BY_PAGES || scan->plan.strategy == WALCU_BY_RANGES;
+
+	if (reason && is_paged && options->fetch_mode == WALCU_FETCH_AUTO && scan->plan.all_rows &&
+		scan->plan.documents > options->job_threshold)
+		ExplainPropertyText("Pages because", reason, es);
 }
 
 /* The conditions that PostgreSQL alone checks, each with the reason. */

@@ -189,7 +189,7 @@ take_in_bytes(WalcuPage *page, bool before_wait)
 		page->obstacle = MemoryContextStrdup(page->context, obstacle);
 		return;
 	}
-	if (retry_is_possible(transfer, page->malformed != NULL))
+	if (retry_is_possible(transfer, page->malformed && !page->is_final))
 		page->broken = true;
 	else if (page->malformed)
 		http_error_raise_malformed(transfer, page->malformed);
@@ -293,6 +293,7 @@ find_documents(WalcuPage *page)
 		if (span.id_length == 0 && page->splitter.bare && transfer->request->is_download)
 		{
 			page->malformed = NO_LIST;
+			page->is_final = true;
 			return;
 		}
 		enqueue_document(page, &span);

@@ -32,6 +32,7 @@ typedef struct WalcuPage
 	bool whole;                /* Every document has been found. */
 	bool broken;            /* What follows the documents found cannot be had; it may be asked for again. */
 	const char *malformed;  /* It says why the reply is not what the API promises; NULL when it is. */
+	bool is_final;          /* It would be malformed again. */
 	int64 documents;        /* So many were found so far. */
 	uint64 counted_bytes;   /* So many bytes of the reply are in the scan's tally already. */
 	WalcuSplitter splitter; /* It finds the documents. */
