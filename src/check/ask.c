@@ -196,11 +196,13 @@ is_to_repeat(const WalcuCheckRun *run, const Question *question)
 {
 	const WalcuTransfer *transfer = question->transfer;
 
-	if (ask_left(run) <= 0 || !request_is_read(question->request) ||
-		transfer->retry_after * 1000 > run->options->max_retry_wait)
+	if (ask_left(run) <= 0 || transfer->retry_after * 1000 > run->options->max_retry_wait)
 		return false;
 	if (transfer->status == 429)
 		return question->refusals < MAX_REFUSALS;
+	/* a write that may have arrived is not sent again */
+	if (!request_is_read(question->request))
+		return false;
 	if (transfer->status >= 500)
 		return question->mishaps < MAX_MISHAPS;
 	return transfer->failure.kind == WALCU_CURL_ERROR_CURL && run->took_count > 0 &&

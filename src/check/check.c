@@ -16,6 +16,7 @@
 #include "check/extras.h"
 #include "check/format.h"
 #include "check/jobs.h"
+#include "check/note.h"
 #include "check/operators.h"
 #include "check/paging.h"
 #include "check/places.h"
@@ -77,6 +78,7 @@ static const struct
 	{"job", NEEDS_DOCUMENTS, jobs_check},
 	{"search", NEEDS_DOCUMENTS, extras_check_search},
 	{"group_by", NEEDS_DOCUMENTS, extras_check_group_by},
+	{"write", NEEDS_CONSENT, note_check_writes},
 	{"limits", NEEDS_NOTHING, NULL, transport_sum_up_limits},
 	{"requests", NEEDS_NOTHING, NULL, transport_sum_up_requests},
 };

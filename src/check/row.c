@@ -121,6 +121,12 @@ row_quote_name(const char *name)
 	return quote_identifier(name);
 }
 
+char *
+row_quote_literal(const char *text)
+{
+	return quote_literal_cstr(text);
+}
+
 /* Appends a name to a list of names, as long as there is room. */
 void
 row_append_name(StringInfo list, const char *name)
