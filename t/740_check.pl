@@ -42,7 +42,7 @@ my @planted = (
     [ 'sort that the option says otherwise', { options => { sort_format => 'comma' } },
         { sort => [ 'differs', qr/format mongoose/, "SET sort_format 'mongoose'" ] }, apply => 1 ],
     [ 'sort ignored', { settings => { sort => 'ignored' } },
-        { sort => [ 'differs', qr/mongoose ignored, comma refused, json refused/, "ADD sort_format 'none'" ] }, apply => 1, dearer => 1 ],
+        { sort => [ 'differs', qr/mongoose ignored, comma ignored, json ignored/, "ADD sort_format 'none'" ] } ],
     [ 'project in commas', { settings => { project_format => 'comma' } },
         { project => [ 'differs', qr/format comma/, "ADD project_format 'comma'" ] }, apply => 1 ],
     [ 'project as JSON', { settings => { project_format => 'json' } },
@@ -50,7 +50,7 @@ my @planted = (
     [ 'project that the option says otherwise', { options => { project_format => 'json' } },
         { project => [ 'differs', qr/format mongoose/, "SET project_format 'mongoose'" ] }, apply => 1 ],
     [ 'project ignored', { settings => { project => 'ignored' } },
-        { project => [ 'differs', qr/mongoose ignored/, "ADD project_format 'none'" ] }, apply => 1 ],
+        { project => [ 'differs', qr/mongoose ignored/, "ADD project_format 'none'" ] } ],
     [ 'small pages', { settings => { page_cap => 20 } },
         { 'page size' => [ 'differs', qr/20 documents at most/, "ADD fetch_size '20'" ] },
         apply => 1, dearer => 1, free => qr/^(?:q|ids|values|sort|project|end of pages)/ ],
@@ -163,7 +163,11 @@ my @planted = (
         { values => [ 'differs', qr/a query that reads them fails/, "ADD on_type_mismatch 'null'" ] }, apply => 1 ],
 );
 
-plant(@$_) for @planted;
+for my $planted (@planted)
+{
+    eval { plant(@$planted); 1 } or fail("$planted->[0]: $@") or restore();
+    set_server_options($dbh, %plain);
+}
 cmp_ok(scalar @planted, '>=', 40, 'enough is planted');
 
 # What one resource needs is found without the others
@@ -240,8 +244,9 @@ sub plant
         ref $advice ? like($got->[2], $advice, "$name: the advice on $row") : is($got->[2], $advice, "$name: the advice on $row");
     }
     my $may = $more{free} // qr/^$/;
-    my @others = grep { !exists $differ->{$_} && !/$free/ && !/$may/ } sort keys %{ { %$rows, %$plain } };
-    is(join("\n", map { show($_, $rows->{$_}) } @others), join("\n", map { show($_, $plain->{$_}) } @others), "$name: all else is as it was");
+    my @changed = grep { !exists $differ->{$_} && !/$free/ && !/$may/ && show($_, $rows->{$_}) ne show($_, $plain->{$_}) }
+      sort keys %{ { %$rows, %$plain } };
+    is(join("\n", map { show($_, $rows->{$_}) } @changed), '', "$name: all else is as it was");
 
     if ($more{apply})
     {
@@ -254,7 +259,7 @@ sub plant
         }
         my $now = reads();
         is_deeply($now->{rows}, $read->{rows}, "$name: reads are right");
-        cmp_ok($now->{requests}, '<=', $read->{requests}, "$name: and cost no more than ever") unless $more{dearer};
+        cmp_ok($now->{requests}, '<=', $read->{requests}, "$name: and cost no more than ever") || diag(explain([ map { $_->{raw_path} } $sandbox->log ])) unless $more{dearer};
         set_server_options($dbh, %plain);
     }
     set_server_options($dbh, %plain) if $what->{options};

@@ -54,7 +54,7 @@ walcu_fdw_check_apply(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server must not be null"));
-	InitMaterializedSRF(fcinfo, 0);
+	compat_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	run = check_run(NameStr(*PG_GETARG_NAME(0)), NULL, false);
 	is_owner = compat_server_ownercheck(run->options->serverid, GetUserId());

@@ -204,7 +204,7 @@ is_to_repeat(const WalcuCheckRun *run, const Question *question)
 	if (!request_is_read(question->request))
 		return false;
 	if (transfer->status >= 500)
-		return question->mishaps < MAX_MISHAPS;
+		return !run->asks_once && question->mishaps < MAX_MISHAPS;
 	return transfer->failure.kind == WALCU_CURL_ERROR_CURL && run->took_count > 0 &&
 		   question->mishaps < MAX_MISHAPS;
 }

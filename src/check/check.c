@@ -106,7 +106,7 @@ walcu_fdw_check(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server and writes must not be null"));
-	InitMaterializedSRF(fcinfo, 0);
+	compat_init_materialized_srf(fcinfo);
 	run = check_run(NameStr(*PG_GETARG_NAME(0)), PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1)),
 					PG_GETARG_BOOL(2));
 	foreach(lc, row_list(run))

@@ -39,7 +39,8 @@ extras_check_search(WalcuCheckRun *run)
 				"The service takes \"" SEARCH "\", and answers with no array.");
 	else
 		row_add(run, "search", reply.status ? CHECK_FAILED : CHECK_UNKNOWN, NULL,
-				"%s Columns with the option parameter 'search' cannot be used.", reply.failure);
+				reply.status ? "%s Columns with the option parameter 'search' cannot be used." : "%s",
+				reply.failure);
 }
 
 /* What does the service make of groups? */
@@ -56,7 +57,7 @@ extras_check_group_by(WalcuCheckRun *run)
 	if (!reply.ok)
 	{
 		row_add(run, "group_by", reply.status ? CHECK_FAILED : CHECK_UNKNOWN, NULL,
-				"%s Only walcu_fdw_request() would send it.", reply.failure);
+				reply.status ? "%s Only walcu_fdw_request() would send it." : "%s", reply.failure);
 		return;
 	}
 	shape = describe_groups(reply.json, &count);

@@ -40,6 +40,7 @@ typedef struct Job
 	const char *results_url; /* The results are there; NULL while there are none. */
 	const char *storage;     /* The results redirect to this host; or NULL. */
 	json_t *found;           /* It says to have found so many documents; or NULL. */
+	bool is_unasked;         /* There was no answer, which does not tell anything. */
 	int looks;               /* It was looked at so many times. */
 } Job;
 
@@ -71,6 +72,11 @@ jobs_check(WalcuCheckRun *run)
 	start_job(&job, &answer);
 	if (answer)
 		watch_job(&job, answer);
+	if (job.is_unasked)
+	{
+		row_add(run, "job", CHECK_UNKNOWN, NULL, "%s", job.obstacle);
+		return;
+	}
 	if (job.obstacle)
 	{
 		row_add(run, "job", CHECK_FAILED, row_set_option(run, "fetch_mode", "parallel"),
@@ -94,8 +100,11 @@ start_job(Job *job, json_t **answer)
 		ids = lappend(ids, sample_json(json_object_get(sample_document(run->main, i), "_id")));
 	request_add_parameter(request, "q", psprintf("{\"_id\":{\"$in\":%s}}", filter_list(ids)));
 	reply = ask_one(run, request);
+	job->is_unasked = reply.status == 0;
 	if (reply.ok)
 		*answer = reply.json;
+	else if (job->is_unasked)
+		job->obstacle = reply.failure;
 	else
 		job->obstacle = psprintf("A job cannot be started. %s", reply.failure);
 }
@@ -126,7 +135,10 @@ watch_job(Job *job, json_t *answer)
 
 		wait = Min(2 * wait, LONGEST_WAIT);
 		job->looks++;
-		if (!reply.ok)
+		job->is_unasked = reply.status == 0;
+		if (job->is_unasked)
+			job->obstacle = reply.failure;
+		else if (!reply.ok)
 			job->obstacle = psprintf("The job's state cannot be had. %s", reply.failure);
 		else if (take_job_answer(job, reply.json) && job->looks >= MOST_LOOKS)
 			job->obstacle = psprintf("The job has not ended after %d looks.", job->looks);

@@ -110,8 +110,8 @@ make_note(WalcuCheckRun *run)
 		return NULL;
 	if (!url_is_plain_segment(id))
 	{
-		row_add(run, "write create", CHECK_FAILED, NULL, "The note's _id %s cannot stand in a URL. Delete it.",
-				ask_printable(run, id));
+		row_add(run, "write create", CHECK_FAILED, NULL,
+				"The note's _id %s cannot stand in a URL. Delete it.", ask_printable(run, id));
 		return NULL;
 	}
 	row_add(run, "write create", CHECK_OK, NULL, "A note was made, to be deleted again.");

@@ -84,6 +84,7 @@ static void add_trial(Trials *trials, int family, int number, WalcuArmType type)
 static WalcuArm *make_arm(const WalcuCheckSample *sample, const Bitmapset *used, int family, int number,
 						  WalcuArmType type);
 static Batch *open_batch(Trials *trials, int family);
+static void ask_refused(Trials *trials, List *(*split)(List *arms));
 static void ask_batches(Trials *trials, List *lists);
 static void judge_reply(Trials *trials, List *arms, const WalcuCheckReply *reply);
 static List *split_by_operator(List *arms);
@@ -121,30 +122,39 @@ operators_check(WalcuCheckRun *run)
 		plan_family(&trials, family);
 	foreach(lc, trials.batches)
 		lists = lappend(lists, ((Batch *) lfirst(lc))->arms);
+	run->asks_once = true;
 	ask_batches(&trials, lists);
 	if (trials.q_is_ignored)
 	{
+		run->asks_once = false;
 		row_add(run, "q", CHECK_FAILED, row_set_option(run, "pushdown", "false"),
 				"The service ignores conditions: documents came that they exclude.");
 		row_add(run, "q paging", CHECK_FAILED, row_set_option(run, "paging", "skip"),
 				"Pages by key need conditions, too.");
 		return;
 	}
-	lists = NIL;
-	foreach(lc, list_refused(&trials))
-		lists = list_concat(lists, split_by_operator(lfirst(lc)));
-	ask_batches(&trials, lists);
-	lists = NIL;
-	foreach(lc, list_refused(&trials))
-		lists = list_concat(lists, split_by_arm(lfirst(lc)));
-	if (ask_left(run) - list_length(lists) >= RESERVE)
-		ask_batches(&trials, lists);
+	ask_refused(&trials, split_by_operator);
+	ask_refused(&trials, split_by_arm);
+	run->asks_once = false;
 	for (int i = 0; i < lengthof(operators); i++)
 	{
 		if (is_first_of_name(i))
 			add_operator_row(&trials, operators[i].name);
 	}
 	add_operator_row(&trials, REGEX_NAME);
+}
+
+/* Asks what was refused in smaller parts, as far as that leaves enough requests for what follows. */
+static void
+ask_refused(Trials *trials, List *(*split)(List *arms))
+{
+	List *lists = NIL;
+	ListCell *lc;
+
+	foreach(lc, list_refused(trials))
+		lists = list_concat(lists, split(lfirst(lc)));
+	if (ask_left(trials->run) - list_length(lists) >= RESERVE)
+		ask_batches(trials, lists);
 }
 
 /* Makes the arms of all operators of a family. */

@@ -16,6 +16,9 @@
 #include "check/row.h"
 #include "check/sample.h"
 
+/* No resource has so many documents. */
+#define FAR_BEHIND 100000000
+
 /* Of so many documents conditions can be tried; from so many more pages they are taken. */
 #define ENOUGH_DOCUMENTS 40
 #define MORE_PAGES       3
@@ -25,7 +28,7 @@
 
 static void look_behind_pages(WalcuCheckRun *run);
 static void choose_pages(WalcuCheckRun *run);
-static WalcuRequest *ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample);
+static WalcuRequest *ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample, int position);
 static void take_behind(WalcuCheckRun *run, WalcuCheckSample *sample, const WalcuCheckReply *reply);
 static int find_page_cap(WalcuCheckRun *run);
 static void read_more_documents(WalcuCheckRun *run);
@@ -59,16 +62,18 @@ look_behind_pages(WalcuCheckRun *run)
 {
 	WalcuRequest *requests[2];
 	WalcuCheckReply replies[2];
-	int count = 1;
 
 	choose_pages(run);
-	requests[0] = ask_behind(run, run->fullest);
-	if (run->ended)
-		requests[count++] = ask_behind(run, run->ended);
-	ask_all(run, requests, replies, count);
+	requests[0] = ask_behind(run, run->fullest, run->fullest->count);
+	requests[1] =
+		run->ended ? ask_behind(run, run->ended, run->ended->count) : ask_behind(run, run->main, FAR_BEHIND);
+	ask_all(run, requests, replies, lengthof(requests));
 	take_behind(run, run->fullest, &replies[0]);
 	if (run->ended)
 		take_behind(run, run->ended, &replies[1]);
+	else
+		run->is_empty_far =
+			replies[1].ok && json_is_array(replies[1].json) && json_array_size(replies[1].json) == 0;
 }
 
 static void
@@ -86,22 +91,23 @@ choose_pages(WalcuCheckRun *run)
 			 run->fullest->has_more != WALCU_MORE_YES))
 			run->fullest = sample;
 	}
+	/* what is not full is likely to be the last, whatever its header says */
 	foreach(lc, run->samples)
 	{
 		WalcuCheckSample *sample = lfirst(lc);
 
-		if (sample != run->fullest && sample->count > 0 && sample->has_more != WALCU_MORE_YES &&
+		if (sample->count > 0 && sample->count < run->fullest->count &&
 			(run->ended == NULL || sample->count > run->ended->count))
 			run->ended = sample;
 	}
 }
 
 static WalcuRequest *
-ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample)
+ask_behind(const WalcuCheckRun *run, const WalcuCheckSample *sample, int position)
 {
 	WalcuRequest *request = ask_list(run, sample->resource, NULL, 1);
 
-	request_add_parameter(request, "skip", psprintf("%d", sample->count));
+	request_add_parameter(request, "skip", psprintf("%d", position));
 	return request;
 }
 
@@ -211,10 +217,13 @@ paging_check_end(WalcuCheckRun *run)
 		row_add(
 			run, "end of pages", CHECK_FAILED, row_drop_option(run, "paging"),
 			"The service ignores skip. Documents cannot be counted, and an OFFSET stays with PostgreSQL.");
-	else if (last && last->behind == CHECK_BEHIND_NOTHING)
+	else if (run->is_empty_far || (last && last->behind == CHECK_BEHIND_NOTHING))
 		row_add(run, "end of pages", CHECK_OK, NULL, "Behind the last document the service answers [].");
 	else if (last && last->no_behind)
 		row_add(run, "end of pages", CHECK_FAILED, NULL, "Behind the last document: %s", last->no_behind);
+	else if (run->ended == NULL)
+		row_add(run, "end of pages", CHECK_FAILED, NULL,
+				"Far behind the last document the service does not answer [].");
 	else
 		row_add(run, "end of pages", CHECK_UNKNOWN, NULL, "No resource is known to end with its first page.");
 }

@@ -99,6 +99,8 @@ typedef struct WalcuCheckRun
 	WalcuCheckSample *main; /* It has most of what can be tried; NULL without documents. */
 	WalcuCheckSample *fullest; /* It has most documents, and the page behind it was asked for. */
 	WalcuCheckSample *ended;   /* So it was for this one, behind which nothing should be; or NULL. */
+	bool is_empty_far;         /* Far behind all documents of the main sample there are none. */
+	bool asks_once;            /* What fails is not asked again: the check does so in another way. */
 	bool skip_is_ignored;      /* The service does not pass over documents as skip says. */
 	int page_cap;              /* A page has so many documents at most; 0 when no page was full. */
 } WalcuCheckRun;
