@@ -10,7 +10,7 @@ use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 40);
 my $node = start_node();
-setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { on_type_mismatch => 'null' });
+setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { on_type_mismatch => 'null', id_type => 'string' });
 my $dbh = connect_db($node);
 $dbh->do('SET client_min_messages = error');
 

@@ -9,7 +9,7 @@ use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10);
 my $node = start_node();
-setup_crm($node, $sandbox, limit_to => ['tasks'], server => { request_timeout => '400ms' });
+setup_crm($node, $sandbox, limit_to => ['tasks'], server => { request_timeout => '400ms', id_type => 'string' });
 $node->safe_psql('postgres', q{
     CREATE SCHEMA ids;
     CREATE FOREIGN TABLE ids.tasks (_id text COLLATE "C", description text COLLATE "C") SERVER crm OPTIONS (client_ids 'true');

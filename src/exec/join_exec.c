@@ -377,7 +377,7 @@ ask_for_keys(WalcuJoinState *join)
 	join->keys += total;
 	for (int from = 0; from < total; from += count)
 	{
-		int64 rejected = INNER_SCAN(join)->tally.rejected;
+		int64 widened = INNER_SCAN(join)->tally.widened;
 		WalcuKeysUse use;
 
 		ExecReScan(&INNER_PLAN(join)->ss.ps);
@@ -392,7 +392,7 @@ ask_for_keys(WalcuJoinState *join)
 		for (int i = from; i < from + count; i++)
 			((WalcuJoinKey *) list_nth(join->new_keys, i))->scan = join->scans;
 		read_inner_rows(join);
-		if (use != WALCU_KEYS_ASKED || INNER_SCAN(join)->tally.rejected > rejected)
+		if (use != WALCU_KEYS_ASKED || INNER_SCAN(join)->tally.widened > widened)
 			join->reads_all = true;
 	}
 }

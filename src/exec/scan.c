@@ -272,7 +272,7 @@ evaluate_values(ForeignScanState *node)
 	MemoryContextReset(scan->value_context);
 	/* EXPLAIN looks at them, too, when no others come in their place */
 	query->id = query->search = NULL;
-	query->filters = query->fallback = query->parts = NIL;
+	query->filters = query->parts = NIL;
 	scan->has_filter = false;
 	if ((scan->id && (query->id = evaluate_text(node, scan->id)) == NULL) ||
 		(scan->search && (query->search = evaluate_text(node, scan->search)) == NULL))
@@ -293,7 +293,6 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
 	query->filters = make_current_filters(node, use);
-	query->fallback = filter_reduced(query->filters, WALCU_FILTER_DESCRIBED);
 	query->parts = NIL;
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;
@@ -411,8 +410,12 @@ close_fetch(WalcuScan *scan)
 {
 	if (scan->sort)
 		local_sort_clear(scan->sort);
+	/* another execution need not find out again what the service does not take */
 	if (scan->fetch)
+	{
+		scan->query.extent = fetch_extent(scan->fetch);
 		fetch_close(scan->fetch);
+	}
 	scan->fetch = NULL;
 	scan->ended = true;
 }

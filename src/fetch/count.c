@@ -17,6 +17,7 @@
 #include "fetch/count.h"
 
 #include "fetch/page_at_offset.h"
+#include "fetch/refusal.h"
 #include "http/http_error.h"
 
 /* Steps grow by this factor. */
@@ -48,13 +49,16 @@ static void note_page(Search *search, const WalcuPage *page, int64 position);
 /*
  * Count what matches the clauses and the search text of a query.  expected is where to look first, 0 for
  * nowhere.  A tolerance above 0 is how far from the truth the number may be, as a part of it.  When the
- * service does not take the filter, that is left to the query's fallback.
+ * service does not take the filter, less of it is asked for.
  */
 WalcuCount
 count_documents(const WalcuQuery *query, WalcuTally *tally, double expected, double tolerance)
 {
 	Search search = {.query = *query, .tally = tally, .most = -1, .expected = -1};
 
+	/* what was learned since may leave no document that can match */
+	if (query_filters(query) != NIL && linitial(query_filters(query)) == &filter_nothing)
+		return (WalcuCount){.page_size = 1};
 	look_at(&search, 0);
 	search.expected = (expected > 0 && expected < TOO_MANY) ? (int64) expected : -1;
 	search.step = GROWTH * search.page_size;
@@ -124,14 +128,15 @@ look_at(Search *search, int64 position)
 {
 	WalcuPageAtOffset *page_at = page_at_offset_start(&search->query, search->tally, position);
 
-	if (!pass_documents(search, page_at))
+	while (!pass_documents(search, page_at))
 	{
-		search->query.filters = search->query.fallback;
-		search->tally->rejected++;
+		search->ended = !refusal_take_back(&search->query, page_at->page->transfer, search->tally);
 		page_at_offset_release(page_at);
+		if (search->ended)
+			return;
 		page_at = page_at_offset_start(&search->query, search->tally, position);
-		pass_documents(search, page_at);
 	}
+	search->query.is_taken = true;
 	note_page(search, page_at->page, position);
 	page_at_offset_release(page_at);
 }

@@ -15,8 +15,10 @@
 #include "base/objectid.h"
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
+#include "fetch/refusal.h"
 #include "fetch/reply_reader.h"
 #include "fetch/seen_ids.h"
+#include "http/http_error.h"
 #include "http/no_jobs.h"
 #include "http/redact.h"
 #include "http/stats.h"
@@ -47,14 +49,14 @@ struct WalcuFetch
 
 static bool next_document(WalcuFetch *fetch, WalcuDocument *document);
 static void prepare_keys(WalcuFetch *fetch);
-static bool has_fallback(const WalcuQuery *query);
 static bool take_from_cursors(WalcuFetch *fetch, WalcuDocument *document);
 static void look_at_cursors(WalcuFetch *fetch, bool before_wait);
 static void settle_order(WalcuFetch *fetch, bool before_wait);
 static void forgo_order(WalcuFetch *fetch);
 static void return_parts(WalcuFetch *fetch);
 static bool has_any_ended(const WalcuFetch *fetch);
-static void fall_back(WalcuFetch *fetch);
+static WalcuCursor *find_rejected(const WalcuFetch *fetch);
+static void fall_back(WalcuFetch *fetch, WalcuCursor *rejected);
 static const char *find_obstacle(const WalcuFetch *fetch);
 static void read_pages_instead(WalcuFetch *fetch);
 static void avoid_useless_job(WalcuFetch *fetch);
@@ -82,12 +84,12 @@ fetch_open(const WalcuQuery *query, WalcuTally *tally)
 	fetch->group.query = &fetch->query;
 	fetch->group.tally = tally;
 	fetch->group.share.cache = query->cache;
-	fetch->group.may_be_rejected = has_fallback(query);
+	fetch->group.may_be_rejected = query_may_be_refused(query);
 	fetch->context = context;
 	fetch->stats = stats_of(query->options);
 	prepare_keys(fetch);
 	avoid_useless_job(fetch);
-	fetch->parts = query->parts ? list_copy(query->parts) : query_split_parts(query, query->filters);
+	fetch->parts = refusal_parts(&fetch->query, tally);
 	fetch->group.sorts_by_id = order_probe_knows_paging(query);
 	if (order_probe_is_vain(query))
 		forgo_order(fetch);
@@ -254,13 +256,6 @@ prepare_keys(WalcuFetch *fetch)
 		decode_want(fetch->group.keys, i, ((WalcuSortKey *) list_nth(keys, i))->operand->path);
 }
 
-/* Is there less that the service may not take? */
-static bool
-has_fallback(const WalcuQuery *query)
-{
-	return query->strategy != WALCU_BY_ID && query->fallback != query->filters;
-}
-
 /* The next document of those that are here, of the first cursor only where there is an order. */
 static bool
 take_from_cursors(WalcuFetch *fetch, WalcuDocument *document)
@@ -305,18 +300,20 @@ static void
 look_at_cursors(WalcuFetch *fetch, bool before_wait)
 {
 	WalcuCursor *first;
+	WalcuCursor *rejected;
 	ListCell *lc;
 
 	foreach(lc, fetch->cursors)
 		cursor_look(lfirst(lc), before_wait);
 	first = fetch->cursors ? linitial(fetch->cursors) : NULL;
-	if (first && cursor_is_rejected(first))
-		fall_back(fetch);
+	if ((rejected = find_rejected(fetch)) != NULL)
+		fall_back(fetch, rejected);
 	else if (fetch->query.strategy == WALCU_BY_JOB && find_obstacle(fetch))
 		read_pages_instead(fetch);
 	else if (first && cursor_is_answered(first))
 	{
 		fetch->group.may_be_rejected = false;
+		fetch->query.is_taken = true;
 		remember_useless_job(fetch);
 	}
 	foreach(lc, fetch->cursors)
@@ -373,18 +370,43 @@ return_parts(WalcuFetch *fetch)
 	close_cursors(fetch);
 }
 
-/* The service did not take the filter: ask again without what it may not have taken. */
+/* A cursor whose filter the service did not take; NULL when there is none. */
+static WalcuCursor *
+find_rejected(const WalcuFetch *fetch)
+{
+	ListCell *lc;
+
+	foreach(lc, fetch->cursors)
+	{
+		if (cursor_is_rejected(lfirst(lc)))
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
+/* The service did not take the filter: ask again without a part of it. */
 static void
-fall_back(WalcuFetch *fetch)
+fall_back(WalcuFetch *fetch, WalcuCursor *rejected)
 {
 	MemoryContext before = MemoryContextSwitchTo(fetch->context);
+	bool possible;
 
+	/* they would come again */
+	if (fetch->group.delivered > 0)
+		http_error_check(cursor_transfer(rejected), fetch->query.credential);
+	possible = refusal_take_back(&fetch->query, cursor_transfer(rejected), fetch->group.tally);
 	close_cursors(fetch);
-	fetch->group.tally->rejected++;
-	fetch->group.may_be_rejected = false;
-	fetch->parts = query_split_parts(&fetch->query, fetch->query.fallback);
+	fetch->group.may_be_rejected = query_may_be_refused(&fetch->query);
+	fetch->parts = possible ? refusal_parts(&fetch->query, fetch->group.tally) : NIL;
 	fetch->next_part = 0;
 	MemoryContextSwitchTo(before);
+}
+
+/* How much of the filter the service took, for a fetch that asks for the like again. */
+WalcuFilterExtent
+fetch_extent(const WalcuFetch *fetch)
+{
+	return fetch->query.extent;
 }
 
 /* Why there are no results of a job to be had; NULL while there may be. */
@@ -503,7 +525,7 @@ count_cursors_at_once(const WalcuFetch *fetch)
 {
 	const WalcuQuery *query = &fetch->query;
 
-	if (fetch->group.may_be_rejected)
+	if (fetch->group.may_be_rejected && filter_is_doubtful(query_filters(query), query->options))
 		return 1;
 	if (query->strategy == WALCU_BY_RANGES || (query->strategy == WALCU_BY_JOB && query->keys == NIL))
 		return query->options->max_connections;

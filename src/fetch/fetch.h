@@ -22,6 +22,7 @@ extern bool fetch_has_ended(const WalcuFetch *fetch);
 extern WalcuOrderState *fetch_order(WalcuFetch *fetch);
 extern const WalcuQuery *fetch_query(const WalcuFetch *fetch);
 extern WalcuPartNulls fetch_part(const WalcuFetch *fetch);
+extern WalcuFilterExtent fetch_extent(const WalcuFetch *fetch);
 extern WalcuTransfer *fetch_transfer(const WalcuFetch *fetch);
 extern void fetch_close(WalcuFetch *fetch);
 

@@ -9,10 +9,13 @@
 
 #include "fetch/find_ids.h"
 
+#include "base/objectid.h"
 #include "base/utf8.h"
 #include "fetch/fetch.h"
+#include "service/learned.h"
 
-static WalcuFilter *make_id_filter(List *ids);
+static WalcuFilter *make_id_filter(const WalcuOptions *options, List *ids);
+static WalcuFilter *make_list_filter(List *literals);
 
 /*
  * Returns the ids (of char *) that documents have.  ids is a list of char *, in order and each of them
@@ -21,7 +24,7 @@ static WalcuFilter *make_id_filter(List *ids);
 List *
 find_ids(const WalcuOptions *options, const char *credential, List *ids)
 {
-	WalcuFilter *filter = make_id_filter(ids);
+	WalcuFilter *filter = make_id_filter(options, ids);
 	WalcuQuery query = {
 		.options = options,
 		.credential = credential,
@@ -37,7 +40,6 @@ find_ids(const WalcuOptions *options, const char *credential, List *ids)
 
 	if (filter == &filter_nothing)
 		return NIL;
-	query.fallback = query.filters;
 	/* ids are in order, and the empty one, which pages take for none unless it is asked for, is the first */
 	if (((char *) linitial(ids))[0] == '\0')
 		query.id = linitial(ids);
@@ -53,19 +55,38 @@ find_ids(const WalcuOptions *options, const char *credential, List *ids)
 	return found;
 }
 
+/* Where ObjectIds are known to be there, no document has an _id that is none. */
 static WalcuFilter *
-make_id_filter(List *ids)
+make_id_filter(const WalcuOptions *options, List *ids)
 {
+	bool known =
+		options->id_type == WALCU_ID_OBJECTID || learned_tells(WALCU_LEARNED_OBJECTIDS, options, "_id");
 	List *literals = NIL;
+	List *castable = NIL;
 	WalcuFilter *filter;
 	ListCell *lc;
 
 	foreach(lc, ids)
 	{
+		bool is_cast = objectid_is_cast(lfirst(lc));
+
 		/* no document has an _id that is no text in UTF-8 */
-		if (utf8_from_server(lfirst(lc)))
+		if (utf8_from_server(lfirst(lc)) && (is_cast || !known))
 			literals = lappend(literals, filter_string(lfirst(lc)));
+		if (is_cast)
+			castable = lappend(castable, llast(literals));
 	}
+	filter = make_list_filter(literals);
+	if (options->id_type == WALCU_ID_AUTO && list_length(literals) > list_length(castable))
+		filter->ids_only = make_list_filter(castable);
+	return filter;
+}
+
+static WalcuFilter *
+make_list_filter(List *literals)
+{
+	WalcuFilter *filter;
+
 	if (literals == NIL)
 		return &filter_nothing;
 	filter = filter_test("_id", "$in", filter_list(literals));

@@ -116,14 +116,15 @@ job_look(WalcuJob *job, bool before_wait)
 		return;
 	}
 	transfer_look(transfer, before_wait);
-	if (retry_is_possible(transfer, false))
+	/* where jobs are what fails, pages will tell more */
+	if (job->may_be_rejected && job->poll == NULL && transfer->status != 500 && retry_is_refused(transfer))
+		job->rejected = true;
+	else if (retry_is_possible(transfer, false))
 	{
 		WalcuAttempt attempt = retry_attempt(transfer);
 
 		send_job_request(job, transfer->request, &attempt);
 	}
-	else if (transfer->status == 400 && job->may_be_rejected && job->poll == NULL)
-		job->rejected = transfer->done;
 	else if (transfer->failure.kind == WALCU_CURL_ERROR_NONE &&
 			 (transfer->status == 404 || transfer->status >= 500))
 		job->obstacle = transfer->done ? psprintf("the service answered %d", transfer->status) : NULL;

@@ -189,7 +189,9 @@ take_in_bytes(WalcuPage *page, bool before_wait)
 		page->obstacle = MemoryContextStrdup(page->context, obstacle);
 		return;
 	}
-	if (retry_is_possible(transfer, page->malformed && !page->is_final))
+	if (page->may_be_rejected && retry_is_refused(transfer))
+		page->rejected = true;
+	else if (retry_is_possible(transfer, page->malformed && !page->is_final))
 		page->broken = true;
 	else if (page->malformed)
 		http_error_raise_malformed(transfer, page->malformed);
@@ -256,7 +258,7 @@ is_tolerated(WalcuPage *page)
 		return false;
 	if (status == 404 && page->missing_is_empty)
 		page->whole = transfer->done;
-	else if (status == 400 && page->may_be_rejected)
+	else if ((status == 400 || status == 422 || status == 500) && page->may_be_rejected)
 		page->rejected = transfer->done;
 	else if (is_followed_up(page))
 		page->redirected = transfer->done;

@@ -98,14 +98,14 @@ static void
 request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt)
 {
 	const WalcuQuery *query = page_at->query;
-	WalcuQueryPart part = {.filters = query->filters};
+	WalcuQueryPart part = {.filters = query_filters(query)};
 	MemoryContext context = AllocSetContextCreate(page_at->context, "walcu page", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
 
 	page_at->page = page_start(context, query->options, query->credential,
 							   query_page(query, &part, NIL, page_at->skip, 0), attempt, NULL);
 	MemoryContextSwitchTo(before);
-	page_at->page->may_be_rejected = query->fallback != query->filters;
+	page_at->page->may_be_rejected = query_may_be_refused(query);
 	page_at->tally->requests++;
 	page_at->tally->retries += attempt != NULL;
 }

@@ -35,6 +35,21 @@ query_asks_for_order(const WalcuQuery *query)
 	return !query->unsorted && query->options->sort_format != WALCU_FORMAT_NONE;
 }
 
+/* What is asked for of the filters. */
+List *
+query_filters(const WalcuQuery *query)
+{
+	return filter_reduced(query->filters, query->extent, query->options);
+}
+
+/* Is there less to ask for, should the service refuse the filter? */
+bool
+query_may_be_refused(const WalcuQuery *query)
+{
+	return query->strategy != WALCU_BY_ID && query->filters != NIL && query->extent != WALCU_FILTER_NONE &&
+		   !query->is_taken;
+}
+
 /* The parts, of WalcuQueryPart, that have the documents which match a filter. */
 List *
 query_split_parts(const WalcuQuery *query, List *filters)

@@ -33,16 +33,19 @@ typedef struct WalcuQuery
 	const char *id;              /* It is the _id for WALCU_BY_ID, where it fits a path. */
 	const char *search;          /* It is in the service's own query language; or NULL. */
 	List *filters;               /* All of these (WalcuFilter) must hold. */
+	WalcuFilterExtent extent;    /* So much of them is asked for: the service has refused more. */
+	bool is_taken;               /* The service took them, so that no refusal is theirs any more. */
 	List *parts;                 /* Each of these (WalcuQueryPart) fits a URL; NIL until they are made. */
-	List *fallback; /* These lack what the service may refuse; the same list if that is nothing. */
-	List *keys;     /* The order has these keys (WalcuSortKey); NIL for any order. */
-	List *project;  /* These paths of fields are wanted; NIL for whole documents. */
-	int64 skip;     /* The service passes over so many documents; only without a filter. */
-	bool unsorted;  /* The service does not sort: what it sends is in any order. */
-	bool all_rows;  /* The reader is likely to want every document. */
-	double wanted;  /* It is likely to want so many; 0 when that is not known. */
+	List *keys;                  /* The order has these keys (WalcuSortKey); NIL for any order. */
+	List *project;               /* These paths of fields are wanted; NIL for whole documents. */
+	int64 skip;                  /* The service passes over so many documents; only without a filter. */
+	bool unsorted;               /* The service does not sort: what it sends is in any order. */
+	bool all_rows;               /* The reader is likely to want every document. */
+	double wanted;               /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;
 
+extern List *query_filters(const WalcuQuery *query);
+extern bool query_may_be_refused(const WalcuQuery *query);
 extern bool query_is_keyed(const WalcuQuery *query);
 extern bool query_asks_for_order(const WalcuQuery *query);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);

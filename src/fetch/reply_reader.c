@@ -20,6 +20,7 @@
  */
 #define HELD_BYTES (256 * 1024)
 
+static bool is_odd_id(const WalcuQuery *query);
 static WalcuPage *start_reply(WalcuCursor *cursor, const WalcuAttempt *attempt);
 static void look_at_document(WalcuCursor *cursor, bool before_wait);
 static void look_at_job(WalcuCursor *cursor, bool before_wait);
@@ -71,12 +72,20 @@ reply_reader_open_job(WalcuCursorGroup *group, WalcuQueryPart *part)
 	return cursor;
 }
 
+/* Is the _id none that every service takes for one? */
+static bool
+is_odd_id(const WalcuQuery *query)
+{
+	return !objectid_is_cast(query->id) && query->options->id_type != WALCU_ID_STRING;
+}
+
 static WalcuPage *
 start_reply(WalcuCursor *cursor, const WalcuAttempt *attempt)
 {
 	WalcuPage *page = cursor_start_page(cursor, NULL, 0, attempt);
 
 	page->missing_is_empty = cursor->job == NULL;
+	page->may_be_rejected = cursor->job == NULL && is_odd_id(cursor->group->query);
 	page->may_be_redirected = cursor->job != NULL;
 	/* later, documents have been delivered that pages would bring again */
 	page->may_be_unavailable = cursor->job && cursor->taken == 0;

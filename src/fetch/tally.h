@@ -19,6 +19,7 @@ typedef struct WalcuTally
 	int64 documents; /* So many documents came. */
 	int64 bytes;     /* So many bytes came. */
 	int64 rejected;  /* The service did not take so many filters. */
+	int64 widened;   /* So many times a part of the conditions was left out for that. */
 	int64 ranges;    /* So many ranges were divided off for another cursor. */
 	int64 probes;    /* So many requests only asked whether the service sorts. */
 	int64 jobs;      /* So many background jobs were begun. */

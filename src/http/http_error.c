@@ -62,7 +62,6 @@ static const struct
 pg_noreturn static void raise_status(const WalcuTransfer *transfer, const char *credential);
 pg_noreturn static void raise_redirect(const WalcuTransfer *transfer, const char *credential);
 static const char *find_status_hint(const WalcuTransfer *transfer, const char *credential, int row);
-static char *read_service_message(const WalcuTransfer *transfer, const char *credential);
 static char *read_json_error(const char *body, size_t length);
 static char *make_printable(const char *text, size_t length, bool whole, const char *credential);
 
@@ -117,7 +116,7 @@ http_error_obstacle(const WalcuTransfer *transfer, const char *credential)
 		return psprintf("not answered: %s", walcu_curl_error_text(transfer));
 	if (status >= 300 && transfer->done)
 	{
-		message = (status == 404 || status >= 500) ? "" : read_service_message(transfer, credential);
+		message = (status == 404 || status >= 500) ? "" : http_error_words(transfer, credential);
 		return psprintf("answered %d%s%s", status, message[0] ? ": " : "", message);
 	}
 	if (status == 0 || status >= 300 || transfer->request->is_download || reply_head_is_json(&transfer->head))
@@ -149,7 +148,7 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 				   : (transfer->status < 400) ? ERRCODE_PROTOCOL_VIOLATION
 											  : ERRCODE_FDW_ERROR;
 	const char *hint = NULL;
-	char *message = read_service_message(transfer, credential);
+	char *message = http_error_words(transfer, credential);
 
 	for (int i = 0; i < lengthof(statuses); i++)
 	{
@@ -216,8 +215,8 @@ raise_redirect(const WalcuTransfer *transfer, const char *credential)
 }
 
 /* The service's words: the "error" of a JSON body, the JSON, or the body's beginning. */
-static char *
-read_service_message(const WalcuTransfer *transfer, const char *credential)
+char *
+http_error_words(const WalcuTransfer *transfer, const char *credential)
 {
 	char *text = read_json_error(transfer->data, transfer->length);
 

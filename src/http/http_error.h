@@ -13,6 +13,7 @@
 extern void http_error_check(const WalcuTransfer *transfer, const char *credential);
 extern void http_error_check_type(const WalcuTransfer *transfer, const char *credential);
 extern char *http_error_obstacle(const WalcuTransfer *transfer, const char *credential);
+extern char *http_error_words(const WalcuTransfer *transfer, const char *credential);
 extern char *http_error_printable(const char *text, const char *credential);
 pg_noreturn extern void http_error_raise_malformed(const WalcuTransfer *transfer, const char *reason);
 

@@ -59,6 +59,20 @@ retry_is_possible(const WalcuTransfer *transfer, bool malformed)
 	return again;
 }
 
+/*
+ * Is it answered in a way that may be the fault of its filter?  Some services answer 400 or 422 to a value
+ * that they cannot cast, others 500 again and again.
+ */
+bool
+retry_is_refused(const WalcuTransfer *transfer)
+{
+	int status = transfer->status;
+
+	return transfer->done && transfer->failure.kind == WALCU_CURL_ERROR_NONE &&
+		   (status == 400 || status == 422 ||
+			(status == 500 && (transfer->attempt.failed > 0 || !retry_is_possible(transfer, false))));
+}
+
 /* When it is to be sent again. */
 WalcuAttempt
 retry_attempt(const WalcuTransfer *transfer)

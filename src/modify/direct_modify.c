@@ -11,6 +11,7 @@
 #include "modify/direct_modify.h"
 
 #include "base/compat.h"
+#include "base/objectid.h"
 #include "base/url.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -51,6 +52,7 @@ static bool is_multiple_assignment(Node *node, void *context);
 static void send_direct_changes(ForeignScanState *node);
 static List *evaluate_ids(ForeignScanState *node);
 static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
+static bool is_sure_id(const WalcuOptions *options, const char *id);
 static bool contains_text(List *texts, const char *text);
 static int compare_ids(const ListCell *one, const ListCell *other);
 static WalcuRowPatch make_current_patch(ForeignScanState *node);
@@ -305,8 +307,9 @@ evaluate_ids(ForeignScanState *node)
 }
 
 /*
- * Leaves out the ids that cannot stand in a path and that no document has.  One that a document has stays,
- * and is an error of the writer's.
+ * Leaves out the ids that no document has, of those that cannot stand in a path, where one that a document
+ * has stays and is an error of the writer's; and of those that are no ObjectIds as the service writes them:
+ * it may refuse them or, worse, take them for another's.
  */
 static List *
 drop_unknown(const WalcuDirectModify *direct, List *ids)
@@ -317,7 +320,7 @@ drop_unknown(const WalcuDirectModify *direct, List *ids)
 
 	foreach(lc, ids)
 	{
-		if (url_is_plain_segment(lfirst(lc)))
+		if (is_sure_id(direct->row->options, lfirst(lc)))
 			kept = lappend(kept, lfirst(lc));
 		else
 			odd = lappend(odd, lfirst(lc));
@@ -331,6 +334,13 @@ drop_unknown(const WalcuDirectModify *direct, List *ids)
 			kept = lappend(kept, lfirst(lc));
 	}
 	return kept;
+}
+
+/* Does the path of a URL name the document that has this id, and no other? */
+static bool
+is_sure_id(const WalcuOptions *options, const char *id)
+{
+	return url_is_plain_segment(id) && (options->id_type == WALCU_ID_STRING || objectid_is_valid(id));
 }
 
 static bool

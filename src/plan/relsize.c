@@ -106,7 +106,6 @@ ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, E
 		query.search = TextDatumGetCString(value->constvalue);
 	}
 	query.filters = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_SENT);
-	query.fallback = filter_reduced(query.filters, WALCU_FILTER_DESCRIBED);
 	/* what is longer than a URL is asked for in several requests, or without a part of it */
 	parts = query_split_parts(&query, query.filters);
 	if (list_length(parts) != 1 || ((WalcuQueryPart *) linitial(parts))->filters != query.filters)

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "service/learned.h"
 #include "utils/json.h"
 
 /* So many conditions share an object at most. */
@@ -26,7 +27,9 @@ static List *keep_described(List *arms);
 static bool has_undescribed(List *filters);
 static bool is_about(List *filters, const char *path);
 static const char *find_any_path(const WalcuFilter *filter);
-static WalcuFilter *reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent);
+static bool has_texts(const WalcuFilter *filter, const WalcuOptions *options);
+static WalcuFilter *reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent, const WalcuOptions *options);
+static WalcuFilter *reduce_test(WalcuFilter *filter, WalcuFilterExtent extent, const WalcuOptions *options);
 static bool can_share_object(List *filters);
 static bool repeats_path(List *filters, int position);
 static void append_path(StringInfo filter, List *filters, int position);
@@ -93,11 +96,12 @@ filter_and(List *filters)
 }
 
 /*
- * What is left of filters that all must hold, where not all of them are asked for: the same list when that is
- * all, and a list of filter_nothing when no document can match.
+ * What is left of filters that all must hold, where not all of them are asked for, or the session has learned
+ * which places hold ObjectIds: the same list when that is all, and a list of filter_nothing when no document
+ * can match.
  */
 List *
-filter_reduced(List *filters, WalcuFilterExtent extent)
+filter_reduced(List *filters, WalcuFilterExtent extent, const WalcuOptions *options)
 {
 	List *reduced = NIL;
 	bool is_same = true;
@@ -105,7 +109,7 @@ filter_reduced(List *filters, WalcuFilterExtent extent)
 
 	foreach(lc, filters)
 	{
-		WalcuFilter *filter = reduce_filter(lfirst(lc), extent);
+		WalcuFilter *filter = reduce_filter(lfirst(lc), extent, options);
 
 		if (filter == &filter_nothing)
 			return list_make1(filter);
@@ -114,6 +118,56 @@ filter_reduced(List *filters, WalcuFilterExtent extent)
 			reduced = lappend(reduced, filter);
 	}
 	return is_same ? filters : reduced;
+}
+
+/* The places that may hold ObjectIds, and are compared with texts that are none (char *). */
+List *
+filter_suspects(List *filters, const WalcuOptions *options)
+{
+	List *paths = NIL;
+	ListCell *lc;
+
+	foreach(lc, filters)
+	{
+		const WalcuFilter *filter = lfirst(lc);
+
+		if (filter->arms)
+			paths = list_concat(paths, filter_suspects(filter->arms, options));
+		else if (has_texts(filter, options))
+			paths = lappend(paths, unconstify(char *, filter->path));
+	}
+	return paths;
+}
+
+/* May the service refuse one of the tests, for all that is known of their places? */
+bool
+filter_is_doubtful(List *filters, const WalcuOptions *options)
+{
+	return has_undescribed(filters) || filter_suspects(filters, options) != NIL;
+}
+
+/* What filters test, without the values. */
+char *
+filter_shape(List *filters)
+{
+	StringInfoData shape;
+	ListCell *lc;
+
+	initStringInfo(&shape);
+	foreach(lc, filters)
+	{
+		const WalcuFilter *filter = lfirst(lc);
+
+		if (shape.len > 0)
+			appendStringInfoString(&shape, ", ");
+		if (filter->arms)
+			appendStringInfoString(&shape, filter_shape(filter->arms));
+		else if (filter->path)
+			appendStringInfo(&shape, "\"%s\" (%s)", filter->path, filter->op);
+		else
+			appendStringInfoString(&shape, "NULL");
+	}
+	return shape.data;
 }
 
 /*
@@ -267,7 +321,7 @@ find_any_path(const WalcuFilter *filter)
 }
 
 static WalcuFilter *
-reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent)
+reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent, const WalcuOptions *options)
 {
 	List *arms = NIL;
 	bool is_same = true;
@@ -276,18 +330,35 @@ reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent)
 	check_stack_depth();
 	if (extent == WALCU_FILTER_NONE)
 		return &filter_everything;
-	if (filter->arms == NIL && extent == WALCU_FILTER_IDS_ONLY)
-		return filter->ids_only ? filter->ids_only : filter;
-	if (filter->arms == NIL && extent == WALCU_FILTER_DESCRIBED)
-		return (filter->undescribed || filter->ids_only) ? &filter_everything : filter;
+	if (filter->arms == NIL)
+		return reduce_test(filter, extent, options);
 	foreach(lc, filter->arms)
 	{
-		arms = lappend(arms, reduce_filter(lfirst(lc), extent));
+		arms = lappend(arms, reduce_filter(lfirst(lc), extent, options));
 		is_same &= llast(arms) == lfirst(lc);
 	}
 	if (is_same)
 		return filter;
 	return strcmp(filter->op, "$or") == 0 ? filter_or(arms) : filter_and(arms);
+}
+
+static WalcuFilter *
+reduce_test(WalcuFilter *filter, WalcuFilterExtent extent, const WalcuOptions *options)
+{
+	if (filter->ids_only && learned_tells(WALCU_LEARNED_OBJECTIDS, options, filter->path))
+		return reduce_test(filter->ids_only, extent, options);
+	if (extent == WALCU_FILTER_WITHOUT_TEXTS && has_texts(filter, options))
+		return &filter_everything;
+	if (extent == WALCU_FILTER_DESCRIBED && (filter->undescribed || has_texts(filter, options)))
+		return &filter_everything;
+	return filter;
+}
+
+/* May the place hold ObjectIds, though it is compared with texts that are none? */
+static bool
+has_texts(const WalcuFilter *filter, const WalcuOptions *options)
+{
+	return filter->ids_only && !learned_tells(WALCU_LEARNED_TEXTS, options, filter->path);
 }
 
 /* Tells whether no two say the same operator of one path, and none is a filter of its own. */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
+#include "service/option.h"
 
 /*
  * A condition as the service reads it.  Either one operator on one path, or the text of a
@@ -31,8 +32,8 @@ typedef struct WalcuFilter
 typedef enum WalcuFilterExtent
 {
 	WALCU_FILTER_WHOLE,
-	WALCU_FILTER_IDS_ONLY,  /* all of it but values that are no ObjectIds, at places that may have these */
-	WALCU_FILTER_DESCRIBED, /* neither tests with such values, nor of places that the description lacks */
+	WALCU_FILTER_WITHOUT_TEXTS, /* no test of a place that may hold ObjectIds with values that are none */
+	WALCU_FILTER_DESCRIBED,     /* neither such a test, nor one of a place that the description lacks */
 	WALCU_FILTER_NONE
 } WalcuFilterExtent;
 
@@ -43,7 +44,10 @@ extern WalcuFilter filter_nothing;
 extern WalcuFilter *filter_test(const char *path, const char *op, const char *operand);
 extern WalcuFilter *filter_or(List *filters);
 extern WalcuFilter *filter_and(List *filters);
-extern List *filter_reduced(List *filters, WalcuFilterExtent extent);
+extern List *filter_reduced(List *filters, WalcuFilterExtent extent, const WalcuOptions *options);
+extern List *filter_suspects(List *filters, const WalcuOptions *options);
+extern bool filter_is_doubtful(List *filters, const WalcuOptions *options);
+extern char *filter_shape(List *filters);
 extern char *filter_text(List *filters);
 extern char *filter_string(const char *text);
 extern char *filter_utf8_string(const char *text);
