@@ -93,11 +93,12 @@ for (
     is(is_different('fsl', $name, $sql, 'async', $sql =~ /^EXPLAIN/), 0, $name);
 }
 
-# What is asked of the service for them: each id once of each partition, and nothing is read
+# What is asked of the service for them: each id once of each partition.  What is set is within a free form, whose
+# document is read for that; nothing else is read
 for (
-    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'p0-1'", 'PATCH cars/p0-1', 'PATCH tasks/p0-1' ],
-    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'p0-1' RETURNING *", 'PATCH cars/p0-1', 'PATCH tasks/p0-1' ],
-    [ "UPDATE f.parts SET k = 'u' WHERE _id IN ('p1-1', 'p2-1', 'p1-1') RETURNING k", map { my $r = $_; map { "PATCH $r/$_" } qw(p1-1 p2-1) } qw(cars tasks) ],
+    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'p0-1'", 'GET cars/p0-1', 'GET tasks/p0-1', 'PATCH cars/p0-1' ],
+    [ "UPDATE f.parts SET k = 'u' WHERE _id = 'p0-1' RETURNING *", 'GET cars/p0-1', 'GET tasks/p0-1', 'PATCH cars/p0-1' ],
+    [ "UPDATE f.parts SET k = 'u' WHERE _id IN ('p1-1', 'p2-1', 'p1-1') RETURNING k", map({ my $r = $_; map { "GET $r/$_" } qw(p1-1 p2-1) } qw(cars tasks)), 'PATCH tasks/p1-1' ],
     [ "DELETE FROM f.parts WHERE _id = 'p1-1'", 'DELETE cars/p1-1', 'DELETE tasks/p1-1' ],
     [ "DELETE FROM f.parts WHERE _id = 'p1-1' AND p = 'p1'", 'GET tasks/p1-1', 'DELETE tasks/p1-1' ],
     [ "UPDATE f.parts SET k = 'u' WHERE _id = 'none' AND p = 'p2'" ],

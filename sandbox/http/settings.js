@@ -22,7 +22,7 @@ const DEFAULTS = {
   sort_format: 'mongoose',
   project_format: 'mongoose',
   auth: 'basic:sandbox-app:sandbox-secret',
-  patch: 'mongoose',
+  patch: 'vendor',
   ids: 'string',
   mongoose: 8,
   strict_query: 'default',

@@ -22,6 +22,7 @@ const CAR = {
 
 beforeEach(async () => {
   await crm.reset();
+  await crm.control('PUT', '/settings', { patch: 'mongoose' });
   await crm.control('POST', '/documents/cars', [CAR]);
 });
 

@@ -158,7 +158,7 @@ feed_parser(void *buffer, size_t size, void *arg)
 	Feed *feed = arg;
 	size_t length = Min(size, feed->left);
 
-	if (InterruptPending || feed->signs > MAX_SIGNS)
+	if (QueryCancelPending || ProcDiePending || feed->signs > MAX_SIGNS)
 		return (size_t) -1;
 	memcpy(buffer, feed->text, length);
 	for (size_t i = 0; i < length; i++)
