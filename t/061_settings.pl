@@ -62,7 +62,7 @@ my @sessions = (
         "TimeZone = 'Asia/Kathmandu'", 'quote_all_identifiers = on', "search_path = ''", 'array_nulls = off', 'xmloption = document' ],
 );
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 1);
+my $sandbox = WalcuTest::Sandbox->start(scale => 1, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => ['cars']);
 my $dbh = connect_db($node);

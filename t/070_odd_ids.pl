@@ -9,7 +9,7 @@ use JSON::PP ();
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 20);
+my $sandbox = WalcuTest::Sandbox->start(scale => 20, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => ['notes']);
 my $dbh = connect_db($node);

@@ -8,7 +8,7 @@ use utf8;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10);
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
 my $node = start_node();
 $node->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
 setup_crm($node, $sandbox, dbname => 'latin', server => { fetch_size => 1 }, limit_to => ['notes']);

@@ -22,7 +22,7 @@ my @encodings = ($ENV{ENCODINGS} // '') eq 'all'
 my @characters = ('é', 'ñ', 'ÿ', '€', 'œ', 'ß', 'ő', 'я', 'б', 'ё', 'α', 'ก', 'あ', '中', '한', '〜', '～', '¦', '￤', "か\x{309a}", "か", "\x{a0}");
 
 my $json = JSON::PP->new->utf8->canonical;
-my $sandbox = WalcuTest::Sandbox->start(scale => 1);
+my $sandbox = WalcuTest::Sandbox->start(scale => 1, ids => 'string');
 my $node = start_node();
 my $utf8 = connect_db($node);
 

@@ -8,7 +8,7 @@ use warnings;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { clients => 60 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { clients => 60 }, ids => 'string');
 $ENV{MALLOC_PERTURB_} = 85;
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => [qw(clients tasks)], server => { on_type_mismatch => 'null' });

@@ -7,7 +7,7 @@ use warnings;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { notes => 1500 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { notes => 1500 }, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, server => { fetch_size => 10, max_connections => 8, on_type_mismatch => 'null', max_retry_wait => '1ms' },
     limit_to => ['notes']);

@@ -9,7 +9,7 @@ use Test::More;
 use WalcuTest;
 
 my $documents = 60;
-my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => $documents });
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => $documents }, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => [ 'cars', 'tasks' ],
     server => {

@@ -47,7 +47,7 @@ my @STATEMENTS = (
     [ 'COPY', "COPY x.parts FROM STDIN" ],
 );
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { map { $_ => 1 } @RESOURCES });
+my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { map { $_ => 1 } @RESOURCES }, ids => 'string');
 my $node = start_node('main', restart_after_crash => 'on', statement_timeout => "'30s'", jit => 'off');
 my $dbh = connect_db($node);
 make_servers();

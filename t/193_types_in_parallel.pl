@@ -17,7 +17,7 @@ my %IS_OF_OTHERS = (
         'tsquery', 'bytea', 'point', 'macaddr', 'status', 'small_text', 'positive', 'with_default', 'nested'),
     (map { $_ => 1 } 'checked', 'raising', 'over_checked', 'pair', 'ranges'));
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { tasks => 1 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { tasks => 1 }, ids => 'string');
 my $node = start_node('main', jit => 'off', restart_after_crash => 'on');
 my $dbh = connect_db($node);
 make_types();

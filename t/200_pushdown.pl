@@ -11,7 +11,8 @@ use WalcuTest;
 use constant MANY => 100_000;
 
 my $json = JSON::PP->new->canonical->allow_nonref;
-my $sandbox = WalcuTest::Sandbox->start(scale => 60, count => { notes => MANY, cars => 600 });
+my $sandbox =
+  WalcuTest::Sandbox->start(scale => 60, count => { notes => MANY, cars => 600 }, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, server => { on_type_mismatch => 'null' }, import => { import_search => 'true' });
 my $dbh = connect_db($node);

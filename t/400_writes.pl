@@ -8,7 +8,7 @@ use Test::More;
 use Time::HiRes qw(time);
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 40);
+my $sandbox = WalcuTest::Sandbox->start(scale => 40, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { on_type_mismatch => 'null', id_type => 'string' });
 my $dbh = connect_db($node);

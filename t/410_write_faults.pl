@@ -7,7 +7,7 @@ use warnings;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10);
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => ['tasks'], server => { request_timeout => '400ms', id_type => 'string' });
 $node->safe_psql('postgres', q{

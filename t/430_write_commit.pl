@@ -7,7 +7,7 @@ use warnings;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10);
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
 my $node = start_node('main', max_prepared_transactions => 2);
 setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { write_mode => 'commit' });
 my $dbh = connect_db($node);

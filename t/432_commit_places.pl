@@ -7,8 +7,8 @@ use warnings;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10);
-my $elsewhere = WalcuTest::Sandbox->start(scale => 10, auth => 'none');
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
+my $elsewhere = WalcuTest::Sandbox->start(scale => 10, auth => 'none', ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { write_mode => 'commit' });
 my $dbh = connect_db($node);

@@ -8,7 +8,7 @@ use DBD::Pg qw(:async);
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10);
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
 my $node = start_node('main', client_connection_check_interval => '50ms');
 setup_crm($node, $sandbox, limit_to => [ 'tasks', 'notes' ], server => { max_connections => 1, request_timeout => '60s' });
 $node->safe_psql('postgres', q{

@@ -8,7 +8,7 @@ use DBD::Pg qw(:async);
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10);
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => ['tasks'], server => { write_mode => 'commit', max_retries => 0 });
 my ($one, $other) = map { connect_db($node) } 1 .. 2;

@@ -19,7 +19,7 @@ my %COLUMNS = (
     jsonb       => [ j => 'jsonb_ops', '3', '"none"' ],
 );
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { tasks => 1, offers => 1 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { tasks => 1, offers => 1 }, ids => 'string');
 my $node = start_node('main', jit => 'off', restart_after_crash => 'on', statement_timeout => "'60s'");
 my $dbh = connect_db($node);
 make_documents();
