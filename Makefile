@@ -79,6 +79,11 @@ fuzz-joins:
 # N random queries over relations of every kind, from the seed SEED, compared with those over local copies.
 fuzz-plans:
 	PLAN_QUERIES=$(or $(N),20000) PLAN_SEED=$(or $(SEED),1) scripts/test tap t/650_plan_fuzz.pl
+# The tests that run over kinds of service (t/lib/WalcuTest/Services.pm), over every combination of the sandbox's
+# settings, and N random queries over them, from the seed SEED.
+test-kinds:
+	SERVICES=all FUZZ_QUERIES=$(or $(N),500000) FUZZ_SEED=$(or $(SEED),1) JOIN_QUERIES=25000 scripts/test tap \
+		t/760_services.pl t/762_services_writes.pl t/620_join_fuzz.pl t/300_fuzz.pl
 # Bytes that libFuzzer makes up for what reads those of others, N seconds for each target, or for T alone.
 fuzz-bytes:
 	scripts/fuzz-bytes $(if $(N),--seconds $(N)) $(T)
@@ -98,4 +103,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-plans fuzz-bytes soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-plans fuzz-bytes test-kinds soak demo bench test-version test-fresh

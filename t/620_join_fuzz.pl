@@ -1,4 +1,5 @@
-# Random joins of two to four tables, local and foreign, answer as those of local copies do.
+# Random joins of two to four tables, local and foreign, answer as those of local copies do, whatever kind of
+# service it is.
 #
 # JOIN_QUERIES and JOIN_SEED in the environment set how many and which; JOIN_QUERY runs one alone.
 
@@ -8,6 +9,7 @@ use warnings;
 use Test::More;
 use WalcuTest;
 use WalcuTest::Fuzz::Chance;
+use WalcuTest::Services;
 
 use constant { QUERIES => $ENV{JOIN_QUERIES} // 2000, SEED => $ENV{JOIN_SEED} // 1 };
 
@@ -55,6 +57,7 @@ my @SETTINGS = (
 # What goes wrong now and then, where that is tried again
 my %FAULT = (
     max_retries => { match => { kind => 'list' }, probability => 0.2, fault => { type => 'status', status => 503 } });
+my @SERVICES = services(qw(ids filters lists));
 my @SWITCHES = qw(enable_hashjoin enable_mergejoin enable_nestloop);
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10,
@@ -70,9 +73,9 @@ my @numbers = defined $ENV{JOIN_QUERY} ? $ENV{JOIN_QUERY} : 1 .. QUERIES;
 my $in_force = -1;
 for my $number (@numbers)
 {
-    my $settings = int($number / 50) % @SETTINGS;
-    set_up($SETTINGS[$settings]) if $settings != $in_force;
-    $in_force = $settings;
+    my $part = int($number / 50);
+    set_up($SETTINGS[ $part % @SETTINGS ], $SERVICES[ $part % @SERVICES ]) if $part != $in_force;
+    $in_force = $part;
     seed_chance(SEED, $number);
     compare($number, make_query(), pick('once', 'once', 'once', 'cursor', 'prepared'));
 }
@@ -98,7 +101,8 @@ sub compare
     return $too_long++ if $foreign =~ /57014/;
     return if $foreign eq $local;
     $different++;
-    diag "query $number of seed @{[ SEED ]}, $way:\n$sql\nbatched: $foreign\nlocal:   $local\n$plan" if $different <= 5;
+    my $service = service_name($SERVICES[ int($number / 50) % @SERVICES ]);
+    diag "query $number of seed @{[ SEED ]}, $way, $service:\n$sql\nbatched: $foreign\nlocal:   $local\n$plan" if $different <= 5;
     return;
 }
 
@@ -234,8 +238,9 @@ sub make_scalar
 
 sub set_up
 {
-    my ($settings) = @_;
+    my ($settings, $service) = @_;
     set_server_options($dbh, on_type_mismatch => 'null', %$settings);
+    $sandbox->settings(settings_of($service));
     $sandbox->clear_faults;
     $sandbox->fault($FAULT{$_}) for grep { $FAULT{$_} } keys %$settings;
     return;

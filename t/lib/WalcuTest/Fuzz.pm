@@ -11,8 +11,8 @@ package WalcuTest::Fuzz;
 #   number of the one query to run; `report`, called with each difference and, now and
 #   then, with how far it is.
 #
-#   A query is a function of the seed and its number, and so are the documents, which
-#   change every ROUND queries: any query can be run again alone.  What is in Fuzz/:
+#   A query is a function of the seed and its number, and so are the documents and the kind of service
+#   (WalcuTest::Services), which change every ROUND queries: any query can be run again alone.  What is in Fuzz/:
 #
 #     Chance      random draws
 #     Values      values at the borders of the types, and how SQL writes them
@@ -41,6 +41,7 @@ use WalcuTest::Fuzz::Operators;
 use WalcuTest::Fuzz::Queries;
 use WalcuTest::Fuzz::Schemas;
 use WalcuTest::Fuzz::Session;
+use WalcuTest::Services;
 
 our @EXPORT = qw(fuzz tally_text);
 
@@ -51,8 +52,15 @@ use constant ODD_DOCUMENTS  => 30;    # added to them
 use constant SAMPLE         => 24;    # documents that values are drawn from
 use constant SHRINKING_RUNS => 80;
 use constant REPORTED       => 10;    # differences of a job; the others are counted
+use constant THROUGH_WRAPPER => 10;   # of so many queries, one is run without pushdown, too, and the others over copies
 
 my $ALL_ON_A_PAGE = 1000;
+
+# One for each round, in turn
+my @SERVICES = services(qw(ids filters lists));
+
+# What says something else of a copy: the service's query language, and the table itself.
+my $ONLY_FOREIGN = qr/_search|tableoid/;
 
 # Of 20 queries in a row, so many are of each mode.
 my @MODES = (
@@ -88,6 +96,7 @@ my @MODES = (
         settings => { page_cap => 12 },
         prepare  => \&remove_misfits,
         takes_mismatches => 1,
+        is_copied => 0,    # an error has no copy
     },
 );
 my @MODE_OF = map { my $mode = $_; ($mode) x $mode->{share} } @MODES;
@@ -191,6 +200,7 @@ sub set_scene
     my @resources = resources_of_round($seed, $round);
     seed_chance($seed, 'round', $round);
     $sandbox->reset(seed => between(1, 1e9), scale => 1, counts => { map { ($_ => DOCUMENTS) } @RESOURCES });
+    $sandbox->settings(settings_of(service_of($round)));
 
     my $parser = JSON::PP->new->utf8;
     my %documents;
@@ -205,6 +215,12 @@ sub set_scene
     my $tables = [ map { $worker->{catalog}{$_} } @resources ];
     create_local($worker->{session}->dbh, $data, $tables);
     return { resources => \@resources, data => $data, declarations => declarations($data, $tables) };
+}
+
+sub service_of
+{
+    my ($round) = @_;
+    return $SERVICES[ $round % @SERVICES ];
 }
 
 # In a few rounds, every resource has its turn.
@@ -227,6 +243,7 @@ sub enter_mode
         server => { results_hosts => $sandbox->results_endpoint =~ s{^http://}{}r, %{ $mode->{server} } });
     $sandbox->settings(%{ $mode->{settings} });
     $mode->{prepare}->($worker, $imported) if $mode->{prepare};
+    create_copies($dbh, @$imported, @$declared) if $mode->{is_copied} // 1;
     $sandbox->fault($mode->{fault}) if $mode->{fault};
     return [ @$imported, @$imported, @$declared ];
 }
@@ -263,11 +280,21 @@ sub run_query
     my ($worker, $mode, $tables, $data, $number) = @_;
     seed_chance($worker->{seed}, 'query', $number);
     my $query = random_query($tables, $data);
-    my $outcome = $worker->{session}->compare($query, query_sql($query), $mode->{takes_mismatches});
+    my $is_copied = ($mode->{is_copied} // 1) && $number % THROUGH_WRAPPER;
+    my $mode_of_query = { %$mode, is_copied => $is_copied };
+    my $outcome = compare_query($worker, $mode_of_query, $query);
     count_query($worker->{tally}, $mode, $query, $outcome);
     return unless $outcome->{leak} || $outcome->{verdict} =~ /^(?:different|invalid)$/;
-    report_difference($worker, $mode, $query, $outcome, $number) if $worker->{tally}{reported}++ < REPORTED;
+    report_difference($worker, $mode_of_query, $query, $outcome, $number) if $worker->{tally}{reported}++ < REPORTED;
     return;
+}
+
+sub compare_query
+{
+    my ($worker, $mode, $query) = @_;
+    my $sql = query_sql($query);
+    my $copied = $mode->{is_copied} && $sql !~ $ONLY_FOREIGN ? copied($sql, $mode->{name}) : undef;
+    return $worker->{session}->compare($query, $sql, $mode->{takes_mismatches}, $copied);
 }
 
 sub report_difference
@@ -276,7 +303,8 @@ sub report_difference
     my $kinds = join ', ', map { condition_kinds($_) } @{ $query->{trees} };
     ($query, $outcome) = shrink($worker, $mode, $query, $outcome);
     $worker->{report}->(join "\n", "seed $worker->{seed}, query $number ($mode->{name}, $query->{shape}: $kinds)",
-        "again: scripts/fuzz --seed $worker->{seed} --query $number",
+        'service: ' . service_name(service_of(int($number / ROUND))),
+        "again: @{[ $ENV{SERVICES} ? qq(SERVICES=$ENV{SERVICES} ) : '' ]}scripts/fuzz --seed $worker->{seed} --query $number",
         $worker->{session}->account($query, query_sql($query), $outcome));
     return;
 }
@@ -293,7 +321,7 @@ sub shrink
         for my $smaller (smaller_queries($query))
         {
             return ($query, $outcome) if $left-- <= 0;
-            my $next = $worker->{session}->compare($smaller, query_sql($smaller), $mode->{takes_mismatches});
+            my $next = compare_query($worker, $mode, $smaller);
             next unless $next->{verdict} eq $outcome->{verdict} && $next->{leak} == $outcome->{leak};
             ($query, $outcome, $found) = ($smaller, $next, 1);
             last;

@@ -16,7 +16,7 @@ use WalcuTest::Fuzz::Chance;
 use WalcuTest::Fuzz::Data;
 use WalcuTest::Fuzz::Values qw(:DEFAULT @ENUM_LABELS);
 
-our @EXPORT = qw(create_types create_local declarations create_schema drop_schema local_column);
+our @EXPORT = qw(create_types create_local declarations create_schema create_copies copied drop_schema local_column);
 
 use constant LOCAL_ROWS         => 8;
 use constant REDECLARED_COLUMNS => 26;
@@ -176,10 +176,30 @@ sub create_schema
     return (tables_of($dbh, $name), tables_of($dbh, "${name}_declared"));
 }
 
+# Local tables with the rows of these, for `copied`.
+sub create_copies
+{
+    my ($dbh, @tables) = @_;
+    my %schemas = map { copied($_->{name}) =~ /^(.*)\./ ? ($1 => 1) : () } @tables;
+    $dbh->do("CREATE SCHEMA $_") for sort keys %schemas;
+    $dbh->do("CREATE TABLE @{[ copied($_->{name}) ]} AS TABLE $_->{name}") for @tables;
+    return;
+}
+
+# A statement with the local copies in place of a mode's tables.
+sub copied
+{
+    my ($sql, $name) = @_;
+    $name //= '[a-z_0-9]+?';
+    return $sql =~ s/\b($name(?:_declared)?)\.(?=[a-z]+\b)/copies_of_$1./gr;
+}
+
 sub drop_schema
 {
     my ($dbh, $name) = @_;
     $dbh->do($_) for (
+        "DROP SCHEMA IF EXISTS copies_of_$name CASCADE",
+        "DROP SCHEMA IF EXISTS copies_of_${name}_declared CASCADE",
         "DROP SCHEMA IF EXISTS $name CASCADE",
         "DROP SCHEMA IF EXISTS ${name}_declared CASCADE",
         "DROP SERVER IF EXISTS $name CASCADE");

@@ -1,8 +1,8 @@
 package WalcuTest::Fuzz::Session;
 
 # WalcuTest::Fuzz::Session
-#   Runs a query with pushdown on and off in one backend, compares what comes of it, and
-#   tells what the service was asked.
+#   Runs a query with pushdown on and off, or over local copies, in one backend, compares what comes of it,
+#   and tells what the service was asked.
 #
 #     my $session = WalcuTest::Fuzz::Session->new($node, $dbname, $sandbox);
 #     my $outcome = $session->compare($query, query_sql($query), $takes_mismatches);
@@ -59,14 +59,15 @@ sub reconnect
 
 sub dbh { return $_[0]{dbh} }
 
+# `copied` is the query over local copies, which is quicker than to ask the service for all that it has.
 sub compare
 {
-    my ($self, $query, $sql, $takes_mismatches) = @_;
-    $self->{sandbox}->clear_log;
+    my ($self, $query, $sql, $takes_mismatches, $copied) = @_;
+    $self->{sandbox}->clear_log unless defined $copied;
     my $on = $self->execute($query, $sql, 'on');
     my $log_on = $self->taken_log;
-    my $off = $self->execute($query, $sql, 'off');
-    my $log_off = $self->taken_log;
+    my $off = $self->execute($query, $copied // $sql, 'off');
+    my $log_off = defined $copied ? '' : $self->taken_log;
     my ($verdict, $reason) = judge($query, $on, $off, $takes_mismatches);
     my @leaks = leaks($log_off);
     # the last request of the execution before, if it was broken off, may be logged late: then it is not there again
