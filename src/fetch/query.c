@@ -46,15 +46,26 @@ query_filters(const WalcuQuery *query)
 bool
 query_may_be_refused(const WalcuQuery *query)
 {
-	return query->strategy != WALCU_BY_ID && query->filters != NIL && query->extent != WALCU_FILTER_NONE &&
-		   !query->is_taken;
+	if (query->strategy == WALCU_BY_ID || query->is_taken)
+		return false;
+	return (query->filters != NIL && query->extent != WALCU_FILTER_NONE) || query_splits_nulls(query);
+}
+
+/* Is an order read in parts, whose filters tell NULLs apart? */
+bool
+query_splits_nulls(const WalcuQuery *query)
+{
+	const WalcuQueryPart *first = query->keys ? linitial(query_split_parts(query, NIL)) : NULL;
+
+	return first && first->nulls != WALCU_PART_ALL;
 }
 
 /* The parts, of WalcuQueryPart, that have the documents which match a filter. */
 List *
 query_split_parts(const WalcuQuery *query, List *filters)
 {
-	return query_parts_plan(query->options, filters, query->keys, count_filter_room(query));
+	return query_parts_plan(query->options, filters, query->unsplit ? NIL : query->keys,
+							count_filter_room(query));
 }
 
 /* The request that a scan begins with. */

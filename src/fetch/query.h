@@ -40,6 +40,7 @@ typedef struct WalcuQuery
 	List *project;               /* These paths of fields are wanted; NIL for whole documents. */
 	int64 skip;                  /* The service passes over so many documents; only without a filter. */
 	bool unsorted;               /* The service does not sort: what it sends is in any order. */
+	bool unsplit;                /* NULLs are no part of their own, as the service refused their filter. */
 	bool all_rows;               /* The reader is likely to want every document. */
 	double wanted;               /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;
@@ -48,6 +49,7 @@ extern List *query_filters(const WalcuQuery *query);
 extern bool query_may_be_refused(const WalcuQuery *query);
 extern bool query_is_keyed(const WalcuQuery *query);
 extern bool query_asks_for_order(const WalcuQuery *query);
+extern bool query_splits_nulls(const WalcuQuery *query);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);
 
 extern WalcuRequest *query_first_request(const WalcuQuery *query);

@@ -11,6 +11,7 @@
  *    and for the rest of the session (learned.c).
  * 2. Tests of places that the description lacks are left out, and those with such texts as a whole.
  * 3. Nothing is left but what paging needs.
+ * 4. An order that is read in two parts, with NULLs and without, is read in one, and sorted here.
  *
  * The first time in a session, a WARNING tells what was left out, and in which words the service refused it.
  */
@@ -77,6 +78,12 @@ refusal_take_back(WalcuQuery *query, const WalcuTransfer *refused, WalcuTally *t
 	if (query->strategy == WALCU_BY_ID)
 		return take_back_id(query, refused, words, tally);
 	tally->rejected++;
+	if (before == NIL && query_splits_nulls(query))
+	{
+		warn_of_refusal(query, ((WalcuQueryPart *) linitial(query_split_parts(query, NIL)))->filters, words);
+		query->unsplit = true;
+		return true;
+	}
 	if (query->extent == WALCU_FILTER_WHOLE &&
 		learn_objectids(query, words, filter_suspects(before, query->options), tally))
 	{
