@@ -18,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "pushdown/filter.h"
+#include "service/id_place.h"
 
 /* A value of more bytes makes a URL too long. */
 #define LONGEST_VALUE 60
@@ -383,6 +384,8 @@ write_value_json(const Attempt *attempt, json_t *value)
 static bool
 has_object_ids(const WalcuCheckSample *sample, const WalcuCheckPlace *place)
 {
+	if (id_place_is_named(place->path))
+		return true;
 	for (int i = 0; i < sample->count; i++)
 	{
 		json_t *value;

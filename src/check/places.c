@@ -18,6 +18,7 @@
 #include "check/row.h"
 #include "check/sample.h"
 #include "pushdown/filter.h"
+#include "service/id_place.h"
 #include "service/option_value.h"
 
 /* No document has a member with this name. */
@@ -115,7 +116,9 @@ places_check_ids(WalcuCheckRun *run)
 	check_refusals(run);
 }
 
-/* Returns _id and the other places (of IdPlace) that have ids, each with a document of its own. */
+/*
+ * Returns _id and other places (of IdPlace) that are named as ids are and have some, each with a document.
+ */
 static List *
 list_id_places(const WalcuCheckSample *sample)
 {
@@ -128,7 +131,8 @@ list_id_places(const WalcuCheckSample *sample)
 		const WalcuCheckPlace *described = lfirst(lc);
 
 		if (described->kind != WALCU_FIELD_STRING || described->array ||
-			strcmp(described->path, "_id") == 0 || list_length(places) >= MOST_PLACES)
+			!id_place_is_named(described->path) || strcmp(described->path, "_id") == 0 ||
+			list_length(places) >= MOST_PLACES)
 			continue;
 		place = make_id_place(sample, described->path, places);
 		if (place)
