@@ -36,11 +36,12 @@ export function listParameters(given, settings) {
   const refused = REFUSABLE.find((name) => settings[name] === 'refused' && given.has(name));
   if (refused) throw new HttpError(400, `${refused} is not supported`);
   const parameters = new Map([...given].filter(([name]) => !IGNORABLE.includes(name) || settings[name] !== 'ignored'));
+  const misreads = settings.other_formats === 'misread';
   return {
     filter: jsonParameter(parameters, 'q'),
     search: parameters.get('search'),
-    sort: parseSort(parameters.get('sort'), settings.sort_format),
-    project: parseProjection(parameters.get('project'), settings.project_format),
+    sort: parseSort(parameters.get('sort'), settings.sort_format, misreads),
+    project: parseProjection(parameters.get('project'), settings.project_format, misreads),
     skip: countParameter(parameters, 'skip'),
     limit: countParameter(parameters, 'limit'),
     groupBy: jsonParameter(parameters, 'group_by'),

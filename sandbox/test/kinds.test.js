@@ -187,3 +187,16 @@ test('leadimporttasks take a payload', async () => {
   assert.deepEqual(made.payload, payload);
   assert.deepEqual((await crm.ask('GET', `/leadimporttasks/${made._id}`))[0].payload, payload);
 });
+
+test('other_formats: misread', async () => {
+  assertRefused(await crm.call('GET', '/cars', { query: { project: 'make,model' } }), 400);
+  assertRefused(await crm.call('GET', '/cars', { query: { sort: 'make,_id' } }), 400);
+  await set({ other_formats: 'misread' });
+  for (const project of ['make,model', '{"make":1}']) {
+    const cars = await crm.ask('GET', '/cars', { query: { project } });
+    assert.deepEqual(cars.map(Object.keys), cars.map(() => ['_id']));
+  }
+  const unsorted = await crm.ask('GET', '/cars');
+  assert.deepEqual(await crm.ask('GET', '/cars', { query: { sort: '-make,-_id' } }), unsorted);
+  assert.deepEqual(Object.keys((await crm.ask('GET', '/cars', { query: { project: 'dealer_id created_at' } }))[0]).sort(), ['_id', 'created_at', 'dealer_id']);
+});

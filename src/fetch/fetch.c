@@ -15,6 +15,7 @@
 #include "base/objectid.h"
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
+#include "fetch/projection_check.h"
 #include "fetch/refusal.h"
 #include "fetch/reply_reader.h"
 #include "fetch/seen_ids.h"
@@ -42,8 +43,9 @@ struct WalcuFetch
 	List *cursors;          /* These cursors are being read, in the order of their parts. */
 	WalcuCursor *cursor;    /* The last document came from this one. */
 	bool fell_back;         /* Pages are read instead of a job's results, and none was answered yet. */
-	WalcuOrderState order;  /* It says how the documents of the first cursor's part come. */
-	int until_look;         /* So many documents are taken before the cursors are looked at. */
+	WalcuProjectionCheck projection; /* It says whether the fields come that are asked for. */
+	WalcuOrderState order;           /* It says how the documents of the first cursor's part come. */
+	int until_look;                  /* So many documents are taken before the cursors are looked at. */
 	HTAB *seen; /* These documents of a list's parts have come (WalcuDigest of their _id); or NULL. */
 };
 
@@ -91,6 +93,7 @@ fetch_open(const WalcuQuery *query, WalcuTally *tally)
 	avoid_useless_job(fetch);
 	fetch->parts = refusal_parts(&fetch->query, tally);
 	fetch->group.sorts_by_id = order_probe_knows_paging(query);
+	projection_check_begin(&fetch->projection, &fetch->query);
 	if (order_probe_is_vain(query))
 		forgo_order(fetch);
 	open_cursors(fetch);
@@ -113,6 +116,8 @@ fetch_next(WalcuFetch *fetch, WalcuDocument *document)
 		REDACT_TRY();
 		{
 			found = next_document(fetch, document);
+			if (found && fetch->projection.missed)
+				projection_check_document(&fetch->projection, &fetch->query, document);
 		}
 		REDACT_END(fetch->query.credential);
 		if (!found)
@@ -155,7 +160,7 @@ fetch_look(WalcuFetch *fetch)
 		return fetch->order.pausing;
 	foreach(lc, fetch->cursors)
 	{
-		if (cursor_has_news(lfirst(lc)))
+		if (cursor_has_news(lfirst(lc)) && !projection_check_holds(&fetch->projection, lfirst(lc)))
 			return true;
 	}
 	return false;
@@ -168,7 +173,7 @@ fetch_has_ended(const WalcuFetch *fetch)
 	return fetch->cursors == NIL && !fetch->order.pausing;
 }
 
-/* In which order the documents come, as far as it is known. */
+/* In which order documents come. */
 WalcuOrderState *
 fetch_order(WalcuFetch *fetch)
 {
@@ -196,9 +201,7 @@ fetch_transfer(const WalcuFetch *fetch)
 	WalcuCursor *first = fetch->cursors ? linitial(fetch->cursors) : NULL;
 	WalcuTransfer *other = first ? order_state_transfer(&fetch->order, first) : NULL;
 
-	if (other)
-		return other;
-	return first ? cursor_transfer(first) : NULL;
+	return (other || first == NULL) ? other : cursor_transfer(first);
 }
 
 /* Drop a fetch, at its end or before. */
@@ -268,7 +271,7 @@ take_from_cursors(WalcuFetch *fetch, WalcuDocument *document)
 	{
 		WalcuCursor *cursor = lfirst(lc);
 
-		while (cursor_has_news(cursor))
+		while (cursor_has_news(cursor) && !projection_check_holds(&fetch->projection, cursor))
 		{
 			if (cursor_take(cursor, document))
 			{
@@ -332,18 +335,20 @@ look_at_cursors(WalcuFetch *fetch, bool before_wait)
 	settle_order(fetch, before_wait);
 }
 
-/* Finds out whether the service sorts.  If not, all parts that have not ended are read by offset. */
+/* Finds out whether the service sends the fields asked for, and sorts; else begins again without that. */
 static void
 settle_order(WalcuFetch *fetch, bool before_wait)
 {
 	MemoryContext before = MemoryContextSwitchTo(fetch->context);
 
+	if (projection_check_settle(&fetch->projection, &fetch->query, fetch->cursors))
+		return_parts(fetch);
 	if (order_state_settle(&fetch->order, &fetch->group, &fetch->cursors, before_wait))
 	{
 		return_parts(fetch);
 		forgo_order(fetch);
-		open_cursors(fetch);
 	}
+	open_cursors(fetch);
 	MemoryContextSwitchTo(before);
 }
 

@@ -106,6 +106,25 @@ page_id(WalcuPage *page, int position, StringInfo id)
 	return true;
 }
 
+/* Tells whether one of the documents found and not taken yet has no member but its _id. */
+bool
+page_has_only_id(const WalcuPage *page, int position)
+{
+	const WalcuSpan *span = page->queue + page->queue_head + position;
+	WalcuSkimmer skimmer;
+	char *at;
+
+	if (page->queue_head + position >= page->queue_length || span->id_length == 0)
+		return false;
+	at = page->transfer->data + (span->start - page->base);
+	skimmer = (WalcuSkimmer){.end = at + span->length};
+	/* no member stands before the _id, and none behind it */
+	if (strncmp(skim_space(&skimmer, at + 1), "\"_id\"", 5) != 0)
+		return false;
+	at = skim_space(&skimmer, at + span->id_start + span->id_length + 1);
+	return skim_peek(&skimmer, at) == '}';
+}
+
 /*
  * The last document found and not taken yet, with its _id; false when there is none.  Its bytes
  * are good as those of page_take are.

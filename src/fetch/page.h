@@ -51,6 +51,7 @@ extern WalcuPage *page_start(MemoryContext context, const WalcuOptions *options,
 extern void page_look(WalcuPage *page, bool before_wait);
 extern bool page_take(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern bool page_id(WalcuPage *page, int position, StringInfo id);
+extern bool page_has_only_id(const WalcuPage *page, int position);
 extern bool page_last(WalcuPage *page, WalcuDocument *document, StringInfo id);
 extern int64 page_taken(const WalcuPage *page);
 extern bool page_has_document(const WalcuPage *page);

@@ -9,6 +9,7 @@
 #include "fetch/query.h"
 
 #include "pushdown/projection.h"
+#include "service/learned.h"
 
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300
@@ -33,6 +34,17 @@ bool
 query_asks_for_order(const WalcuQuery *query)
 {
 	return !query->unsorted && query->options->sort_format != WALCU_FORMAT_NONE;
+}
+
+/* Does the service know no such parameter as `project`, or understand it otherwise? */
+bool
+query_is_unprojected(const WalcuQuery *query)
+{
+	WalcuOptions server = *query->options;
+
+	server.resource = "";
+	return server.project_format == WALCU_FORMAT_NONE ||
+		   learned_tells(WALCU_LEARNED_UNPROJECTED, &server, "");
 }
 
 /* What is asked for of the filters. */
@@ -211,7 +223,7 @@ add_filter(WalcuRequest *request, const WalcuQuery *query, List *filters)
 static void
 add_project(WalcuRequest *request, const WalcuQuery *query)
 {
-	if (query->project != NIL && query->options->project_format != WALCU_FORMAT_NONE)
+	if (query->project != NIL && !query_is_unprojected(query))
 		request_add_parameter(request, "project",
 							  projection_field_list(query->options->project_format, query->project));
 }

@@ -50,6 +50,7 @@ extern bool query_may_be_refused(const WalcuQuery *query);
 extern bool query_is_keyed(const WalcuQuery *query);
 extern bool query_asks_for_order(const WalcuQuery *query);
 extern bool query_splits_nulls(const WalcuQuery *query);
+extern bool query_is_unprojected(const WalcuQuery *query);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);
 
 extern WalcuRequest *query_first_request(const WalcuQuery *query);

@@ -18,6 +18,9 @@ typedef enum WalcuLearned
 	WALCU_LEARNED_SORTED_BY_ID, /* They did where that was by _id alone; its dealer. */
 	WALCU_LEARNED_UNSORTED,     /* They did not; its dealer, or nothing if the user was told of the server. */
 	WALCU_LEARNED_IDLE_PROBE,   /* There were too few of them to see; its dealer. */
+	WALCU_LEARNED_PROJECTED,    /* They came with fields that were asked for; its dealer. */
+	WALCU_LEARNED_SPARSE,       /* They lacked all of them; its dealer, and the fields. */
+	WALCU_LEARNED_UNPROJECTED,  /* A server does not send fields that it is asked for; of no resource. */
 	WALCU_LEARNED_WARNED        /* The user was told of a refused filter; its shape. */
 } WalcuLearned;
 
