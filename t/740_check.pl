@@ -10,6 +10,7 @@ my $sandbox = WalcuTest::Sandbox->start(scale => 130);
 my $node = start_node();
 setup_crm($node, $sandbox);
 my $dbh = connect_db($node);
+restore();
 my $results_host = $sandbox->results_endpoint =~ s{^http://}{}r;
 
 # Whatever is planted, rows about time, and about how many documents there are, may be others.
@@ -82,6 +83,9 @@ my @planted = (
           'ids pattern' => [ 'differs', qr/refused/, undef ] } ],
     [ 'patterns refused by 500', { faults => $refuse->('regex', 500) },
         { 'q $regex' => [ 'differs', qr/Refused.*500/, undef ], 'ids pattern' => [ 'differs', qr/500/, undef ] } ],
+    [ 'the patterns of JavaScript', { settings => { regex => 'javascript' } }, {} ],
+    [ 'a service without patterns', { settings => { regex => 'refused' } },
+        { 'q $regex' => [ 'differs', qr/^Refused for LIKE 'ab%'/, undef ], 'ids pattern' => [ 'differs', qr/refused/, undef ] } ],
     [ 'one construct refused', { faults => $refuse->('A-Za-z') },
         { 'q $regex' => [ 'differs', qr/Right for LIKE 'ab%'.*Refused for ~ '\^\[\[:alpha:\]\]'\. /, undef ] } ],
     [ 'an operator refused', { faults => $refuse->('nin') },
@@ -207,7 +211,6 @@ for (
     restore();
 }
 is($writes_plain->{'write unknown field'}[1], 'A field that the description lacks is dropped without a word.', 'unknown fields');
-$sandbox->fault($refuse->('x')->[0], ) if 0;
 $sandbox->fault({ match => { method => 'DELETE' }, fault => { type => 'status', status => 403, error => 'keep it' } });
 my $left = rows(undef, 1)->{'write delete'};
 like($left->[1], qr/^The note [0-9a-f]{24} is still there\. .*403: keep it/, 'a note that cannot be deleted is named');
@@ -275,7 +278,7 @@ sub restore
         page_cap => 50, sort_format => 'mongoose', project_format => 'mongoose', strict_query => 'default', mongoose => 8, ids => 'string',
         filter_status => 400, id_status => 404, compress => [], rate_limit => undef, job_outcome => 'finished', results => 'direct',
         group_shape => 'nested', group_by => 'accepted', search => 'accepted', sort => 'honoured', project => 'honoured',
-        unknown_fields => 'dropped', client_ids => 'kept', description => 'plain', has_more => 'sent', patch => 'mongoose' });
+        unknown_fields => 'dropped', client_ids => 'kept', description => 'plain', has_more => 'sent', patch => 'vendor', regex => 'pcre' });
     return;
 }
 
