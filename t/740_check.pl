@@ -168,12 +168,14 @@ my @planted = (
         { values => [ 'differs', qr/a query that reads them fails/, "ADD on_type_mismatch 'null'" ] }, apply => 1 ],
 );
 
-for my $planted (@planted)
+cmp_ok(scalar @planted, '>=', 40, 'enough is planted');
+# CHECK_PLANTED='job' looks at those alone that are named so
+my $wanted = $ENV{CHECK_PLANTED} // '.';
+for my $planted (grep { $_->[0] =~ /$wanted/ } @planted)
 {
     eval { plant(@$planted); 1 } or fail("$planted->[0]: $@") or restore();
     set_server_options($dbh, %plain);
 }
-cmp_ok(scalar @planted, '>=', 40, 'enough is planted');
 
 # What one resource needs is found without the others
 $sandbox->clear_log;

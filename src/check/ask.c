@@ -114,11 +114,12 @@ WalcuCheckReply
 ask_later(WalcuCheckRun *run, WalcuRequest *request, double delay)
 {
 	double spacing = run->spacing;
+	int refused = run->refused;
 	WalcuCheckReply reply;
 
 	run->spacing = Max(spacing, delay);
 	reply = ask_one(run, request);
-	run->spacing = run->refused > 0 ? Max(spacing, Min(run->spacing, LONGEST_SPACING)) : spacing;
+	run->spacing = run->refused == refused ? spacing : Min(Max(2 * spacing, FIRST_SPACING), LONGEST_SPACING);
 	return reply;
 }
 
