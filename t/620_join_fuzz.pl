@@ -57,12 +57,13 @@ my @SETTINGS = (
 # What goes wrong now and then, where that is tried again
 my %FAULT = (
     max_retries => { match => { kind => 'list' }, probability => 0.2, fault => { type => 'status', status => 503 } });
-my @SERVICES = services(qw(ids filters lists));
+my @SERVICES = sort { $b->{ids} cmp $a->{ids} } services(qw(ids filters lists));
+my $ids_in_force = '';
 my @SWITCHES = qw(enable_hashjoin enable_mergejoin enable_nestloop);
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10,
     count => { clients => 60, saleleads => 70, cars => 40, tasks => 50 });
-add_odd_documents();
+add_odd_documents('');
 my $node = start_node();
 setup_crm($node, $sandbox, server => { on_type_mismatch => 'null' }, limit_to => [qw(clients saleleads cars tasks)]);
 my $dbh = connect_db($node);
@@ -241,20 +242,33 @@ sub set_up
     my ($settings, $service) = @_;
     set_server_options($dbh, on_type_mismatch => 'null', %$settings);
     $sandbox->settings(settings_of($service));
+    make_ids($service->{ids}) if $service->{ids} ne $ids_in_force;
     $sandbox->clear_faults;
     $sandbox->fault($FAULT{$_}) for grep { $FAULT{$_} } keys %$settings;
+    return;
+}
+
+# Where ids are ObjectIds there is nothing else in their places.
+sub make_ids
+{
+    my ($ids) = @_;
+    add_odd_documents($ids eq 'objectid' ? '/with_object_ids' : '');
+    $dbh->do("TRUNCATE copy.$_; INSERT INTO copy.$_ SELECT * FROM crm.$_") for qw(clients saleleads cars tasks);
+    $dbh->do('ANALYZE');
+    $ids_in_force = $ids;
     return;
 }
 
 # Keys of other types than their columns
 sub add_odd_documents
 {
+    my ($made) = @_;
     my $n = 0;
     my $id = sub { sprintf '%024x', 0xdef000 + $n++ };
     my ($client) = map { $_->{_id} } $sandbox->dump('clients');
-    $sandbox->post('/_sandbox/documents/saleleads', [ map { { _id => $id->(), client_id => $_, cost => $_ } } 5, '5', undef, [$client], '', $client ]);
-    $sandbox->post('/_sandbox/documents/cars', [ map { { _id => $id->(), model_year => $_, custom => { code => $_ } } } '2015', 2015.5, undef, 0, 2012 ]);
-    $sandbox->post('/_sandbox/documents/clients', [ map { { _id => $id->(), custom => { code => $_ } } } 1, '1', 'open', [1], undef, { a => 1 }, 2012 ]);
+    $sandbox->post("/_sandbox/documents/saleleads$made", [ map { { _id => $id->(), client_id => $_, cost => $_ } } 5, '5', undef, [$client], '', $client ]);
+    $sandbox->post("/_sandbox/documents/cars$made", [ map { { _id => $id->(), model_year => $_, custom => { code => $_ } } } '2015', 2015.5, undef, 0, 2012 ]);
+    $sandbox->post("/_sandbox/documents/clients$made", [ map { { _id => $id->(), custom => { code => $_ } } } 1, '1', 'open', [1], undef, { a => 1 }, 2012 ]);
     return;
 }
 

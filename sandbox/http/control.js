@@ -11,6 +11,7 @@ import express from 'express';
 
 import { openCursor } from '../crm/find.js';
 import { kindOf } from '../crm/kinds.js';
+import { withObjectIds } from '../crm/object_ids.js';
 import { EVERYTHING } from '../crm/texts.js';
 import { castsOf, refusalsOf } from './casts.js';
 import { byResource, checkFields, documentCheck, integer, listOf, MAX_DOCUMENTS, object, optional, resource } from './checks.js';
@@ -64,6 +65,13 @@ function dataRoutes(router, sandbox) {
     const documents = req.body;
     checkFields('the body', { documents }, DOCUMENTS_FIELDS);
     for (const document of documents) collection.put(document);
+    res.json({ documents: documents.length });
+  });
+  router.post('/documents/:resource/with_object_ids', (req, res) => {
+    const collection = sandbox.collection(req.params.resource);
+    const documents = req.body;
+    checkFields('the body', { documents }, DOCUMENTS_FIELDS);
+    for (const document of documents) collection.put(withObjectIds(collection.resource, document));
     res.json({ documents: documents.length });
   });
   router.delete('/documents/:resource', (req, res) => {

@@ -208,7 +208,8 @@ sub set_scene
     {
         my %types = map { ($_->{name} => $_->{type} . ($_->{array} ? '[]' : '')) } @{ $worker->{catalog}{$resource}{columns} };
         my $odd = odd_documents([ some(ODD_DOCUMENTS, $sandbox->dump_lines($resource)) ], \%types, ODD_DOCUMENTS);
-        $sandbox->post("/_sandbox/documents/$resource", \$odd);
+        my $ids = service_of($round)->{ids} eq 'objectid' ? '/with_object_ids' : '';
+        $sandbox->post("/_sandbox/documents/$resource$ids", \$odd);
         $documents{$resource} = [ map { $parser->decode($_) } some(SAMPLE, $sandbox->dump_lines($resource)) ];
     }
     my $data = WalcuTest::Fuzz::Data->new(\%documents);

@@ -113,11 +113,11 @@ sub lists_with_filter
     return grep { /"kind":"list"/ && /"query":\{.*"q":/ && $_ !~ $other } split /\n/, $log;
 }
 
-# Lists in another order than that of paging by key.
+# Lists in another order than those of paging by key, and of the look whether the service sorts by it.
 sub lists_with_sort
 {
     my ($log) = @_;
-    return grep { /"kind":"list"/ && /"sort":"/ && !/"sort":"_id"/ } split /\n/, $log;
+    return grep { /"kind":"list"/ && /"sort":"/ && !/"sort":"-?_id"/ } split /\n/, $log;
 }
 
 # A result for each execution: { rows => [texts] } or { error => { sqlstate, message } }.
