@@ -72,8 +72,8 @@ near($rows, 5000, 'another session');
 cmp_ok($requests, '<=', 2, "finds it in $requests requests");
 
 # A filter that the service does not take is asked for without the part of it that may be to blame
-$sandbox->fault({ match => { query => { q => 'computed' } }, fault => { type => 'status', status => 400, error => 'no' } });
-($rows) = asked("SELECT * FROM crm.cars WHERE computed->'x' = '1' AND make = '$make'");
+$sandbox->fault({ match => { query => { q => 'custom' } }, fault => { type => 'status', status => 400, error => 'no' } });
+($rows) = asked("SELECT * FROM crm.cars WHERE custom->'x' = '1' AND make = '$make'");
 near($rows, $makes{$make}, 'a filter that is refused');
 $sandbox->clear_faults;
 
