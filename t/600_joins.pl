@@ -8,6 +8,7 @@ use Test::More;
 use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(
+    ids => 'string',    # a key of another type stands where an id should
     scale => 40,
     count => { clients => 300, saleleads => 250, cars => 120, tasks => 200 });
 my $node = start_node();

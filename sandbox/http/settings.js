@@ -23,7 +23,7 @@ const DEFAULTS = {
   project_format: 'mongoose',
   auth: 'basic:sandbox-app:sandbox-secret',
   patch: 'vendor',
-  ids: 'string',
+  ids: 'objectid',
   mongoose: 8,
   strict_query: 'default',
   filter_status: 400,
