@@ -292,7 +292,7 @@ for (
   )
 {
     my ($word, $options) = @$_;
-    my @problems = refusal_of('mapping', $options, $word, '22023', qr/^Give either token, or username and password/);
+    my @problems = refusal_of('mapping', $options, $word, '22023', qr/^Give either username and password/);
     is_deeply(\@problems, [], 'credentials: ' . join ', ', sort keys %$options);
 }
 

@@ -156,7 +156,7 @@ sub make_servers
     for my $server (qw(one two))
     {
         $dbh->do("CREATE SERVER $server FOREIGN DATA WRAPPER walcu_fdw " . options_sql(
-            { endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id }));
+            { endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, id_type => 'string' }));
         $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $server " . options_sql(WalcuTest::Sandbox::CREDENTIALS));
     }
     return;

@@ -51,9 +51,9 @@ test('it prints one line of JSON when it is ready, serves, and ends when it is t
   assert.equal((await fetch(`http://127.0.0.1:${results_port}/`)).status, 401);
 
   // New York is four hours behind on this day.
-  const body = JSON.stringify([{ _id: 'x', purchase_date: '2024-05-06T00:00:00' }]);
+  const body = JSON.stringify([{ _id: '5f2b1c9e8d3a4b0012345679', purchase_date: '2024-05-06T00:00:00' }]);
   await fetch(`${ready.endpoint}/_sandbox/documents/cars`, { method: 'POST', body });
-  const q = { _id: 'x', purchase_date: { $lt: '2024-05-06T00:00:00.001Z', $gte: '2024-05-06T00:00:00' } };
+  const q = { _id: '5f2b1c9e8d3a4b0012345679', purchase_date: { $lt: '2024-05-06T00:00:00.001Z', $gte: '2024-05-06T00:00:00' } };
   assert.equal((await list('cars', `?q=${encodeURIComponent(JSON.stringify(q))}`)).length, 1);
 
   server.kill('SIGTERM');
