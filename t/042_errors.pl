@@ -8,7 +8,7 @@ use Test::More;
 use WalcuTest;
 use WalcuTest::Listener;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 }, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => ['cars'], server => {
     fetch_size => 10, request_timeout => '700ms', connect_timeout => '300ms', max_retries => 2, max_retry_wait => '20ms' });
@@ -73,14 +73,14 @@ $sandbox->reset;
 
 # Nobody is there yet
 {
-    my $later = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 });
+    my $later = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 }, ids => 'string');
     my $port = $later->port;
     $later->stop;
     $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:$port', SET max_retries '20', SET max_retry_wait '2s', SET request_timeout '60s')");
     my $session = connect_db($node);
     my $statement = $session->prepare($scan, { pg_async => 1 });
     $statement->execute;
-    $later = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 }, port => $port);
+    $later = WalcuTest::Sandbox->start(scale => 50, count => { cars => 100 }, port => $port, ids => 'string');
     $session->pg_result;
     is(join(' ', sort map { $_->[0] } @{ $statement->fetchall_arrayref }), $expected,
         'a scan that begins before the service does gets the whole answer');

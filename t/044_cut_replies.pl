@@ -27,7 +27,9 @@ my @rest = map {
     rule("^GET \\S+/(?:cars|tasks)\\?\\S*gt\\S*$id", 200, '[' . join(', ', @left) . ']', $no_more)
 } [ $ids[0], $two, $three ], [ $ids[1], $three ], [ $ids[2] ];
 my $list = rule('^GET (?!\S*gt)\S+/cars\?', 200, "[$one, $two, $three]", $no_more);
-my $first = rule('^GET (?!\S*gt)\S+/cars\?', 200, "[$one, $two]", ['MAPP-has-more: true']);
+my $first = rule('^GET (?!\S*gt)(?!\S*sort=-_id)\S+/cars\?', 200, "[$one, $two]", ['MAPP-has-more: true']);
+# the last page, which is looked at once a session
+my $last = rule('^GET \S+/cars\?\S*sort=-_id', 200, "[$three]", ['MAPP-has-more: true']);
 my $by_id = rule("^GET \\S+/cars/$ids[0]", 200, $one);
 my $job = rule('^GET \S+/cars/all', 200, '{"_id": "j", "status": "queued", "job_url": "ENDPOINT/job/j"}');
 my $poll = rule('^GET /job/j', 200, '{"_id": "j", "status": "finished", "results_url": "ENDPOINT/results/j"}');
@@ -48,8 +50,8 @@ my $request = "walcu_fdw_request('crm', ";
 my @kinds = (
     # name, the rules, which of them is cut, statement, what it brings
     reading('page', [ $list, @rest ], 'SELECT _id, name FROM t.cars ORDER BY _id', $three_rows),
-    reading('first page', [ $first, @rest ], 'SELECT _id, name FROM t.cars ORDER BY _id', $three_rows),
-    reading('next page', [ $rest[1], $first, @rest ], 'SELECT _id, name FROM t.cars ORDER BY _id', $three_rows),
+    reading('first page', [ $first, $last, @rest ], 'SELECT _id, name FROM t.cars ORDER BY _id', $three_rows),
+    reading('next page', [ $rest[1], $first, $last, @rest ], 'SELECT _id, name FROM t.cars ORDER BY _id', $three_rows),
     reading('by id', [$by_id], "SELECT _id, name FROM t.cars WHERE _id = '$ids[0]'", "$ids[0],n0"),
     reading('start of a job', [ $job, $poll, $results, @rest, $list ], 'SELECT _id, name FROM t.jobs ORDER BY _id', $three_rows),
     reading('look at a job', [ $poll, $job, $results, @rest, $list ], 'SELECT _id, name FROM t.jobs ORDER BY _id', $three_rows),

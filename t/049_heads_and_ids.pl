@@ -16,7 +16,7 @@ my $columns = '(_id text COLLATE "C", name text COLLATE "C", n int) SERVER crm O
 $node->safe_psql('postgres', join ";\n",
     'CREATE EXTENSION walcu_fdw', 'CREATE SCHEMA t', 'CREATE SCHEMA imported',
     'CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw '
-      . options_sql({ endpoint => $raw->endpoint, dealer_id => WalcuTest::Sandbox::DEALER, max_retries => 0, fetch_mode => 'pages' }),
+      . options_sql({ endpoint => $raw->endpoint, dealer_id => WalcuTest::Sandbox::DEALER, max_retries => 0, fetch_mode => 'pages', id_type => 'string' }),
     "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
     "CREATE FOREIGN TABLE t.cars $columns 'cars')", "CREATE FOREIGN TABLE t.skipped $columns 'cars', paging 'skip', fetch_size '1')",
     "CREATE FOREIGN TABLE t.tasks $columns 'tasks')");

@@ -61,6 +61,7 @@ typedef struct Answer
 
 static void send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
 static void find_obstacle_or_answer(WalcuJob *job);
+static void take_whole_answer(WalcuJob *job);
 static void take_answer(WalcuJob *job);
 static void take_results(WalcuJob *job, const Answer *answer);
 static bool read_answer(const WalcuTransfer *transfer, Answer *answer);
@@ -133,8 +134,7 @@ job_look(WalcuJob *job, bool before_wait)
 	else
 	{
 		http_error_check(transfer, job->query->credential);
-		if (transfer->done)
-			take_answer(job);
+		take_whole_answer(job);
 	}
 	MemoryContextSwitchTo(before);
 }
@@ -234,7 +234,15 @@ find_obstacle_or_answer(WalcuJob *job)
 		job->obstacle = psprintf("the job was %s", obstacle);
 	else if (obstacle)
 		job->obstacle = psprintf("the service %s", obstacle);
-	else if (transfer->done)
+	else
+		take_whole_answer(job);
+}
+
+/* An answer is taken when it is whole, or already longer than any. */
+static void
+take_whole_answer(WalcuJob *job)
+{
+	if (job->transfer->done || job->transfer->length > MAX_ANSWER)
 		take_answer(job);
 }
 
