@@ -290,6 +290,7 @@ for (
     my ($off, $on) = @$_;
     $dbh->do($off);
     @requests = requests(q{SELECT _id FROM crm.cars WHERE make = 'SEAT' ORDER BY make, _id LIMIT 3}, 3);
+    @requests = grep { $_->{query}{limit} != 2 } @requests;    # without those that ask whether the service sorts
     is_deeply([ map { [ $_->{query}{sort}, $_->{query}{limit}, join ' ', keys %{ $_->{query}{q} // { _id => 1 } } ] } @requests ],
         [ map { [ $_->{query}{sort} =~ /^-?_id$/ ? $_->{query}{sort} : '_id', 50, '_id' ] } @requests ], "nothing is pushed after $off");
     like(plan_of(q{SELECT _id FROM crm.cars WHERE make = 'SEAT'}), qr/Local because: pushdown is off/, 'EXPLAIN says why');

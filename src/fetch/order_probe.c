@@ -142,8 +142,7 @@ create_probe(WalcuCursorGroup *group, const WalcuQueryPart *part)
 	probe->context = context;
 	probe->group = group;
 	probe->part = part;
-	if (!group->query->all_rows && !group->may_be_rejected &&
-		!learned_sort_probe_is_idle(group->query->options))
+	if (!group->query->all_rows && !learned_sort_probe_is_idle(group->query->options))
 		ask_for_ends(probe);
 	return probe;
 }
