@@ -92,6 +92,9 @@ my %ids = (
     '{"\u005fid":"600000000000000000000004"}' => '600000000000000000000004',
     '{"_id":"600000000000000000000001","_\u0069D":1,"_\u0069\u0064":"600000000000000000000005"}' => '600000000000000000000005',
 );
+# the first time in a session, the last page comes second
+canned('[{"_id":"600000000000000000000001"}]', 'true', 1);
+$dbh->do('SELECT id FROM crm.doubled');
 for my $document (sort keys %ids)
 {
     canned("[$document]", 'true', 1);

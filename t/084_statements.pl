@@ -33,12 +33,12 @@ is(kept('s3cr3t-3', 'log'), 1, 'log_min_duration_statement writes it down');
 # As the manual has it, in a server that writes all down
 $node->append_conf('postgresql.conf', "log_statement = 'all'\nlog_min_duration_statement = 0\nlog_min_duration_sample = 0\nlog_statement_sample_rate = 1");
 $node->reload;
-my ($recipe) = slurp_file('docs/security.md') =~ /^(    \\set token .*?this takes its place.*?\n)/ms;
+my ($recipe) = slurp_file('docs/security.md') =~ /^(    \\set key .*?this takes its place.*?\n)/ms;
 ok($recipe, 'the manual has a recipe');
 open my $secret, '>', "$node->{_basedir}/secret" or die $!;
 print $secret "s3cr3t-4\n";
 close $secret;
-$recipe =~ s{/run/secrets/crm-token}{$node->{_basedir}/secret};
+$recipe =~ s{/run/secrets/crm-secret-key}{$node->{_basedir}/secret};
 $node->safe_psql('postgres', 'CREATE ROLE analyst');
 for my $role (qw(analyst nobody))
 {
@@ -46,7 +46,7 @@ for my $role (qw(analyst nobody))
     $node->psql('postgres', $recipe =~ s/^    //mgr =~ s/analyst/$role/gr, on_error_stop => 0);
     is(kept('s3cr3t-4', $_), 0, "for $role it is kept nowhere: $_") for 'log', 'activity', $preload ? 'statements' : ();
 }
-is($node->safe_psql('postgres', q{SELECT umoptions FROM pg_user_mappings WHERE usename = 'analyst'}), '{token=s3cr3t-4}', 'but in the catalog');
+is($node->safe_psql('postgres', q{SELECT umoptions FROM pg_user_mappings WHERE usename = 'analyst'}), '{"username=APPLICATION ID",password=s3cr3t-4}', 'but in the catalog');
 
 done_testing();
 

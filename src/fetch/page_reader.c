@@ -186,9 +186,9 @@ make_position_filters(const WalcuCursor *cursor, const char *id, const char *bef
 	if (id)
 		filters = list_make1(sort_after(cursor->part->keys, list_copy_tail(cursor->values, missing), id));
 	else if (cursor->from)
-		filters = list_make1(filter_test("_id", "$gte", filter_string(cursor->from)));
+		filters = list_make1(filter_test("_id", "$gte", filter_utf8_string(cursor->from)));
 	if (before)
-		filters = lappend(filters, filter_test("_id", "$lt", filter_string(before)));
+		filters = lappend(filters, filter_test("_id", "$lt", filter_utf8_string(before)));
 	return filters;
 }
 
