@@ -49,6 +49,8 @@ my %running;
 sub start
 {
     my ($class, %options) = @_;
+    # most tests name documents as they like; those over kinds of service change the setting
+    $options{ids} //= 'string';
     my $names = delete $options{tls};
     my $certificate = $names ? make_certificate(ref $names ? @$names : ()) : undef;
     @options{qw(tls_cert tls_key)} = @$certificate{qw(cert key)} if $certificate;
