@@ -10,7 +10,7 @@ use WalcuTest;
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => 120 });
 my $node = start_node();
 setup_crm($node, $sandbox,
-    server => { fetch_size => 10, on_type_mismatch => 'null', max_retry_wait => '1ms',
+    server => { fetch_size => 10, max_connections => 1, on_type_mismatch => 'null', max_retry_wait => '1ms',
         results_hosts => $sandbox->results_endpoint =~ s{^http://}{}r },
     limit_to => ['cars']);
 my $dbh = connect_db($node);
@@ -81,7 +81,7 @@ $dbh->do('ALTER SERVER crm OPTIONS (DROP keep_connections)');
 $sandbox->fault({ match => { kind => 'list' }, fault => { type => 'latency', ms => 30 } });
 for my $most (1, 2, 5)
 {
-    $dbh->do("ALTER SERVER crm OPTIONS (@{[ $most == 1 ? 'ADD' : 'SET' ]} max_connections '$most')");
+    $dbh->do("ALTER SERVER crm OPTIONS (SET max_connections '$most')");
     $dbh->do('SELECT walcu_fdw_disconnect_all()');
     $sandbox->clear_log;
     $dbh->do('SELECT a.make FROM crm.cars a FULL JOIN crm.cars b ON a.make = b.make');

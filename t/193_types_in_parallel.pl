@@ -112,7 +112,7 @@ sub make_tables
     $dbh->do($_) for (
         "CREATE EXTENSION walcu_fdw",
         "CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw "
-          . options_sql({ endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, on_type_mismatch => 'null' }),
+          . options_sql({ endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, on_type_mismatch => 'null', id_type => 'string' }),
         "CREATE USER MAPPING FOR CURRENT_USER SERVER crm " . options_sql(WalcuTest::Sandbox::CREDENTIALS),
         "CREATE SCHEMA f",
         "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0");

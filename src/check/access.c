@@ -217,10 +217,10 @@ void
 access_check_dealer(WalcuCheckRun *run)
 {
 	List *rest = list_delete_first(list_copy(list_resources(run)));
-	int denied = is_denied(linitial(run->samples));
-	WalcuCheckSample *last;
+	WalcuCheckSample *last = linitial(run->samples);
+	int denied = is_denied(last);
 
-	while (denied == list_length(run->samples) && denied < DEALER_TRIES && rest != NIL)
+	while (last->failure && list_length(run->samples) < DEALER_TRIES && rest != NIL)
 	{
 		sample_resources(run, list_make1(linitial(rest)));
 		rest = list_delete_first(rest);
@@ -235,6 +235,13 @@ access_check_dealer(WalcuCheckRun *run)
 					? psprintf("Each of %d resources was refused.", list_length(run->samples))
 					: "The resource was refused.",
 				last->failure, last->status == 403 ? ", and whether the credentials are this dealer's" : "");
+		run->stopped = true;
+		return;
+	}
+	if (last->failure)
+	{
+		row_add(run, "dealer", CHECK_UNKNOWN, NULL,
+				"No resource could be read. %s Check the server option endpoint.", last->failure);
 		run->stopped = true;
 		return;
 	}

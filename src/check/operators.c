@@ -288,7 +288,8 @@ judge_reply(Trials *trials, List *arms, const WalcuCheckReply *reply)
 	{
 		WalcuArm *arm = lfirst(lc);
 
-		arm->refusal = reply->failure;
+		/* what was not asked was not refused */
+		arm->refusal = reply->asked ? reply->failure : NULL;
 		arm->answered = reply->ok;
 		arm->alone = list_length(arms) == 1;
 		for (int i = 0; i < lengthof(arm->documents); i++)

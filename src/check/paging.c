@@ -116,6 +116,8 @@ take_behind(WalcuCheckRun *run, WalcuCheckSample *sample, const WalcuCheckReply 
 {
 	json_t *id = json_object_get(json_array_get(reply->json, 0), "_id");
 
+	if (!reply->asked)
+		return;
 	if (!reply->ok || !json_is_array(reply->json))
 		sample->no_behind = reply->failure ? reply->failure : "The reply is no array of documents.";
 	else if (json_array_size(reply->json) == 0)
@@ -202,7 +204,7 @@ paging_check_has_more(WalcuCheckRun *run)
 	}
 	if (run->main->has_more == WALCU_MORE_UNKNOWN)
 		row_add(run, "has-more", CHECK_DIFFERS, NULL,
-				"Replies lack the header MAPP-has-more. Scans ask on until a page is not full.");
+				"Replies lack the header MAPP-has-more. Scans ask on until a page is empty.");
 	else
 		row_add(run, "has-more", CHECK_OK, NULL, "The header MAPP-has-more is true.");
 }
