@@ -257,7 +257,8 @@ is_sorted(const Trial *trial, json_t *documents)
 
 			if (trial->descending[key] ? order < 0 : order > 0)
 				return false;
-			if (order != 0 || !json_is_string(json_object_get(one, trial->fields[key])))
+			if (order != 0 || !json_is_string(json_object_get(one, trial->fields[key])) ||
+				!json_is_string(json_object_get(two, trial->fields[key])))
 				break;
 		}
 	}

@@ -98,7 +98,8 @@ refusal_take_back(WalcuQuery *query, const WalcuTransfer *refused, WalcuTally *t
 		after = NIL;
 	}
 	tally->widened++;
-	warn_of_refusal(query, list_difference_ptr(before, after), words);
+	if (before != NIL)
+		warn_of_refusal(query, list_difference_ptr(before, after), words);
 	return true;
 }
 

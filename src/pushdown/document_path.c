@@ -17,6 +17,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "service/field_name.h"
+#include "service/id_place.h"
 #include "service/learned.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -25,6 +26,7 @@
 #include "utils/timestamp.h"
 
 /* What a column of a type is made of. */
+static int find_id_type(const WalcuDocumentPath *operand);
 static const struct
 {
 	Oid type;
@@ -297,13 +299,26 @@ list_array_keys(Const *constant)
 	return keys;
 }
 
+/* The option id_type in force.  What a table says of its places does not hold for ids that others make. */
+static int
+find_id_type(const WalcuDocumentPath *operand)
+{
+	int id_type =
+		(operand->id_type == WALCU_ID_NOT_SAID) ? (int) operand->options->id_type : operand->id_type;
+
+	if (operand->id_type == WALCU_ID_NOT_SAID && id_type == WALCU_ID_OBJECTID &&
+		(!operand->remote.described || id_place_is_foreign(operand->path)))
+		return WALCU_ID_AUTO;
+	return id_type;
+}
+
 /* Note whether the place may hold ids; what a column says of them goes before what its table says. */
 void
 document_path_set_ids(WalcuDocumentPath *operand, const WalcuOptions *options, int id_type)
 {
 	operand->options = options;
-	operand->id_type = (id_type == WALCU_ID_NOT_SAID) ? (int) options->id_type : id_type;
-	operand->id = operand->remote.id && operand->id_type != WALCU_ID_STRING;
+	operand->id_type = id_type;
+	operand->id = operand->remote.id && find_id_type(operand) != WALCU_ID_STRING;
 }
 
 /* May values there be ObjectIds, as far as the SQL values can be? */
@@ -326,7 +341,7 @@ document_path_has_ids(const WalcuDocumentPath *operand)
 bool
 document_path_has_objectids(const WalcuDocumentPath *operand)
 {
-	return operand->id_type == WALCU_ID_OBJECTID ||
+	return find_id_type(operand) == WALCU_ID_OBJECTID ||
 		   learned_tells(WALCU_LEARNED_OBJECTIDS, operand->options, operand->path);
 }
 

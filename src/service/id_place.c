@@ -14,9 +14,62 @@
 /* A member with such a name holds ids, and so does one whose name ends in one of these behind a "_". */
 static const char *const names[] = {"id", "ids", "user", "users", "to", "by"};
 
+/*
+ * These are named so, too, but hold what others made up: numbers of authorities, telephones, other systems
+ * (source: api/ids.json, which was reviewed by hand).
+ */
+static const char *const foreign_names[] = {"contacts_government_ids",
+											"data_provider_id",
+											"foreign_ids",
+											"government_id",
+											"labor_id",
+											"part_id",
+											"place_id",
+											"provider_message_id",
+											"provider_session_id",
+											"tax_id",
+											"to"};
+
+static const char *find_last_name(const char *path, size_t *length);
+
 /* Tells whether the last member of a dotted path, not counting indexes of arrays, is named as ids are. */
 bool
 id_place_is_named(const char *path)
+{
+	size_t all;
+	const char *start = find_last_name(path, &all);
+	const char *end = start + all;
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		size_t length = strlen(names[i]);
+
+		if (all < length || strncmp(end - length, names[i], length) != 0)
+			continue;
+		if (all == length || end[-(ptrdiff_t) length - 1] == '_')
+			return true;
+	}
+	return false;
+}
+
+/* Tells whether ids of such a name are those of others, which need not be of MongoDB's type. */
+bool
+id_place_is_foreign(const char *path)
+{
+	size_t length;
+	const char *name = find_last_name(path, &length);
+
+	for (int i = 0; i < lengthof(foreign_names); i++)
+	{
+		if (strlen(foreign_names[i]) == length && strncmp(foreign_names[i], name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Finds the last member of a path that is no index of an array. */
+static const char *
+find_last_name(const char *path, size_t *length)
 {
 	const char *end = path + strlen(path);
 	const char *start;
@@ -30,14 +83,6 @@ id_place_is_named(const char *path)
 			break;
 		end = start - 1;
 	}
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		size_t length = strlen(names[i]);
-
-		if (end - start < length || strncmp(end - length, names[i], length) != 0)
-			continue;
-		if (end - start == length || end[-(ptrdiff_t) length - 1] == '_')
-			return true;
-	}
-	return false;
+	*length = end - start;
+	return start;
 }

@@ -8,5 +8,6 @@
 #include "postgres.h"
 
 extern bool id_place_is_named(const char *path);
+extern bool id_place_is_foreign(const char *path);
 
 #endif /* WALCU_ID_PLACE_H */
