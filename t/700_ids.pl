@@ -154,6 +154,12 @@ sub check_options
     is(requests($dbh, q(SELECT count(*) FROM crm.saleleads WHERE _id = 'nope')), 0, 'of _id, too');
     is(requests($dbh, "SELECT count(*) FROM crm.saleleads WHERE client_id IN ('$one', 'nope')"), 1, 'and a list lacks it');
     is(requests($dbh, q(DELETE FROM crm.saleleads WHERE _id = 'nope')), 0, 'nothing is asked for a DELETE');
+    for my $condition (q('x7' = ANY (foreign_ids)), q(custom->>'ext_id' = 'x7'), q(custom @> '{"ext_id": "x7"}'))
+    {
+        $sandbox->post('/_sandbox/documents/saleleads', [ { _id => 'e' x 24, foreign_ids => ['x7'], custom => { ext_id => 'x7' } } ]);
+        is($dbh->selectrow_array("SELECT count(*) FROM crm.saleleads WHERE $condition"), 1, "but not of ids that others make: $condition");
+    }
+    $sandbox->delete('/_sandbox/documents/saleleads/' . 'e' x 24);
     $dbh->do("ALTER SERVER crm OPTIONS (SET id_type 'auto')");
     $sandbox->put('/_sandbox/settings', { ids => 'string' });
     $dbh->do("ALTER FOREIGN TABLE crm.saleleads OPTIONS (ADD id_type 'string')");
