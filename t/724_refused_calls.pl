@@ -17,12 +17,12 @@ $sandbox->settings(search => 'refused', group_by => 'refused');
 for my $row (
     [ q{SELECT _id FROM crm.cars WHERE _search = 'Seat'}, 'search', 'filter' ],
     [ q{SELECT count(*) FROM crm.cars WHERE _search = 'Seat'}, 'search', 'filter' ],
-    [ q{SELECT _id FROM crm.cars WHERE _search = 'Seat' AND make = 'Seat' ORDER BY _id LIMIT 3}, 'search', 'filter', 3 ],
+    [ q{SELECT _id FROM crm.cars WHERE _search = 'Seat' AND make = 'Seat' ORDER BY _id LIMIT 3}, 'search', 'filter', 4 ],
     [ q{SELECT walcu_fdw_request('crm', 'GET', '/cars', '{"search": "x"}')}, 'search', 'filter' ],
     [ q{SELECT walcu_fdw_request('crm', 'GET', '/cars', '{"group_by": {"make": "$make"}, "limit": 5}')}, 'group_by', 'group' ],
   )
 {
-    # a filter beside it may be what was refused: it is taken back, step by step
+    # a filter beside it may be what was refused: it is taken back, step by step; and there is the probe of the order
     my ($sql, $parameter, $does_without, $requests) = (@$row, 1);
     $sandbox->clear_log;
     my $error = sql_error($dbh, $sql);
