@@ -17,20 +17,21 @@ $sandbox->settings(search => 'refused', group_by => 'refused');
 for my $row (
     [ q{SELECT _id FROM crm.cars WHERE _search = 'Seat'}, 'search', 'filter' ],
     [ q{SELECT count(*) FROM crm.cars WHERE _search = 'Seat'}, 'search', 'filter' ],
-    [ q{SELECT _id FROM crm.cars WHERE _search = 'Seat' AND make = 'Seat' ORDER BY _id LIMIT 3}, 'search', 'filter', 4 ],
+    [ q{SELECT _id FROM crm.cars WHERE _search = 'Seat' AND make = 'Seat' ORDER BY _id LIMIT 3}, 'search', 'filter', qr/^[34]$/ ],
     [ q{SELECT walcu_fdw_request('crm', 'GET', '/cars', '{"search": "x"}')}, 'search', 'filter' ],
     [ q{SELECT walcu_fdw_request('crm', 'GET', '/cars', '{"group_by": {"make": "$make"}, "limit": 5}')}, 'group_by', 'group' ],
   )
 {
-    # a filter beside it may be what was refused: it is taken back, step by step; and there is the probe of the order
-    my ($sql, $parameter, $does_without, $requests) = (@$row, 1);
+    # a filter beside it may be what was refused: it is taken back, step by step; the probe of the
+    # order may be on its way by then, or not
+    my ($sql, $parameter, $does_without, $requests) = (@$row, qr/^1$/);
     $sandbox->clear_log;
     my $error = sql_error($dbh, $sql);
     is($error->{sqlstate}, '22023', $sql);
     is($error->{message}, qq{server "crm" answered 400: $parameter is not supported}, 'the service\'s words');
     like($error->{detail}, qr/^The request was GET .*\b$parameter=/, 'the request');
     is($error->{hint}, "The service may not take the parameter $parameter, or not with this value: leave it to SQL to $does_without.", 'and what does without');
-    is($sandbox->request_count, $requests, 'it is asked for once, or without the filter');
+    like($sandbox->request_count, $requests, 'it is asked for once, or without the filter');
 }
 for my $status (422)
 {
