@@ -147,6 +147,9 @@ is_refused('a description of what is left of 16 MB', $import, 'HV00Q', qr/cannot
         my $more = $from + 100 < @ids ? 'true' : 'false';
         push @rules, { match => $from ? "gt\\S*$ids[$from - 1]\\b" : '^GET (?!\S*gt)', say => reply(200, $page, headers => ["MAPP-has-more: $more"]) };
     }
+    # the last page, which is looked at once a session
+    my $last = '[' . join(',', map { "{\"_id\": \"$_\", \"make\": \"x\"}" } reverse @ids[ -100 .. -1 ]) . ']';
+    unshift @rules, { match => 'sort=-_id', say => reply(200, $last, headers => ['MAPP-has-more: true']) };
     $raw->answer(@rules);
     my $dbh = connect_db($node);
     $dbh->begin_work;

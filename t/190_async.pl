@@ -175,7 +175,7 @@ for (
 }
 
 # A filter that the service does not take
-my $rejectable = "$all WHERE computed->>'dealers_rank' = '5' OR make > 'P'";
+my $rejectable = "$all WHERE make > 'P'";
 my $right = rows($rejectable);
 for my $name (qw(north south))
 {

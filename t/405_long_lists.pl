@@ -13,7 +13,7 @@ plan skip_all => 'needs /proc' if !-r "/proc/$$/stat";
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => 10 });
 my $node = start_node('main', log_min_messages => 'warning');
-setup_crm($node, $sandbox, limit_to => ['cars'], server => { max_requests => 1 });
+setup_crm($node, $sandbox, limit_to => ['cars'], server => { max_requests => 1, id_type => 'string' });
 my $dbh = connect_db($node);
 $dbh->do($_)
   for q{CREATE FUNCTION keys(n int) RETURNS text[] LANGUAGE sql AS

@@ -19,6 +19,7 @@
 
 #include "access/stratnum.h"
 #include "base/objectid.h"
+#include "miscadmin.h"
 #include "pushdown/pattern.h"
 
 static WalcuFilter *make_list(const WalcuDocumentPath *operand, List *literals, bool splittable);
@@ -53,6 +54,7 @@ deparse_id_equal(const WalcuDocumentPath *operand, List *literals, bool splittab
 	{
 		bool is_id = is_id_literal(lfirst(lc));
 
+		CHECK_FOR_INTERRUPTS();
 		/* what is no string may have the same text in SQL */
 		if (((char *) lfirst(lc))[0] != '"')
 			return &filter_everything;
@@ -106,6 +108,7 @@ deparse_id_excluded(const WalcuDocumentPath *operand, List *excluded, bool null_
 	{
 		const char *literal = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_id_literal(literal) && objectid_is_valid(pnstrdup(literal + 1, OBJECTID_LENGTH)))
 			ids = lappend(ids, lfirst(lc));
 	}

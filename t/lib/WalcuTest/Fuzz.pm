@@ -4,7 +4,7 @@ package WalcuTest::Fuzz;
 #   The differential fuzzer: random queries over random documents, each with pushdown on
 #   and off, which must come to the same.
 #
-#     my $tally = fuzz(queries => 20_000, seed => 1, jobs => 2);
+#     my $tally = fuzz(queries => 6000, seed => 1, jobs => 2);
 #     print tally_text($tally);
 #
 #   Options: `queries`, how many; `seed`; `jobs`, how many run at a time; `only`, the
