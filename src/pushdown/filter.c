@@ -58,6 +58,7 @@ filter_or(List *filters)
 
 	foreach(lc, filters)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (lfirst(lc) == &filter_everything || ((WalcuFilter *) lfirst(lc))->stray)
 			return &filter_everything;
 		if (lfirst(lc) != &filter_nothing)
@@ -83,6 +84,7 @@ filter_and(List *filters)
 
 	foreach(lc, filters)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (lfirst(lc) == &filter_nothing)
 			return &filter_nothing;
 		if (lfirst(lc) != &filter_everything && !((WalcuFilter *) lfirst(lc))->stray)
@@ -111,6 +113,7 @@ filter_reduced(List *filters, WalcuFilterExtent extent, const WalcuOptions *opti
 	{
 		WalcuFilter *filter = reduce_filter(lfirst(lc), extent, options);
 
+		CHECK_FOR_INTERRUPTS();
 		if (filter == &filter_nothing)
 			return list_make1(filter);
 		is_same &= filter == lfirst(lc);
@@ -131,6 +134,7 @@ filter_suspects(List *filters, const WalcuOptions *options)
 	{
 		const WalcuFilter *filter = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (filter->arms)
 			paths = list_concat(paths, filter_suspects(filter->arms, options));
 		else if (has_texts(filter, options))
@@ -158,6 +162,7 @@ filter_shape(List *filters)
 	{
 		const WalcuFilter *filter = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (shape.len > 0)
 			appendStringInfoString(&shape, ", ");
 		if (filter->arms)
@@ -270,6 +275,7 @@ keep_described(List *arms)
 	{
 		WalcuFilter *arm = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (has_undescribed(list_make1(arm)))
 			arm = arm->arms && strcmp(arm->op, "$and") == 0 ? filter_and(keep_described(arm->arms))
 															: &filter_everything;
@@ -288,6 +294,7 @@ has_undescribed(List *filters)
 	{
 		const WalcuFilter *filter = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (filter->undescribed || has_undescribed(filter->arms))
 			return true;
 	}
@@ -304,6 +311,7 @@ is_about(List *filters, const char *path)
 	{
 		const WalcuFilter *filter = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (filter->arms ? !is_about(filter->arms, path)
 						 : filter->path == NULL || strcmp(filter->path, path) != 0)
 			return false;
@@ -334,6 +342,7 @@ reduce_filter(WalcuFilter *filter, WalcuFilterExtent extent, const WalcuOptions 
 		return reduce_test(filter, extent, options);
 	foreach(lc, filter->arms)
 	{
+		CHECK_FOR_INTERRUPTS();
 		arms = lappend(arms, reduce_filter(lfirst(lc), extent, options));
 		is_same &= llast(arms) == lfirst(lc);
 	}
