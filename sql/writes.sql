@@ -161,6 +161,15 @@ ALTER FOREIGN TABLE crm.vals OPTIONS (SET timestamp_precision 'round');
 INSERT INTO crm.vals (_id, a_timestamptz, dates) VALUES ('v3', '2025-08-08 10:11:12.3456Z', '{1969-12-31 23:59:59.9994Z}')
 RETURNING a_timestamptz, dates;
 UPDATE crm.vals SET a_timestamptz = '2025-08-08 10:11:12.3461Z' WHERE _id = 'v3' AND a_boolean IS NULL;
+-- A column may mind where its table does not, and the other way round
+ALTER FOREIGN TABLE crm.vals ALTER COLUMN dates OPTIONS (ADD timestamp_precision 'error');
+INSERT INTO crm.vals (_id, dates) VALUES ('v4', '{1969-12-31 23:59:59.9994Z}');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO crm.vals (_id, a_timestamptz) VALUES ('v4', '2025-08-08 10:11:12.3456Z');
+ALTER FOREIGN TABLE crm.vals OPTIONS (SET timestamp_precision 'error');
+ALTER FOREIGN TABLE crm.vals ALTER COLUMN dates OPTIONS (SET timestamp_precision 'round');
+UPDATE crm.vals SET a_timestamptz = '2025-08-08 10:11:12.3461Z' WHERE _id = 'v4';
+UPDATE crm.vals SET dates = '{1969-12-31 23:59:59.9994Z}' WHERE _id = 'v4' RETURNING a_timestamptz, dates;
 
 --
 -- Columns that meet in one object, and those that are within each other

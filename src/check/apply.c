@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/read_only.h"
 #include "base/url.h"
 #include "check/ask.h"
 #include "check/check.h"
@@ -41,7 +42,7 @@ PG_FUNCTION_INFO_V1(walcu_fdw_check_apply);
  * walcu_fdw_check_apply(server name)
  * returns setof (check text, command text, result text, detail text)
  *
- * Errors: those of walcu_fdw_check.
+ * Errors: those of walcu_fdw_check and of read_only_refuse, before anything is asked.
  */
 Datum
 walcu_fdw_check_apply(PG_FUNCTION_ARGS)
@@ -54,6 +55,7 @@ walcu_fdw_check_apply(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server must not be null"));
+	read_only_refuse("walcu_fdw_check_apply");
 	compat_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	run = check_run(NameStr(*PG_GETARG_NAME(0)), NULL, false);

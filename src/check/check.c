@@ -11,6 +11,7 @@
 
 #include "base/compat.h"
 #include "base/hint.h"
+#include "base/read_only.h"
 #include "check/access.h"
 #include "check/description.h"
 #include "check/extras.h"
@@ -96,7 +97,7 @@ PG_FUNCTION_INFO_V1(walcu_fdw_check);
  * returns setof (check text, result text, detail text, advice text)
  *
  * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 without USAGE on it, HV00R
- * for an unknown resource, 22004 for NULL.
+ * for an unknown resource, 22004 for NULL, those of read_only_refuse with writes.
  */
 Datum
 walcu_fdw_check(PG_FUNCTION_ARGS)
@@ -106,6 +107,8 @@ walcu_fdw_check(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server and writes must not be null"));
+	if (PG_GETARG_BOOL(2))
+		read_only_refuse("walcu_fdw_check with writes");
 	compat_init_materialized_srf(fcinfo);
 	run = check_run(NameStr(*PG_GETARG_NAME(0)), PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1)),
 					PG_GETARG_BOOL(2));

@@ -8,6 +8,7 @@
 
 #include "base/compat.h"
 #include "base/json_escape.h"
+#include "base/read_only.h"
 #include "base/utf8.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
@@ -39,8 +40,8 @@ PG_FUNCTION_INFO_V1(walcu_fdw_request);
  * ("/cars/5f2b..."); query is an object of parameters, whose strings are sent as they
  * are and whose other values are sent as JSON.  Returns the reply, NULL when it is empty.
  *
- * Errors: 42501 without USAGE on the server, 22023 for a wrong argument, and what the
- * service's status means.
+ * Errors: 42501 without USAGE on the server, 22023 for a wrong argument, those of read_only_refuse for any
+ * method but GET, and what the service's status means.
  */
 Datum
 walcu_fdw_request(PG_FUNCTION_ARGS)
@@ -127,7 +128,10 @@ request_from_arguments(const WalcuOptions *options, const char *method, const ch
 		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 				errmsg("server \"%s\" has no dealer_id", options->server_name),
 				errhint("Use ALTER SERVER ... OPTIONS (ADD dealer_id '...')."));
-	request = request_create(options, find_method(method));
+	method = find_method(method);
+	if (strcmp(method, "GET") != 0)
+		read_only_refuse(psprintf("%s by walcu_fdw_request", method));
+	request = request_create(options, method);
 	add_segments(request, path);
 	return request;
 }

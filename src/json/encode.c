@@ -52,6 +52,7 @@ struct Encoding
 	FmgrInfo output;       /* This is for a type without an encoding of its own. */
 	bool trimmed;          /* The spaces at the end of its text mean nothing. */
 	uint32 settings;       /* These settings are fixed while it is written; see fixed_settings.h. */
+	int precision;         /* It says what becomes of a column's microseconds (WalcuPrecision). */
 };
 
 struct WalcuEncoder
@@ -60,7 +61,6 @@ struct WalcuEncoder
 	TupleDesc columns;           /* These are the columns of the table. */
 	MemoryContext context;       /* The encoder is in this context. */
 	Encoding *encodings;         /* These are by column. */
-	int64 rounded;               /* So many instants lost microseconds. */
 	/* The members from here on are of the current value. */
 	int column;  /* It is in this column (from 0). */
 	bool stored; /* The value was read from the service: what it lost does not matter. */
@@ -146,23 +146,20 @@ encode_stored_value(WalcuEncoder *encoder, int column, Datum value)
 	return json;
 }
 
-/* Returns how many instants were rounded to milliseconds. */
-int64
-encode_rounded(const WalcuEncoder *encoder)
-{
-	return encoder->rounded;
-}
-
 static Encoding *
 get_column_encoding(WalcuEncoder *encoder, int column)
 {
 	Encoding *encoding = &encoder->encodings[column];
+	Form_pg_attribute attribute = TupleDescAttr(encoder->columns, column);
 
 	if (encoding->encode == NULL)
 	{
 		MemoryContext before = MemoryContextSwitchTo(encoder->context);
 
-		prepare_encoding(encoding, TupleDescAttr(encoder->columns, column)->atttypid);
+		prepare_encoding(encoding, attribute->atttypid);
+		encoding->precision = option_for_column(attribute->attrelid, column + 1)->timestamp_precision;
+		if (encoding->precision == WALCU_PRECISION_NOT_SAID)
+			encoding->precision = encoder->options->timestamp_precision;
 		MemoryContextSwitchTo(before);
 	}
 	return encoding;
@@ -290,12 +287,11 @@ round_to_milliseconds(WalcuEncoder *encoder, TimestampTz instant)
 		return instant;
 	if (rest < 0)
 		rest += USECS_PER_MSEC; /* division rounds towards zero */
-	if (!encoder->stored && encoder->options->timestamp_precision == WALCU_PRECISION_ERROR)
+	if (!encoder->stored && encoder->encodings[encoder->column].precision == WALCU_PRECISION_ERROR)
 		raise_unwritable(encoder, ERRCODE_DATETIME_VALUE_OUT_OF_RANGE,
 						 "The service's dates have milliseconds; the value has microseconds.",
 						 "Use date_trunc('milliseconds', ...), or set the option timestamp_precision to "
 						 "'round'.");
-	encoder->rounded += !encoder->stored;
 	instant -= rest;
 	return (rest >= USECS_PER_MSEC / 2) ? scalar_instant_shifted(instant, USECS_PER_MSEC) : instant;
 }

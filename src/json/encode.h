@@ -15,6 +15,5 @@ typedef struct WalcuEncoder WalcuEncoder;
 extern WalcuEncoder *encode_prepare(const WalcuOptions *options, TupleDesc columns);
 extern char *encode_value(WalcuEncoder *encoder, int column, Datum value);
 extern char *encode_stored_value(WalcuEncoder *encoder, int column, Datum value);
-extern int64 encode_rounded(const WalcuEncoder *encoder);
 
 #endif /* WALCU_ENCODE_H */

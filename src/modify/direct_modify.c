@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/objectid.h"
+#include "base/read_only.h"
 #include "base/url.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -111,6 +112,8 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
+	/* PostgreSQL lets temporary tables be written, which may be foreign ones */
+	read_only_refuse_statement(estate->es_plannedstmt);
 	if (direct->operation == CMD_UPDATE)
 		row_check_updated(direct->row, ExecGetUpdatedCols(node->resultRelInfo, estate));
 	direct->state = ExecInitExpr(direct->ids, (PlanState *) node);
@@ -145,7 +148,6 @@ direct_modify_end(ForeignScanState *node)
 
 	if (direct == NULL || direct->writer == NULL)
 		return;
-	row_note_rounded(direct->row);
 	write_log_close(direct->write_log);
 }
 

@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/digest.h"
 #include "base/objectid.h"
+#include "base/read_only.h"
 #include "base/utf8.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
@@ -221,10 +222,10 @@ modify_end(EState *estate, ResultRelInfo *target)
 	if (modify == NULL)
 		return;
 	writer_finish(modify->writer);
-	row_note_rounded(modify->row);
 	write_log_close(modify->write_log);
 }
 
+/* Error: that of read_only_refuse, for a temporary table, which PostgreSQL would let be written. */
 static WalcuModify *
 open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 {
@@ -236,6 +237,7 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	Oid userid = compat_modify_userid(target, estate);
 	char *credential = option_credential_header(userid, options->serverid);
 
+	read_only_refuse_statement(estate->es_plannedstmt);
 	modify->operation = operation;
 	modify->row = row_prepare(options, target->ri_RelationDesc);
 	modify->row_context =

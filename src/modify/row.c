@@ -369,20 +369,6 @@ row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
 	ExecForceStoreHeapTuple(heap_form_tuple(row->descriptor, values, nulls), slot, false);
 }
 
-/* Tells, at the end of a statement, how many dates were not written as they were given. */
-void
-row_note_rounded(const WalcuRow *row)
-{
-	int64 rounded = encode_rounded(row->encoder);
-
-	if (rounded > 0)
-		ereport(NOTICE,
-				errmsg_plural("rounded " INT64_FORMAT " date written to resource \"%s\" to milliseconds",
-							  "rounded " INT64_FORMAT " dates written to resource \"%s\" to milliseconds",
-							  (unsigned long) rounded, rounded, row->options->resource),
-				errhint("Set the option timestamp_precision to 'error' to refuse such dates."));
-}
-
 /* Reads the values of all columns from a document.  Errors are those of decode_document. */
 static void
 read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values, bool *nulls)

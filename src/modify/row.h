@@ -68,6 +68,5 @@ extern char *row_replaced_document(const WalcuRow *row, const WalcuRowChange *ch
 extern void row_store(WalcuRow *row, const WalcuDocument *document, const char *credential,
 					  TupleTableSlot *slot);
 extern void row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id);
-extern void row_note_rounded(const WalcuRow *row);
 
 #endif /* WALCU_ROW_H */

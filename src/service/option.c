@@ -145,6 +145,8 @@ static const OptionRow rows[] = {
 	{"pushdown", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(pushdown)},
 	{"readonly", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(readonly)},
 	{"id_type", ON_COLUMN, KIND_CHOICE, COLUMN_FIELD(id_type), NULL, id_choices},
+	{"timestamp_precision", ON_COLUMN, KIND_CHOICE, COLUMN_FIELD(timestamp_precision), NULL,
+	 precision_choices},
 	{"source", ON_IMPORT, KIND_CHOICE, IMPORT_FIELD(source), NULL, source_choices},
 	{"import_collate", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_collate)},
 	{"flatten", ON_IMPORT, KIND_INTEGER, IMPORT_FIELD(flatten), NULL, NULL, 0, MAX_FLATTEN},
@@ -329,6 +331,7 @@ option_for_column(Oid relid, AttrNumber attnum)
 
 	column->pushdown = true;
 	column->id_type = WALCU_ID_NOT_SAID;
+	column->timestamp_precision = WALCU_PRECISION_NOT_SAID;
 	read_list(GetForeignColumnOptions(relid, attnum), ON_COLUMN, column);
 	if (column->path == NULL)
 	{

@@ -66,6 +66,9 @@ typedef enum WalcuPrecision
 	WALCU_PRECISION_ERROR
 } WalcuPrecision;
 
+/* A column leaves it to its table. */
+#define WALCU_PRECISION_NOT_SAID (-1)
+
 /* A document is changed in one of these ways. */
 typedef enum WalcuUpdateMethod
 {
@@ -165,11 +168,12 @@ typedef struct WalcuImportOptions
 /* A column of a foreign table stands for this. */
 typedef struct WalcuColumn
 {
-	char *path;      /* This is the dotted path in the document; "." is the whole of it. */
-	char *parameter; /* This is the name of the query parameter (search), or NULL. */
-	bool pushdown;   /* Conditions and orders on it may go into requests. */
-	bool readonly;   /* It is not written. */
-	int id_type;     /* It says what ids it holds (WalcuIdType), or WALCU_ID_NOT_SAID. */
+	char *path;              /* This is the dotted path in the document; "." is the whole of it. */
+	char *parameter;         /* This is the name of the query parameter (search), or NULL. */
+	bool pushdown;           /* Conditions and orders on it may go into requests. */
+	bool readonly;           /* It is not written. */
+	int id_type;             /* It says what ids it holds (WalcuIdType), or WALCU_ID_NOT_SAID. */
+	int timestamp_precision; /* It is of WalcuPrecision, or WALCU_PRECISION_NOT_SAID. */
 } WalcuColumn;
 
 /* This is the setting walcu_fdw.enable_pushdown.  Off is as if every server had pushdown 'off'. */
