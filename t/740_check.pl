@@ -30,7 +30,7 @@ my $read = reads();
 
 # [name, what is planted, rows that differ: name => [result, detail, advice], what else]
 #   settings, faults: of the sandbox; options: of the server (undef takes one away); sql: run before
-#   apply: rows are ok afterwards, and reads cost so many requests; free: rows that may differ
+#   apply: rows are ok afterwards, and reads cost so many requests; free: rows that may differ; resource: this alone is checked
 my $fault = sub { my ($match, %fault) = @_; return [ { match => $match, fault => {%fault} } ] };
 my $refuse = sub {
     return $fault->({ kind => 'list', query => { q => $_[0] } }, type => 'status', status => $_[1] // 400, error => 'no such thing');
@@ -144,10 +144,11 @@ my @planted = (
         { 'resource tasks' => [ 'failed', qr/403: not yours/, undef ], values => [ 'ok', qr/./, undef ] } ],
     [ 'a limit of requests', { faults => [ { match => { kind => 'list' }, times => 2,
                     fault => { type => 'status', status => 429, retry_after => 1, error => 'slowly' } } ] },
-        { limits => [ 'differs', qr/429 to 2 of \d+ requests and asked to wait up to 1 s/, qr/ADD max_requests_per_second '[48]'/ ] } ],
+        { limits => [ 'differs', qr/429 to 2 of \d+ requests and asked to wait up to 1 s/, qr/ADD max_requests_per_second '[48]'/ ] },
+        resource => 'tasks' ],
     [ 'a limit that is told', { faults => $fault->({ kind => 'list', resource => 'sms' }, type => 'reply', status => 200, body => '[]',
-                headers => { 'content-type' => 'application/json', 'RateLimit-Policy' => '300;w=60' }) },
-        { limits => [ 'differs', qr/tells of a limit: RateLimit-Policy: 300;w=60/i, "ADD max_requests_per_second '5'" ] }, apply => 'limits',
+                headers => { 'content-type' => 'application/json', 'RateLimit-Policy' => '3000;w=60' }) },
+        { limits => [ 'differs', qr/tells of a limit: RateLimit-Policy: 3000;w=60/i, "ADD max_requests_per_second '50'" ] }, apply => 'limits',
         free => qr/^(?:values|has-more)$/ ],
     [ 'compression', { settings => { compress => ['gzip'] } }, { compression => [ 'ok', qr/are compressed/, undef ] } ],
     [ 'no description', { faults => $fault->({ kind => 'description' }, type => 'status', status => 404, error => 'gone') },
@@ -206,7 +207,7 @@ for (
     my ($name, $settings, $row, $result, $advice) = @$_;
     my $notes = scalar $sandbox->dump('notes');
     $sandbox->put('/_sandbox/settings', $settings);
-    my $got = rows(undef, 1)->{$row};
+    my $got = rows('notes', 1)->{$row};
     is($got->[0], $result, "$name: $row");
     is($got->[2], $advice && "ALTER SERVER crm OPTIONS ($advice)", "$name: the advice");
     is(scalar $sandbox->dump('notes'), $notes, "$name: the note is gone");
@@ -214,7 +215,7 @@ for (
 }
 is($writes_plain->{'write unknown field'}[1], 'A field that the description lacks is dropped without a word.', 'unknown fields');
 $sandbox->fault({ match => { method => 'DELETE' }, fault => { type => 'status', status => 403, error => 'keep it' } });
-my $left = rows(undef, 1)->{'write delete'};
+my $left = rows('notes', 1)->{'write delete'};
 like($left->[1], qr/^The note [0-9a-f]{24} is still there\. .*403: keep it/, 'a note that cannot be deleted is named');
 restore();
 $dbh->selectrow_array($left->[2]);
@@ -226,6 +227,7 @@ done_testing();
 sub plant
 {
     my ($name, $what, $differ, %more) = @_;
+    my $usual = $more{resource} ? rows($more{resource}) : $plain;
     $sandbox->put('/_sandbox/settings', $what->{settings}) if $what->{settings};
     $sandbox->fault($_) for @{ $what->{faults} // [] };
     my %options = (%plain, %{ $what->{options} // {} });
@@ -234,7 +236,7 @@ sub plant
     $dbh->do($what->{sql}[0]) if $what->{sql};
 
     $sandbox->clear_log;
-    my $rows = rows();
+    my $rows = rows($more{resource});
     cmp_ok($sandbox->request_count, '<=', 60, "$name: at most 60 requests");
     for my $row (sort keys %$differ)
     {
@@ -249,8 +251,8 @@ sub plant
         ref $advice ? like($got->[2], $advice, "$name: the advice on $row") : is($got->[2], $advice, "$name: the advice on $row");
     }
     my $may = $more{free} // qr/^$/;
-    my @changed = grep { !exists $differ->{$_} && !/$free/ && !/$may/ && show($_, $rows->{$_}) ne show($_, $plain->{$_}) }
-      sort keys %{ { %$rows, %$plain } };
+    my @changed = grep { !exists $differ->{$_} && !/$free/ && !/$may/ && show($_, $rows->{$_}) ne show($_, $usual->{$_}) }
+      sort keys %{ { %$rows, %$usual } };
     is(join("\n", map { show($_, $rows->{$_}) } @changed), '', "$name: all else is as it was");
 
     if ($more{apply})
@@ -278,7 +280,7 @@ sub restore
     $sandbox->clear_faults;
     $sandbox->put('/_sandbox/settings', {
         page_cap => 50, sort_format => 'mongoose', project_format => 'mongoose', strict_query => 'default', mongoose => 8, ids => 'string',
-        filter_status => 400, id_status => 404, compress => [], rate_limit => undef, job_outcome => 'finished', results => 'direct',
+        filter_status => 400, id_status => 404, compress => [], rate_limit => undef, job_outcome => 'finished', job_polls => 0, results => 'direct',
         group_shape => 'nested', group_by => 'accepted', search => 'accepted', sort => 'honoured', project => 'honoured',
         unknown_fields => 'dropped', client_ids => 'kept', description => 'plain', has_more => 'sent', patch => 'vendor', regex => 'pcre' });
     return;

@@ -56,6 +56,20 @@ text_contains(const char *text, const char *word)
 	return false;
 }
 
+/* Tells whether a list of texts has this one. */
+bool
+text_in_list(List *texts, const char *text)
+{
+	ListCell *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Returns the bytes of the control character that stands there, which is 0 when it is none.  UTF-8 has those
  * of C1, too.

@@ -7,11 +7,14 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 /* A message shows so many bytes of an _id, and of a request. */
 #define TEXT_OF_ID      200
 #define TEXT_OF_REQUEST 4000
 
 extern char *text_shown(const char *text, int limit);
 extern bool text_contains(const char *text, const char *word);
+extern bool text_in_list(List *texts, const char *text);
 
 #endif /* WALCU_TEXT_H */

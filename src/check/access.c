@@ -13,14 +13,12 @@
 
 #include "check/access.h"
 
-#include "access/xact.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "check/sample.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "service/option_value.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 /* So many resources are asked for before the dealer is said to be wrong. */
@@ -46,7 +44,7 @@ static const struct
 };
 
 static bool read_credential(WalcuCheckRun *run);
-static char *try_credential(WalcuCheckRun *run);
+static void find_credential(void *arg);
 static int find_credential_kind(const WalcuCheckRun *run, List **options);
 static char *advise_credential(const WalcuCheckRun *run);
 static List *list_resources(const WalcuCheckRun *run);
@@ -96,6 +94,7 @@ access_check_credentials(WalcuCheckRun *run)
 static bool
 read_credential(WalcuCheckRun *run)
 {
+	const char *hint = NULL;
 	char *words;
 
 	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(GetUserId()),
@@ -111,44 +110,19 @@ read_credential(WalcuCheckRun *run)
 				"You have no user mapping for this server.");
 		return false;
 	}
-	words = try_credential(run);
+	words = ask_try(run->context, find_credential, run, &hint);
 	if (words)
-		row_add(run, "credentials", CHECK_FAILED, NULL, "%s", words);
+		row_add(run, "credentials", CHECK_FAILED, NULL, "%s%s%s", words, hint ? " " : "", hint ? hint : "");
 	return words == NULL;
 }
 
-/* A mapping without credentials, or a file that cannot be read, is an error, which becomes words here. */
-static char *
-try_credential(WalcuCheckRun *run)
+/* A mapping without credentials, or a file that cannot be read, is an error. */
+static void
+find_credential(void *arg)
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	char *volatile words = NULL;
+	WalcuCheckRun *run = arg;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(run->context);
-	PG_TRY();
-	{
-		run->credential = option_credential_header(GetUserId(), run->options->serverid);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(run->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		MemoryContextSwitchTo(run->context);
-		words = psprintf("%s%s%s", ask_sentence(error->message), error->hint ? " " : "",
-						 error->hint ? error->hint : "");
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(run->context);
-	CurrentResourceOwner = owner;
-	return words;
+	run->credential = option_credential_header(GetUserId(), run->options->serverid);
 }
 
 /* Returns the kind of the mapping's credentials, and all options of the mapping. */

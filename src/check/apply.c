@@ -7,9 +7,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/compat.h"
 #include "base/read_only.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "check/ask.h"
 #include "check/check.h"
@@ -21,7 +21,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 /* What became of a command. */
@@ -32,9 +31,8 @@ typedef struct Outcome
 } Outcome;
 
 static Outcome apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner);
-static bool was_run_before(List *commands, const char *command);
 static bool names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row);
-static char *run_command(const char *command);
+static void run_command(void *arg);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_check_apply);
 
@@ -67,7 +65,8 @@ walcu_fdw_check_apply(PG_FUNCTION_ARGS)
 		Datum values[4];
 		bool nulls[4] = {false};
 
-		if (row->advice == NULL || was_run_before(commands, row->advice))
+		/* several rows may advise the same */
+		if (row->advice == NULL || text_in_list(commands, row->advice))
 			continue;
 		outcome = apply_advice(run, row, is_owner);
 		commands = lappend(commands, unconstify(char *, row->advice));
@@ -94,22 +93,9 @@ apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner)
 												   quote_identifier(GetUserNameFromId(owner, false)))};
 	if (names_untrusted_host(run, row))
 		return (Outcome){"left to you", "Credentials would go to a host that an unencrypted reply names."};
-	words = run_command(row->advice);
+	/* the commands before it stay when it fails */
+	words = ask_try(run->context, run_command, unconstify(char *, row->advice), NULL);
 	return words ? (Outcome){"failed", words} : (Outcome){"applied", row->detail};
-}
-
-/* Several rows may advise the same. */
-static bool
-was_run_before(List *commands, const char *command)
-{
-	ListCell *lc;
-
-	foreach(lc, commands)
-	{
-		if (strcmp(lfirst(lc), command) == 0)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -122,38 +108,11 @@ names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row)
 	return strstr(row->advice, " results_hosts ") != NULL && !url_is_safe(run->options->endpoint);
 }
 
-/* Returns why a command failed, as a sentence; NULL when it did not.  The commands before it stay. */
-static char *
-run_command(const char *command)
+/* Runs a command (a text). */
+static void
+run_command(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char *volatile words = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		SPI_connect();
-		SPI_execute(command, false, 0);
-		SPI_finish();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		words = ask_sentence(error->message);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return words;
+	SPI_connect();
+	SPI_execute(arg, false, 0);
+	SPI_finish();
 }

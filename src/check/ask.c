@@ -12,11 +12,13 @@
 
 #include "check/ask.h"
 
+#include "access/xact.h"
 #include "base/reset_callback.h"
 #include "http/connection.h"
 #include "http/http_error.h"
 #include "http/transfer.h"
 #include "miscadmin.h"
+#include "utils/resowner.h"
 
 /* A request that is refused by a limit on their rate is sent again so many times, any other once. */
 #define MAX_REFUSALS 3
@@ -46,7 +48,8 @@ static bool is_to_repeat(const WalcuCheckRun *run, const Question *question);
 static double note_refusal(WalcuCheckRun *run, const Question *question);
 static void note_reply(WalcuCheckRun *run, const Question *question);
 static void take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply);
-static void describe_failure(const WalcuTransfer *transfer, const char *credential, WalcuCheckReply *reply);
+static void raise_reply_error(void *arg);
+static char *make_sentence(const char *message);
 static json_t *parse_body(WalcuCheckRun *run, const WalcuTransfer *transfer);
 static void on_json_reset(void *arg);
 
@@ -260,7 +263,7 @@ take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
 	reply->took = transfer->took;
 	if (transfer->status / 100 == 3)
 		reply->redirect = transfer_redirect_url(transfer);
-	describe_failure(transfer, question->credential, reply);
+	reply->failure = ask_try(run->context, raise_reply_error, question, &reply->hint);
 	if (transfer->length > 0)
 		reply->json = parse_body(run, transfer);
 	if (reply->failure == NULL && reply->json == NULL && !question->request->is_download)
@@ -270,18 +273,33 @@ take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
 	question->transfer = NULL;
 }
 
-/*
- * Notes as sentences what would be raised about a reply, if anything would.  What http_error.c raises holds
- * nothing that has to be undone.
- */
+/* Raises what a query would raise about a reply. */
 static void
-describe_failure(const WalcuTransfer *transfer, const char *credential, WalcuCheckReply *reply)
+raise_reply_error(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
+	const Question *question = arg;
 
+	http_error_check(question->transfer, question->credential);
+}
+
+/*
+ * Does work that may raise an error.  Returns that as a sentence, with its hint where that is wanted, and
+ * NULL when nothing was raised.  The work allocates in the memory context, and what it changed is undone when
+ * it fails.
+ */
+char *
+ask_try(MemoryContext context, void (*work)(void *arg), void *arg, const char **hint)
+{
+	MemoryContext before = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char *volatile words = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		http_error_check(transfer, credential);
+		work(arg);
+		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -290,17 +308,24 @@ describe_failure(const WalcuTransfer *transfer, const char *credential, WalcuChe
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 			ReThrowError(error);
-		reply->failure = ask_sentence(error->message);
-		reply->hint = error->hint;
+		words = make_sentence(error->message);
+		if (hint)
+			*hint = error->hint;
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(before);
+	CurrentResourceOwner = owner;
+	return words;
 }
 
 /* Returns a message of PostgreSQL as a sentence. */
-char *
-ask_sentence(const char *message)
+static char *
+make_sentence(const char *message)
 {
 	return psprintf("%c%s%s", pg_toupper((unsigned char) message[0]), message + 1,
 					message[strlen(message) - 1] == '.' ? "" : ".");

@@ -31,7 +31,7 @@ extern void ask_all(WalcuCheckRun *run, WalcuRequest **requests, WalcuCheckReply
 extern WalcuCheckReply ask_one(WalcuCheckRun *run, WalcuRequest *request);
 extern WalcuCheckReply ask_later(WalcuCheckRun *run, WalcuRequest *request, double delay);
 extern WalcuCheckReply ask_without_credential(WalcuCheckRun *run, WalcuRequest *request);
-extern char *ask_sentence(const char *message);
+extern char *ask_try(MemoryContext context, void (*work)(void *arg), void *arg, const char **hint);
 extern int ask_left(const WalcuCheckRun *run);
 extern char *ask_printable(const WalcuCheckRun *run, const char *text);
 

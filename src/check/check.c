@@ -200,8 +200,8 @@ require_resource(const WalcuCheckRun *run)
 	List *names = NIL;
 	ListCell *lc;
 
-	if (run->resource == NULL || sample_find_resource(run->live, run->resource) ||
-		sample_find_resource(run->bundled, run->resource) || tables_have_resource(run, run->resource))
+	if (run->resource == NULL || openapi_find_resource(run->live, run->resource) ||
+		openapi_find_resource(run->bundled, run->resource) || tables_have_resource(run, run->resource))
 		return;
 	foreach(lc, sample_described(run))
 		names = lappend(names, ((WalcuResource *) lfirst(lc))->name);

@@ -25,7 +25,6 @@ typedef struct Differences
 
 static void compare_resources(const WalcuCheckRun *run, Differences *differences);
 static void compare_fields(Differences *differences, const char *prefix, List *live, List *bundled);
-static const WalcuField *find_same_field(List *fields, const char *name);
 static void note_difference(Differences *differences, StringInfo list, const char *prefix, const char *name);
 static char *describe_differences(const Differences *differences);
 
@@ -65,7 +64,7 @@ compare_resources(const WalcuCheckRun *run, Differences *differences)
 	foreach(lc, run->live)
 	{
 		const WalcuResource *live = lfirst(lc);
-		const WalcuResource *bundled = sample_find_resource(run->bundled, live->name);
+		const WalcuResource *bundled = openapi_find_resource(run->bundled, live->name);
 
 		if (run->resource && strcmp(run->resource, live->name) != 0)
 			continue;
@@ -79,7 +78,7 @@ compare_resources(const WalcuCheckRun *run, Differences *differences)
 		const WalcuResource *bundled = lfirst(lc);
 
 		if ((run->resource == NULL || strcmp(run->resource, bundled->name) == 0) &&
-			sample_find_resource(run->live, bundled->name) == NULL)
+			openapi_find_resource(run->live, bundled->name) == NULL)
 			note_difference(differences, &differences->gone, NULL, bundled->name);
 	}
 }
@@ -93,7 +92,7 @@ compare_fields(Differences *differences, const char *prefix, List *live, List *b
 	foreach(lc, live)
 	{
 		const WalcuField *field = lfirst(lc);
-		const WalcuField *other = find_same_field(bundled, field->name);
+		const WalcuField *other = openapi_find_field(bundled, field->name, strlen(field->name));
 
 		if (other == NULL)
 			note_difference(differences, &differences->added, prefix, field->name);
@@ -106,24 +105,9 @@ compare_fields(Differences *differences, const char *prefix, List *live, List *b
 	{
 		const WalcuField *field = lfirst(lc);
 
-		if (find_same_field(live, field->name) == NULL)
+		if (openapi_find_field(live, field->name, strlen(field->name)) == NULL)
 			note_difference(differences, &differences->gone, prefix, field->name);
 	}
-}
-
-static const WalcuField *
-find_same_field(List *fields, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, fields)
-	{
-		const WalcuField *field = lfirst(lc);
-
-		if (strcmp(field->name, name) == 0)
-			return field;
-	}
-	return NULL;
 }
 
 static void

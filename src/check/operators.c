@@ -12,6 +12,7 @@
 
 #include "check/operators.h"
 
+#include "base/text.h"
 #include "check/arms.h"
 #include "check/ask.h"
 #include "check/patterns.h"
@@ -93,15 +94,14 @@ static List *list_refused(const Trials *trials);
 static void add_operator_row(Trials *trials, const char *name);
 static bool is_first_of_name(int number);
 static char *list_arms(const Trials *trials, const char *name, bool (*is_so)(const WalcuArm *arm));
-static bool has_arm(const Trials *trials, const char *name, const char *about,
-					bool (*is_so)(const WalcuArm *arm));
+static const WalcuArm *find_arm(const Trials *trials, const char *name, const char *about,
+								bool (*is_so)(const WalcuArm *arm));
 static bool is_any(const WalcuArm *arm);
 static bool lacks_documents(const WalcuArm *arm);
 static bool has_too_many(const WalcuArm *arm);
 static bool was_refused(const WalcuArm *arm);
 static bool is_right(const WalcuArm *arm);
 static char *list_untried(const Trials *trials, const char *name);
-static const char *find_refusal(const Trials *trials, const char *name);
 static void append_part(StringInfo text, const char *words, const char *list);
 
 /* Does each operator bring what PostgreSQL would find? */
@@ -393,7 +393,7 @@ add_operator_row(Trials *trials, const char *name)
 	append_part(&text, "Refused for", refused);
 	append_part(&text, "Not tried, for lack of documents that tell:", untried);
 	if (refused)
-		words = find_refusal(trials, name);
+		words = find_arm(trials, name, NULL, was_refused)->refusal;
 	row_add(run, psprintf("q %s", name),
 			lacking || exceeding || refused ? CHECK_DIFFERS
 			: right                         ? CHECK_OK
@@ -412,20 +412,20 @@ list_arms(const Trials *trials, const char *name, bool (*is_so)(const WalcuArm *
 	initStringInfo(&list);
 	for (int type = 0; type < ARM_TYPES; type++)
 	{
-		if (has_arm(trials, name, arms_type_name(type), is_so))
+		if (find_arm(trials, name, arms_type_name(type), is_so))
 			row_append_name(&list, arms_type_name(type));
 	}
 	for (int pattern = 0; pattern < patterns_count(); pattern++)
 	{
-		if (has_arm(trials, name, patterns_name(pattern), is_so))
+		if (find_arm(trials, name, patterns_name(pattern), is_so))
 			row_append_name(&list, patterns_name(pattern));
 	}
 	return list.len > 0 ? list.data : NULL;
 }
 
-/* Is there an arm about a type, or a pattern, of which something is so? */
-static bool
-has_arm(const Trials *trials, const char *name, const char *about, bool (*is_so)(const WalcuArm *arm))
+/* Returns an arm about a type, or a pattern, of which something is so, or NULL; about may be NULL for any. */
+static const WalcuArm *
+find_arm(const Trials *trials, const char *name, const char *about, bool (*is_so)(const WalcuArm *arm))
 {
 	ListCell *lc;
 
@@ -437,11 +437,12 @@ has_arm(const Trials *trials, const char *name, const char *about, bool (*is_so)
 		{
 			const WalcuArm *arm = lfirst(cell);
 
-			if (strcmp(arm->operator_name, name) == 0 && strcmp(arm->about, about) == 0 && is_so(arm))
-				return true;
+			if (strcmp(arm->operator_name, name) == 0 && (about == NULL || strcmp(arm->about, about) == 0) &&
+				is_so(arm))
+				return arm;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 static bool
@@ -478,18 +479,10 @@ list_untried(const Trials *trials, const char *name)
 	for (int type = 0; type < ARM_TYPES; type++)
 	{
 		const char *about = arms_type_name(type);
-		ListCell *lc;
 
-		if (has_arm(trials, name, about, is_any))
-			continue;
-		foreach(lc, trials->untried)
-		{
-			if (strcmp(lfirst(lc), psprintf("%s %s", name, about)) == 0)
-			{
-				row_append_name(&list, about);
-				break;
-			}
-		}
+		if (!find_arm(trials, name, about, is_any) &&
+			text_in_list(trials->untried, psprintf("%s %s", name, about)))
+			row_append_name(&list, about);
 	}
 	return list.len > 0 ? list.data : NULL;
 }
@@ -498,27 +491,6 @@ static bool
 is_any(const WalcuArm *arm)
 {
 	return true;
-}
-
-/* Returns what the service said of a condition that it refused. */
-static const char *
-find_refusal(const Trials *trials, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, trials->batches)
-	{
-		ListCell *cell;
-
-		foreach(cell, ((Batch *) lfirst(lc))->arms)
-		{
-			const WalcuArm *arm = lfirst(cell);
-
-			if (strcmp(arm->operator_name, name) == 0 && arm->refusal)
-				return arm->refusal;
-		}
-	}
-	return NULL;
 }
 
 static void

@@ -27,27 +27,12 @@ sample_described(const WalcuCheckRun *run)
 	return run->live != NIL ? run->live : run->bundled;
 }
 
-const WalcuResource *
-sample_find_resource(List *resources, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, resources)
-	{
-		const WalcuResource *resource = lfirst(lc);
-
-		if (strcmp(resource->name, name) == 0)
-			return resource;
-	}
-	return NULL;
-}
-
 /* Adds what came of a resource's first page. */
 WalcuCheckSample *
 sample_take(WalcuCheckRun *run, const char *resource, const WalcuCheckReply *reply)
 {
 	WalcuCheckSample *sample = MemoryContextAllocZero(run->context, sizeof(WalcuCheckSample));
-	const WalcuResource *described = sample_find_resource(sample_described(run), resource);
+	const WalcuResource *described = openapi_find_resource(sample_described(run), resource);
 
 	sample->resource = resource;
 	sample->fields = described ? described->fields : NIL;

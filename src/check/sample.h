@@ -20,7 +20,6 @@ typedef struct WalcuCheckPlace
 } WalcuCheckPlace;
 
 extern List *sample_described(const WalcuCheckRun *run);
-extern const WalcuResource *sample_find_resource(List *resources, const char *name);
 extern WalcuCheckSample *sample_take(WalcuCheckRun *run, const char *resource, const WalcuCheckReply *reply);
 extern json_t *sample_document(const WalcuCheckSample *sample, int number);
 extern const char *sample_id(const WalcuCheckSample *sample, int number);

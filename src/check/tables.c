@@ -175,7 +175,7 @@ compare_table_names(const ListCell *a, const ListCell *b)
 static bool
 check_table(WalcuCheckRun *run, const ForeignTableName *table)
 {
-	const WalcuResource *resource = sample_find_resource(sample_described(run), table->resource);
+	const WalcuResource *resource = openapi_find_resource(sample_described(run), table->resource);
 	Misfits misfits;
 	Relation relation;
 	List *paths;
@@ -273,16 +273,8 @@ find_described_field(List *fields, const char *path, bool *below_free)
 	for (const char *name = path;; name++)
 	{
 		size_t length = strcspn(name, ".");
-		const WalcuField *found = NULL;
-		ListCell *lc;
+		const WalcuField *found = openapi_find_field(fields, name, length);
 
-		foreach(lc, fields)
-		{
-			const WalcuField *field = lfirst(lc);
-
-			if (strncmp(field->name, name, length) == 0 && field->name[length] == '\0')
-				found = field;
-		}
 		name += length;
 		if (found == NULL || *name == '\0')
 			return found;

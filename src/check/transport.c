@@ -29,7 +29,14 @@
 /* Of the rate that was found, this part is advised, so that a bit of jitter does no harm. */
 #define SAFE_PART 0.8
 
-static void read_live_description(WalcuCheckRun *run, const WalcuCheckReply *reply);
+/* A served description that is to be read. */
+typedef struct Description
+{
+	WalcuCheckRun *run; /* It is for this run. */
+	json_t *json;       /* It came as this. */
+} Description;
+
+static void read_live_description(void *arg);
 static double compute_rate(const WalcuCheckRun *run);
 static double read_told_rate(const char *rate);
 static bool read_rate_number(const char *rate, const char *name, double *number);
@@ -54,34 +61,19 @@ transport_check_reachable(WalcuCheckRun *run)
 		return;
 	}
 	row_add(run, "reachable", CHECK_OK, NULL, "%s answers.", url_authority(run->options->endpoint));
+	/* what is no description is said so by description.c */
 	if (reply.ok)
-		read_live_description(run, &reply);
+		run->description_failure =
+			ask_try(run->context, read_live_description, &(Description){run, reply.json}, NULL);
 }
 
-/* What is no description is said so by description.c; nothing that was begun has to be undone. */
 static void
-read_live_description(WalcuCheckRun *run, const WalcuCheckReply *reply)
+read_live_description(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
+	WalcuCheckRun *run = ((Description *) arg)->run;
+	char *text = sample_json(((Description *) arg)->json);
 
-	PG_TRY();
-	{
-		char *text = sample_json(reply->json);
-
-		run->live = openapi_resources(text, strlen(text), LEVELS);
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		run->description_failure = ask_sentence(error->message);
-	}
-	PG_END_TRY();
+	run->live = openapi_resources(text, strlen(text), LEVELS);
 }
 
 /* curl verifies every certificate, or there is no connection. */

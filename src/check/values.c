@@ -10,6 +10,7 @@
 
 #include "check/values.h"
 
+#include "base/text.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "check/sample.h"
@@ -20,8 +21,6 @@
 
 static void append_misfits(WalcuCheckRun *run, const WalcuCheckSample *sample, StringInfo list);
 static List *list_unknown_members(const WalcuCheckSample *sample);
-static bool is_described(List *fields, const char *name);
-static bool is_listed(List *names, const char *name);
 
 /* Are values of their described types? */
 void
@@ -114,35 +113,10 @@ list_unknown_members(const WalcuCheckSample *sample)
 
 		json_object_foreach(document, name, value)
 		{
-			if (value && !is_described(sample->fields, name) && !is_listed(names, name))
+			if (value && openapi_find_field(sample->fields, name, strlen(name)) == NULL &&
+				!text_in_list(names, name))
 				names = lappend(names, pstrdup(name));
 		}
 	}
 	return names;
-}
-
-static bool
-is_described(List *fields, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, fields)
-	{
-		if (strcmp(((WalcuField *) lfirst(lc))->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
 }

@@ -11,6 +11,7 @@
 
 #include "base/compat.h"
 #include "base/hint.h"
+#include "base/text.h"
 #include "http/call.h"
 #include "service/columns.h"
 #include "service/openapi.h"
@@ -30,7 +31,6 @@ pg_noreturn static void rethrow_with_hint(void);
 static List *list_wanted_names(List *tables);
 static void check_limit(List *wanted, List *resources);
 static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *resource);
-static bool is_name_in_list(List *names, const char *name);
 static char *create_table(const WalcuResource *resource, const char *server,
 						  const WalcuImportOptions *options);
 
@@ -137,7 +137,7 @@ check_limit(List *wanted, List *resources)
 	{
 		const char *name = lfirst(lc);
 
-		if (!is_name_in_list(names, name))
+		if (!text_in_list(names, name))
 			ereport(ERROR, errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 					errmsg("the service has no resource \"%s\"", name),
 					errhint("%s", hint_name("resource", name, names)));
@@ -150,25 +150,12 @@ is_wanted(ImportForeignSchemaType type, List *listed, const char *resource)
 	switch (type)
 	{
 		case FDW_IMPORT_SCHEMA_LIMIT_TO:
-			return is_name_in_list(listed, resource);
+			return text_in_list(listed, resource);
 		case FDW_IMPORT_SCHEMA_EXCEPT:
-			return !is_name_in_list(listed, resource);
+			return !text_in_list(listed, resource);
 		default:
 			return true;
 	}
-}
-
-static bool
-is_name_in_list(List *names, const char *name)
-{
-	ListCell *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
 }
 
 static char *

@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/objectid.h"
 #include "base/read_only.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -54,7 +55,6 @@ static void send_direct_changes(ForeignScanState *node);
 static List *evaluate_ids(ForeignScanState *node);
 static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
 static bool is_sure_id(const WalcuOptions *options, const char *id);
-static bool contains_text(List *texts, const char *text);
 static int compare_ids(const ListCell *one, const ListCell *other);
 static WalcuRowPatch make_current_patch(ForeignScanState *node);
 static char *remake_patch(void *arg, const WalcuDocument *document);
@@ -332,7 +332,7 @@ drop_unknown(const WalcuDirectModify *direct, List *ids)
 	foreach(lc, find_ids(direct->row->options, direct->credential, odd))
 	{
 		/* a service that ignores the filter has others, too */
-		if (contains_text(odd, lfirst(lc)))
+		if (text_in_list(odd, lfirst(lc)))
 			kept = lappend(kept, lfirst(lc));
 	}
 	return kept;
@@ -343,19 +343,6 @@ static bool
 is_sure_id(const WalcuOptions *options, const char *id)
 {
 	return url_is_plain_segment(id) && (options->id_type == WALCU_ID_STRING || objectid_is_valid(id));
-}
-
-static bool
-contains_text(List *texts, const char *text)
-{
-	ListCell *lc;
-
-	foreach(lc, texts)
-	{
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	}
-	return false;
 }
 
 static int

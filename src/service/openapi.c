@@ -122,6 +122,38 @@ openapi_bundled(void)
 	return text;
 }
 
+/* Returns a resource of a description; NULL when it does not have it. */
+const WalcuResource *
+openapi_find_resource(List *resources, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, resources)
+	{
+		const WalcuResource *resource = lfirst(lc);
+
+		if (strcmp(resource->name, name) == 0)
+			return resource;
+	}
+	return NULL;
+}
+
+/* Returns the field that has a name of so many bytes; NULL when there is none. */
+const WalcuField *
+openapi_find_field(List *fields, const char *name, size_t length)
+{
+	ListCell *lc;
+
+	foreach(lc, fields)
+	{
+		const WalcuField *field = lfirst(lc);
+
+		if (strncmp(field->name, name, length) == 0 && field->name[length] == '\0')
+			return field;
+	}
+	return NULL;
+}
+
 /* Parses a document, which is freed with the memory context. */
 static json_t *
 load_document(MemoryContext context, const char *text, size_t length)

@@ -39,5 +39,7 @@ typedef struct WalcuResource
 
 extern List *openapi_resources(const char *text, size_t length, int levels);
 extern StringInfo openapi_bundled(void);
+extern const WalcuResource *openapi_find_resource(List *resources, const char *name);
+extern const WalcuField *openapi_find_field(List *fields, const char *name, size_t length);
 
 #endif /* WALCU_OPENAPI_H */

@@ -23,8 +23,6 @@ static List *resources = NIL;
 
 static void read_description(void);
 static WalcuRemotePlace describe_place(const char *resource, const char *path);
-static List *find_resource_fields(const char *resource);
-static const WalcuField *find_field(List *fields, const char *name, size_t length);
 static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
 
 /*
@@ -47,10 +45,12 @@ describe_place(const char *resource, const char *path)
 {
 	const WalcuField *field = NULL;
 	bool element = false;
+	const WalcuResource *described;
 	List *fields;
 
 	read_description();
-	fields = find_resource_fields(resource);
+	described = openapi_find_resource(resources, resource);
+	fields = described ? described->fields : NIL;
 	for (const char *name = path;; name++)
 	{
 		size_t length = strcspn(name, ".");
@@ -62,7 +62,7 @@ describe_place(const char *resource, const char *path)
 			element = true;
 		else
 		{
-			const WalcuField *member = find_field(fields, name, length);
+			const WalcuField *member = openapi_find_field(fields, name, length);
 
 			if (member == NULL)
 				return (WalcuRemotePlace){.type = WALCU_REMOTE_UNKNOWN, .stray = field && field->fields};
@@ -93,37 +93,6 @@ read_description(void)
 	MemoryContextSwitchTo(before);
 	MemoryContextSetParent(context, TopMemoryContext);
 	pfree(text->data);
-}
-
-/* Returns the fields of a resource; NIL when the description does not have it. */
-static List *
-find_resource_fields(const char *resource)
-{
-	ListCell *lc;
-
-	foreach(lc, resources)
-	{
-		WalcuResource *described = lfirst(lc);
-
-		if (strcmp(described->name, resource) == 0)
-			return described->fields;
-	}
-	return NIL;
-}
-
-static const WalcuField *
-find_field(List *fields, const char *name, size_t length)
-{
-	ListCell *lc;
-
-	foreach(lc, fields)
-	{
-		WalcuField *field = lfirst(lc);
-
-		if (strncmp(field->name, name, length) == 0 && field->name[length] == '\0')
-			return field;
-	}
-	return NULL;
 }
 
 static WalcuRemotePlace
