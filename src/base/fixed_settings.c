@@ -161,6 +161,21 @@ fixed_settings_leave(int level)
 		AtEOXact_GUC(true, level);
 }
 
+/* Returns the text of a value, as its type writes it whatever the session has set. */
+char *
+fixed_settings_text(Oid type, Datum value)
+{
+	int level = fixed_settings_enter(fixed_settings_of_type(type));
+	Oid output;
+	bool is_varlena;
+	char *text;
+
+	getTypeOutputInfo(type, &output, &is_varlena);
+	text = OidOutputFunctionCall(output, value);
+	fixed_settings_leave(level);
+	return text;
+}
+
 static uint32
 find_composite_uses(Oid type)
 {

@@ -10,5 +10,6 @@
 extern uint32 fixed_settings_of_type(Oid type);
 extern int fixed_settings_enter(uint32 settings);
 extern void fixed_settings_leave(int level);
+extern char *fixed_settings_text(Oid type, Datum value);
 
 #endif /* WALCU_FIXED_SETTINGS_H */

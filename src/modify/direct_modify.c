@@ -19,6 +19,7 @@
 #include "executor/executor.h"
 #include "fetch/find_ids.h"
 #include "miscadmin.h"
+#include "modify/column_rules.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
@@ -50,6 +51,7 @@ static Expr *find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_
 static void read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **values);
 static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
 static bool needs_row(Expr *value);
+static bool is_null_constant(const Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
 static void send_direct_changes(ForeignScanState *node);
 static List *evaluate_ids(ForeignScanState *node);
@@ -115,7 +117,7 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	/* PostgreSQL lets temporary tables be written, which may be foreign ones */
 	read_only_refuse_statement(estate->es_plannedstmt);
 	if (direct->operation == CMD_UPDATE)
-		row_check_updated(direct->row, ExecGetUpdatedCols(node->resultRelInfo, estate));
+		column_rules_check_overlap(direct->row, ExecGetUpdatedCols(node->resultRelInfo, estate));
 	direct->state = ExecInitExpr(direct->ids, (PlanState *) node);
 	foreach(lc, values)
 		direct->values = lappend(direct->values, ExecInitExpr(lfirst(lc), (PlanState *) node));
@@ -208,12 +210,15 @@ set_values(PlannerInfo *root, Index target, List **columns, List **values)
 		Expr *value = ((TargetEntry *) lfirst(entry))->expr;
 		WalcuColumn *option = option_for_column(relation->relid, lfirst_int(number));
 
-		if (needs_row(value) || option->parameter || strcmp(option->path, ".") == 0)
+		/* what is left out; any other value of such a column is compared with the row's */
+		if (!row_sets_column(option) && is_null_constant(value))
+			continue;
+		if (needs_row(value) || !row_sets_column(option) || strcmp(option->path, ".") == 0)
 			return false;
 		*columns = lappend_int(*columns, lfirst_int(number) - 1);
 		*values = lappend(*values, value);
 	}
-	return true;
+	return *columns != NIL;
 }
 
 /*
@@ -224,9 +229,15 @@ set_values(PlannerInfo *root, Index target, List **columns, List **values)
 static bool
 needs_row(Expr *value)
 {
-	return (IsA(value, Const) && ((Const *) value)->constisnull) ||
-		   contain_vars_of_level((Node *) value, 0) || contain_volatile_functions((Node *) value) ||
-		   contain_subplans((Node *) value) || is_multiple_assignment((Node *) value, NULL);
+	return is_null_constant(value) || contain_vars_of_level((Node *) value, 0) ||
+		   contain_volatile_functions((Node *) value) || contain_subplans((Node *) value) ||
+		   is_multiple_assignment((Node *) value, NULL);
+}
+
+static bool
+is_null_constant(const Expr *value)
+{
+	return IsA(value, Const) && ((Const *) value)->constisnull;
 }
 
 /* Tells whether a value is one of SET (a, b) = (SELECT ...), which the executor computes together. */

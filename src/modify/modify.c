@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "modify/column_rules.h"
 #include "modify/patched_document.h"
 #include "modify/updatable.h"
 #include "plan/relinfo.h"
@@ -28,7 +29,6 @@ static void check_returning(const WalcuOptions *options, const ModifyTable *plan
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
-static void read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls);
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
 static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
@@ -46,9 +46,9 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target)
 	WalcuModify *modify = open_modify(node, target, node->operation);
 
 	if (node->operation == CMD_INSERT)
-		row_check_inserted(modify->row, ExecGetInsertedCols(target, estate));
+		column_rules_check_overlap(modify->row, ExecGetInsertedCols(target, estate));
 	else if (node->operation == CMD_UPDATE)
-		row_check_updated(modify->row, ExecGetUpdatedCols(target, estate));
+		column_rules_check_overlap(modify->row, ExecGetUpdatedCols(target, estate));
 	modify->whole_row_junk = ExecFindJunkAttributeInTlist(junk, "wholerow");
 	if (node->operation == CMD_DELETE)
 		modify->id_junk =
@@ -110,8 +110,11 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 	for (int i = 0; i < *count; i++)
 	{
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, target, slots[i], estate);
-		writes[i] = send_new(modify, slots[i]);
+		slot_getallattrs(slots[i]);
+		column_rules_check_new(modify->row, slots[i]->tts_values, slots[i]->tts_isnull);
 	}
+	for (int i = 0; i < *count; i++)
+		writes[i] = send_new(modify, slots[i]);
 	if (modify->waits)
 		writer_finish(modify->writer);
 	for (int i = 0; i < *count; i++)
@@ -145,10 +148,11 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	before = MemoryContextSwitchTo(modify->row_context);
 	values = palloc(columns * sizeof(Datum));
 	nulls = palloc(columns * sizeof(bool));
+	modify_read_old_row(modify, plan_slot, values, nulls);
+	column_rules_keep_old(row, slot, values, nulls);
 	/* PostgreSQL checks these before for its own tables, and for foreign ones never, or afterwards */
 	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, target, slot, estate);
 	ExecWithCheckOptions(WCO_VIEW_CHECK, target, slot, estate);
-	read_old_row(modify, plan_slot, values, nulls);
 	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
 	slot_getallattrs(slot);
 	change = row_change(row, values, nulls, slot->tts_values, slot->tts_isnull);
@@ -187,7 +191,7 @@ modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 		Datum *values = palloc(columns * sizeof(Datum));
 		bool *nulls = palloc(columns * sizeof(bool));
 
-		read_old_row(modify, plan_slot, values, nulls);
+		modify_read_old_row(modify, plan_slot, values, nulls);
 		ExecForceStoreHeapTuple(heap_form_tuple(modify->row->descriptor, values, nulls), slot, false);
 	}
 	MemoryContextSwitchTo(before);
@@ -345,8 +349,8 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 }
 
 /* Reads the row as it was before the statement. */
-static void
-read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls)
+void
+modify_read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls)
 {
 	bool is_null;
 	Datum row = ExecGetJunkAttribute(plan_slot, modify->whole_row_junk, &is_null);

@@ -28,6 +28,7 @@ typedef struct WalcuModify
 	bool needs_reply;             /* The documents that the service answers with are wanted. */
 	bool waits;                   /* Each row has to be confirmed before the next is sent. */
 	bool skips_conflicts;         /* The statement has ON CONFLICT DO NOTHING. */
+	bool judges_first;            /* All rows are read and judged before the first is sent. */
 	AttrNumber id_junk;           /* The subplan's column of this number is the _id, for DELETE. */
 	AttrNumber whole_row_junk;    /* The subplan's column of this number is the old row. */
 	HTAB *seen;                   /* These documents are written; NULL where none comes twice. */
@@ -45,6 +46,8 @@ extern TupleTableSlot *modify_update(EState *estate, ResultRelInfo *target, Tupl
 									 TupleTableSlot *plan_slot);
 extern TupleTableSlot *modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot,
 									 TupleTableSlot *plan_slot);
+extern void modify_read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values,
+								bool *nulls);
 extern int64 modify_confirm(WalcuModify *modify);
 extern bool modify_is_scan(PlanState *state);
 extern void modify_end(EState *estate, ResultRelInfo *target);

@@ -16,7 +16,8 @@
  *   has no snapshots: a scan that goes on while its own statement writes sees what was written, and INSERT
  *   ... SELECT from the same resource would never end.  PostgreSQL has no plan node that reads all rows
  *   before it returns the first (Material returns each as it reads it), and the interface has no place to
- *   put one of one's own between ModifyTable and its subplan.
+ *   put one of one's own between ModifyTable and its subplan.  Where a statement names columns that cannot be
+ *   written, all its rows are read first, too, so that a value in them is found before anything is sent.
  *
  * - es_processed, the number of rows in the command's tag, is corrected at the end.  The executor counts a
  *   row as soon as ExecForeignInsert or its like has returned it.  Returning NULL is the only way to say
@@ -33,6 +34,7 @@
 #include "executor/nodeModifyTable.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
+#include "modify/judge.h"
 #include "modify/modify.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/rel.h"
@@ -73,6 +75,7 @@ static void end_materialized_plan(MaterializedPlan *materialized);
 static void read_all_rows(MaterializedPlan *materialized);
 static TupleTableSlot *return_next_row(PlanState *state);
 static ResultRelInfo *find_returning_target(ModifyTableState *node, TupleTableSlot *slot);
+static void judge_next_row(ModifyTableState *node, TupleTableSlot *slot);
 static ReturnedRows *get_returned_rows(MaterializedPlan *materialized, const ResultRelInfo *target);
 static WalcuModify *get_modify(ModifyTableState *node, int number);
 static WalcuModifyTable *find_wrapper(ModifyTableState *node);
@@ -91,9 +94,12 @@ modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private,
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	modify = modify_begin(node, target);
+	modify->judges_first = judge_is_needed(modify, target, node->ps.state);
 	before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 	if (node->ps.ExecProcNode != execute_wrapped_node)
 		modify->wrapper = wrap_node(node, modify);
+	else if (modify->judges_first && find_wrapper(node)->materialized == NULL)
+		find_wrapper(node)->materialized = materialize_plan(node);
 	MemoryContextSwitchTo(before);
 }
 
@@ -129,14 +135,16 @@ wrap_node(ModifyTableState *node, const WalcuModify *modify)
 }
 
 /*
- * Tells whether the plan of the rows could see what is written.  A scan page by page, each after the last
- * _id, does not come back to a document.
+ * Tells whether the plan of the rows could see what is written, or has rows to be judged.  A scan page by
+ * page, each after the last _id, does not come back to a document.
  */
 static bool
 needs_materialized_plan(ModifyTableState *node, const WalcuModify *modify)
 {
 	PlanState *subplan = outerPlanState(node);
 
+	if (modify->judges_first)
+		return true;
 	if (node->operation != CMD_INSERT && modify_is_scan(subplan))
 		return modify->row->options->paging != WALCU_PAGING_KEY;
 	return has_foreign_scan(subplan, NULL);
@@ -194,6 +202,7 @@ read_all_rows(MaterializedPlan *materialized)
 		if (TupIsNull(slot))
 			break;
 		tuplestore_puttupleslot(materialized->rows, slot);
+		judge_next_row(materialized->node, slot);
 		target = find_returning_target(materialized->node, slot);
 		if (target)
 			tuplestore_puttupleslot(get_returned_rows(materialized, target)->rows,
@@ -244,6 +253,29 @@ find_returning_target(ModifyTableState *node, TupleTableSlot *slot)
 		return NULL;
 	target = ExecLookupResultRelByOid(node, DatumGetObjectId(tableoid), true, false);
 	return (target && target->ri_usesFdwDirectModify && target->ri_projectReturning) ? target : NULL;
+}
+
+/* Has a row judged before the first is written, where its table asks for that. */
+static void
+judge_next_row(ModifyTableState *node, TupleTableSlot *slot)
+{
+	int number = 0;
+	WalcuModify *modify;
+
+	if (AttributeNumberIsValid(node->mt_resultOidAttno))
+	{
+		bool is_null;
+		Datum tableoid = ExecGetJunkAttribute(slot, node->mt_resultOidAttno, &is_null);
+		ResultRelInfo *target =
+			is_null ? NULL : ExecLookupResultRelByOid(node, DatumGetObjectId(tableoid), true, false);
+
+		if (target == NULL)
+			return;
+		number = target - node->resultRelInfo;
+	}
+	modify = get_modify(node, number);
+	if (modify && modify->judges_first)
+		judge_row(modify, node, number, slot);
 }
 
 static ReturnedRows *

@@ -2,8 +2,8 @@
  * row.c
  *	  A row of a table that is written: what its columns say to the service.
  *
- * modify.c and direct_modify.c ask for bodies and patches, and hand over replies.  Which columns may be
- * written is decided here, before anything is sent.
+ * modify.c and direct_modify.c ask for bodies and patches, and hand over replies.  column_rules.c says which
+ * columns are written.
  */
 #include "postgres.h"
 
@@ -36,17 +36,9 @@ static void read_values(WalcuRow *row, const WalcuDocument *document, const char
 						bool *nulls);
 static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
-static bool is_column_in_set(const Bitmapset *columns, int column);
-static void check_overlap(const WalcuRow *row, const Bitmapset *columns);
-static char *get_column_text(const WalcuRow *row, int column, Datum value);
-static bool is_inserted(const WalcuRow *row, int column, Datum value);
-static void check_changed(const WalcuRow *row, int column);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
 static char *get_document_id(const char *text);
 static WalcuJsonChange describe_change(const WalcuRow *row, int column, const char *old, const char *new);
-pg_noreturn static void raise_readonly(const WalcuRow *row, int column);
-pg_noreturn static void raise_fixed(const WalcuRow *row, int column);
-pg_noreturn static void raise_parameter(const WalcuRow *row, int column);
 
 /* Finds out what there is to know of a table, in the current memory context. */
 WalcuRow *
@@ -68,6 +60,8 @@ row_prepare(const WalcuOptions *options, Relation relation)
 		if (attribute->attisdropped || attribute->attgenerated == GENERATED_VIRTUAL)
 			continue;
 		row->columns[i].option = option_for_column(RelationGetRelid(relation), i + 1);
+		row->columns[i].is_set = row_sets_column(row->columns[i].option);
+		row->columns[i].is_inserted = row->columns[i].is_set || is_path(row, i, "_id");
 		row->columns[i].base_type = getBaseType(attribute->atttypid);
 		if (row->id < 0 && is_path(row, i, "_id"))
 			row->id = i;
@@ -75,36 +69,12 @@ row_prepare(const WalcuOptions *options, Relation relation)
 	return row;
 }
 
-/*
- * Checks that an INSERT may name these columns.  Errors: 428C9 for one that is readonly, 0A000 for a
- * parameter, 42701 for two of which one is within the other.  _id may be given, and so may the dealer, who
- * tells partitions apart.
- */
-void
-row_check_inserted(const WalcuRow *row, const Bitmapset *columns)
+/* Tells whether an UPDATE sets the column in the document.  A document keeps its _id and its dealer. */
+bool
+row_sets_column(const WalcuColumn *option)
 {
-	for (int i = 0; i < row->descriptor->natts; i++)
-	{
-		if (row->columns[i].option == NULL || !is_column_in_set(columns, i))
-			continue;
-		if (row->columns[i].option->parameter)
-			raise_parameter(row, i);
-		if (row->columns[i].option->readonly && !is_path(row, i, "_id") && !is_path(row, i, "dealer_id"))
-			raise_readonly(row, i);
-	}
-	check_overlap(row, columns);
-}
-
-/* Checks that an UPDATE may set these columns.  Errors are those of row_check_inserted. */
-void
-row_check_updated(const WalcuRow *row, const Bitmapset *columns)
-{
-	for (int i = 0; i < row->descriptor->natts; i++)
-	{
-		if (row->columns[i].option && is_column_in_set(columns, i))
-			check_changed(row, i);
-	}
-	check_overlap(row, columns);
+	return option->parameter == NULL && !option->readonly && strcmp(option->path, "_id") != 0 &&
+		   strcmp(option->path, "dealer_id") != 0;
 }
 
 /* Returns the _id of a row that was read.  Error: 23502 when it has none. */
@@ -115,7 +85,7 @@ row_id(const WalcuRow *row, Datum value, bool is_null)
 		ereport(ERROR, errcode(ERRCODE_NOT_NULL_VIOLATION),
 				errmsg("a row of resource \"%s\" cannot be written because it has no _id",
 					   row->options->resource));
-	return get_column_text(row, row->id, value);
+	return fixed_settings_text(TupleDescAttr(row->descriptor, row->id)->atttypid, value);
 }
 
 /* Returns the document that a new row makes, as JSON.  What is NULL is left out. */
@@ -127,7 +97,7 @@ row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
 	slot_getallattrs(slot);
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].option && !slot->tts_isnull[i] && is_inserted(row, i, slot->tts_values[i]))
+		if (row->columns[i].is_inserted && !slot->tts_isnull[i])
 			document_set(body, row->columns[i].option->path, row->columns[i].name,
 						 encode_value(row->encoder, i, slot->tts_values[i]));
 	}
@@ -137,8 +107,8 @@ row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
 }
 
 /*
- * Finds the columns in which a row differs.  Errors: 428C9 for one that may not be changed, and those of
- * encode_value.
+ * Finds the columns in which a row differs, of those that are set.  Errors: 428C9 for another _id in the
+ * whole document, and those of encode_value.
  */
 WalcuRowChange *
 row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const Datum *new_values,
@@ -156,11 +126,10 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const 
 		Form_pg_attribute attribute = TupleDescAttr(row->descriptor, i);
 		bool is_null = new_nulls[i];
 
-		if (row->columns[i].option == NULL || (old_nulls[i] && is_null) ||
+		if (!row->columns[i].is_set || (old_nulls[i] && is_null) ||
 			(old_nulls[i] == is_null &&
 			 datum_image_eq(old_values[i], new_values[i], attribute->attbyval, attribute->attlen)))
 			continue;
-		check_changed(row, i);
 		if (!old_nulls[i])
 			change->old[i] = encode_stored_value(row->encoder, i, old_values[i]);
 		if (!is_null)
@@ -182,7 +151,7 @@ row_set_again(WalcuRow *row, WalcuRowChange *change, const Bitmapset *columns, T
 {
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].option == NULL || change->changed[i] || i == row->id || is_path(row, i, ".") ||
+		if (!row->columns[i].is_set || change->changed[i] || is_path(row, i, ".") ||
 			!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns))
 			continue;
 		if (!new->tts_isnull[i])
@@ -411,75 +380,6 @@ is_path(const WalcuRow *row, int column, const char *path)
 	return option && option->parameter == NULL && strcmp(option->path, path) == 0;
 }
 
-/* Tells whether a column (from 0) is in a set of the executor's. */
-static bool
-is_column_in_set(const Bitmapset *columns, int column)
-{
-	return bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, columns);
-}
-
-/* Raises an error for two columns of one place, or of which one is within the other. */
-static void
-check_overlap(const WalcuRow *row, const Bitmapset *columns)
-{
-	WalcuDocumentDraft *places = document_create(row->options);
-
-	for (int i = 0; i < row->descriptor->natts; i++)
-	{
-		if (row->columns[i].option && is_column_in_set(columns, i))
-			document_set(places, row->columns[i].option->path, row->columns[i].name, NULL);
-	}
-}
-
-static char *
-get_column_text(const WalcuRow *row, int column, Datum value)
-{
-	Oid type = TupleDescAttr(row->descriptor, column)->atttypid;
-	int level = fixed_settings_enter(fixed_settings_of_type(type));
-	Oid output;
-	bool is_varlena;
-	char *text;
-
-	getTypeOutputInfo(type, &output, &is_varlena);
-	text = OidOutputFunctionCall(output, value);
-	fixed_settings_leave(level);
-	return text;
-}
-
-/* Tells whether a new row's value is sent to the service. */
-static bool
-is_inserted(const WalcuRow *row, int column, Datum value)
-{
-	if (row->columns[column].option->parameter)
-		raise_parameter(row, column);
-	if (is_path(row, column, "dealer_id"))
-	{
-		const char *dealer = get_column_text(row, column, value);
-
-		if (strcmp(dealer, row->options->dealer_id) != 0)
-			ereport(
-				ERROR, errcode(ERRCODE_CHECK_VIOLATION),
-				errmsg("new row of resource \"%s\" belongs to dealer \"%s\"", row->options->resource, dealer),
-				errdetail("The foreign table belongs to dealer \"%s\".", row->options->dealer_id));
-		return false;
-	}
-	if (row->columns[column].option->readonly && !is_path(row, column, "_id"))
-		raise_readonly(row, column);
-	return true;
-}
-
-/* Checks that a column may be changed.  A row keeps its document and its dealer. */
-static void
-check_changed(const WalcuRow *row, int column)
-{
-	if (row->columns[column].option->parameter)
-		raise_parameter(row, column);
-	if (is_path(row, column, "_id") || is_path(row, column, "dealer_id"))
-		raise_fixed(row, column);
-	if (row->columns[column].option->readonly)
-		raise_readonly(row, column);
-}
-
 /* Checks that the _id was not changed within a column that is the whole document. */
 static void
 check_document_id(const WalcuRow *row, const char *old, const char *new)
@@ -518,31 +418,4 @@ describe_change(const WalcuRow *row, int column, const char *old, const char *ne
 	};
 
 	return change;
-}
-
-static void
-raise_readonly(const WalcuRow *row, int column)
-{
-	ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
-			errmsg("column \"%s\" of resource \"%s\" cannot be written", row->columns[column].name,
-				   row->options->resource),
-			errdetail("The column has the option readonly."), errhint("Leave it out: the service sets it."));
-}
-
-static void
-raise_fixed(const WalcuRow *row, int column)
-{
-	ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
-			errmsg("column \"%s\" of resource \"%s\" cannot be changed", row->columns[column].name,
-				   row->options->resource),
-			errdetail("A document keeps its _id and its dealer."));
-}
-
-static void
-raise_parameter(const WalcuRow *row, int column)
-{
-	ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			errmsg("column \"%s\" of resource \"%s\" cannot be written", row->columns[column].name,
-				   row->options->resource),
-			errdetail("It is a parameter of requests, not a place in the document."));
 }

@@ -18,6 +18,8 @@ typedef struct WalcuRowColumn
 {
 	const char *name;    /* This is the name of the column. */
 	WalcuColumn *option; /* It is NULL where the column has no place in the document. */
+	bool is_set;         /* An UPDATE sets it in the document. */
+	bool is_inserted;    /* An INSERT sets it in the document. */
 	Oid base_type;       /* This is the type, without domains. */
 } WalcuRowColumn;
 
@@ -51,8 +53,7 @@ typedef struct WalcuRowPatch
 } WalcuRowPatch;
 
 extern WalcuRow *row_prepare(const WalcuOptions *options, Relation relation);
-extern void row_check_inserted(const WalcuRow *row, const Bitmapset *columns);
-extern void row_check_updated(const WalcuRow *row, const Bitmapset *columns);
+extern bool row_sets_column(const WalcuColumn *option);
 extern char *row_id(const WalcuRow *row, Datum value, bool is_null);
 extern char *row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id);
 extern WalcuRowChange *row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls,

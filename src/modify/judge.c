@@ -1,0 +1,76 @@
+/*
+ * judge.c
+ *	  Judge the rows of a statement before the first of them is written.
+ *
+ * What is sent is not taken back.  So where a statement names columns that cannot be written, or gives ids,
+ * all its rows are looked at for values that are errors before modify_table.c lets the first be sent.
+ * Triggers may change what the rows say: then each is judged by modify.c alone, when its turn comes.
+ */
+#include "postgres.h"
+
+#include "modify/judge.h"
+
+#include "executor/executor.h"
+#include "modify/column_rules.h"
+
+static void judge_new_row(WalcuModify *modify, TupleTableSlot *slot);
+static void judge_changed_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot);
+
+/* Tells whether the rows of a table may have values that are errors. */
+bool
+judge_is_needed(const WalcuModify *modify, ResultRelInfo *target, EState *estate)
+{
+	const TriggerDesc *triggers = target->ri_TrigDesc;
+
+	if (modify->operation == CMD_INSERT)
+		return !(triggers && triggers->trig_insert_before_row) &&
+			   column_rules_need_values(modify->row, ExecGetInsertedCols(target, estate));
+	return modify->operation == CMD_UPDATE && !(triggers && triggers->trig_update_before_row) &&
+		   column_rules_need_values(modify->row, ExecGetUpdatedCols(target, estate));
+}
+
+/*
+ * Judges a row of the plan of a node, which is for the table with this number.  Errors are those of
+ * column_rules_check_new and column_rules_check_value.
+ */
+void
+judge_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot)
+{
+	MemoryContext before;
+
+	MemoryContextReset(modify->row_context);
+	before = MemoryContextSwitchTo(modify->row_context);
+	if (modify->operation == CMD_INSERT)
+		judge_new_row(modify, slot);
+	else
+		judge_changed_row(modify, node, number, slot);
+	MemoryContextSwitchTo(before);
+}
+
+/* The plan of an INSERT returns the columns of the table in their order. */
+static void
+judge_new_row(WalcuModify *modify, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	column_rules_check_new(modify->row, slot->tts_values, slot->tts_isnull);
+}
+
+/* The plan of an UPDATE returns the columns that are set, and behind them what tells the old row. */
+static void
+judge_changed_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot)
+{
+	List *columns = list_nth(((ModifyTable *) node->ps.plan)->updateColnosLists, number);
+	int count = modify->row->descriptor->natts;
+	Datum *old_values = palloc(count * sizeof(Datum));
+	bool *old_nulls = palloc(count * sizeof(bool));
+
+	modify_read_old_row(modify, slot, old_values, old_nulls);
+	for (int i = 0; i < list_length(columns); i++)
+	{
+		int column = list_nth_int(columns, i) - 1;
+		bool is_null;
+		Datum value = slot_getattr(slot, i + 1, &is_null);
+
+		column_rules_check_value(modify->row, column, value, is_null, old_values[column], old_nulls[column]);
+	}
+}
