@@ -79,6 +79,9 @@ fuzz-joins:
 # N random queries over relations of every kind, from the seed SEED, compared with those over local copies.
 fuzz-plans:
 	PLAN_QUERIES=$(or $(N),20000) PLAN_SEED=$(or $(SEED),1) scripts/test tap t/650_plan_fuzz.pl
+# N random changes of documents for each kind of patches, from the seed SEED, each in two spellings.
+fuzz-updates:
+	WALCU_FUZZ_UPDATES=$$(( $(or $(N),20000) / 20 )) WALCU_FUZZ_SEED=$(or $(SEED),1) scripts/test tap t/420_write_fuzz.pl
 # The tests that run over kinds of service (t/lib/WalcuTest/Services.pm), over every combination of the sandbox's
 # settings, and N random queries over them, from the seed SEED.
 test-kinds:
@@ -103,4 +106,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-plans fuzz-bytes test-kinds soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak demo bench test-version test-fresh

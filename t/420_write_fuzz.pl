@@ -3,7 +3,11 @@
 # what changed.  As the vendor's library applies patches, as one that means the same well, and by the letter
 # of RFC 6902; with objects as columns, and flattened into them.
 #
-# WALCU_FUZZ_UPDATES is the number of changes for each resource, WALCU_FUZZ_SEED makes others.
+# Every document has a twin, which is changed by another spelling of the same statement: the two must stay equal, down to
+# what no column shows.
+#
+# WALCU_FUZZ_UPDATES is the number of changes for each resource, WALCU_FUZZ_SEED makes others; `make fuzz-updates` has
+# 20,000 of each kind of service.
 
 use strict;
 use warnings;
@@ -22,6 +26,7 @@ my $sandbox = WalcuTest::Sandbox->start(scale => 12, seed => $seed);
 my $node = start_node();
 my @keys = ('a', 'b', 'c', 'x/y', 'd.e', '~', '~1', '$ref', '', '0', '-', 'ñ', 'quo"te', 'back\\slash');
 my @texts = ('', 'plain', "quo\"te \\ back", "line\nbreak\ttab\x01", 'ñandú 😀', "\x{2028}", '2025-08-08T10:11:12.345Z', 'null', '1');
+my @SPELLINGS = ('by _id', 'by parameters', 'in a list', 'with a condition', 'with a condition', 'at commit', 'at commit, one after the other');
 my ($patches, $operations) = (0, 0);
 
 for my $run (
@@ -32,6 +37,7 @@ for my $run (
 {
     my ($name, $patch, $import) = @$run;
     setup_crm($node, $sandbox, name => $name, server => { on_type_mismatch => 'null' }, import => $import);
+    setup_crm($node, $sandbox, name => "${name}_late", server => { on_type_mismatch => 'null', write_mode => 'commit' }, import => $import);
     $sandbox->settings(patch => $patch);
     my $dbh = connect_db($node);
     $dbh->do('SET client_min_messages = error');
@@ -112,45 +118,128 @@ sub change_rows
     my $mirror = "mirror_$schema.$resource";
     my @free = grep { is_free(@$_) } @columns;
     my @ids = @{ $dbh->selectcol_arrayref("SELECT _id FROM $mirror ORDER BY _id") };
-    my @long;
+    my (@long, %done);
+
+    make_twins($resource);
 
     for (1 .. $updates)
     {
         my $id = $ids[ rand @ids ];
         my %chosen = map { $_->[0] => $_ } map { @free && rand() < 0.4 ? $free[ rand @free ] : $columns[ rand @columns ] } 0 .. rand 3;
         my @set = map { $chosen{$_} } sort keys %chosen;
-        my @values = map { new_value($dbh, $mirror, $id, @$_) } @set;
-        my $set = join ', ', map { qq{"$_->[0]" = ?::$_->[1]} } @set;
-        my $direct = rand() < 0.3;
         my $old = row_json($dbh, $mirror, $id, @set);
+        my @changes = map { new_change($dbh, $mirror, $id, @$_) } @set;
+        my $spelling = $SPELLINGS[ rand @SPELLINGS ];
+        my $other = $SPELLINGS[ rand @SPELLINGS ];
 
         $sandbox->clear_log;
-        my $where = $direct ? '_id = ?' : '_id = ? AND dealer_id IS NOT NULL';
-        my $rows = $dbh->do("UPDATE $schema.$resource SET $set WHERE $where", undef, @values, $id);
-        die "$schema.$resource $id: $rows rows" unless $rows == 1;
-        $dbh->do("UPDATE $mirror SET $set WHERE _id = ?", undef, @values, $id);
+        my $rows = update($spelling, $dbh, $schema, $resource, $id, @changes);
+        die "$schema.$resource $id, $spelling: $rows rows" unless $rows == 1;
         # what the letter refuses is sent anew
         my @sent = map { @{ $_->{body} } } $sandbox->log(method => 'PATCH', status => 200);
+        update('by _id', $dbh, "mirror_$schema", $resource, $id, @changes);
+        # what is read is what was set
+        $_->{value} = $dbh->selectrow_array(qq{SELECT "$_->{column}"::text FROM $mirror WHERE _id = ?}, undef, $id) for grep { $_->{expression} } @changes;
+        delete $_->{expression} for @changes;
+        my $twin = update($other, $dbh, $schema, $resource, $id =~ s/^s/t/r, @changes);
+        die "$schema.$resource, twin of $id, $other: $twin rows" unless $twin == 1;
+        push @{ $done{$id} }, "$spelling, and $other: " . $json->encode(\@changes);
         my $leaves = different_leaves($old, row_json($dbh, $mirror, $id, @set));
-        push @long, "$id: " . scalar(@sent) . " operations for $leaves" if !$direct && @sent > $leaves;
+        push @long, "$id: " . scalar(@sent) . " operations for $leaves" if $spelling eq 'with a condition' && @sent > $leaves;
         push @long, "$id: unknown operation" if grep { $_->{op} !~ /^(add|remove)$/ } @sent;
         $patches++;
         $operations += @sent;
     }
     is_deeply(\@long, [], "$schema.$resource: patches are no longer than what changed");
-    is(difference($dbh, $schema, $resource, @columns), '', "$schema.$resource: changed documents are what PostgreSQL makes of them");
+    my $difference = difference($dbh, $schema, $resource, @columns);
+    is($difference, '', "$schema.$resource: changed documents are what PostgreSQL makes of them");
+    diag(join "\n", "changes of $1:", @{ $done{$1} // [] }) if $difference =~ /"_id": "(sr\d+)"/;
+    my @unequal = unequal_twins($resource);
+    is_deeply(\@unequal, [], "$schema.$resource: and equal to their twins");
+    diag(join "\n", "changes of $unequal[0][0]{_id}:", @{ $done{ $unequal[0][0]{_id} } // [] }) if @unequal;
     return;
+}
+
+# Copies of the documents, but for their ids.
+sub make_twins
+{
+    my ($resource) = @_;
+    $sandbox->post("/_sandbox/documents/$resource", [ map { { %$_, _id => $_->{_id} =~ s/^s/t/r } } grep { $_->{_id} =~ /^sr/ } $sandbox->dump($resource) ]);
+    return;
+}
+
+# Pairs of documents that should be equal.
+sub unequal_twins
+{
+    my ($resource) = @_;
+    my %documents = map { $_->{_id} => $_ } $sandbox->dump($resource);
+    my @unequal;
+    for my $id (sort grep { /^sr/ } keys %documents)
+    {
+        my @pair = map { my %copy = %$_; delete @copy{qw(_id updated_at __v)}; $json->encode(\%copy) } $documents{$id}, $documents{ $id =~ s/^s/t/r };
+        push @unequal, [ @documents{ $id, $id =~ s/^s/t/r } ] if $pair[0] ne $pair[1];
+    }
+    return @unequal;
+}
+
+# Changes a row by one spelling of the statement.  Returns how many rows were changed.
+sub update
+{
+    my ($spelling, $dbh, $schema, $resource, $id, @changes) = @_;
+    my $table = "$schema.$resource";
+
+    if ($spelling =~ /^at commit/)
+    {
+        my $late = "${schema}_late.$resource";
+        my @parts = $spelling eq 'at commit, one after the other' ? map({ [$_] } @changes) : [@changes];
+        my $rows;
+        $dbh->begin_work;
+        $rows = set_columns($dbh, $late, '_id = ?', $id, @$_) for @parts;
+        $dbh->commit;
+        return $rows;
+    }
+    $dbh->do('SET plan_cache_mode = ' . ($spelling eq 'by parameters' ? 'force_generic_plan' : 'force_custom_plan'));
+    return set_columns($dbh, $table, '_id = ? AND dealer_id IS NOT NULL', $id, @changes) if $spelling eq 'with a condition';
+    return set_columns($dbh, $table, "_id IN (?, 'nowhere')", $id, @changes) if $spelling eq 'in a list';
+    return set_columns($dbh, $table, '_id = ?', $id, @changes);
+}
+
+sub set_columns
+{
+    my ($dbh, $table, $where, $id, @changes) = @_;
+    my $set = join ', ', map { qq{"$_->{column}" = } . ($_->{expression} // "?::$_->{type}") } @changes;
+    return $dbh->do("UPDATE $table SET $set WHERE $where", undef, map({ $_->{expression} ? () : $_->{value} } @changes), $id) + 0;
 }
 
 # Does the CRM take anything there?
 sub is_free { return $_[1] eq 'jsonb' && $_[0] =~ /^custom$|_customs$/ }
+
+# What a column is set to: a value or, for free ones, an expression of what is there.
+sub new_change
+{
+    my ($dbh, $mirror, $id, $column, $type) = @_;
+    my %change = (column => $column, type => $type);
+    my ($kind) = $dbh->selectrow_array(qq{SELECT jsonb_typeof("$column"::jsonb) FROM $mirror WHERE _id = ?}, undef, $id) if is_free($column, $type);
+    if ($kind && $kind eq 'object' && rand() < 0.4)
+    {
+        my $path = $dbh->quote('{' . join(',', map { qw(a b c zz)[ rand 4 ] } 0 .. rand 4) . '}');
+        my $value = $dbh->quote($json->encode(random_value(2)));
+        my $object = $dbh->quote($json->encode(random_object(2)));
+        my @expressions = (qq{jsonb_set("$column", $path, $value)}, qq{"$column" #- $path}, qq{"$column" || $object}, qq{"$column" - 'a'}, qq{jsonb_strip_nulls("$column")});
+        return { %change, expression => $expressions[ rand @expressions ] };
+    }
+    my $value = new_value($dbh, $mirror, $id, $column, $type);
+    # what is read of a null is NULL
+    $value = undef if $type eq 'jsonb' && defined $value && $value eq 'null';
+    return { %change, value => $value };
+}
 
 # A value that the CRM takes for the column: another row's, NULL, or for free ones anything.
 sub new_value
 {
     my ($dbh, $mirror, $id, $column, $type) = @_;
     return undef if rand() < 0.1;
-    return $json->encode(random_object(3)) if is_free($column, $type) && rand() < 0.3;
+    return $json->encode(rand() < 0.2 ? random_value(2) : random_object(3)) if is_free($column, $type) && rand() < 0.3;
     return edited($dbh, $mirror, $column, $id) if is_free($column, $type) && rand() < 0.8;
     return $texts[ rand @texts ] if $type eq 'text' && $column ne '_id' && rand() < 0.5;
     return sprintf('%.*f', rand(4), rand(1e6) - 3e5) if $type eq 'numeric' && rand() < 0.5;
