@@ -144,6 +144,7 @@ $$;
 --
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE upper(make) = 'SEAT';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE make = model;
+EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE extras <@ ARRAY['abs'] AND make <> random()::text;
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE make = 'SEAT' OR length(model) = 1;
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE custom ->> 'a.b' = 'x' AND custom ->> make = 'x';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE custom -> 'tags' ->> 1 <> 'all' AND custom -> 'tier' > '5';

@@ -55,16 +55,20 @@ $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password '
 my $wrong = rows('crm');
 is($wrong->{credentials}[0], 'failed', 'a wrong password');
 like($wrong->{credentials}[1], qr/^HTTP Basic was sent, and nothing else was tried\. .*401/, 'is told as such');
-like($wrong->{credentials}[2], qr/^ALTER USER MAPPING FOR \S+ SERVER crm OPTIONS \(DROP username, DROP password, ADD token '<token>'\)$/, 'another kind is advised');
+like($wrong->{credentials}[1], qr/Check the user mapping's username and password.*Other kinds of credentials are token \(a bearer token\), and header_name/, 'what to check, and other kinds are named');
+like($wrong->{credentials}[2], qr/^ALTER USER MAPPING FOR \S+ SERVER crm OPTIONS \(SET username '<application id>', SET password '<secret key>'\)$/, 'a correction is advised');
 is(join(' ', sort keys %$wrong), join(' ', sort 'reachable', 'tls', 'latency', 'http version', 'compression', 'credentials', 'limits', 'requests'), 'the check ends there');
 is($sandbox->request_count(credentials => 1), 1, 'after one request with credentials');
 $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (DROP username, DROP password, ADD token '$secret')");
 like(rows('crm')->{credentials}[1], qr/^A bearer token was sent/i, 'a token is told as such');
-like(rows('crm')->{credentials}[2], qr/DROP token, ADD username '<application id>', ADD password '<secret key>'/, 'and HTTP Basic is advised');
+like(rows('crm')->{credentials}[2], qr/ OPTIONS \(SET token '<token>'\)$/, 'and so is its correction');
 $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (DROP token, ADD header_name 'X-Key', ADD header_value '$secret')");
-like(rows('crm')->{credentials}[1], qr/^A header was sent/i, 'so is a header');
+like(rows('crm')->{credentials}[1], qr/^The header "X-Key" was sent/, 'so is a header');
+like(rows('crm')->{credentials}[2], qr/ OPTIONS \(SET header_name '<name>', SET header_value '<secret>'\)$/, 'and its correction');
 $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (DROP header_name, DROP header_value)");
-is(rows('crm')->{credentials}[0], 'failed', 'a mapping without any');
+my $bare = rows('crm')->{credentials};
+is($bare->[0], 'failed', 'a mapping without any');
+like($bare->[2], qr/^ALTER USER MAPPING FOR \S+ SERVER crm OPTIONS \(ADD username '<application id>', ADD password '<secret key>'\)$/, 'which are advised');
 $dbh->do("ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (ADD username 'sandbox-app', ADD password '$secret')");
 
 # A service that repeats what it was sent
@@ -83,7 +87,12 @@ is($dealer->{dealer}[0], 'failed', 'another dealer');
 like($dealer->{dealer}[1], qr/Each of 3 resources was refused\..*403/, 'is told after three resources');
 is($dealer->{sort}, undef, 'and the check ends there');
 $dbh->do('ALTER SERVER crm OPTIONS (DROP dealer_id)');
-is(rows('crm')->{dealer}[0], 'failed', 'no dealer at all');
+my $nowhere = rows('crm');
+is($nowhere->{dealer}[0], 'failed', 'no dealer at all');
+is($nowhere->{dealer}[2], "ALTER SERVER crm OPTIONS (ADD dealer_id '<dealer id>')", 'which is advised');
+like($nowhere->{requests}[1], qr/^1 request was sent, in/, 'after one request');
+is_deeply([ map { "@$_[0, 2, 3]" } @{ $dbh->selectall_arrayref("SELECT * FROM walcu_fdw_check_apply('crm')") } ],
+    ['dealer left to you Put the right value where the angle brackets are.'], 'and not applied as it stands');
 $dbh->do("ALTER SERVER crm OPTIONS (ADD dealer_id '" . $sandbox->dealer_id . "')");
 
 # Nobody there

@@ -17,6 +17,7 @@
 #include "check/row.h"
 #include "check/sample.h"
 #include "foreign/foreign.h"
+#include "http/credential_hint.h"
 #include "miscadmin.h"
 #include "service/option_value.h"
 #include "utils/syscache.h"
@@ -27,25 +28,20 @@
 /* Nobody has more documents. */
 #define TOO_MANY 100000000
 
-/* The kinds of credentials that a mapping has: the option that tells, what it is called, all its options. */
+/* What is to be put into options of credentials. */
 static const struct
 {
 	const char *option;
-	const char *name;
-	const char *others; /* This is the command's part that takes it away. */
-	const char *add;    /* This is the part that gives it. */
-} kinds[] = {
-	{"username", "HTTP Basic", "DROP username, DROP password",
-	 "ADD username '<application id>', ADD password '<secret key>'"},
-	{"token", "a bearer token", "DROP token", "ADD token '<token>'"},
-	{"token_file", "a bearer token", "DROP token_file", NULL},
-	{"header_name", "a header", "DROP header_name, DROP header_value",
-	 "ADD header_name '<name>', ADD header_value '<secret>'"},
+	const char *value;
+} placeholders[] = {
+	{"username", "<application id>"}, {"password", "<secret key>"},
+	{"password_file", "<file>"},      {"token", "<token>"},
+	{"token_file", "<file>"},         {"header_name", "<name>"},
+	{"header_value", "<secret>"},     {"header_value_file", "<file>"},
 };
 
 static bool read_credential(WalcuCheckRun *run);
 static void find_credential(void *arg);
-static int find_credential_kind(const WalcuCheckRun *run, List **options);
 static char *advise_credential(const WalcuCheckRun *run);
 static List *list_resources(const WalcuCheckRun *run);
 static void sample_resources(WalcuCheckRun *run, List *resources);
@@ -59,14 +55,13 @@ static char *describe_count(const WalcuCheckSample *sample);
 void
 access_check_credentials(WalcuCheckRun *run)
 {
-	List *options;
 	WalcuCheckSample *first;
-	const char *kind;
+	char *sent;
 
 	if (run->options->dealer_id == NULL)
 	{
-		row_add(run, "dealer", CHECK_FAILED, NULL,
-				"The server has no dealer_id. Set it: ALTER SERVER ... OPTIONS (ADD dealer_id '...').");
+		row_add(run, "dealer", CHECK_FAILED, row_set_option(run, "dealer_id", "<dealer id>"),
+				"The server has no dealer_id.");
 		run->stopped = true;
 		return;
 	}
@@ -75,18 +70,20 @@ access_check_credentials(WalcuCheckRun *run)
 		run->stopped = true;
 		return;
 	}
-	kind = kinds[find_credential_kind(run, &options)].name;
+	sent = credential_hint_sent(run->credential);
+	sent[0] = pg_toupper((unsigned char) sent[0]);
 	sample_resources(run, list_make1(linitial(list_resources(run))));
 	first = linitial(run->samples);
 	if (first->status == 401)
 		row_add(run, "credentials", CHECK_FAILED, advise_credential(run),
-				"%s was sent, and nothing else was tried. %s", kind, first->failure);
+				"%s was sent, and nothing else was tried. %s %s", sent, first->failure,
+				credential_hint_choices(run->credential));
 	else if (first->status == 0)
-		row_add(run, "credentials", CHECK_FAILED, NULL, "%s was sent. %s", kind, first->failure);
+		row_add(run, "credentials", CHECK_FAILED, NULL, "%s was sent. %s", sent, first->failure);
 	else if (first->readable)
-		row_add(run, "credentials", CHECK_OK, NULL, "%s was sent, and the service takes it.", kind);
+		row_add(run, "credentials", CHECK_OK, NULL, "%s was sent, and the service takes it.", sent);
 	else
-		row_add(run, "credentials", CHECK_UNKNOWN, NULL, "%s was sent. %s", kind, first->failure);
+		row_add(run, "credentials", CHECK_UNKNOWN, NULL, "%s was sent. %s", sent, first->failure);
 	run->stopped = first->status == 401 || first->status == 0;
 }
 
@@ -112,7 +109,8 @@ read_credential(WalcuCheckRun *run)
 	}
 	words = ask_try(run->context, find_credential, run, &hint);
 	if (words)
-		row_add(run, "credentials", CHECK_FAILED, NULL, "%s%s%s", words, hint ? " " : "", hint ? hint : "");
+		row_add(run, "credentials", CHECK_FAILED, advise_credential(run), "%s%s%s", words, hint ? " " : "",
+				hint ? hint : "");
 	return words == NULL;
 }
 
@@ -125,36 +123,26 @@ find_credential(void *arg)
 	run->credential = option_credential_header(GetUserId(), run->options->serverid);
 }
 
-/* Returns the kind of the mapping's credentials, and all options of the mapping. */
-static int
-find_credential_kind(const WalcuCheckRun *run, List **options)
-{
-	*options = GetUserMapping(GetUserId(), run->options->serverid)->options;
-	for (int i = 0; i < lengthof(kinds); i++)
-	{
-		if (option_value_of(*options, kinds[i].option))
-			return i;
-	}
-	return 0;
-}
-
-/* Advises the kind that is most likely, of those that were not sent. */
+/* Advises to correct the credentials that the mapping has, or to add some. */
 static char *
 advise_credential(const WalcuCheckRun *run)
 {
-	List *options;
-	int sent = find_credential_kind(run, &options);
 	UserMapping *mapping = GetUserMapping(GetUserId(), run->options->serverid);
-	int other = sent == 0 ? 1 : 0;
+	StringInfoData actions;
 
-	return psprintf("ALTER USER MAPPING FOR %s SERVER %s OPTIONS (%s, %s)",
+	initStringInfo(&actions);
+	for (int i = 0; i < lengthof(placeholders); i++)
+	{
+		if (option_value_of(mapping->options, placeholders[i].option))
+			appendStringInfo(&actions, "%sSET %s '%s'", actions.len > 0 ? ", " : "", placeholders[i].option,
+							 placeholders[i].value);
+	}
+	if (actions.len == 0)
+		appendStringInfoString(&actions, "ADD username '<application id>', ADD password '<secret key>'");
+	return psprintf("ALTER USER MAPPING FOR %s SERVER %s OPTIONS (%s)",
 					OidIsValid(mapping->userid) ? row_quote_name(GetUserNameFromId(mapping->userid, false))
 												: "PUBLIC",
-					row_quote_name(run->options->server_name),
-					strstr(kinds[sent].others, "password") && option_value_of(options, "password_file")
-						? "DROP username, DROP password_file"
-						: kinds[sent].others,
-					kinds[other].add);
+					row_quote_name(run->options->server_name), actions.data);
 }
 
 /* Returns the names of the resources to look at. */
@@ -312,9 +300,9 @@ static char *
 describe_count(const WalcuCheckSample *sample)
 {
 	if (sample->most == sample->least)
-		return psprintf(INT64_FORMAT " documents", sample->most);
+		return row_counted(sample->most, "document");
 	if (sample->most < 0)
-		return psprintf(INT64_FORMAT " documents or more",
-						sample->least < TOO_MANY ? sample->least : (int64) sample->count);
+		return psprintf("%s or more",
+						row_counted(sample->least < TOO_MANY ? sample->least : sample->count, "document"));
 	return psprintf(INT64_FORMAT " to " INT64_FORMAT " documents", sample->least, sample->most);
 }

@@ -91,6 +91,8 @@ apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner)
 	if (!is_owner)
 		return (Outcome){"not permitted", psprintf("The server belongs to %s, who may run this.",
 												   quote_identifier(GetUserNameFromId(owner, false)))};
+	if (strstr(row->advice, "'<") != NULL)
+		return (Outcome){"left to you", "Put the right value where the angle brackets are."};
 	if (names_untrusted_host(run, row))
 		return (Outcome){"left to you", "Credentials would go to a host that an unencrypted reply names."};
 	/* the commands before it stay when it fails */

@@ -14,6 +14,7 @@
 
 #include "access/xact.h"
 #include "base/reset_callback.h"
+#include "check/row.h"
 #include "http/connection.h"
 #include "http/http_error.h"
 #include "http/transfer.h"
@@ -254,8 +255,8 @@ take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
 	reply->asked = transfer != NULL;
 	if (transfer == NULL)
 	{
-		reply->failure =
-			psprintf("It was not asked: %d requests are as many as this check may send.", run->limit);
+		reply->failure = psprintf("This was not asked, as the check may send %s at most.",
+								  row_counted(run->limit, "request"));
 		return;
 	}
 	reply->status = transfer->status;

@@ -52,8 +52,8 @@ description_check_service(WalcuCheckRun *run)
 				"The served description is not the installed one. %s", words);
 	else
 		row_add(run, "description", CHECK_OK, NULL,
-				"The service describes %d resources, as the installed description does.",
-				list_length(run->live));
+				"The service describes %s, as the installed description does.",
+				row_counted(list_length(run->live), "resource"));
 }
 
 static void

@@ -330,7 +330,7 @@ add_verdict(Trial *trial, int now)
 	if (untold)
 		row_add(run, trial->parameter, CHECK_UNKNOWN, NULL, "%s", trial->words ? trial->words : others.data);
 	else if (is_none)
-		row_add(run, trial->parameter, CHECK_OK, NULL, "The service does without it, as the option says.");
+		row_add(run, trial->parameter, CHECK_OK, NULL, "No format of it is understood, as the option says.");
 	else
 		row_add(run, trial->parameter, CHECK_DIFFERS, row_set_option(run, trial->option, "none"),
 				"The service understands no format: %s.", others.data);

@@ -83,8 +83,9 @@ jobs_check(WalcuCheckRun *run)
 				"%s Long scans read pages instead.", job.obstacle);
 		return;
 	}
-	row_add(run, "job", CHECK_OK, NULL, "A job for %d documents was done after %d looks, in %.1f s.",
-			job.wanted, job.looks, (walcu_curl_multi_now() - began) / 1000);
+	row_add(run, "job", CHECK_OK, NULL, "A job for %s was done after %s, in %.1f s.",
+			row_counted(job.wanted, "document"), row_counted(job.looks, "look"),
+			(walcu_curl_multi_now() - began) / 1000);
 	check_results(&job);
 }
 

@@ -145,13 +145,13 @@ change_note(WalcuCheckRun *run, const char *id, const NoteChange *change)
 
 	if (!reply.ok)
 		row_add(run, change->name, reply.status ? CHECK_DIFFERS : CHECK_UNKNOWN, reply.status ? advice : NULL,
-				"It is not so that %s. %s", change->words, reply.failure);
+				"Expected was that %s. %s", change->words, reply.failure);
 	else if (is_as_expected(get_note(&reply), change))
 		row_add(run, change->name, CHECK_OK, NULL, "%c%s.", pg_toupper((unsigned char) change->words[0]),
 				change->words + 1);
 	else
-		row_add(run, change->name, CHECK_DIFFERS, advice, "It is not so that %s: the answer is another one.",
-				change->words);
+		row_add(run, change->name, CHECK_DIFFERS, advice,
+				"Expected was that %s, and the answer is another one.", change->words);
 }
 
 static bool

@@ -46,14 +46,15 @@ paging_check_size(WalcuCheckRun *run)
 	read_more_documents(run);
 	if (cap == 0)
 		row_add(run, "page size", CHECK_UNKNOWN, NULL,
-				"No resource has more documents than fit a page: the fullest had %d.", run->fullest->count);
+				"No resource has more documents than fit into a page: the fullest had %d.",
+				run->fullest->count);
 	else if (cap == size)
-		row_add(run, "page size", CHECK_OK, NULL,
-				"A page has %d documents at most, as the option fetch_size says.", cap);
+		row_add(run, "page size", CHECK_OK, NULL, "A page has %s at most, as the option fetch_size says.",
+				row_counted(cap, "document"));
 	else
 		row_add(run, "page size", CHECK_DIFFERS, row_set_option(run, "fetch_size", psprintf("%d", cap)),
-				"A page has %d documents at most, and the option fetch_size is %d: %s.", cap, size,
-				cap < size ? "plans count on too few requests" : "fewer requests would do");
+				"A page has %s at most, and the option fetch_size is %d: %s.", row_counted(cap, "document"),
+				size, cap < size ? "plans count on too few requests" : "fewer requests would do");
 }
 
 /* Asks for what is behind the fullest page, and behind one that should be the last. */
@@ -206,7 +207,8 @@ paging_check_has_more(WalcuCheckRun *run)
 		row_add(run, "has-more", CHECK_DIFFERS, NULL,
 				"Replies lack the header MAPP-has-more. Scans ask on until a page is empty.");
 	else
-		row_add(run, "has-more", CHECK_OK, NULL, "The header MAPP-has-more is true.");
+		row_add(run, "has-more", CHECK_OK, NULL,
+				"The header MAPP-has-more says rightly whether documents follow.");
 }
 
 /* Is there nothing behind the last document? */

@@ -17,6 +17,7 @@
 #include "check/ask.h"
 #include "check/row.h"
 #include "check/sample.h"
+#include "check/tables.h"
 #include "pushdown/filter.h"
 #include "service/id_place.h"
 #include "service/option_value.h"
@@ -37,18 +38,25 @@
 typedef struct IdPlace
 {
 	const char *path; /* It is dotted. */
-	int document;     /* This document has one there, which no other place is tried with. */
-	char *capitals;   /* This is it, in capitals. */
-	bool came;        /* The document came when it was asked for by that. */
+	int document; /* This document has one there, which no other place is tried with; -1: texts are there. */
+	char *capitals; /* This is it, in capitals. */
+	bool came;      /* The document came when it was asked for by that. */
 } IdPlace;
 
 static char *list_ids(const WalcuCheckSample *sample, int count);
-static List *list_id_places(const WalcuCheckSample *sample);
+static bool has_id_option(const WalcuCheckSample *sample, List *options);
+static void check_sample_ids(WalcuCheckRun *run, const WalcuCheckSample *sample, List *options);
+static List *list_id_places(const WalcuCheckSample *sample, List *options);
 static IdPlace *make_id_place(const WalcuCheckSample *sample, const char *path, List *places);
+static IdPlace *make_text_place(const WalcuCheckSample *sample, const char *path);
+static IdPlace *find_id_place(List *places, const char *path);
 static char *capitalize_id(const char *id);
 static char *write_condition(const WalcuCheckSample *sample, List *places);
 static void take_capitals(const WalcuCheckSample *sample, List *places, const WalcuCheckReply *reply);
+static bool is_own_id(const IdPlace *place);
 static void add_kind_row(WalcuCheckRun *run, List *places);
+static void judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option, List *places);
+static const char *find_contradiction(const WalcuCheckIdOption *option, List *places, const char **other);
 static void check_refusals(WalcuCheckRun *run);
 static void add_refusal_row(WalcuCheckRun *run, const char *check, const char *what,
 							const WalcuCheckReply *reply);
@@ -91,47 +99,96 @@ list_ids(const WalcuCheckSample *sample, int count)
 	return filter_list(ids);
 }
 
-/* Are ids ObjectIds, or texts? */
+/* Are ids ObjectIds, or texts?  What tables and columns say of theirs is looked at, too. */
 void
 places_check_ids(WalcuCheckRun *run)
 {
-	List *places = list_id_places(run->main);
+	List *options = tables_list_id_options(run);
+	ListCell *lc;
 
-	if (places == NIL)
-		row_add(run, "ids", CHECK_UNKNOWN, NULL,
-				"The documents have no ids of 24 hexadecimal digits with a letter.");
-	else
+	check_sample_ids(run, run->main, options);
+	foreach(lc, run->samples)
 	{
-		WalcuCheckReply reply =
-			ask_one(run, ask_list(run, run->main->resource, write_condition(run->main, places), 0));
+		const WalcuCheckSample *sample = lfirst(lc);
 
-		if (reply.ok)
-		{
-			take_capitals(run->main, places, &reply);
-			add_kind_row(run, places);
-		}
-		else
-			row_add(run, "ids", reply.status ? CHECK_FAILED : CHECK_UNKNOWN, NULL, "%s", reply.failure);
+		if (sample != run->main && sample->count > 0 && has_id_option(sample, options))
+			check_sample_ids(run, sample, options);
 	}
 	check_refusals(run);
 }
 
+static bool
+has_id_option(const WalcuCheckSample *sample, List *options)
+{
+	ListCell *lc;
+
+	foreach(lc, options)
+	{
+		if (strcmp(((WalcuCheckIdOption *) lfirst(lc))->resource, sample->resource) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The main sample speaks for the server. */
+static void
+check_sample_ids(WalcuCheckRun *run, const WalcuCheckSample *sample, List *options)
+{
+	List *places = list_id_places(sample, options);
+	char *condition = write_condition(sample, places);
+	ListCell *lc;
+
+	if (condition)
+	{
+		WalcuCheckReply reply = ask_one(run, ask_list(run, sample->resource, condition, 0));
+
+		if (!reply.ok)
+		{
+			row_add(run, sample == run->main ? "ids" : psprintf("ids %s", sample->resource),
+					reply.status ? CHECK_FAILED : CHECK_UNKNOWN, NULL, "%s", reply.failure);
+			return;
+		}
+		take_capitals(sample, places, &reply);
+	}
+	if (sample == run->main)
+		add_kind_row(run, places);
+	foreach(lc, options)
+	{
+		if (strcmp(((WalcuCheckIdOption *) lfirst(lc))->resource, sample->resource) == 0)
+			judge_id_option(run, lfirst(lc), places);
+	}
+}
+
 /*
- * Returns _id and other places (of IdPlace) that are named as ids are and have some, each with a document.
+ * Returns _id and other places (of IdPlace) that are named as ids are, or that a column says to hold some.
+ * Each has a document of its own with one there.
  */
 static List *
-list_id_places(const WalcuCheckSample *sample)
+list_id_places(const WalcuCheckSample *sample, List *options)
 {
 	IdPlace *place = make_id_place(sample, "_id", NIL);
 	List *places = place ? list_make1(place) : NIL;
 	ListCell *lc;
 
+	foreach(lc, options)
+	{
+		const WalcuCheckIdOption *option = lfirst(lc);
+
+		if (option->path == NULL || strcmp(option->resource, sample->resource) != 0 ||
+			find_id_place(places, option->path))
+			continue;
+		place = make_id_place(sample, option->path, places);
+		if (place == NULL)
+			place = make_text_place(sample, option->path);
+		if (place)
+			places = lappend(places, place);
+	}
 	foreach(lc, sample_places(sample->fields, 2))
 	{
 		const WalcuCheckPlace *described = lfirst(lc);
 
 		if (described->kind != WALCU_FIELD_STRING || described->array ||
-			!id_place_is_named(described->path) || strcmp(described->path, "_id") == 0 ||
+			!id_place_is_named(described->path) || find_id_place(places, described->path) ||
 			list_length(places) >= MOST_PLACES)
 			continue;
 		place = make_id_place(sample, described->path, places);
@@ -139,6 +196,40 @@ list_id_places(const WalcuCheckSample *sample)
 			places = lappend(places, place);
 	}
 	return places;
+}
+
+static IdPlace *
+find_id_place(List *places, const char *path)
+{
+	ListCell *lc;
+
+	foreach(lc, places)
+	{
+		IdPlace *place = lfirst(lc);
+
+		if (strcmp(place->path, path) == 0)
+			return place;
+	}
+	return NULL;
+}
+
+/* NULL when no document has a text there that is no id. */
+static IdPlace *
+make_text_place(const WalcuCheckSample *sample, const char *path)
+{
+	for (int i = 0; i < sample->count; i++)
+	{
+		const char *text = sample_text(sample_document(sample, i), path);
+		IdPlace *place;
+
+		if (text == NULL || objectid_is_cast(text))
+			continue;
+		place = palloc0(sizeof(IdPlace));
+		place->path = path;
+		place->document = -1;
+		return place;
+	}
+	return NULL;
 }
 
 /* NULL when no document that is still free has an id there. */
@@ -180,7 +271,10 @@ capitalize_id(const char *id)
 	return capitals;
 }
 
-/* Each place is asked about with a document of its own: _id by its capitals alone, the others besides. */
+/*
+ * Each place is asked about with a document of its own: _id by its capitals alone, the others besides.  NULL
+ * when there is none to ask about.
+ */
 static char *
 write_condition(const WalcuCheckSample *sample, List *places)
 {
@@ -192,6 +286,8 @@ write_condition(const WalcuCheckSample *sample, List *places)
 		const IdPlace *place = lfirst(lc);
 		char *capitals = psprintf("{%s:\"%s\"}", filter_string(place->path), place->capitals);
 
+		if (place->document < 0)
+			continue;
 		if (strcmp(place->path, "_id") == 0)
 			arms = lappend(arms, capitals);
 		else
@@ -200,6 +296,8 @@ write_condition(const WalcuCheckSample *sample, List *places)
 							   sample_json(json_object_get(sample_document(sample, place->document), "_id")),
 							   capitals));
 	}
+	if (arms == NIL)
+		return NULL;
 	return list_length(arms) == 1 ? linitial(arms) : psprintf("{\"$or\":%s}", filter_list(arms));
 }
 
@@ -216,9 +314,16 @@ take_capitals(const WalcuCheckSample *sample, List *places, const WalcuCheckRepl
 		{
 			IdPlace *place = lfirst(lc);
 
-			place->came |= place->document == document;
+			place->came |= document >= 0 && place->document == document;
 		}
 	}
+}
+
+/* Is it one of the service's own ids, on which a word of the server or of a table holds? */
+static bool
+is_own_id(const IdPlace *place)
+{
+	return place->document >= 0 && id_place_is_named(place->path) && !id_place_is_foreign(place->path);
 }
 
 /* What all places agree on can be said to the server. */
@@ -237,7 +342,14 @@ add_kind_row(WalcuCheckRun *run, List *places)
 	{
 		const IdPlace *place = lfirst(lc);
 
-		row_append_name(place->came ? &objectids : &strings, place->path);
+		if (is_own_id(place))
+			row_append_name(place->came ? &objectids : &strings, place->path);
+	}
+	if (objectids.len == 0 && strings.len == 0)
+	{
+		row_add(run, "ids", CHECK_UNKNOWN, NULL,
+				"The documents have no ids of 24 hexadecimal digits with a letter.");
+		return;
 	}
 	if (objectids.len > 0 && strings.len > 0)
 	{
@@ -260,6 +372,54 @@ add_kind_row(WalcuCheckRun *run, List *places)
 					: "The extension finds that out by itself, with requests that the option id_type saves");
 }
 
+/* A row where a table or a column says otherwise than the service does. */
+static void
+judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option, List *places)
+{
+	const char *right = NULL;
+	const char *path = find_contradiction(option, places, &right);
+	bool are_texts = strcmp(option->kind, "objectid") == 0;
+
+	if (path == NULL)
+		return;
+	row_add(run,
+			option->column ? psprintf("ids %s.%s", option->table, option->column)
+						   : psprintf("ids %s", option->table),
+			CHECK_DIFFERS,
+			psprintf("ALTER FOREIGN TABLE %s%s%s OPTIONS (SET id_type '%s')", option->table,
+					 option->column ? " ALTER COLUMN " : "", option->column ? option->column : "", right),
+			"The option id_type of the %s is %s, but %s holds %s: %s.", option->column ? "column" : "table",
+			option->kind, ask_printable(run, path), are_texts ? "texts" : "ObjectIds",
+			are_texts ? "queries miss rows" : "the service refuses some conditions");
+}
+
+/*
+ * Returns a place that is not what an option says, and what the option should be; NULL when there is none.
+ */
+static const char *
+find_contradiction(const WalcuCheckIdOption *option, List *places, const char **other)
+{
+	const char *contrary = NULL;
+	bool is_mixed = false;
+	ListCell *lc;
+
+	if (strcmp(option->kind, "auto") == 0)
+		return NULL;
+	foreach(lc, places)
+	{
+		const IdPlace *place = lfirst(lc);
+
+		if (option->path ? strcmp(option->path, place->path) != 0 : !is_own_id(place))
+			continue;
+		if (place->came == (strcmp(option->kind, "objectid") == 0))
+			is_mixed = true;
+		else
+			contrary = place->path;
+	}
+	*other = is_mixed ? "auto" : strcmp(option->kind, "objectid") == 0 ? "string" : "objectid";
+	return contrary;
+}
+
 /* What does the service answer to what is no id? */
 static void
 check_refusals(WalcuCheckRun *run)
@@ -273,9 +433,11 @@ check_refusals(WalcuCheckRun *run)
 	WalcuCheckReply replies[lengthof(requests)];
 
 	ask_all(run, requests, replies, lengthof(requests));
-	add_refusal_row(run, "ids document", "GET of a document whose _id is none", &replies[0]);
-	add_refusal_row(run, "ids condition", "A condition that _id is what is no id", &replies[1]);
-	add_refusal_row(run, "ids pattern", "A condition that _id matches a pattern", &replies[2]);
+	add_refusal_row(run, "ids document", "GET of \"" NO_ID "\", which is the _id of no document,",
+					&replies[0]);
+	add_refusal_row(run, "ids condition",
+					"The condition that _id equals \"" NO_ID "\", which is no ObjectId,", &replies[1]);
+	add_refusal_row(run, "ids pattern", "The condition that _id begins with \"" NO_ID "\"", &replies[2]);
 }
 
 static void
@@ -284,12 +446,12 @@ add_refusal_row(WalcuCheckRun *run, const char *check, const char *what, const W
 	if (reply->status == 0)
 		row_add(run, check, CHECK_UNKNOWN, NULL, "%s", reply->failure);
 	else if (reply->status == 404)
-		row_add(run, check, CHECK_OK, NULL, "%s is answered 404, as one that is not there.", what);
+		row_add(run, check, CHECK_OK, NULL, "%s is answered 404, as it should be.", what);
 	else if (reply->ok && json_array_size(reply->json) == 0)
 		row_add(run, check, CHECK_OK, NULL, "%s is answered with no documents.", what);
 	else if (reply->ok)
 		row_add(run, check, CHECK_FAILED, NULL, "%s is answered with documents.", what);
 	else
-		row_add(run, check, CHECK_DIFFERS, NULL, "%s is refused: %s The extension does without it.", what,
-				reply->failure);
+		row_add(run, check, CHECK_DIFFERS, NULL,
+				"%s is refused. %s PostgreSQL answers such queries without it.", what, reply->failure);
 }

@@ -21,9 +21,11 @@
 #include "check/row.h"
 #include "base/utf8.h"
 #include "check/sample.h"
+#include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "service/columns.h"
 #include "service/field_name.h"
+#include "service/option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -60,6 +62,8 @@ static bool shows_field(List *paths, const char *name);
 static const ColumnDraft *find_draft(List *drafts, const char *path);
 static bool shows_path(Oid relid, Form_pg_attribute attribute);
 static List *list_shown_paths(Oid relid);
+static WalcuCheckIdOption *make_id_option(const ForeignTableName *table, const char *column, const char *path,
+										  const char *kind);
 static void append_action(Misfits *misfits, const char *action);
 static void advise_import(WalcuCheckRun *run);
 
@@ -112,6 +116,51 @@ tables_add_columns(const WalcuCheckRun *run, const char *resource, List *members
 	return NULL;
 }
 
+/* Returns what the server's foreign tables and their columns say of ids (WalcuCheckIdOption). */
+List *
+tables_list_id_options(const WalcuCheckRun *run)
+{
+	List *options = NIL;
+	ListCell *lc;
+
+	foreach(lc, list_foreign_tables(run))
+	{
+		const ForeignTableName *table = lfirst(lc);
+		const char *kind = option_value_of(GetForeignTable(table->relid)->options, "id_type");
+		Relation relation = relation_open(table->relid, AccessShareLock);
+
+		if (kind)
+			options = lappend(options, make_id_option(table, NULL, NULL, kind));
+		for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
+		{
+			Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
+
+			if (!shows_path(table->relid, attribute))
+				continue;
+			kind = option_value_of(GetForeignColumnOptions(table->relid, attribute->attnum), "id_type");
+			if (kind)
+				options = lappend(
+					options, make_id_option(table, NameStr(attribute->attname),
+											option_for_column(table->relid, attribute->attnum)->path, kind));
+		}
+		relation_close(relation, AccessShareLock);
+	}
+	return options;
+}
+
+static WalcuCheckIdOption *
+make_id_option(const ForeignTableName *table, const char *column, const char *path, const char *kind)
+{
+	WalcuCheckIdOption *option = palloc0(sizeof(WalcuCheckIdOption));
+
+	option->resource = table->resource;
+	option->table = table->name;
+	option->column = column ? quote_identifier(pstrdup(column)) : NULL;
+	option->path = path;
+	option->kind = kind;
+	return option;
+}
+
 /* Do the columns of the foreign tables fit the description? */
 void
 tables_check_columns(WalcuCheckRun *run)
@@ -133,7 +182,8 @@ tables_check_columns(WalcuCheckRun *run)
 	if (all == 0)
 		advise_import(run);
 	else if (fit > 0)
-		row_add(run, "tables", CHECK_OK, NULL, "%d of %d foreign tables fit the description.", fit, all);
+		row_add(run, "tables", CHECK_OK, NULL, "%d of %s %s the description.", fit,
+				row_counted(all, "foreign table"), fit == 1 ? "fits" : "fit");
 }
 
 /* Returns the foreign tables (of ForeignTableName) of the server, by name. */
@@ -197,9 +247,14 @@ check_table(WalcuCheckRun *run, const ForeignTableName *table)
 	add_new_columns(resource, paths, &misfits);
 	if (misfits.actions.len == 0)
 		return true;
-	row_add(run, psprintf("table %s", table->name), CHECK_DIFFERS,
-			psprintf("ALTER FOREIGN TABLE %s %s", table->name, misfits.actions.data), "%s",
-			ask_printable(run, misfits.words.data));
+	if (run->live == NIL)
+		row_add(run, psprintf("table %s", table->name), CHECK_UNKNOWN, NULL,
+				"The service's own description is not to be had. By the installed one: %s",
+				ask_printable(run, misfits.words.data));
+	else
+		row_add(run, psprintf("table %s", table->name), CHECK_DIFFERS,
+				psprintf("ALTER FOREIGN TABLE %s %s", table->name, misfits.actions.data), "%s",
+				ask_printable(run, misfits.words.data));
 	return false;
 }
 

@@ -102,7 +102,7 @@ transport_sum_up_latency(WalcuCheckRun *run)
 		return;
 	mean = run->took_sum / run->took_count;
 	row_add(run, "latency", mean < SLOW ? CHECK_OK : CHECK_DIFFERS, NULL,
-			"A request takes %.0f ms, the quickest took %.0f ms.", mean, run->took_least);
+			"A request takes %.0f ms on average, the quickest took %.0f ms.", mean, run->took_least);
 }
 
 void
@@ -137,8 +137,8 @@ transport_sum_up_limits(WalcuCheckRun *run)
 	if (rate > 0 && !has_limit)
 		advice = row_set_option(run, "max_requests_per_second", psprintf("%g", rate));
 	if (run->refused > 0)
-		row_add(run, "limits", CHECK_DIFFERS, advice,
-				"The service answered 429 to %d of %d requests%s. Slow down.", run->refused, run->sent,
+		row_add(run, "limits", CHECK_DIFFERS, advice, "The service answered 429 to %d of %s%s. Slow down.",
+				run->refused, row_counted(run->sent, "request"),
 				run->retry_after > 0 ? psprintf(" and asked to wait up to %g s", ceil(run->retry_after))
 									 : "");
 	else if (run->rate[0])
@@ -229,7 +229,8 @@ transport_sum_up_requests(WalcuCheckRun *run)
 {
 	bool all = !run->is_starved;
 
-	row_add(run, "requests", all ? CHECK_OK : CHECK_UNKNOWN, NULL, "%d requests were sent%s, in %.1f s.",
-			run->sent, all ? "" : ", as many as may be: some checks were left out",
+	row_add(run, "requests", all ? CHECK_OK : CHECK_UNKNOWN, NULL, "%s %s sent%s, in %.1f s.",
+			row_counted(run->sent, "request"), run->sent == 1 ? "was" : "were",
+			all ? "" : ", as many as may be: some checks were left out",
 			(walcu_curl_multi_now() - run->began) / 1000);
 }

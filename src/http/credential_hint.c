@@ -31,27 +31,32 @@ static const struct
 };
 
 static int find_kind(const char *credential);
-static char *describe_sent(const char *credential);
 
 /* The service does not know whose the credentials are, or looks for another kind. */
 char *
 credential_hint_unknown(const WalcuRequest *request, const char *credential)
 {
+	if (request->is_bare)
+		return BARE_HINT;
+	return psprintf("The request was sent with %s. %s", credential_hint_sent(credential),
+					credential_hint_choices(credential));
+}
+
+/* Says what to check of credentials that are not taken, and which other kinds there are. */
+char *
+credential_hint_choices(const char *credential)
+{
 	int kind = find_kind(credential);
 	const char *others[lengthof(kinds)];
 	int count = 0;
 
-	if (request->is_bare)
-		return BARE_HINT;
 	for (int i = 0; i < lengthof(kinds); i++)
 	{
 		if (i != kind)
 			others[count++] = kinds[i].other;
 	}
-	return psprintf(
-		"The request was sent with %s. Check the user mapping's %s. Other kinds of credentials are "
-		"%s, and %s.",
-		describe_sent(credential), kinds[kind].check, others[0], others[1]);
+	return psprintf("Check the user mapping's %s. Other kinds of credentials are %s, and %s.",
+					kinds[kind].check, others[0], others[1]);
 }
 
 /* The service knows whose the credentials are, and does not let those do this. */
@@ -61,7 +66,7 @@ credential_hint_forbidden(const WalcuRequest *request, const char *credential)
 	if (request->is_bare)
 		return BARE_HINT;
 	return psprintf("The credentials of the user mapping (%s) do not allow this; check them and dealer_id.",
-					describe_sent(credential));
+					credential_hint_sent(credential));
 }
 
 static int
@@ -75,8 +80,8 @@ find_kind(const char *credential)
 }
 
 /* Says what was sent; of a header its name, which is no secret. */
-static char *
-describe_sent(const char *credential)
+char *
+credential_hint_sent(const char *credential)
 {
 	int kind = find_kind(credential);
 

@@ -11,5 +11,7 @@
 
 extern char *credential_hint_unknown(const WalcuRequest *request, const char *credential);
 extern char *credential_hint_forbidden(const WalcuRequest *request, const char *credential);
+extern char *credential_hint_choices(const char *credential);
+extern char *credential_hint_sent(const char *credential);
 
 #endif /* WALCU_CREDENTIAL_HINT_H */

@@ -15,6 +15,7 @@
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
@@ -79,6 +80,7 @@ static WalcuPredicate *make_operand_predicate(const WalcuRelation *relation, Wal
 static WalcuPredicate *make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind,
 											Expr *expression, Expr *value, Oid collation,
 											const char **reason);
+static const char *explain_no_value(const WalcuRelation *relation, Expr *expression, Expr *value);
 static int find_btree_strategy(Oid opno, bool *negated);
 static int negate_strategy(int strategy, bool *negated);
 static bool is_text_domain(const WalcuDocumentPath *operand);
@@ -305,7 +307,7 @@ make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Exp
 
 	if (!document_path_is_value(relation, value))
 	{
-		*reason = "both sides depend on the row";
+		*reason = explain_no_value(relation, expression, value);
 		return NULL;
 	}
 	condition = make_operand_predicate(relation, kind, expression, false, reason);
@@ -321,6 +323,15 @@ make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Exp
 	condition->value = value;
 	condition->value_type = getBaseType(exprType((Node *) value));
 	return condition;
+}
+
+/* Returns why a condition is of no use whose one side is no value that is known before the rows are. */
+static const char *
+explain_no_value(const WalcuRelation *relation, Expr *expression, Expr *value)
+{
+	if (!bms_is_member(relation->varno, pull_varnos(NULL, (Node *) value)))
+		return "the value may be another one for each row";
+	return document_path_is_value(relation, expression) ? NOT_KNOWN : "both sides depend on the row";
 }
 
 /*
