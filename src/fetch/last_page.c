@@ -38,7 +38,8 @@ static const WalcuCursorReader last_page_reader = {
 /*
  * Finds out whether the service sorts by _id when one of a fetch's cursors waits for that, and lets pages
  * follow one another if it does.  The last page, made in the current memory context, becomes one of the
- * cursors, too.  Returns WALCU_ORDER_IGNORED when the service does not sort.
+ * cursors, too; also where another scan has found out meanwhile, for its documents would be asked for again.
+ * Returns WALCU_ORDER_IGNORED when the service does not sort.
  */
 WalcuOrder
 last_page_settle(WalcuCursor **last, WalcuCursorGroup *group, List **cursors, bool before_wait)
@@ -50,7 +51,7 @@ last_page_settle(WalcuCursor **last, WalcuCursorGroup *group, List **cursors, bo
 		return WALCU_ORDER_OPEN;
 	if (group->out_of_order)
 		order = WALCU_ORDER_IGNORED;
-	else if (held && order_probe_knows_paging(group->query))
+	else if (held && *last == NULL && order_probe_knows_paging(group->query))
 		order = WALCU_ORDER_ANY;
 	else if (held)
 	{
