@@ -28,7 +28,38 @@ my $third = connect_db($node);
 $sandbox->fault({ match => { kind => 'list', query => { sort => '^created_at -_id$' } }, fault => { type => 'status', status => 400 } });
 is_deeply($third->selectall_arrayref('SELECT max(created_at) FROM crm.cars'), $dbh->selectall_arrayref('SELECT max(created_at) FROM crm.cars'),
     'a probe that fails is no error');
+$sandbox->clear_faults;
+
+# A list of two parts, whose documents lie between one another.  The last page of the second is asked for before the
+# first page of the first has come, and comes after it: it is the end of the second alone.
+my @makes = sort keys %{ { map { $_->{make} => 1 } grep { $_->{make} } $sandbox->dump('cars') } };
+my @words = map { "$makes[$#makes / 2] " . ('x' x 40) . $_ } 101 .. 130;
+my $list = join ', ', map { "'$_'" } @makes, @words;
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_mode 'parallel', ADD fetch_size '5', ADD max_url_length '2000')");
+my ($first, $last) = map { hold_list(@$_) } [ qq{"$makes[0]"}, '^_id$' ], [ qq{"$makes[-1]"}, '^-_id$' ];
+$sandbox->clear_log;
+$dbh->do("SELECT _id FROM crm.cars WHERE make IN ($list)", { pg_async => 1 });
+wait_until(sub { held($first) && held($last) });
+$sandbox->delete("/_sandbox/faults/$first");
+wait_until(sub { grep { ($_->{query}{sort} // '') eq '_id' && ($_->{documents} // 0) && $_->{query}{q}{make}{'$in'}[0] eq $makes[0] } $sandbox->log });
+sleep 0.2;
+$sandbox->clear_faults;
+is(0 + $dbh->pg_result, scalar(grep { $_->{make} } $sandbox->dump('cars')), 'the last page of one part is not the end of another');
+is((scalar grep { ($_->{query}{sort} // '') eq '-_id' } $sandbox->log), 1, 'and there was one');
 done_testing();
+
+# Holds the requests of lists with such a filter and sort; returns the fault's id.
+sub hold_list
+{
+    my ($q, $sort) = @_;
+    return $sandbox->fault({ match => { kind => 'list', query => { q => $q, sort => $sort } }, fault => { type => 'hold' } });
+}
+
+sub held
+{
+    my ($fault) = @_;
+    return grep { ($_->{fault} // '') eq $fault } $sandbox->log;
+}
 
 sub requests
 {

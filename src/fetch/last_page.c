@@ -14,7 +14,7 @@
 #include "http/retry.h"
 #include "service/learned_sort.h"
 
-static WalcuCursor *find_held(List *cursors);
+static WalcuCursor *find_held(List *cursors, const WalcuCursor *last);
 static void release_held(List *cursors);
 static WalcuCursor *open_last_page(WalcuCursorGroup *group, WalcuQueryPart *part);
 static WalcuOrder judge_last_page(WalcuCursor *last, WalcuCursor *held, bool before_wait);
@@ -44,7 +44,7 @@ static const WalcuCursorReader last_page_reader = {
 WalcuOrder
 last_page_settle(WalcuCursor **last, WalcuCursorGroup *group, List **cursors, bool before_wait)
 {
-	WalcuCursor *held = find_held(*cursors);
+	WalcuCursor *held = find_held(*cursors, *last);
 	WalcuOrder order = WALCU_ORDER_OPEN;
 
 	if (group->sorts_by_id || group->query->unsorted)
@@ -79,9 +79,12 @@ last_page_settle(WalcuCursor **last, WalcuCursorGroup *group, List **cursors, bo
 	return order;
 }
 
-/* Finds the cursor that the last page is about: the first one that waits for it. */
+/*
+ * Finds the cursor that the last page is about: the one that waits for it and reads the same part, or, while
+ * there is no last page, the first one that waits.
+ */
 static WalcuCursor *
-find_held(List *cursors)
+find_held(List *cursors, const WalcuCursor *last)
 {
 	ListCell *lc;
 
@@ -89,7 +92,7 @@ find_held(List *cursors)
 	{
 		WalcuCursor *cursor = lfirst(lc);
 
-		if (cursor->held)
+		if (cursor->held && (last == NULL || cursor->part == last->part))
 			return cursor;
 	}
 	return NULL;
