@@ -32,6 +32,7 @@ static const char *find_any_column(const WalcuPathNode *node);
 pg_noreturn static void raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inner);
 static void append_node(StringInfo text, const WalcuPathNode *node, JsonbValue *old);
 static void append_object(StringInfo text, const WalcuPathNode *node, JsonbContainer *old);
+static void append_json(StringInfo text, JsonbValue *value);
 static bool append_member_key(StringInfo text, bool first, const char *name);
 static bool is_left_out(const WalcuPathNode *node);
 
@@ -107,13 +108,20 @@ raise_overlap(const WalcuDocumentDraft *body, const char *outer, const char *inn
 			errdetail("They are stored at the same place in the document, or one within the other."));
 }
 
-/* Appends a node's value, which replaces old; old may be NULL. */
+/*
+ * Appends a node's value, which replaces old; old may be NULL.  What is null stays where it is to be left
+ * out, and what is no object where nothing is put into it.
+ */
 static void
 append_node(StringInfo text, const WalcuPathNode *node, JsonbValue *old)
 {
-	if (node->value)
+	bool is_object = old && old->type == jbvBinary && JsonContainerIsObject(old->val.binary.data);
+
+	if (old && !is_object && is_left_out(node))
+		append_json(text, old);
+	else if (node->value)
 		appendStringInfoString(text, ((DraftMember *) node->value)->text);
-	else if (old && old->type == jbvBinary && JsonContainerIsObject(old->val.binary.data))
+	else if (is_object)
 		append_object(text, node, old->val.binary.data);
 	else
 		append_object(text, node, NULL);
@@ -137,14 +145,12 @@ append_object(StringInfo text, const WalcuPathNode *node, JsonbContainer *old)
 		while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
 		{
 			WalcuPathNode *child = path_tree_find_child(node, key.val.string.val, key.val.string.len);
-			Jsonb *json;
 
 			JsonbIteratorNext(&iterator, &value, true);
 			if (child)
 				continue;
 			first = append_member_key(text, first, pnstrdup(key.val.string.val, key.val.string.len));
-			json = JsonbValueToJsonb(&value);
-			JsonbToCString(text, &json->root, VARSIZE(json));
+			append_json(text, &value);
 		}
 	}
 	foreach(lc, node->children)
@@ -153,12 +159,20 @@ append_object(StringInfo text, const WalcuPathNode *node, JsonbContainer *old)
 		JsonbValue *value =
 			old ? getKeyJsonValueFromContainer(old, child->name, child->name_length, NULL) : NULL;
 
-		if (is_left_out(child) && !(value && child->children != NIL))
+		if (is_left_out(child) && !(value && (child->children != NIL || value->type == jbvNull)))
 			continue;
 		first = append_member_key(text, first, child->name);
 		append_node(text, child, value);
 	}
 	appendStringInfoChar(text, '}');
+}
+
+static void
+append_json(StringInfo text, JsonbValue *value)
+{
+	Jsonb *json = JsonbValueToJsonb(value);
+
+	JsonbToCString(text, &json->root, VARSIZE(json));
 }
 
 static bool
