@@ -85,6 +85,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 
 	routine->IsForeignRelUpdatable = updatable_operations;
 	routine->AddForeignUpdateTargets = updatable_add_targets;
+	routine->PlanForeignModify = updatable_plan;
 	routine->BeginForeignModify = modify_table_begin;
 	routine->ExecForeignInsert = modify_insert;
 	routine->GetForeignModifyBatchSize = modify_batch_size;

@@ -44,7 +44,9 @@ check_truncatable(Relation relation)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("foreign table \"%s\" does not allow truncates", RelationGetRelationName(relation)),
 				errdetail("It would delete every document of resource \"%s\".", options->resource),
-				options->updatable ? errhint("Set the option truncatable to 'true' to allow that.") : 0);
+				options->updatable
+					? errhint("Set the option truncatable to 'true' to allow that.")
+					: errhint("Set the options updatable and truncatable to 'true' to allow that."));
 }
 
 /* The ids are known before the first document goes: pages by skip would miss some otherwise. */

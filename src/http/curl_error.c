@@ -40,6 +40,7 @@ pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
 pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
 pg_noreturn static void raise_size(const WalcuTransfer *transfer);
 static int errmsg_size(const WalcuTransfer *transfer);
+static char *hint_at_endpoint(const WalcuTransfer *transfer);
 
 /* May it be otherwise the next time? */
 bool
@@ -133,13 +134,34 @@ raise_curl(const WalcuTransfer *transfer)
 	const WalcuCurlError *failure = &transfer->failure;
 	int sqlstate = failures[find_curl_row(failure->code)].sqlstate;
 	bool unknown = is_unknown(transfer);
+	char *hint = unknown ? UNKNOWN_HINT : hint_at_endpoint(transfer);
 
 	if (!failure->sent && sqlstate == ERRCODE_CONNECTION_FAILURE)
 		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
 	ereport(ERROR, errcode(unknown ? ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN : sqlstate),
 			errmsg("could not get a reply from server \"%s\": %s", transfer->options->server_name,
 				   read_curl_message(failure)),
-			transfer_errdetail(transfer), unknown ? errhint(UNKNOWN_HINT) : 0);
+			transfer_errdetail(transfer), hint ? errhint("%s", hint) : 0);
+}
+
+/*
+ * Where no connection could be made, the place may be a wrong one: tells which it was.  NULL where the reason
+ * is known to be another, or the place is one that the service has named.
+ */
+static char *
+hint_at_endpoint(const WalcuTransfer *transfer)
+{
+	const WalcuCurlError *failure = &transfer->failure;
+	const char *endpoint = transfer->options->endpoint;
+	size_t length = strlen(endpoint);
+	const char *url = transfer->request->url.data;
+
+	if (failure->sent || failure->proxy_status != 0 || failure->code == CURLE_COULDNT_RESOLVE_PROXY ||
+		failure->code == CURLE_SSL_CACERT_BADFILE)
+		return NULL;
+	if (strncmp(url, endpoint, length) != 0 || url[length] != '/')
+		return NULL;
+	return psprintf("Check the server option endpoint: \"%s\" was asked.", endpoint);
 }
 
 /* curl repeats what hosts and certificates are called, and cuts its message at any byte. */
@@ -159,6 +181,7 @@ raise_timeout(const WalcuTransfer *transfer)
 	bool sent = transfer->failure.sent;
 	bool unknown = is_unknown(transfer);
 	double seconds = transfer->options->request_timeout / 1000.0;
+	char *endpoint = hint_at_endpoint(transfer);
 
 	ereport(ERROR,
 			errcode(!sent     ? ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
@@ -169,7 +192,9 @@ raise_timeout(const WalcuTransfer *transfer)
 				 : errmsg("could not connect to server \"%s\" within %g s", transfer->options->server_name,
 						  seconds),
 			transfer_errdetail(transfer),
-			unknown ? errhint(UNKNOWN_HINT) : errhint("The server option request_timeout sets this limit."));
+			unknown ? errhint(UNKNOWN_HINT)
+					: errhint("%s%sThe server option request_timeout sets this limit.",
+							  endpoint ? endpoint : "", endpoint ? " " : ""));
 }
 
 static void

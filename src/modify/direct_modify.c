@@ -78,6 +78,9 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	if (scan == NULL || (plan->operation == CMD_DELETE && plan->returningLists != NIL))
 		return false;
 	options = relinfo_options(find_base_rel(root, target));
+	/* updatable_plan refuses it */
+	if (!options->updatable)
+		return false;
 	/* the rows of writes that wait for the commit are counted before they are sent */
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))

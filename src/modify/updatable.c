@@ -11,7 +11,9 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/appendinfo.h"
+#include "parser/parsetree.h"
 #include "service/option.h"
+#include "utils/lsyscache.h"
 
 /*
  * FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask this of every table, even if it lacks options.
@@ -22,6 +24,25 @@ updatable_operations(Relation relation)
 	if (!option_table_is_updatable(RelationGetRelid(relation)))
 		return 0;
 	return (1 << CMD_INSERT) | (1 << CMD_UPDATE) | (1 << CMD_DELETE);
+}
+
+/*
+ * FdwRoutine.PlanForeignModify.  PostgreSQL makes the same check when the statement begins, and does not say
+ * which option to look for.  Error: 55000 for a table that may not be written.
+ */
+List *
+updatable_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
+{
+	Oid relid = planner_rt_fetch(target, root)->relid;
+
+	if (!option_table_is_updatable(relid))
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("foreign table \"%s\" does not allow %s", get_rel_name(relid),
+					   plan->operation == CMD_INSERT   ? "inserts"
+					   : plan->operation == CMD_UPDATE ? "updates"
+													   : "deletes"),
+				errhint("Set the option updatable to 'true', on the table or its server, to allow that."));
+	return NIL;
 }
 
 /*

@@ -8,9 +8,11 @@
 #include "postgres.h"
 
 #include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
 #include "utils/rel.h"
 
 extern int updatable_operations(Relation relation);
+extern List *updatable_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan);
 extern void updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Relation relation);
 extern char *updatable_id_name(TupleDesc descriptor, AttrNumber column);
 

@@ -12,6 +12,7 @@
 
 #include "foreign/fdwapi.h"
 #include "plan/key_lookup.h"
+#include "plan/refused_writes.h"
 
 /* FdwRoutine.GetForeignRelSize */
 void
@@ -20,6 +21,7 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	WalcuRelInfo *info = palloc0(sizeof(WalcuRelInfo));
 	WalcuKeyLookup lookup;
 
+	refused_writes_check(root, rel, relid);
 	info->relation = (WalcuRelation){rel->relid, relid, option_for_table(relid)};
 	rel->fdw_private = info;
 	lookup = key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo);
