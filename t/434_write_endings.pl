@@ -85,7 +85,11 @@ for my $ending ('pg_terminate_backend', 'idle_in_transaction_session_timeout', '
     $dbh->do('DELETE FROM crm.tasks');
     $control->do('SELECT pg_terminate_backend(?)', undef, $dbh->{pg_pid});
     gone($dbh->{pg_pid});
-    unlike(log_since($mark), qr/WARNING/, 'what statements have confirmed is not told again');
+    my $log = log_since($mark);
+    like($log, qr/WARNING:  rolling back does not undo what was written to the CRM\n.*DETAIL:  Server "crm", resource "tasks": 5 deleted \(r1, r2, r3, r4, r5\)\.\n/,
+        'what a transaction has written is told when it is rolled back');
+    unlike($log, qr/inserted|written and not rolled back|WARNING.*WARNING/s, 'once, and nothing that was committed before');
+    $dbh->{InactiveDestroy} = 1;
 }
 
 # What stands behind a rate was not sent, and is not in doubt

@@ -16,6 +16,7 @@
 #include "http/redact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "modify/rollback.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -82,6 +83,8 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 	{
 		StringInfo reply = call_perform(options, credential, request, MAX_REPLY);
 
+		if (!request_is_read(request))
+			rollback_note_call(options, request->method, text_to_cstring(PG_GETARG_TEXT_PP(2)), reply);
 		is_empty = reply->len == 0;
 		if (!is_empty)
 			json = DirectFunctionCall1(jsonb_in, CStringGetDatum(convert_body(request, reply)));

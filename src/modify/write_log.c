@@ -15,7 +15,9 @@
 
 #include "access/xact.h"
 #include "base/text.h"
+#include "modify/rollback.h"
 #include "storage/ipc.h"
+#include "tcop/pquery.h"
 #include "utils/memutils.h"
 
 struct WalcuWriteLog
@@ -26,11 +28,13 @@ struct WalcuWriteLog
 	SubTransactionId subtransaction; /* The statement runs in this subtransaction. */
 	int64 written;                   /* So many rows were written. */
 	List *rows;                      /* These are the first of the rows (of char *). */
+	WalcuWriteTally *tallies;        /* These count them by resource and kind. */
 	int64 unknown;                   /* So many requests have an outcome that is not known. */
 	List *requests; /* These are the first of the requests (of char *) whose outcome is not known. */
 	WalcuUnsentTeller tell_unsent; /* This tells what waits to be sent; it is NULL where nothing does. */
 	const void *unsent;            /* This is its argument. */
-	bool told;                     /* An error or a warning has told of it. */
+	bool told;                     /* An error has told of it. */
+	bool can_be_caught;            /* It was an error that EXCEPTION WHEN OTHERS catches. */
 };
 
 /* These are the logs of the statements that are writing. */
@@ -64,12 +68,17 @@ write_log_open(const void *statement)
 	return write_log;
 }
 
-/* Closes the log for a table of the statement, at its end. */
+/*
+ * Closes the log for a table of the statement, at its end.  What was written is the transaction's from then
+ * on.
+ */
 void
 write_log_close(WalcuWriteLog *write_log)
 {
 	WalcuWriteLog **link = &write_logs;
 
+	if (write_log->users == 1)
+		rollback_note_written(&write_log->tallies);
 	if (--write_log->users > 0)
 		return;
 	while (*link != write_log)
@@ -80,16 +89,19 @@ write_log_close(WalcuWriteLog *write_log)
 	pfree(write_log);
 }
 
-/* Notes that a row was written.  id is NULL when the service has not told it. */
+/* Notes that a row was written with a method.  id is NULL when the service has not told it. */
 void
-write_log_note_written(WalcuWriteLog *write_log, const char *resource, const char *id)
+write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
+					   const char *id)
 {
+	const char *resource = options->resource;
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
 	if (write_log->written++ < WRITE_LOG_NAMED)
 		write_log->rows =
 			lappend(write_log->rows,
 					psprintf("%s/%s", resource, id ? text_shown(id, TEXT_OF_ID) : "(with an unknown _id)"));
+	write_tally_note(&write_log->tallies, options->server_name, resource, method, id);
 	MemoryContextSwitchTo(before);
 }
 
@@ -127,6 +139,7 @@ write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write)
 		error->detail = psprintf("%s%s %s", error->detail,
 								 error->detail[strlen(error->detail) - 1] == '.' ? "" : ".", text);
 	write_log->told = true;
+	write_log->can_be_caught = ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION;
 }
 
 static void
@@ -147,13 +160,16 @@ register_callbacks(void)
 static void
 log_at_transaction_end(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT)
+	WalcuWriteLog *write_log = write_logs;
+
+	if (event != XACT_EVENT_ABORT && event != XACT_EVENT_COMMIT && event != XACT_EVENT_PREPARE)
+		return;
+	write_logs = NULL;
+	for (; event == XACT_EVENT_ABORT && write_log; write_log = write_log->next)
 	{
-		for (WalcuWriteLog *write_log = write_logs; write_log; write_log = write_log->next)
+		if (!write_log->told)
 			warn_of_written(write_log);
 	}
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-		write_logs = NULL;
 }
 
 static void
@@ -169,8 +185,10 @@ log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactio
 
 		if (write_log->subtransaction == id && event == SUBXACT_EVENT_ABORT_SUB)
 		{
-			warn_of_written(write_log);
 			*link = write_log->next;
+			/* while a statement runs, it may have caught the error, which nobody sees then */
+			if (!write_log->told || (write_log->can_be_caught && ActivePortal))
+				warn_of_written(write_log);
 			continue;
 		}
 		if (write_log->subtransaction == id)
@@ -179,20 +197,33 @@ log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactio
 	}
 }
 
-/* Warns of what was written, for errors that came from elsewhere, and for the end of the session. */
+/*
+ * Warns of what was written, for errors that came from elsewhere, and for the end of the session.  An error
+ * is not passed on, as it could only be that memory is out, and would be raised again by the next try to
+ * abort.
+ */
 static void
 warn_of_written(WalcuWriteLog *write_log)
 {
-	if (write_log->told)
-		return;
-	if (write_log->written > 0 || write_log->unknown > 0)
-		ereport(WARNING, errcode(ERRCODE_WARNING),
-				errmsg("what the failed statement wrote was not rolled back"),
-				errdetail("%s", describe_written(write_log)),
-				errhint("Before you repeat it, check what is written."));
-	else if (write_log->tell_unsent && proc_exit_inprogress)
-		ereport(WARNING, errcode(ERRCODE_WARNING), errmsg("what waited for the commit was not sent"),
-				errdetail("%s", describe_written(write_log)));
+	MemoryContext before = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (write_log->written > 0 || write_log->unknown > 0)
+			ereport(WARNING, errcode(ERRCODE_WARNING),
+					errmsg("what the failed statement wrote was not rolled back"),
+					errdetail("%s", describe_written(write_log)),
+					errhint("Before you repeat it, check what is written."));
+		else if (write_log->tell_unsent && proc_exit_inprogress)
+			ereport(WARNING, errcode(ERRCODE_WARNING), errmsg("what waited for the commit was not sent"),
+					errdetail("%s", describe_written(write_log)));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(before);
+		FlushErrorState();
+	}
+	PG_END_TRY();
 }
 
 static char *

@@ -9,6 +9,7 @@
 
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "service/option.h"
 
 /* Rows and requests that messages name; the others are counted. */
 #define WRITE_LOG_NAMED 100
@@ -20,7 +21,8 @@ typedef void (*WalcuUnsentTeller)(StringInfo text, const void *arg);
 
 extern WalcuWriteLog *write_log_open(const void *statement);
 extern void write_log_close(WalcuWriteLog *write_log);
-extern void write_log_note_written(WalcuWriteLog *write_log, const char *resource, const char *id);
+extern void write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
+								   const char *id);
 extern void write_log_note_unknown(WalcuWriteLog *write_log, const char *request);
 extern void write_log_set_unsent(WalcuWriteLog *write_log, WalcuUnsentTeller teller, const void *arg);
 extern void write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write);

@@ -307,7 +307,7 @@ leave_write(WalcuWrite *write)
 			write_log_note_unknown(write_log, write->request->label.data);
 	}
 	else if (write->answered || (write->doubt == NULL && write_reply_says_done(transfer)))
-		write_log_note_written(write_log, write->writer->options->resource, write->id);
+		write_log_note_written(write_log, write->writer->options, write->request->method, write->id);
 	else if (write->doubt ||
 			 (transfer->status == 0 ? transfer_was_sent(transfer) : !write_reply_refuses(transfer)))
 		write_log_note_unknown(write_log, write->request->label.data);
@@ -528,7 +528,7 @@ settle_write(WalcuWrite *write, WalcuOutcome outcome)
 	writer->under_way = list_delete_ptr(writer->under_way, write);
 	writer->unwritten += (outcome != WALCU_WRITE_DONE && write->detached);
 	if (outcome == WALCU_WRITE_DONE && !write->reads)
-		write_log_note_written(writer->write_log, writer->options->resource,
+		write_log_note_written(writer->write_log, writer->options, write->request->method,
 							   write->id ? write->id : write->document.id);
 	transfer_release(write->transfer);
 	write->transfer = NULL;
@@ -550,7 +550,7 @@ fail_write(WalcuWrite *write, ErrorData *error)
 		return;
 	if (write->answered)
 	{
-		write_log_note_written(writer->write_log, writer->options->resource, id);
+		write_log_note_written(writer->write_log, writer->options, write->request->method, id);
 		error->hint = "The service answered that the request was carried out.";
 	}
 	else if (remake_is_under_way(write) ? write->is_doubtful
