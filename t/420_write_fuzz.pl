@@ -226,7 +226,9 @@ sub new_change
         my $value = $dbh->quote($json->encode(random_value(2)));
         my $object = $dbh->quote($json->encode(random_object(2)));
         my @expressions = (qq{jsonb_set("$column", $path, $value)}, qq{"$column" #- $path}, qq{"$column" || $object}, qq{"$column" - 'a'}, qq{jsonb_strip_nulls("$column")});
-        return { %change, expression => $expressions[ rand @expressions ] };
+        my $expression = $expressions[ rand @expressions ];
+        # some paths lead through an array, and are an error then
+        return { %change, expression => $expression } if eval { $dbh->do("SELECT $expression FROM $mirror WHERE _id = ?", undef, $id) };
     }
     my $value = new_value($dbh, $mirror, $id, $column, $type);
     # what is read of a null is NULL
