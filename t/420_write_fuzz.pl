@@ -36,8 +36,8 @@ for my $run (
     [ 'flat', 'vendor', { flatten => 2 } ])
 {
     my ($name, $patch, $import) = @$run;
-    setup_crm($node, $sandbox, name => $name, server => { on_type_mismatch => 'null' }, import => $import);
-    setup_crm($node, $sandbox, name => "${name}_late", server => { on_type_mismatch => 'null', write_mode => 'commit' }, import => $import);
+    setup_crm($node, $sandbox, name => $name, server => { on_type_mismatch => 'null', on_ignored_write => 'error' }, import => $import);
+    setup_crm($node, $sandbox, name => "${name}_late", server => { on_type_mismatch => 'null', write_mode => 'commit', on_ignored_write => 'error' }, import => $import);
     $sandbox->settings(patch => $patch);
     my $dbh = connect_db($node);
     $dbh->do('SET client_min_messages = error');
@@ -145,7 +145,7 @@ sub change_rows
         die "$schema.$resource, twin of $id, $other: $twin rows" unless $twin == 1;
         push @{ $done{$id} }, "$spelling, and $other: " . $json->encode(\@changes);
         my $leaves = different_leaves($old, row_json($dbh, $mirror, $id, @set));
-        push @long, "$id: " . scalar(@sent) . " operations for $leaves" if $spelling eq 'with a condition' && @sent > $leaves;
+        push @long, "$id: " . $json->encode(\@sent) . " for $leaves members of " . $json->encode([ $old, row_json($dbh, $mirror, $id, @set) ]) if $spelling eq 'with a condition' && @sent > $leaves;
         push @long, "$id: unknown operation" if grep { $_->{op} !~ /^(add|remove)$/ } @sent;
         $patches++;
         $operations += @sent;

@@ -75,6 +75,7 @@ static void merge_writes(void);
 static bool merge_into(QueueEntry *earlier, QueueEntry *later);
 static void join_patches(QueueEntry *earlier, QueueEntry *later);
 static bool names_leaves(const WalcuCommitQueueWrite *queued);
+static void join_sets(WalcuCommitQueueWrite *earlier, WalcuCommitQueueWrite *later);
 static void join_texts(const char **one, const char **other);
 static void send_queue(void);
 static bool resume_statement_timeout(void);
@@ -116,7 +117,7 @@ commit_queue_table(Oid relid, Oid userid)
 	return table;
 }
 
-/* Adds a write at the end.  Its texts are copied.  Error: that of writer_check_id. */
+/* Adds a write at the end.  Its texts are copied.  Error: that of write_check_id. */
 void
 commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queued)
 {
@@ -124,11 +125,12 @@ commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queu
 	QueueEntry *entry = palloc0(sizeof(QueueEntry));
 
 	if (strcmp(queued->method, "POST") != 0)
-		writer_check_id(table->options, queued->id);
+		write_check_id(table->options, queued->id);
 	entry->queued = *queued;
 	entry->queued.id = queued->id ? pstrdup(queued->id) : NULL;
 	entry->queued.body = queued->body ? pstrdup(queued->body) : NULL;
 	entry->queued.leaves = queued->leaves ? pstrdup(queued->leaves) : NULL;
+	entry->queued.sets = queued->sets ? pstrdup(queued->sets) : NULL;
 	entry->table = table;
 	entry->subtransaction = GetCurrentSubTransactionId();
 	if (queued->id)
@@ -300,10 +302,13 @@ merge_into(QueueEntry *earlier, QueueEntry *later)
 
 	if (!changes || strcmp(earlier->table->credential, later->table->credential) != 0)
 		return false;
-	if (strcmp(later->queued.method, "DELETE") == 0 || strcmp(later->queued.method, "PUT") == 0)
+	if (strcmp(later->queued.method, "DELETE") == 0)
 		return true;
-	if (strcmp(later->queued.method, "PATCH") != 0 || strcmp(earlier->queued.method, "PATCH") != 0)
+	if (strcmp(later->queued.method, "PATCH") == 0 && strcmp(earlier->queued.method, "PATCH") != 0)
 		return false;
+	join_sets(&earlier->queued, &later->queued);
+	if (strcmp(later->queued.method, "PUT") == 0)
+		return true;
 	join_patches(earlier, later);
 	return true;
 }
@@ -332,6 +337,16 @@ static bool
 names_leaves(const WalcuCommitQueueWrite *queued)
 {
 	return queued->body && strcmp(queued->body, queued->leaves) == 0;
+}
+
+/* Lets the later write say what the earlier one sets, too.  What both set is as the later one says. */
+static void
+join_sets(WalcuCommitQueueWrite *earlier, WalcuCommitQueueWrite *later)
+{
+	if (earlier->sets && later->sets)
+		join_texts(&earlier->sets, &later->sets);
+	else if (earlier->sets)
+		later->sets = earlier->sets;
 }
 
 /* Puts the elements of an array before those of another one.  Both texts go. */
@@ -429,7 +444,12 @@ warn_of_unwritten(void)
 	ListCell *lc;
 
 	foreach(lc, queue->tables)
-		unwritten += writer_take_unwritten(((WalcuCommitQueueTable *) lfirst(lc))->writer);
+	{
+		WalcuWriter *writer = ((WalcuCommitQueueTable *) lfirst(lc))->writer;
+
+		writer_tell_ignored(writer);
+		unwritten += writer_take_unwritten(writer);
+	}
 	if (unwritten > 0)
 		ereport(
 			WARNING, errcode(ERRCODE_WARNING),
@@ -497,8 +517,9 @@ send_entry(const QueueEntry *entry)
 	write->made_here = entry->queued.made_here;
 	write->conflict_is_none = entry->queued.conflict_is_none;
 	write->detached = true;
+	write_expect(write, entry->queued.sets);
 	if (entry->queued.body)
-		writer_set_body(write, entry->queued.body);
+		write_set_body(write, entry->queued.body);
 	if (entry->queued.leaves && (entry->queued.body == NULL || !entry->queued.is_sure))
 		patched_document_on_refusal(write, entry->table->options, entry->queued.leaves);
 	writer_send(write);

@@ -19,6 +19,7 @@ typedef struct WalcuCommitQueueWrite
 	const char *id;     /* This is the _id; NULL when the service makes it. */
 	const char *body; /* This is the body as JSON; NULL when it is to be made of leaves, or there is none. */
 	const char *leaves;    /* This is a patch that names leaves; NULL for other methods. */
+	const char *sets;      /* It says which columns set which places, for ignored_write.c. */
 	bool is_sure;          /* The service can carry out a patch, whatever the document is like. */
 	bool made_here;        /* Nobody else can have made the id. */
 	bool conflict_is_none; /* A document that is there already is not an error. */

@@ -153,6 +153,7 @@ direct_modify_end(ForeignScanState *node)
 
 	if (direct == NULL || direct->writer == NULL)
 		return;
+	writer_tell_ignored(direct->writer);
 	write_log_close(direct->write_log);
 }
 
@@ -273,9 +274,10 @@ send_direct_changes(ForeignScanState *node)
 		WalcuWrite *write = writer_create(direct->writer, updates ? "PATCH" : "DELETE", lfirst(lc));
 
 		if (patch.body)
-			writer_set_body(write, patch.body);
+			write_set_body(write, patch.body);
 		if (!patch.is_sure)
-			writer_set_remake(write, remake_patch, direct);
+			write_set_remake(write, remake_patch, direct);
+		write_expect(write, patch.sets);
 		write->needs_reply = returns;
 		write->detached = !returns;
 		writer_send(write);

@@ -21,6 +21,7 @@
 #include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "modify/ignored_write.h"
 #include "service/field_name.h"
 #include "service/remote_type.h"
 #include "utils/builtins.h"
@@ -39,7 +40,7 @@ static bool add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbCon
 static bool remove_members(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
 						   JsonbContainer *new);
 static void set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbValue *new);
-static void cut_operations(WalcuJsonPatch *patch, int length, int count);
+static void cut_operations(WalcuJsonPatch *patch, int length, int count, int sets);
 static bool are_jsonb_equal(JsonbValue *one, JsonbValue *other);
 static bool is_object(const JsonbValue *value);
 static char *get_value_text(JsonbValue *value);
@@ -55,6 +56,7 @@ json_patch_create(const WalcuOptions *options, bool names_leaves)
 	patch->options = options;
 	patch->names_leaves = names_leaves;
 	initStringInfo(&patch->operations);
+	initStringInfo(&patch->sets);
 	return patch;
 }
 
@@ -85,6 +87,7 @@ json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 	Jsonb *old;
 	Jsonb *new;
 
+	patch->column = change->column;
 	if ((change->old == NULL && change->new == NULL) ||
 		(change->old && change->new &&strcmp(change->old, change->new) == 0))
 		return;
@@ -121,6 +124,7 @@ json_patch_check(const WalcuJsonPatch *patch, const WalcuJsonChange *change)
 void
 json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
+	patch->column = change->column;
 	add_operation(patch, "add", require_pointer(patch, change), change->new);
 }
 
@@ -131,6 +135,7 @@ json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 void
 json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
+	patch->column = change->column;
 	add_operation(patch, "clear", require_pointer(patch, change), NULL);
 }
 
@@ -237,6 +242,8 @@ add_operation(WalcuJsonPatch *patch, const char *operation, const char *pointer,
 	if (value)
 		appendStringInfo(operations, ",\"value\":%s", value);
 	appendStringInfoChar(operations, '}');
+	if (patch->column)
+		ignored_write_add_set(&patch->sets, patch->column, pointer, '/', value);
 }
 
 /*
@@ -248,6 +255,7 @@ add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
 {
 	int length = patch->operations.len;
 	int count = patch->count;
+	int sets = patch->sets.len;
 	JsonbIterator *iterator = JsonbIteratorInit(new);
 	JsonbValue key;
 	JsonbValue value;
@@ -255,7 +263,7 @@ add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
 	check_stack_depth();
 	if (!remove_members(patch, pointer, old, new))
 	{
-		cut_operations(patch, length, count);
+		cut_operations(patch, length, count, sets);
 		return false;
 	}
 	JsonbIteratorNext(&iterator, &key, true);
@@ -269,7 +277,7 @@ add_differences(WalcuJsonPatch *patch, const char *pointer, JsonbContainer *old,
 			continue;
 		if (!is_pointer_key(key.val.string.val, key.val.string.len))
 		{
-			cut_operations(patch, length, count);
+			cut_operations(patch, length, count, sets);
 			return false;
 		}
 		set_member(patch, psprintf("%s/%.*s", pointer, key.val.string.len, key.val.string.val), previous,
@@ -312,8 +320,10 @@ set_member(WalcuJsonPatch *patch, const char *pointer, JsonbValue *old, JsonbVal
 
 /* Drops the operations behind the first ones. */
 static void
-cut_operations(WalcuJsonPatch *patch, int length, int count)
+cut_operations(WalcuJsonPatch *patch, int length, int count, int sets)
 {
+	patch->sets.len = sets;
+	patch->sets.data[sets] = '\0';
 	patch->operations.len = length;
 	patch->operations.data[length] = '\0';
 	patch->count = count;

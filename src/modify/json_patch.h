@@ -18,6 +18,8 @@ typedef struct WalcuJsonPatch
 	bool names_leaves;           /* It goes as deep as values differ, and deeper than the service can. */
 	StringInfoData operations;   /* These are JSON objects, separated by commas. */
 	int count;                   /* There are so many operations. */
+	const char *column;          /* Operations are of this column. */
+	StringInfoData sets;         /* It says which columns set which places, for ignored_write.c. */
 } WalcuJsonPatch;
 
 /* How sure it is that the service can set a place, by what is around that. */

@@ -226,6 +226,7 @@ modify_end(EState *estate, ResultRelInfo *target)
 	if (modify == NULL)
 		return;
 	writer_finish(modify->writer);
+	writer_tell_ignored(modify->writer);
 	write_log_close(modify->write_log);
 }
 
@@ -313,6 +314,7 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	char *id = NULL;
 	char *made_id = NULL;
 	char *document;
+	char *sets;
 	WalcuWrite *write;
 
 	if (row->id >= 0)
@@ -324,12 +326,13 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	}
 	if (id == NULL && row->options->client_ids)
 		id = made_id = objectid_create();
-	document = row_new_document(row, slot, made_id);
+	document = row_new_document(row, slot, made_id, &sets);
 	if (modify->queue)
 	{
 		WalcuCommitQueueWrite queued = {.method = "POST",
 										.id = id,
 										.body = document,
+										.sets = sets,
 										.made_here = made_id != NULL,
 										.conflict_is_none = modify->skips_conflicts};
 
@@ -343,7 +346,8 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	write->conflict_is_none = modify->skips_conflicts;
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
-	writer_set_body(write, document);
+	write_set_body(write, document);
+	write_expect(write, sets);
 	writer_send(write);
 	return modify->waits ? write : NULL;
 }
@@ -384,9 +388,11 @@ make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const Walcu
 
 		write->body = patch.body;
 		write->leaves = patch.leaves;
+		write->sets = patch.sets;
 		write->is_sure = patch.is_sure;
 		return patch.leaves != NULL;
 	}
+	write->sets = row_replaced_sets(modify->row, change);
 	if (waiting && strcmp(waiting->method, "PUT") == 0)
 	{
 		char *utf8 = pstrdup(utf8_require(waiting->body));
@@ -419,11 +425,12 @@ send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTable
 	}
 	write = writer_create(modify->writer, change->method, change->id);
 	if (change->body)
-		writer_set_body(write, change->body);
+		write_set_body(write, change->body);
 	if (change->leaves && (change->body == NULL || !change->is_sure))
 		patched_document_on_refusal(write, modify->row->options, change->leaves);
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
+	write_expect(write, change->sets);
 	writer_send(write);
 	if (!modify->waits)
 		return true;

@@ -14,11 +14,8 @@
 
 #include "modify/patched_document.h"
 
-#include "base/utf8.h"
 #include "catalog/pg_type.h"
-#include "json/skim.h"
-#include "json/transcode.h"
-#include "mb/pg_wchar.h"
+#include "modify/document_members.h"
 #include "modify/json_patch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -41,15 +38,13 @@ typedef struct Operation
 } Operation;
 
 static char *make_difference(void *arg, const WalcuDocument *document);
+static Jsonb *read_named_members(const WalcuOptions *options, const WalcuDocument *document,
+								 List *operations);
 static List *read_operations(const char *leaf_patch);
 static Operation *read_operation(JsonbContainer *operation);
 static List *split_pointer(const char *pointer, int length);
 static JsonbValue *get_member_value(JsonbContainer *object, const char *name);
-static Jsonb *read_members(const WalcuOptions *options, const WalcuDocument *document, List *operations);
-static bool is_named(List *operations, const char *key, int length);
 static Jsonb *apply_operation(Jsonb *document, const Operation *operation);
-static JsonbValue *find_place(Jsonb *document, List *keys, int count);
-static bool is_object_value(const JsonbValue *value);
 static Datum make_path_array(List *keys, int count);
 static Jsonb *set_place(Jsonb *document, List *keys, int count, Jsonb *value);
 
@@ -63,7 +58,7 @@ patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
 							const WalcuDocument *document)
 {
 	List *operations = read_operations(leaf_patch);
-	Jsonb *old = read_members(options, document, operations);
+	Jsonb *old = read_named_members(options, document, operations);
 	Jsonb *new = old;
 	WalcuJsonPatch *patch = json_patch_create(options, false);
 	ListCell *lc;
@@ -82,7 +77,7 @@ patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options, cons
 
 	kept->options = options;
 	kept->leaf_patch = MemoryContextStrdup(write->context, leaf_patch);
-	writer_set_remake(write, make_difference, kept);
+	write_set_remake(write, make_difference, kept);
 }
 
 /* WalcuRemake */
@@ -92,6 +87,18 @@ make_difference(void *arg, const WalcuDocument *document)
 	const KeptPatch *kept = arg;
 
 	return patched_document_difference(kept->options, kept->leaf_patch, document);
+}
+
+/* Returns the members of a document that operations name.  Error: that of document_members_read. */
+static Jsonb *
+read_named_members(const WalcuOptions *options, const WalcuDocument *document, List *operations)
+{
+	List *names = NIL;
+	ListCell *lc;
+
+	foreach(lc, operations)
+		names = lappend(names, linitial(((Operation *) lfirst(lc))->keys));
+	return document_members_read(options, document, names);
 }
 
 /* Returns the operations (of Operation) of a patch. */
@@ -146,56 +153,6 @@ get_member_value(JsonbContainer *object, const char *name)
 	return getKeyJsonValueFromContainer(object, name, strlen(name), NULL);
 }
 
-/* Returns an object of those members of a document that the operations name. */
-static Jsonb *
-read_members(const WalcuOptions *options, const WalcuDocument *document, List *operations)
-{
-	WalcuSkimmer skimmer = {.end = document->data + document->length};
-	StringInfoData text;
-	WalcuJson members = {.type = JSON_TOKEN_OBJECT_START};
-	char *at = skim_space(&skimmer, document->data);
-
-	initStringInfo(&text);
-	appendStringInfoChar(&text, '{');
-	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
-	{
-		char *key = skim_space(&skimmer, at + 1);
-		char *key_end = skim_string(&skimmer, key);
-
-		at = key_end ? skim_colon(&skimmer, key_end) : NULL;
-		at = at ? skim_value(&skimmer, at) : NULL;
-		if (at && is_named(operations, key + 1, key_end - key - 2))
-			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (at - key), key);
-		at = at ? skim_space(&skimmer, at) : NULL;
-	}
-	appendStringInfoChar(&text, '}');
-	members.text = text.data;
-	members.length = text.len;
-	if (!utf8_is_server_encoding() && !transcode_to_server(&members))
-		ereport(
-			ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-			errmsg("document \"%s\" of resource \"%s\" cannot be changed", document->id, options->resource),
-			errdetail("It has a character that the encoding %s does not have where it is to be changed.",
-					  GetDatabaseEncodingName()));
-	return DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(members.text, members.length))));
-}
-
-static bool
-is_named(List *operations, const char *key, int length)
-{
-	ListCell *lc;
-
-	foreach(lc, operations)
-	{
-		const text *name = linitial(((Operation *) lfirst(lc))->keys);
-
-		if (VARSIZE_ANY_EXHDR(name) == length && memcmp(VARDATA_ANY(name), key, length) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Returns the document after an operation. */
 static Jsonb *
 apply_operation(Jsonb *document, const Operation *operation)
@@ -208,44 +165,16 @@ apply_operation(Jsonb *document, const Operation *operation)
 	{
 		for (int i = 1; i < count; i++)
 		{
-			if (!is_object_value(find_place(document, operation->keys, i)))
+			if (!document_members_is_object(document_members_find(document, operation->keys, i)))
 				document = set_place(document, operation->keys, i, empty);
 		}
 		return set_place(document, operation->keys, count, operation->value);
 	}
-	place = find_place(document, operation->keys, count);
+	place = document_members_find(document, operation->keys, count);
 	if (place == NULL || (operation->clears && place->type == jbvNull))
 		return document;
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path, JsonbPGetDatum(document),
 											  make_path_array(operation->keys, count)));
-}
-
-/* Returns the value to which the first keys lead, through objects alone; NULL when there is none. */
-static JsonbValue *
-find_place(Jsonb *document, List *keys, int count)
-{
-	JsonbContainer *object = &document->root;
-	JsonbValue *value = NULL;
-
-	for (int i = 0; i < count; i++)
-	{
-		const text *key = list_nth(keys, i);
-
-		if (i > 0 && !is_object_value(value))
-			return NULL;
-		if (i > 0)
-			object = value->val.binary.data;
-		value = getKeyJsonValueFromContainer(object, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), NULL);
-		if (value == NULL)
-			return NULL;
-	}
-	return value;
-}
-
-static bool
-is_object_value(const JsonbValue *value)
-{
-	return value && value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
 }
 
 static Datum

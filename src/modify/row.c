@@ -18,6 +18,7 @@
 #include "fetch/document_values.h"
 #include "json/transcode.h"
 #include "modify/document.h"
+#include "modify/ignored_write.h"
 #include "modify/json_patch.h"
 #include "modify/patched_document.h"
 #include "service/remote_type.h"
@@ -34,6 +35,7 @@
 
 static void read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values,
 						bool *nulls);
+static void add_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
 static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
@@ -88,21 +90,31 @@ row_id(const WalcuRow *row, Datum value, bool is_null)
 	return fixed_settings_text(TupleDescAttr(row->descriptor, row->id)->atttypid, value);
 }
 
-/* Returns the document that a new row makes, as JSON.  What is NULL is left out. */
+/*
+ * Returns the document that a new row makes, as JSON, and which columns set which places.  What is NULL is
+ * left out.
+ */
 char *
-row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id)
+row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id, char **sets)
 {
 	WalcuDocumentDraft *body = document_create(row->options);
+	StringInfoData places;
 
+	initStringInfo(&places);
 	slot_getallattrs(slot);
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].is_inserted && !slot->tts_isnull[i])
-			document_set(body, row->columns[i].option->path, row->columns[i].name,
-						 encode_value(row->encoder, i, slot->tts_values[i]));
+		char *value;
+
+		if (!row->columns[i].is_inserted || slot->tts_isnull[i])
+			continue;
+		value = encode_value(row->encoder, i, slot->tts_values[i]);
+		document_set(body, row->columns[i].option->path, row->columns[i].name, value);
+		add_set(&places, row, i, value);
 	}
 	if (made_id)
 		document_set(body, "_id", "_id", psprintf("\"%s\"", made_id));
+	*sets = ignored_write_sets_text(&places);
 	return document_text(body, NULL);
 }
 
@@ -197,6 +209,7 @@ row_patch(const WalcuRow *row, const WalcuRowChange *change)
 			add_column_change(body, &of_column, change->again[i]);
 	}
 	patch.leaves = leaves->count > 0 ? json_patch_text(leaves) : NULL;
+	patch.sets = ignored_write_sets_text(&leaves->sets);
 	patch.body = (must_read || patch.leaves == NULL) ? NULL : json_patch_text(body);
 	return patch;
 }
@@ -211,8 +224,10 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 {
 	WalcuJsonPatch *body = json_patch_create(row->options, false);
 	WalcuRowPatch patch = {.is_sure = true};
+	StringInfoData sets;
 	bool must_read = false;
 
+	initStringInfo(&sets);
 	for (int i = 0; i < list_length(columns); i++)
 	{
 		int column = list_nth_int(columns, i);
@@ -224,11 +239,14 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 		must_read |= nulls[i] || reach >= WALCU_REACH_FREE ||
 					 remote_type_at(row->options->resource, path).type == WALCU_REMOTE_OBJECT;
 		patch.is_sure &= reach == WALCU_REACH_SURE;
-		if (nulls[i])
-			continue;
-		of_column.new = encode_value(row->encoder, column, values[i]);
-		json_patch_set(body, &of_column);
+		if (!nulls[i])
+		{
+			of_column.new = encode_value(row->encoder, column, values[i]);
+			json_patch_set(body, &of_column);
+		}
+		add_set(&sets, row, column, of_column.new);
 	}
+	patch.sets = ignored_write_sets_text(&sets);
 	patch.is_sure &= !must_read;
 	patch.body = must_read ? NULL : json_patch_text(body);
 	return patch;
@@ -264,6 +282,21 @@ row_document_patch(WalcuRow *row, List *columns, const Datum *values, const bool
 	if (patch.leaves == NULL || (patch.body && patch.is_sure))
 		return patch.body;
 	return patched_document_difference(row->options, patch.leaves, document);
+}
+
+/* Returns which columns a change sets, and where; NULL for none. */
+char *
+row_replaced_sets(const WalcuRow *row, const WalcuRowChange *change)
+{
+	StringInfoData sets;
+
+	initStringInfo(&sets);
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (change->changed[i])
+			add_set(&sets, row, i, change->new[i]);
+	}
+	return ignored_write_sets_text(&sets);
 }
 
 /*
@@ -358,6 +391,17 @@ read_values(WalcuRow *row, const WalcuDocument *document, const char *credential
 	}
 	memset(nulls, true, count * sizeof(bool));
 	document_values(row->decoder, document, credential, values, nulls);
+}
+
+/*
+ * Adds that a column sets its place.  A column that is the whole document sets nothing of its own: what the
+ * service makes of the dates in it, and the like, is nobody's loss.
+ */
+static void
+add_set(StringInfo sets, const WalcuRow *row, int column, const char *value)
+{
+	if (!is_path(row, column, ".") && !is_path(row, column, "_id"))
+		ignored_write_add_set(sets, row->columns[column].name, row->columns[column].option->path, '.', value);
 }
 
 /* Adds a column's change to a patch; again sets a value that the document is thought to have. */

@@ -50,12 +50,13 @@ typedef struct WalcuRowPatch
 	char *body;   /* It is for the service; NULL when it has to be made of the document as it is. */
 	char *leaves; /* It names leaves; NULL when there is nothing to do. */
 	bool is_sure; /* The service can carry out the body, whatever the document is like. */
+	char *sets;   /* It says which columns set which places, for ignored_write.c; NULL for none. */
 } WalcuRowPatch;
 
 extern WalcuRow *row_prepare(const WalcuOptions *options, Relation relation);
 extern bool row_sets_column(const WalcuColumn *option);
 extern char *row_id(const WalcuRow *row, Datum value, bool is_null);
-extern char *row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id);
+extern char *row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id, char **sets);
 extern WalcuRowChange *row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls,
 								  const Datum *new_values, const bool *new_nulls);
 extern void row_set_again(WalcuRow *row, WalcuRowChange *change, const Bitmapset *columns,
@@ -64,6 +65,7 @@ extern WalcuRowPatch row_patch(const WalcuRow *row, const WalcuRowChange *change
 extern WalcuRowPatch row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls);
 extern char *row_document_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls,
 								const WalcuDocument *document, const char *credential);
+extern char *row_replaced_sets(const WalcuRow *row, const WalcuRowChange *change);
 extern char *row_replaced_document(const WalcuRow *row, const WalcuRowChange *change,
 								   const WalcuDocument *document);
 extern void row_store(WalcuRow *row, const WalcuDocument *document, const char *credential,

@@ -32,20 +32,22 @@ typedef char *(*WalcuRemake)(void *arg, const WalcuDocument *document);
 /* One document that is written, or read to be written. */
 typedef struct WalcuWrite
 {
-	WalcuWriter *writer;    /* This writer sends it. */
-	MemoryContext context;  /* The write, its request and its reply are in this context. */
-	WalcuRequest *request;  /* This is the request. */
-	const char *id;         /* It is NULL when the service makes it. */
-	bool is_new;            /* The document is new, and its id is not in the path. */
-	bool made_here;         /* Nobody else can have made this id. */
-	bool conflict_is_none;  /* A document that is there already is not an error. */
-	bool needs_reply;       /* The document that the service answers with is wanted. */
-	bool detached;          /* Nobody waits for it: it is released when it is settled. */
-	bool reads;             /* It changes nothing. */
-	WalcuRemake remake;     /* This makes the body if there is none, or it is refused; NULL for none. */
-	void *remake_arg;       /* This is passed to remake. */
-	WalcuOutcome outcome;   /* This is what became of it. */
-	WalcuDocument document; /* This is the reply, when it is needed. */
+	WalcuWriter *writer;         /* This writer sends it. */
+	const WalcuOptions *options; /* These are the options of the table. */
+	MemoryContext context;       /* The write, its request and its reply are in this context. */
+	WalcuRequest *request;       /* This is the request. */
+	const char *id;              /* It is NULL when the service makes it. */
+	bool is_new;                 /* The document is new, and its id is not in the path. */
+	bool made_here;              /* Nobody else can have made this id. */
+	bool conflict_is_none;       /* A document that is there already is not an error. */
+	bool needs_reply;            /* The document that the service answers with is wanted. */
+	bool detached;               /* Nobody waits for it: it is released when it is settled. */
+	bool reads;                  /* It changes nothing. */
+	WalcuRemake remake;          /* This makes the body if there is none, or it is refused; NULL for none. */
+	void *remake_arg;            /* This is passed to remake. */
+	const char *sets;            /* This is to come back, see ignored_write.c; NULL where nobody asks. */
+	WalcuOutcome outcome;        /* This is what became of it. */
+	WalcuDocument document;      /* This is the reply, when it is needed. */
 	/* The members from here on are for writer.c alone. */
 	WalcuTransfer *transfer; /* This is the transfer of the last request. */
 	StringInfo body;         /* This is the body of the reply. */
@@ -56,5 +58,12 @@ typedef struct WalcuWrite
 	bool answered;           /* The service has said that it was carried out. */
 	int attempts;            /* The request was sent so many times. */
 } WalcuWrite;
+
+extern void write_check_id(const WalcuOptions *options, const char *id);
+extern void write_set_body(WalcuWrite *write, const char *text);
+extern void write_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg);
+extern void write_expect(WalcuWrite *write, const char *sets);
+extern bool write_read_document(WalcuWrite *write, const char *credential);
+extern void write_check_kept_id(WalcuWrite *write);
 
 #endif /* WALCU_WRITE_H */

@@ -23,6 +23,7 @@
 #include "http/redact.h"
 #include "http/retry.h"
 #include "lib/ilist.h"
+#include "modify/ignored_write.h"
 #include "modify/remake.h"
 #include "modify/write_reply.h"
 #include "storage/ipc.h"
@@ -42,6 +43,7 @@ struct WalcuWriter
 	ErrorData *failure;          /* This is the first error, which is raised when nothing is under way. */
 	int64 unwritten;             /* So many documents that nobody waited for were not written. */
 	int64 requests;              /* So many requests were sent. */
+	WalcuIgnoredWrites ignored;  /* This is what the service has not kept. */
 };
 
 /* These are all writers.  A session that ends has to tell what they have under way. */
@@ -65,8 +67,7 @@ static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
 static bool is_interrupt(const ErrorData *error);
 static void raise_failure(WalcuWriter *writer);
-static bool read_document(WalcuWrite *write);
-static void check_id(WalcuWrite *write);
+static void check_kept(WalcuWrite *write);
 
 /* Makes a writer of one table's documents.  All of it is in a context below parent. */
 WalcuWriter *
@@ -80,19 +81,10 @@ writer_open(MemoryContext parent, const WalcuOptions *options, const char *crede
 	writer->credential = credential;
 	writer->write_log = write_log;
 	writer->context = context;
+	writer->ignored.options = options;
+	writer->ignored.context = context;
 	register_writer(writer);
 	return writer;
-}
-
-/* Checks that a document can be written.  Error: HV000 for an id that cannot be part of a URL's path. */
-void
-writer_check_id(const WalcuOptions *options, const char *id)
-{
-	if (!url_is_plain_segment(id))
-		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-				errmsg("document \"%s\" of resource \"%s\" cannot be written", text_shown(id, TEXT_OF_ID),
-					   options->resource),
-				errdetail("Its _id cannot be part of a URL's path."));
 }
 
 /* What a write is sent with, and its reply may repeat. */
@@ -116,8 +108,9 @@ writer_create(WalcuWriter *writer, const char *method, const char *id)
 	bool is_new = strcmp(method, "POST") == 0;
 
 	if (!is_new)
-		writer_check_id(writer->options, id);
+		write_check_id(writer->options, id);
 	write->writer = writer;
+	write->options = writer->options;
 	write->context = context;
 	write->id = id ? pstrdup(id) : NULL;
 	write->is_new = is_new;
@@ -131,19 +124,12 @@ writer_create(WalcuWriter *writer, const char *method, const char *id)
 	return write;
 }
 
-/* Sets the body of a write: JSON in the database's encoding. */
+/* Warns, at the end of a statement, of what the service has not kept. */
 void
-writer_set_body(WalcuWrite *write, const char *text)
+writer_tell_ignored(const WalcuWriter *writer)
 {
-	write->request->body = MemoryContextStrdup(write->context, utf8_require(text));
-}
-
-/* Says how the body is made where the document has to be read for it. */
-void
-writer_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg)
-{
-	write->remake = remake;
-	write->remake_arg = arg;
+	if (writer->ignored.count > 0)
+		ignored_write_raise(&writer->ignored, WARNING);
 }
 
 /*
@@ -430,11 +416,12 @@ on_reply(WalcuWrite *write)
 		settle_write(write, WALCU_WRITE_CONFLICT);
 	else if (status == 404)
 		settle_write(write, WALCU_WRITE_MISSING);
-	else if ((write->needs_reply || write->is_new) && !read_document(write))
+	else if ((write->needs_reply || write->is_new) && !write_read_document(write, write->writer->credential))
 		settle_write(write, WALCU_WRITE_MISSING);
 	else
 	{
-		check_id(write);
+		write_check_kept_id(write);
+		check_kept(write);
 		settle_write(write, WALCU_WRITE_DONE);
 	}
 }
@@ -578,20 +565,16 @@ raise_failure(WalcuWriter *writer)
 	ReThrowError(writer->failure);
 }
 
-static bool
-read_document(WalcuWrite *write)
-{
-	if (!write_reply_read(write->transfer, write->body, write->reads, write->context, &write->document))
-		return false;
-	redact_name(write->id ? NULL : unconstify(char *, write->document.id), write->writer->credential);
-	return true;
-}
-
+/* Notes what of the write is not in the reply.  Where that is an error, it is raised when all is settled. */
 static void
-check_id(WalcuWrite *write)
+check_kept(WalcuWrite *write)
 {
-	if (write->document.id == NULL || write->id == NULL || strcmp(write->document.id, write->id) == 0)
+	WalcuWriter *writer = write->writer;
+	const char *id = write->id ? write->id : write->document.id;
+
+	if (write->sets == NULL || !ignored_write_note(&writer->ignored, write->sets, write->body, id) ||
+		writer->options->on_ignored_write != WALCU_IGNORED_ERROR || writer->failure)
 		return;
-	write->made_here = false;
-	write_reply_raise_other_id(write->writer->options, write->id, write->document.id);
+	MemoryContextSwitchTo(writer->context);
+	writer->failure = ignored_write_make_error(&writer->ignored);
 }

@@ -14,10 +14,8 @@
 extern WalcuWriter *writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
 								WalcuWriteLog *write_log);
 extern const char *writer_credential(const WalcuWrite *write);
-extern void writer_check_id(const WalcuOptions *options, const char *id);
 extern WalcuWrite *writer_create(WalcuWriter *writer, const char *method, const char *id);
-extern void writer_set_body(WalcuWrite *write, const char *text);
-extern void writer_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg);
+extern void writer_tell_ignored(const WalcuWriter *writer);
 extern void writer_send(WalcuWrite *write);
 extern void writer_wait(WalcuWrite *write);
 extern void writer_finish(WalcuWriter *writer);

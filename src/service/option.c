@@ -77,6 +77,7 @@ static const char *const fetch_choices[] = {"auto", "pages", "parallel", "job", 
 static const char *const paging_choices[] = {"key", "skip", NULL};
 static const char *const format_choices[] = {"mongoose", "comma", "json", "none", NULL};
 static const char *const sampling_choices[] = {"off", "auto", "random", NULL};
+static const char *const ignored_choices[] = {"warning", "error", "ignore", NULL};
 static const char *const mismatch_choices[] = {"error", "null", NULL};
 static const char *const id_choices[] = {"auto", "objectid", "string", NULL};
 static const char *const precision_choices[] = {"round", "error", NULL};
@@ -120,6 +121,7 @@ static const OptionRow rows[] = {
 	{"write_mode", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(write_mode), NULL, write_choices},
 	{"timestamp_precision", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(timestamp_precision), NULL,
 	 precision_choices},
+	{"on_ignored_write", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(on_ignored_write), NULL, ignored_choices},
 	{"paging", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(paging), NULL, paging_choices},
 	{"sort_format", ON_SERVER, KIND_CHOICE, FIELD(sort_format), NULL, format_choices},
 	{"project_format", ON_SERVER, KIND_CHOICE, FIELD(project_format), NULL, format_choices},

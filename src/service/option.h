@@ -66,6 +66,14 @@ typedef enum WalcuPrecision
 	WALCU_PRECISION_ERROR
 } WalcuPrecision;
 
+/* What the service does not keep of a write is treated so. */
+typedef enum WalcuIgnoredWrite
+{
+	WALCU_IGNORED_WARNING,
+	WALCU_IGNORED_ERROR,
+	WALCU_IGNORED_IGNORE
+} WalcuIgnoredWrite;
+
 /* A column leaves it to its table. */
 #define WALCU_PRECISION_NOT_SAID (-1)
 
@@ -130,6 +138,7 @@ typedef struct WalcuOptions
 	WalcuUpdateMethod update_method;    /* It says how a document is changed. */
 	WalcuWriteMode write_mode;          /* It says when writes are sent. */
 	WalcuPrecision timestamp_precision; /* It says what becomes of microseconds. */
+	WalcuIgnoredWrite on_ignored_write; /* It says what becomes of what the service does not keep. */
 	WalcuPaging paging;                 /* It says how the next page is requested. */
 	WalcuFetchMode fetch_mode;          /* It says how a scan reads. */
 	int job_threshold;                  /* A background job is considered above so many documents. */

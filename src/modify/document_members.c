@@ -1,0 +1,100 @@
+/*
+ * document_members.c
+ *	  The members of a document that have certain names, as jsonb.
+ *
+ * What a write is about is read from a document here, and nothing else, as other members may have what jsonb
+ * cannot.
+ */
+#include "postgres.h"
+
+#include "modify/document_members.h"
+
+#include "base/utf8.h"
+#include "json/skim.h"
+#include "json/transcode.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+static bool is_named(List *names, const char *key, int length);
+
+/*
+ * Returns an object of the members of a document that have these names (of text *).  Error: 22P05 when they
+ * cannot be jsonb, or have a character that the database's encoding does not have.
+ */
+Jsonb *
+document_members_read(const WalcuOptions *options, const WalcuDocument *document, List *names)
+{
+	WalcuSkimmer skimmer = {.end = document->data + document->length};
+	StringInfoData text;
+	WalcuJson members = {.type = JSON_TOKEN_OBJECT_START};
+	char *at = skim_space(&skimmer, document->data);
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	{
+		char *key = skim_space(&skimmer, at + 1);
+		char *key_end = skim_string(&skimmer, key);
+
+		at = key_end ? skim_colon(&skimmer, key_end) : NULL;
+		at = at ? skim_value(&skimmer, at) : NULL;
+		if (at && is_named(names, key + 1, key_end - key - 2))
+			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (at - key), key);
+		at = at ? skim_space(&skimmer, at) : NULL;
+	}
+	appendStringInfoChar(&text, '}');
+	members.text = text.data;
+	members.length = text.len;
+	if (!utf8_is_server_encoding() && !transcode_to_server(&members))
+		ereport(
+			ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			errmsg("document \"%s\" of resource \"%s\" cannot be changed", document->id, options->resource),
+			errdetail("It has a character that the encoding %s does not have where it is to be changed.",
+					  GetDatabaseEncodingName()));
+	return DatumGetJsonbP(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(members.text, members.length))));
+}
+
+static bool
+is_named(List *names, const char *key, int length)
+{
+	ListCell *lc;
+
+	foreach(lc, names)
+	{
+		const text *name = lfirst(lc);
+
+		if (VARSIZE_ANY_EXHDR(name) == length && memcmp(VARDATA_ANY(name), key, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Returns the value to which the first keys lead, through objects alone; NULL when there is none. */
+JsonbValue *
+document_members_find(Jsonb *document, List *keys, int count)
+{
+	JsonbContainer *object = &document->root;
+	JsonbValue *value = NULL;
+
+	for (int i = 0; i < count; i++)
+	{
+		const text *key = list_nth(keys, i);
+
+		if (i > 0 && !document_members_is_object(value))
+			return NULL;
+		if (i > 0)
+			object = value->val.binary.data;
+		value = getKeyJsonValueFromContainer(object, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), NULL);
+		if (value == NULL)
+			return NULL;
+	}
+	return value;
+}
+
+bool
+document_members_is_object(const JsonbValue *value)
+{
+	return value && value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+}

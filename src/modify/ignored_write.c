@@ -1,0 +1,360 @@
+/*
+ * ignored_write.c
+ *	  What the service has not kept of what was written.
+ *
+ * A service may drop fields that it does not know, and say that all is well.  Its reply has the document as
+ * it is now.  row.c says which column has set which place, a "set", and writer.c asks here whether that came
+ * back.  same_value.c tells whether two values mean the same.
+ *
+ * Where the reply does not tell, as it has no document, or one that cannot be read, nothing is said.
+ */
+#include "postgres.h"
+
+#include "modify/ignored_write.h"
+
+#include "base/text.h"
+#include "catalog/pg_collation.h"
+#include "json/split.h"
+#include "modify/document_members.h"
+#include "modify/same_value.h"
+#include "modify/write_log.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+/* So many places and columns are named. */
+#define NAMED 20
+
+/* A place that a write has set. */
+typedef struct SetPlace
+{
+	char *column;      /* This column has set it. */
+	List *keys;        /* These (of text *) lead to it. */
+	JsonbValue *value; /* This was set; NULL where it was removed. */
+} SetPlace;
+
+/* What came back of a place. */
+typedef enum CameBack
+{
+	CAME_BACK,
+	CAME_NOT_BACK,
+	CAME_BACK_OTHERWISE
+} CameBack;
+
+static bool read_reply(StringInfo reply, WalcuDocument *document);
+static List *read_sets(const char *sets);
+static SetPlace *read_set(JsonbContainer *set);
+static bool is_readable_name(const text *name);
+static bool is_overwritten(const SetPlace *place, List *later);
+static Jsonb *read_places(const WalcuOptions *options, const WalcuDocument *document, const char *sets,
+						  List **places);
+static CameBack compare_place(Jsonb *document, const SetPlace *place);
+static char *make_dotted_path(List *keys);
+static List *add_name(List *names, const char *name);
+static char *quote_names(List *names);
+
+/*
+ * Adds that a column has set a place to a value, which is JSON; NULL for one that was removed.  The separator
+ * of the path is "/" for a pointer, which begins with it, or ".".
+ */
+void
+ignored_write_add_set(StringInfo sets, const char *column, const char *path, char separator,
+					  const char *value)
+{
+	const char *key = separator == '/' ? path + 1 : path;
+
+	appendStringInfoString(sets, sets->len > 0 ? ",[" : "[");
+	escape_json(sets, column);
+	appendStringInfoString(sets, ",[");
+	while (key)
+	{
+		const char *end = strchr(key, separator);
+
+		escape_json(sets, end ? pnstrdup(key, end - key) : key);
+		appendStringInfoString(sets, end ? "," : "]");
+		key = end ? end + 1 : NULL;
+	}
+	if (value)
+		appendStringInfo(sets, ",%s", value);
+	appendStringInfoChar(sets, ']');
+}
+
+/* Returns what was set as a JSON array; NULL for nothing. */
+char *
+ignored_write_sets_text(StringInfo sets)
+{
+	return sets->len > 0 ? psprintf("[%s]", sets->data) : NULL;
+}
+
+/*
+ * Notes what of a document's sets is not in the reply.  Returns false if all is.  What cannot be read of the
+ * reply is taken as kept.
+ */
+bool
+ignored_write_note(WalcuIgnoredWrites *ignored, const char *sets, StringInfo reply, const char *id)
+{
+	MemoryContext before = MemoryContextSwitchTo(
+		AllocSetContextCreate(CurrentMemoryContext, "walcu ignored write", ALLOCSET_DEFAULT_SIZES));
+	MemoryContext own = CurrentMemoryContext;
+	WalcuDocument document = {0};
+	bool is_ignored = false;
+	List *places = NIL;
+	Jsonb *members =
+		read_reply(reply, &document) ? read_places(ignored->options, &document, sets, &places) : NULL;
+
+	for (int i = 0; members && i < list_length(places); i++)
+	{
+		const SetPlace *place = list_nth(places, i);
+		CameBack back =
+			is_overwritten(place, list_copy_tail(places, i + 1)) ? CAME_BACK : compare_place(members, place);
+		char *path = make_dotted_path(place->keys);
+
+		if (back == CAME_BACK)
+			continue;
+		is_ignored = true;
+		MemoryContextSwitchTo(ignored->context);
+		ignored->columns = add_name(ignored->columns, place->column);
+		if (back == CAME_NOT_BACK)
+			ignored->missing = add_name(ignored->missing, path);
+		else
+			ignored->changed = add_name(ignored->changed, path);
+		MemoryContextSwitchTo(own);
+	}
+	if (is_ignored && ignored->count++ < NAMED)
+	{
+		MemoryContextSwitchTo(ignored->context);
+		ignored->documents =
+			lappend(ignored->documents, psprintf("%s/%s", ignored->options->resource,
+												 id ? text_shown(id, TEXT_OF_ID) : "(with an unknown _id)"));
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(own);
+	return is_ignored;
+}
+
+/* Returns the error that tells of what was noted, in the current memory context. */
+ErrorData *
+ignored_write_make_error(const WalcuIgnoredWrites *ignored)
+{
+	MemoryContext before = CurrentMemoryContext;
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		ignored_write_raise(ignored, ERROR);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(before);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return error;
+}
+
+/* Tells of what was noted, as a warning or an error. */
+void
+ignored_write_raise(const WalcuIgnoredWrites *ignored, int level)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	if (ignored->missing != NIL)
+		appendStringInfo(&detail, "%s did not come back.", quote_names(ignored->missing));
+	if (ignored->changed != NIL)
+		appendStringInfo(&detail, "%s%s came back as something else.", detail.len > 0 ? " " : "",
+						 quote_names(ignored->changed));
+	if (level < ERROR)
+	{
+		appendStringInfo(&detail,
+						 ignored->count == 1 ? " That is so of one document: "
+											 : " That is so of " INT64_FORMAT " documents: ",
+						 ignored->count);
+		write_log_append_list(&detail, ignored->documents, ignored->count);
+	}
+	ereport(level, errcode(WALCU_WARNING_IGNORED_WRITE),
+			errmsg_plural("the service did not keep what was written to column %s of resource \"%s\"",
+						  "the service did not keep what was written to columns %s of resource \"%s\"",
+						  (unsigned long) list_length(ignored->columns), quote_names(ignored->columns),
+						  ignored->options->resource),
+			errdetail("%s", detail.data),
+			level < ERROR
+				? errhint("What else was written stands. The option on_ignored_write may make this "
+						  "an error, or ignore it.")
+				: errhint("What else was written stands, also of the same documents. Set the option "
+						  "on_ignored_write to 'warning' to go on."));
+}
+
+/* Reads the document of a reply.  Returns false when there is none, or nothing but its _id. */
+static bool
+read_reply(StringInfo reply, WalcuDocument *document)
+{
+	WalcuSplitter splitter = {0};
+	WalcuSpan span;
+
+	if (split_next(&splitter, reply->data, 0, reply->len, &span) != WALCU_SPLIT_DOCUMENT ||
+		span.id_length == 0)
+		return false;
+	document->data = reply->data + span.start;
+	document->length = (int) span.length;
+	document->id = "";
+	/* {"_id":"..."} has no more than the id, its name, and what is around them */
+	return document->length > (int) span.id_length + 12 && memchr(document->data, ',', document->length);
+}
+
+/* Returns the places (of SetPlace *) that sets name. */
+static List *
+read_sets(const char *sets)
+{
+	Jsonb *array = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(sets)));
+	List *places = NIL;
+
+	for (uint32 i = 0; i < JB_ROOT_COUNT(array); i++)
+	{
+		SetPlace *place = read_set(getIthJsonbValueFromContainer(&array->root, i)->val.binary.data);
+
+		if (is_readable_name(linitial(place->keys)))
+			places = lappend(places, place);
+	}
+	return places;
+}
+
+static SetPlace *
+read_set(JsonbContainer *set)
+{
+	SetPlace *place = palloc(sizeof(SetPlace));
+	JsonbValue *column = getIthJsonbValueFromContainer(set, 0);
+	JsonbContainer *keys = getIthJsonbValueFromContainer(set, 1)->val.binary.data;
+
+	place->column = pnstrdup(column->val.string.val, column->val.string.len);
+	place->keys = NIL;
+	for (uint32 i = 0; i < JsonContainerSize(keys); i++)
+	{
+		JsonbValue *key = getIthJsonbValueFromContainer(keys, i);
+
+		place->keys =
+			lappend(place->keys, cstring_to_text_with_len(key->val.string.val, key->val.string.len));
+	}
+	place->value = getIthJsonbValueFromContainer(set, 2);
+	return place;
+}
+
+/* Tells whether document_members.c finds a member of this name, which documents may write in other ways. */
+static bool
+is_readable_name(const text *name)
+{
+	const char *text = VARDATA_ANY(name);
+
+	for (int i = 0; i < (int) VARSIZE_ANY_EXHDR(name); i++)
+	{
+		if ((unsigned char) text[i] < ' ' || (unsigned char) text[i] > '~' || strchr("\"\\/", text[i]))
+			return false;
+	}
+	return VARSIZE_ANY_EXHDR(name) > 0;
+}
+
+/* Tells whether a later set is at the place, within it, or around it: then that one says what is there. */
+static bool
+is_overwritten(const SetPlace *place, List *later)
+{
+	ListCell *lc;
+
+	foreach(lc, later)
+	{
+		List *keys = ((SetPlace *) lfirst(lc))->keys;
+		int common = Min(list_length(keys), list_length(place->keys));
+		int same = 0;
+
+		while (same < common && DatumGetBool(DirectFunctionCall2Coll(
+									texteq, C_COLLATION_OID, PointerGetDatum(list_nth(keys, same)),
+									PointerGetDatum(list_nth(place->keys, same)))))
+			same++;
+		if (same == common)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Reads the places (of SetPlace *) that sets name, and returns the members of a document in which they are;
+ * NULL when one or the other has what jsonb does not take.
+ */
+static Jsonb *
+read_places(const WalcuOptions *options, const WalcuDocument *document, const char *sets, List **places)
+{
+	MemoryContext before = CurrentMemoryContext;
+	List *names = NIL;
+	Jsonb *volatile members = NULL;
+	ListCell *lc;
+
+	PG_TRY();
+	{
+		*places = read_sets(sets);
+		foreach(lc, *places)
+			names = lappend(names, linitial(((SetPlace *) lfirst(lc))->keys));
+		members = document_members_read(options, document, names);
+	}
+	PG_CATCH();
+	{
+		int category = ERRCODE_TO_CATEGORY(geterrcode());
+
+		MemoryContextSwitchTo(before);
+		if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return members;
+}
+
+static CameBack
+compare_place(Jsonb *document, const SetPlace *place)
+{
+	JsonbValue *found = document_members_find(document, place->keys, list_length(place->keys));
+
+	if (place->value == NULL)
+		return same_value_is_nothing(found) ? CAME_BACK : CAME_BACK_OTHERWISE;
+	if (same_value_is_kept(place->value, found))
+		return CAME_BACK;
+	return same_value_is_nothing(found) ? CAME_NOT_BACK : CAME_BACK_OTHERWISE;
+}
+
+static char *
+make_dotted_path(List *keys)
+{
+	StringInfoData path;
+	ListCell *lc;
+
+	initStringInfo(&path);
+	foreach(lc, keys)
+		appendStringInfo(&path, "%s%s", path.len > 0 ? "." : "", text_to_cstring(lfirst(lc)));
+	return path.data;
+}
+
+/* Adds a name that is not among the others, as long as there are few. */
+static List *
+add_name(List *names, const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, names)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+			return names;
+	}
+	return list_length(names) < NAMED ? lappend(names, pstrdup(name)) : names;
+}
+
+static char *
+quote_names(List *names)
+{
+	StringInfoData text;
+	ListCell *lc;
+
+	initStringInfo(&text);
+	foreach(lc, names)
+		appendStringInfo(&text, "%s\"%s\"", text.len > 0 ? ", " : "", text_shown(lfirst(lc), TEXT_OF_ID));
+	return text.data;
+}
