@@ -5,11 +5,10 @@ use strict;
 use warnings;
 
 use DBD::Pg qw(:async);
+use List::Util qw(min);
 use Test::More;
 use Time::HiRes qw(sleep);
 use WalcuTest;
-
-our $TODO;
 
 plan skip_all => 'needs /proc' if !-r "/proc/$$/stat";
 
@@ -22,6 +21,7 @@ $dbh->do($_)
         'SELECT array_agg(lpad(to_hex(g::bigint * 7919 % n), 24, ''5'')) FROM generate_series(1, n) g'},
   'CREATE TABLE list AS SELECT 1 AS n', 'SET plan_cache_mode = force_generic_plan';
 
+# What an EXECUTE is given is worked out before its statement runs: PostgreSQL's own work for it is not what counts here.
 # Everything is made into requests before the second of them is one too many; what is too long for a URL and cannot be
 # split is left to PostgreSQL after one
 my %statements = (
@@ -29,43 +29,57 @@ my %statements = (
     'values to be excluded' => [ 300_000, 'SELECT count(*) FROM crm.cars WHERE make <> ALL($1)' ],
     'numbers' => [ 300_000, q{SELECT count(*) FROM crm.cars WHERE mileage = ANY(regexp_replace($1::text, '[a-f"]', '1', 'g')::numeric[])} ],
     'keys of jsonb' => [ 70_000, 'SELECT count(*) FROM crm.cars WHERE custom ?| $1' ],
-    'members of jsonb' => [ 70_000, 'SELECT count(*) FROM crm.cars WHERE custom @> jsonb_object($1, $1)' ],
+    'members of jsonb' => [ 70_000, 'SELECT count(*) FROM crm.cars WHERE custom @> $1', 'jsonb', 'jsonb_object(%1$s, %1$s)' ],
 );
 my $number = 0;
 for my $name (sort keys %statements)
 {
     my $statement = 's' . $number++;
-    my ($keys, $sql) = @{ $statements{$name} };
-    $dbh->do("PREPARE $statement(text[]) AS $sql");
-    my ($all) = run_for($statement, $keys, 0);
-    my ($array) = run_for(undef, $keys, 0);
+    my ($count, $sql, $type, $form) = @{ $statements{$name} };
+    my $argument = sprintf $form // '%s', "keys($count)";
+    $dbh->do(sprintf 'PREPARE %s(%s) AS %s', $statement, $type // 'text[]', $sql);
+    # the first time there are also catalogs to read and memory to get
+    my ($all) = min(map { run_for("EXECUTE $statement($argument)") } 1 .. 2);
+    my ($own) = min(map { run_for("SELECT ($argument) IS NULL") } 1 .. 2);
     my ($late, $wrong) = (0, 0);
     for my $part (0.3, 0.6)
     {
-        my ($spent, $sqlstate, $cancelled) = run_for($statement, $keys, $array + $part * ($all - $array));
+        my ($spent, $sqlstate, $cancelled) = cancel_in($name, "EXECUTE $statement($argument)", $own, $all, $part) or next;
         $late = $spent - $cancelled if $spent - $cancelled > $late;
         $wrong++ if $sqlstate ne '57014' || $sandbox->request_count(resource => 'cars') > 0;
     }
-    note sprintf '%s: %.2f s, of which %.2f s for the array itself; at most %.2f s after the cancel', $name, $all, $array, $late;
-    {
-        local $TODO = 'issue 12: filters that may be refused made long lists slower, and deaf to a cancel for half a second';
-        cmp_ok($late, '<', 0.1, "$name: a cancel is answered at once");
-        is($wrong, 0, "$name: before anything is sent") if $name =~ /^(ids|numbers)/;
-    }
+    note sprintf '%s: %.2f s, of which %.2f s for the list itself; at most %.2f s after the cancel', $name, $all, $own, $late;
+    cmp_ok($late, '<', 0.1, "$name: a cancel is answered at once");
+    is($wrong, 0, "$name: before anything is sent") if $name =~ /^(ids|numbers)/;
     cmp_ok($all, '<', 6, "$name: and the work grows with the list, not with its square");
 }
 
 done_testing();
 
+# Cancels a statement when it has done such a part of its work.  If it was done sooner than the times before, the next
+# try is earlier; nothing is returned when it is always too quick to be met.
+sub cancel_in
+{
+    my ($name, $sql, $own, $all, $part) = @_;
+    for (1 .. 5)
+    {
+        my @run = run_for($sql, $own + $part * ($all - $own));
+        return @run if $run[2];
+        $all = $run[0];
+    }
+    note "$name: too quick to be cancelled";
+    return;
+}
+
 # The backend's time for a statement that is cancelled after so much of it, or not, its SQLSTATE, and the time at the
-# cancel; undef is the list alone.
+# cancel.
 sub run_for
 {
-    my ($statement, $keys, $limit) = @_;
+    my ($sql, $limit) = @_;
     $sandbox->clear_log;
     my $before = spent();
     my $cancelled;
-    $dbh->do($statement ? "EXECUTE $statement(keys($keys))" : "SELECT cardinality(keys($keys))", { pg_async => PG_ASYNC });
+    $dbh->do($sql, { pg_async => PG_ASYNC });
     while ($limit && !defined $cancelled && !$dbh->pg_ready)
     {
         sleep 0.002;
@@ -74,7 +88,8 @@ sub run_for
         $cancelled = spent() - $before;
     }
     my $done = eval { $dbh->pg_result; 1 };
-    return (spent() - $before, $done ? '' : $dbh->state, $cancelled // 0);
+    return spent() - $before if !defined $limit;
+    return (spent() - $before, $done ? '' : $dbh->state, $cancelled);
 }
 
 # Seconds of the processor, as the system counts them: in hundredths.
