@@ -2,7 +2,7 @@
  * Sends a reply, well or badly as the faults want it. Used by exchange.js.
  */
 
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
 const CONNECTION_HEADERS = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
@@ -14,7 +14,8 @@ export async function deliver(call, reply) {
   res.writeHead(reply.status, headersOf(call, reply));
   call.replied(reply);
   if (reply.closes === 'during') return sendPart(call, reply);
-  await pipeline(parts(call, reply), res.stream ?? res);
+  if (reply.isWhole && !reply.pace) await sendWhole(call, reply.chunks[0]);
+  else await pipeline(parts(call, reply), res.stream ?? res);
   if (reply.closes === 'after') call.cutOff();
   if (reply.closes === 'announced') res.stream?.session?.close();
 }
@@ -32,6 +33,14 @@ function headersOf({ res }, { headers, isWhole, chunks, closes }) {
 /** HTTP/2 speaks of the connection in frames of its own. */
 const withoutConnection = (headers) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !CONNECTION_HEADERS.includes(name.toLowerCase())));
+
+/** The body at once, as most are sent; it is a client that leaves if it does not take it. */
+async function sendWhole(call, body) {
+  call.entry.bytes += body.length;
+  call.completed();
+  (call.res.stream ?? call.res).end(body);
+  await finished(call.res.stream ?? call.res);
+}
 
 /** The body, with the last part held back until the log entry is complete. */
 async function* parts(call, { chunks, pace, isWhole }) {

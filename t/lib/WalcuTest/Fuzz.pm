@@ -4,7 +4,7 @@ package WalcuTest::Fuzz;
 #   The differential fuzzer: random queries over random documents, each with pushdown on
 #   and off, which must come to the same.
 #
-#     my $tally = fuzz(queries => 6000, seed => 1, jobs => 2);
+#     my $tally = fuzz(queries => 20000, seed => 1, jobs => 2);
 #     print tally_text($tally);
 #
 #   Options: `queries`, how many; `seed`; `jobs`, how many run at a time; `only`, the
@@ -78,10 +78,10 @@ my @MODES = (
         fault    => { match => { kind => 'list' }, fault => { type => 'ignore', q => JSON::PP::true } },
     },
     {
-        name     => 'pages_of_3',
+        name     => 'small_pages',
         share    => 3,
         server   => { on_type_mismatch => 'null', max_url_length => 1000 },
-        settings => { page_cap => 3 },
+        settings => { page_cap => 8 },
     },
     {
         name     => 'jobs',

@@ -128,6 +128,8 @@ sub border_value
 my %NEAR = (
     text => sub {
         my ($text) = @_;
+        # an ObjectId's digits; the half of them is twelve characters, which Mongoose takes for an ObjectId, too
+        return substr($text, 0, 23) . 'g' if $text =~ /^[0-9a-f]{24}$/ && chance(0.1);
         return pick($text . 'a', "$text ", uc $text, lc $text, ucfirst lc $text, substr($text, 0, length($text) / 2),
             $text eq '' ? '' : substr($text, 1), scalar reverse($text), "$text\x{1}", "$text\x{10ffff}");
     },
