@@ -111,12 +111,13 @@ url_is_unreserved(unsigned char c)
  * there.
  *
  * Servers and proxies fold "." and "..", and refuse an encoded slash or split the path at it.  "all" in
- * the place of an _id is the service's background job.
+ * the place of an _id is the service's background job, and servers may take no notice of capitals.
  */
 bool
 url_is_plain_segment(const char *text)
 {
-	if (text[0] == '\0' || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || strcmp(text, "all") == 0)
+	if (text[0] == '\0' || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+		pg_strcasecmp(text, "all") == 0)
 		return false;
 	for (const char *c = text; *c; c++)
 	{

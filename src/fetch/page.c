@@ -90,6 +90,7 @@ page_take(WalcuPage *page, WalcuDocument *document, StringInfo id)
 	transfer_consume(transfer, span->start - page->base);
 	page->base = span->start;
 	read_id(page, span, id);
+	page->lacks_id = span->id_start == 0;
 	document->data = transfer->data;
 	document->length = (int) span->length;
 	document->id = show_id(page, &page->taken_id, id);

@@ -29,6 +29,7 @@ typedef struct WalcuPage
 	bool may_be_redirected;    /* Its reader knows which redirects are followed. */
 	bool redirected;           /* It was answered with a redirect. */
 	uint64 held_bytes;         /* Documents are given only when so many bytes are here, or all of them. */
+	bool lacks_id;             /* The document taken last has no _id that is a string. */
 	bool whole;                /* Every document has been found. */
 	bool broken;            /* What follows the documents found cannot be had; it may be asked for again. */
 	const char *malformed;  /* It says why the reply is not what the API promises; NULL when it is. */

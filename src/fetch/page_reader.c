@@ -343,8 +343,7 @@ check_order(WalcuCursor *cursor)
 	bool is_first = cursor->previous_id->len == 0;
 	const char *previous = is_first ? cursor->from : cursor->previous_id->data;
 
-	/* where the empty _id is asked for, it comes first */
-	if (id[0] == '\0' && !(is_first && query->id && query->id[0] == '\0'))
+	if (cursor->page->lacks_id)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("a document of resource \"%s\" has no _id that is a string", query->options->resource),
 				is_first ? errdetail("It is the first of those that were asked for.")

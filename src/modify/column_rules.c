@@ -18,11 +18,13 @@
 #include "base/compat.h"
 #include "base/fixed_settings.h"
 #include "modify/document.h"
+#include "modify/write.h"
 #include "utils/datum.h"
 #include "utils/typcache.h"
 
 static bool is_column_in_set(const Bitmapset *columns, int column);
 static bool is_kept(const WalcuColumn *option);
+static void check_new_id(const WalcuRow *row, int column, Datum value);
 static void check_dealer(const WalcuRow *row, int column, Datum value);
 static bool are_values_equal(const WalcuRow *row, int column, Datum one, Datum other);
 pg_noreturn static void raise_unwritten(const WalcuRow *row, int column);
@@ -57,7 +59,8 @@ column_rules_need_values(const WalcuRow *row, const Bitmapset *columns)
 
 /*
  * Checks the values of a new row.  An _id may be given, and so may the dealer, who tells partitions apart.
- * Errors: 428C9 for a column that is readonly, 0A000 for a parameter, and 23514 for another dealer.
+ * Errors: 428C9 for a column that is readonly, 0A000 for a parameter, 23514 for another dealer, and that of
+ * write_check_new_id.
  */
 void
 column_rules_check_new(const WalcuRow *row, const Datum *values, const bool *nulls)
@@ -66,11 +69,14 @@ column_rules_check_new(const WalcuRow *row, const Datum *values, const bool *nul
 	{
 		const WalcuColumn *option = row->columns[i].option;
 
-		if (option == NULL || nulls[i] || row->columns[i].is_inserted)
+		if (option == NULL || nulls[i])
 			continue;
-		if (option->parameter || strcmp(option->path, "dealer_id") != 0)
+		if (row->columns[i].is_inserted)
+			check_new_id(row, i, values[i]);
+		else if (option->parameter || strcmp(option->path, "dealer_id") != 0)
 			raise_unwritten(row, i);
-		check_dealer(row, i, values[i]);
+		else
+			check_dealer(row, i, values[i]);
 	}
 }
 
@@ -135,6 +141,22 @@ static bool
 is_kept(const WalcuColumn *option)
 {
 	return strcmp(option->path, "_id") == 0 || strcmp(option->path, "dealer_id") == 0;
+}
+
+/* Checks the _id that a new document is given, by its column or within the whole document. */
+static void
+check_new_id(const WalcuRow *row, int column, Datum value)
+{
+	const char *path = row->columns[column].option->path;
+	const char *text;
+
+	if (strcmp(path, "_id") != 0 && strcmp(path, ".") != 0)
+		return;
+	text = fixed_settings_text(TupleDescAttr(row->descriptor, column)->atttypid, value);
+	if (strcmp(path, ".") == 0)
+		text = row_document_id(text);
+	if (text)
+		write_check_new_id(row->options, text);
 }
 
 static void

@@ -39,7 +39,6 @@ static void add_set(StringInfo sets, const WalcuRow *row, int column, const char
 static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
-static char *get_document_id(const char *text);
 static WalcuJsonChange describe_change(const WalcuRow *row, int column, const char *old, const char *new);
 
 /* Finds out what there is to know of a table, in the current memory context. */
@@ -428,8 +427,8 @@ is_path(const WalcuRow *row, int column, const char *path)
 static void
 check_document_id(const WalcuRow *row, const char *old, const char *new)
 {
-	const char *old_id = old ? get_document_id(old) : NULL;
-	const char *new_id = new ? get_document_id(new) : NULL;
+	const char *old_id = old ? row_document_id(old) : NULL;
+	const char *new_id = new ? row_document_id(new) : NULL;
 
 	if (old_id == NULL || new_id == NULL || strcmp(old_id, new_id) != 0)
 		ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
@@ -437,8 +436,8 @@ check_document_id(const WalcuRow *row, const char *old, const char *new)
 }
 
 /* Returns the text of a document's _id; NULL when it has none. */
-static char *
-get_document_id(const char *text)
+char *
+row_document_id(const char *text)
 {
 	Datum document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 	Jsonb *json = DatumGetJsonbP(document);

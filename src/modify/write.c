@@ -15,6 +15,8 @@
 #include "modify/write_reply.h"
 #include "utils/memutils.h"
 
+static bool is_callable_id(const char *id);
+
 /* Sets the body of a write: JSON in the database's encoding. */
 void
 write_set_body(WalcuWrite *write, const char *text)
@@ -38,7 +40,10 @@ write_expect(WalcuWrite *write, const char *sets)
 		write->sets = MemoryContextStrdup(write->context, sets);
 }
 
-/* Checks that a document can be written.  Error: HV000 for an id that cannot be part of a URL's path. */
+/*
+ * Checks that a document can be named in the path of a URL, as what changes it has to.  Error: HV000 for an
+ * id that cannot be part of one.
+ */
 void
 write_check_id(const WalcuOptions *options, const char *id)
 {
@@ -46,7 +51,43 @@ write_check_id(const WalcuOptions *options, const char *id)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
 				errmsg("document \"%s\" of resource \"%s\" cannot be written", text_shown(id, TEXT_OF_ID),
 					   options->resource),
-				errdetail("Its _id cannot be part of a URL's path."));
+				errdetail("Its _id cannot be part of a URL's path."),
+				is_callable_id(id)
+					? errhint("If it is there, walcu_fdw_request('%s', 'DELETE', '/%s/%s') may delete it.",
+							  options->server_name, options->resource, text_shown(id, TEXT_OF_ID))
+					: errhint("No call of the API names such a document: it can only be read."));
+}
+
+/*
+ * Checks the _id that a new document is given.  Error: HV000 for one by which nobody could name the document
+ * afterwards.
+ */
+void
+write_check_new_id(const WalcuOptions *options, const char *id)
+{
+	if (!url_is_plain_segment(id))
+		ereport(
+			ERROR, errcode(ERRCODE_FDW_ERROR),
+			errmsg("a document of resource \"%s\" cannot have the _id \"%s\"", options->resource,
+				   text_shown(id, TEXT_OF_ID)),
+			errdetail(
+				"It cannot be part of a URL's path: the document could neither be changed nor deleted."),
+			errhint(
+				"Leave out _id, or use letters, digits, and \"-\", \"_\", \".\" and \"~\" between them."));
+}
+
+/* Tells whether a call of the API may name the document, with its id encoded. */
+static bool
+is_callable_id(const char *id)
+{
+	if (id[0] == '\0' || strcmp(id, ".") == 0 || strcmp(id, "..") == 0 || pg_strcasecmp(id, "all") == 0)
+		return false;
+	for (const char *c = id; *c; c++)
+	{
+		if (strchr("/\\'?", *c) || (unsigned char) *c < ' ' || *c == 0x7f)
+			return false;
+	}
+	return strlen(id) <= TEXT_OF_ID;
 }
 
 /* Reads the document of the reply; returns false when there is none.  Errors: those of write_reply_read. */

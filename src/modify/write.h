@@ -60,6 +60,7 @@ typedef struct WalcuWrite
 } WalcuWrite;
 
 extern void write_check_id(const WalcuOptions *options, const char *id);
+extern void write_check_new_id(const WalcuOptions *options, const char *id);
 extern void write_set_body(WalcuWrite *write, const char *text);
 extern void write_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg);
 extern void write_expect(WalcuWrite *write, const char *sets);
