@@ -76,14 +76,20 @@ refused('INSERT INTO crm.notes SELECT * FROM crm.notes', '(?:created_at|updated_
 
 sub type_of { return { created_at => 'timestamptz', updated_at => 'timestamptz', __v => 'numeric', computed => 'jsonb', _search => 'text' }->{ $_[0] } }
 
-# COPY sees a batch of rows, or one row where PostgreSQL has no batches for it
+# Rows of COPY are held until all have been seen
 empty();
 $dbh->do('COPY crm.notes (content, created_at) FROM STDIN');
 $dbh->pg_putcopydata("x\t\\N\n") for 1 .. 5;
 $dbh->pg_putcopydata("x\t2026-01-01\n");
 my $failed = eval { $dbh->pg_putcopyend; 1 } ? undef : $dbh->state;
 is($failed, '428C9', 'COPY of a value is refused');
-is(writes(), $dbh->{pg_server_version} >= 160000 ? 0 : 5, 'before the batch is written');
+is(writes(), 0, 'before any row is written');
+$dbh->do("SET work_mem = '64kB'");
+$dbh->do('COPY crm.notes (content, created_at) FROM STDIN');
+$dbh->pg_putcopydata("x\t\\N\n") for 1 .. 200;
+$dbh->pg_putcopyend;
+is(scalar @{ contents() }, 200, 'more rows than fit into work_mem are written');
+$dbh->do('RESET work_mem');
 
 # Rows that a partition or a trigger gets
 empty();
@@ -98,6 +104,32 @@ is($dbh->do("INSERT INTO parts (content, created_at) VALUES ('a', NULL), ('b', D
 is_deeply(contents(), [qw(a b)], 'to each partition');
 empty();
 is($dbh->do("WITH i AS (INSERT INTO parts (content, created_at) VALUES ('a', NULL), ('b', NULL) RETURNING created_at) SELECT count(created_at) FROM i") + 0, 1, 'and return');
+empty();
+for my $sql (
+    "INSERT INTO parts (content, created_at) VALUES ('a', NULL), ('b', NULL), ('c', now()), ('b', now())",
+    "INSERT INTO parts (content, created_at) SELECT chr(97 + i % 2), CASE WHEN i = 299 THEN now() END FROM generate_series(0, 299) i",
+    "WITH i AS (INSERT INTO parts (content, created_at) VALUES ('a', NULL), ('b', now())) SELECT 1",
+  )
+{
+    refused($sql, 'created_at', "routed: $sql");
+}
+is($dbh->do("INSERT INTO parts (content, created_at) SELECT chr(97 + i % 2), NULL FROM generate_series(0, 99) i") + 0, 100, 'many routed rows');
+is(scalar @{ contents() }, 100, 'are all there');
+empty();
+$dbh->do('COPY parts (content, created_at) FROM STDIN');
+$dbh->pg_putcopydata("a\t\\N\n");
+$dbh->pg_putcopydata("b\t2026-01-01\n");
+$failed = eval { $dbh->pg_putcopyend; 1 } ? undef : $dbh->state;
+is($failed, '428C9', 'COPY into a partition, of a value, is refused');
+is(writes(), 0, 'before any partition is written to');
+$dbh->do('COPY parts (content, created_at) FROM STDIN');
+$dbh->pg_putcopydata("$_\t\\N\n") for qw(a b b a);
+$dbh->pg_putcopyend;
+is_deeply(contents(), [qw(a a b b)], 'COPY into partitions');
+$sandbox->fault({ match => { method => 'POST' }, times => 1, fault => { type => 'status', status => 422, error => 'no' } });
+my $late = sql_error($dbh, "INSERT INTO parts (content, created_at) VALUES ('a', NULL)");
+is($late && $late->{sqlstate}, '23514', 'what the service refuses at the end is an error of the statement');
+$sandbox->clear_faults;
 empty();
 $dbh->do(q{CREATE FUNCTION unset() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.created_at := NULL; RETURN NEW; END'});
 $dbh->do('CREATE TRIGGER unset BEFORE INSERT OR UPDATE ON crm.notes FOR EACH ROW EXECUTE FUNCTION unset()');

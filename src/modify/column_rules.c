@@ -57,6 +57,21 @@ column_rules_need_values(const WalcuRow *row, const Bitmapset *columns)
 	return false;
 }
 
+/* Tells whether an INSERT names columns that take no value but NULL. */
+bool
+column_rules_names_refused(const WalcuRow *row, const Bitmapset *columns)
+{
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		const WalcuColumn *option = row->columns[i].option;
+
+		if (option && is_column_in_set(columns, i) && !row->columns[i].is_inserted &&
+			(option->parameter || strcmp(option->path, "dealer_id") != 0))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Checks the values of a new row.  An _id may be given, and so may the dealer, who tells partitions apart.
  * Errors: 428C9 for a column that is readonly, 0A000 for a parameter, 23514 for another dealer, and that of

@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "miscadmin.h"
 #include "modify/column_rules.h"
 #include "modify/patched_document.h"
 #include "modify/updatable.h"
@@ -28,6 +29,9 @@ static WalcuModify *open_modify(ModifyTableState *node, ResultRelInfo *target, C
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
+static bool can_hold(const WalcuModify *modify);
+static void hold_write(WalcuModify *modify, WalcuWrite *write);
+static void send_held(WalcuModify *modify);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
@@ -62,12 +66,17 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target)
 void
 modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 {
+	WalcuModify *modify;
+
 	if (node->operation == CMD_UPDATE && (target->ri_FdwState || target->ri_usesFdwDirectModify))
 		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				errmsg("cannot route rows into foreign table \"%s\", which is itself being updated",
 					   RelationGetRelationName(target->ri_RelationDesc)));
+	modify = open_modify(node, target, CMD_INSERT);
 	/* what COPY has counted is not counted again, and no node is wrapped for rows that are routed */
-	open_modify(node, target, CMD_INSERT)->waits = true;
+	modify->waits = true;
+	modify->holds = can_hold(modify) &&
+					column_rules_names_refused(modify->row, ExecGetInsertedCols(target, node->ps.state));
 }
 
 /* FdwRoutine.GetForeignModifyBatchSize */
@@ -225,6 +234,7 @@ modify_end(EState *estate, ResultRelInfo *target)
 
 	if (modify == NULL)
 		return;
+	send_held(modify);
 	writer_finish(modify->writer);
 	writer_tell_ignored(modify->writer);
 	write_log_close(modify->write_log);
@@ -315,6 +325,7 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	char *made_id = NULL;
 	char *document;
 	char *sets;
+	bool is_detached = modify->holds || !modify->waits;
 	WalcuWrite *write;
 
 	if (row->id >= 0)
@@ -345,11 +356,52 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 	write->made_here = made_id != NULL;
 	write->conflict_is_none = modify->skips_conflicts;
 	write->needs_reply = modify->needs_reply;
-	write->detached = !modify->waits;
+	write->detached = is_detached;
 	write_set_body(write, document);
 	write_expect(write, sets);
-	writer_send(write);
-	return modify->waits ? write : NULL;
+	if (modify->holds)
+		hold_write(modify, write);
+	else
+		writer_send(write);
+	return is_detached ? NULL : write;
+}
+
+/*
+ * Tells whether the rows of COPY, or those that are routed to a partition, may be sent at the end: nobody
+ * waits for what comes of each.
+ */
+static bool
+can_hold(const WalcuModify *modify)
+{
+	return modify->queue == NULL && !modify->needs_reply && !modify->skips_conflicts;
+}
+
+/*
+ * Holds a new row: one that follows may have a value that is an error, and then nothing is to be sent.  There
+ * is no plan whose rows could all be read first.  What does not fit into work_mem is not waited for.
+ */
+static void
+hold_write(WalcuModify *modify, WalcuWrite *write)
+{
+	MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(modify));
+
+	modify->held = lappend(modify->held, write);
+	modify->held_size += MemoryContextMemAllocated(write->context, true);
+	MemoryContextSwitchTo(before);
+	if (modify->held_size > (Size) work_mem * 1024)
+		send_held(modify);
+}
+
+static void
+send_held(WalcuModify *modify)
+{
+	ListCell *lc;
+
+	modify->holds = false;
+	foreach(lc, modify->held)
+		writer_send(lfirst(lc));
+	list_free(modify->held);
+	modify->held = NIL;
 }
 
 /* Reads the row as it was before the statement. */
