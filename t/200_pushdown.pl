@@ -305,6 +305,16 @@ is_deeply($requests[0]{query}{q}{mileage}, { '$gt' => 5 }, 'and a filter');
 is(scalar(my @none = requests(q{SELECT _id FROM crm.cars WHERE _search = 'make = BMW' AND _id = 'recent1'}, 0)), 1,
     'a search restricts even a document asked for by id');
 
+# Dates before PostgreSQL's first one and after its last, as texts
+my ($first_date, $last_date) = ('-271821-04-20T00:00:00.000Z', '+275760-09-13T00:00:00.000Z');
+$sandbox->post('/_sandbox/documents/cars', [ { _id => 'oldest', created_at => $first_date }, { _id => 'newest', created_at => $last_date } ]);
+$dbh->do(q{CREATE FOREIGN TABLE dates (_id text COLLATE "C", created_at text COLLATE "C") SERVER crm OPTIONS (resource 'cars')});
+for my $date ($first_date, $last_date)
+{
+    requests("SELECT _id FROM dates WHERE created_at $_", 1) for "= '$date'", "IN ('$date', 'x')", "= ANY (ARRAY['$date'])";
+    requests("SELECT _id FROM dates WHERE created_at <> '$date' AND _id IN ('oldest', 'newest')", 1);
+}
+
 done_testing();
 
 # The requests of a query, which returns so many rows.

@@ -136,7 +136,7 @@ look_at(Search *search, int64 position)
 			return;
 		page_at = page_at_offset_start(&search->query, search->tally, position);
 	}
-	search->query.is_taken = true;
+	refusal_note_taken(&search->query);
 	note_page(search, page_at->page, position);
 	page_at_offset_release(page_at);
 }

@@ -316,7 +316,7 @@ look_at_cursors(WalcuFetch *fetch, bool before_wait)
 	else if (first && cursor_is_answered(first))
 	{
 		fetch->group.may_be_rejected = false;
-		fetch->query.is_taken = true;
+		refusal_note_taken(&fetch->query);
 		remember_useless_job(fetch);
 	}
 	foreach(lc, fetch->cursors)

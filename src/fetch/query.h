@@ -35,6 +35,7 @@ typedef struct WalcuQuery
 	List *filters;               /* All of these (WalcuFilter) must hold. */
 	WalcuFilterExtent extent;    /* So much of them is asked for: the service has refused more. */
 	bool is_taken;               /* The service took them, so that no refusal is theirs any more. */
+	List *refusals;              /* The user is to be told of these (refusal.c) once it has. */
 	List *parts;                 /* Each of these (WalcuQueryPart) fits a URL; NIL until they are made. */
 	List *keys;                  /* The order has these keys (WalcuSortKey); NIL for any order. */
 	List *project;               /* These paths of fields are wanted; NIL for whole documents. */

@@ -13,7 +13,8 @@
  * 3. Nothing is left but what paging needs.
  * 4. An order that is read in two parts, with NULLs and without, is read in one, and sorted here.
  *
- * The first time in a session, a WARNING tells what was left out, and in which words the service refused it.
+ * Once the service has taken what is left, a WARNING tells what was left out, and in which words it was
+ * refused, the first time in a session.  If it refuses that, too, the filter was not to blame.
  */
 #include "postgres.h"
 
@@ -30,6 +31,13 @@
 /* Characters of a filter that a message shows. */
 #define SHAPE_SIZE 500
 
+/* A part of the filter that the service has refused. */
+typedef struct Refusal
+{
+	List *left_out;    /* These clauses (WalcuFilter) are not asked for any more. */
+	const char *words; /* The service's status, and what it said. */
+} Refusal;
+
 static bool take_back_id(const WalcuQuery *query, const WalcuTransfer *refused, const char *words,
 						 WalcuTally *tally);
 static bool learn_objectids(const WalcuQuery *query, const char *words, List *suspects, WalcuTally *tally);
@@ -38,7 +46,8 @@ static bool is_path_of(const char *path, const char *named, size_t length);
 static List *find_objectids(const WalcuQuery *query, List *suspects, WalcuTally *tally);
 static bool takes_filters(const WalcuQuery *query, List *filters, WalcuTally *tally);
 static void warn_of_objectids(const WalcuQuery *query, const char *path, const char *words);
-static void warn_of_refusal(const WalcuQuery *query, List *left_out, const char *words);
+static void keep_refusal(WalcuQuery *query, List *left_out, const char *words);
+static void warn_of_refusal(const WalcuQuery *query, const Refusal *refusal);
 
 /*
  * The parts (WalcuQueryPart) of what is asked for now; NIL when no document can match.  Where a list of texts
@@ -80,7 +89,7 @@ refusal_take_back(WalcuQuery *query, const WalcuTransfer *refused, WalcuTally *t
 	tally->rejected++;
 	if (before == NIL && query_splits_nulls(query))
 	{
-		warn_of_refusal(query, ((WalcuQueryPart *) linitial(query_split_parts(query, NIL)))->filters, words);
+		keep_refusal(query, ((WalcuQueryPart *) linitial(query_split_parts(query, NIL)))->filters, words);
 		query->unsplit = true;
 		return true;
 	}
@@ -99,8 +108,20 @@ refusal_take_back(WalcuQuery *query, const WalcuTransfer *refused, WalcuTally *t
 	}
 	tally->widened++;
 	if (before != NIL)
-		warn_of_refusal(query, list_difference_ptr(before, after), words);
+		keep_refusal(query, list_difference_ptr(before, after), words);
 	return true;
+}
+
+/* The service has taken what was asked for: only what was left out can be what it refused. */
+void
+refusal_note_taken(WalcuQuery *query)
+{
+	ListCell *lc;
+
+	query->is_taken = true;
+	foreach(lc, query->refusals)
+		warn_of_refusal(query, lfirst(lc));
+	query->refusals = NIL;
 }
 
 /* An _id that is no ObjectId: no document has it, where the service answers anything else. */
@@ -233,10 +254,20 @@ warn_of_objectids(const WalcuQuery *query, const char *path, const char *words)
 }
 
 static void
-warn_of_refusal(const WalcuQuery *query, List *left_out, const char *words)
+keep_refusal(WalcuQuery *query, List *left_out, const char *words)
+{
+	Refusal *refusal = palloc(sizeof(Refusal));
+
+	refusal->left_out = left_out;
+	refusal->words = words;
+	query->refusals = lappend(query->refusals, refusal);
+}
+
+static void
+warn_of_refusal(const WalcuQuery *query, const Refusal *refusal)
 {
 	const WalcuOptions *options = query->options;
-	char *shape = filter_shape(left_out);
+	char *shape = filter_shape(refusal->left_out);
 
 	if (learned_tells(WALCU_LEARNED_WARNED, options, shape))
 		return;
@@ -244,8 +275,8 @@ warn_of_refusal(const WalcuQuery *query, List *left_out, const char *words)
 	ereport(WARNING, errcode(WALCU_WARNING_REFUSED_FILTER),
 			errmsg("server \"%s\" refused a filter on %s of resource \"%s\"", options->server_name,
 				   text_shown(shape, SHAPE_SIZE), options->resource),
-			errdetail("It answered %s.  The filter was %s.", words,
-					  text_shown(filter_text(left_out), SHAPE_SIZE)),
+			errdetail("It answered %s.  The filter was %s.", refusal->words,
+					  text_shown(filter_text(refusal->left_out), SHAPE_SIZE)),
 			errhint("The condition was checked here instead, which took more documents.  Set the option "
 					"pushdown of the column to 'false', or id_type where ids are compared."));
 }

@@ -14,6 +14,7 @@
 #define WALCU_WARNING_REFUSED_FILTER MAKE_SQLSTATE('0', '1', 'W', 'F', '1')
 
 extern List *refusal_parts(const WalcuQuery *query, WalcuTally *tally);
+extern void refusal_note_taken(WalcuQuery *query);
 extern bool refusal_take_back(WalcuQuery *query, const WalcuTransfer *refused, WalcuTally *tally);
 
 #endif /* WALCU_REFUSAL_H */

@@ -26,6 +26,11 @@
 
 #define NO_JOB_HINT "The option fetch_mode 'parallel' reads pages instead of a background job's results."
 
+#define FORMAT_HINT                                                                                          \
+	"The service may understand \"sort\" or \"project\" in another format: set the server option "           \
+	"sort_format "                                                                                           \
+	"or project_format.  The function walcu_fdw_check tells which."
+
 #define DESCRIPTION_HINT "The service's description is requested without credentials."
 
 /*
@@ -172,6 +177,7 @@ static const char *
 find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 {
 	const char *hint = statuses[row].hint;
+	bool is_refused = transfer->status == 400 || transfer->status == 422;
 
 	if (credential == NULL)
 		return statuses[row].import_hint ? statuses[row].import_hint : hint;
@@ -179,13 +185,15 @@ find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 		return credential_hint_unknown(transfer->request, credential);
 	if (transfer->status == 403)
 		return credential_hint_forbidden(transfer->request, credential);
-	if (transfer->request->extra && (transfer->status == 400 || transfer->status == 422))
+	if (transfer->request->extra && is_refused)
 		return psprintf(
 			"The service may not take the parameter %s, or not with this value: leave it to SQL to "
 			"%s.",
 			transfer->request->extra, strcmp(transfer->request->extra, "search") == 0 ? "filter" : "group");
 	if (transfer->options->resource == NULL)
 		return statuses[row].call_hint ? statuses[row].call_hint : hint;
+	if (transfer->request->has_format && is_refused)
+		return FORMAT_HINT;
 	return hint;
 }
 

@@ -89,6 +89,7 @@ request_add_parameter(WalcuRequest *request, const char *name, const char *value
 	request->has_query = true;
 	if (strcmp(name, "search") == 0 || strcmp(name, "group_by") == 0)
 		request->extra = name;
+	request->has_format |= strcmp(name, "sort") == 0 || strcmp(name, "project") == 0;
 }
 
 /* The bytes that a parameter's value takes up in a URL. */

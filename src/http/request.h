@@ -20,6 +20,7 @@ typedef struct WalcuRequest
 	StringInfoData url;    /* This is sent, percent-encoded. */
 	StringInfoData label;  /* People read this: "GET /cars?limit=50". */
 	const char *extra;     /* The URL has this parameter, which not every service takes; or NULL. */
+	bool has_format;       /* The URL has a parameter that services understand in different formats. */
 	bool has_query;        /* A '?' stands in both already. */
 	bool is_download;      /* It asks for a job's results, whatever type the place says they have. */
 	bool is_bare;          /* No credentials go with it. */

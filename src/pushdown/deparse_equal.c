@@ -158,6 +158,9 @@ add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *
 	if ((operand->sources & WALCU_IS_DATE) && iso8601_to_timestamptz(text, strlen(text), &instant) &&
 		scalar_instant_is_finite(instant))
 		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(instant), matches);
+	/* a year of six digits: JavaScript's dates begin before PostgreSQL's */
+	else if (text[0] == '-' || text[0] == '+')
+		matches->unchecked |= operand->sources & WALCU_IS_DATE;
 	if (operand->nested)
 		add_other_texts(operand, text, matches);
 }
