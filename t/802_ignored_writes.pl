@@ -162,12 +162,22 @@ for my $row ([ '', 'no body' ], [ '[]', 'an empty list' ], [ '{}', 'an empty obj
 }
 $sandbox->clear_faults;
 
+# The whole document
+$dbh->do(q{CREATE FOREIGN TABLE whole (_id text COLLATE "C" NOT NULL, dealer_id text COLLATE "C", doc jsonb OPTIONS (path '.')) SERVER crm OPTIONS (resource 'notes')});
+fill();
+my ($whole) = messages_of(q{INSERT INTO whole (doc) VALUES ('{"content": "x", "nope": 1, "a.b": 2, "created_at": "2020-01-01", "__v": 7}')});
+like($whole, qr/$kept_not column "doc" of resource "notes".*"a\.b", "nope" did not come back/s, 'a whole document that is new');
+($whole) = messages_of(qq{UPDATE whole SET doc = doc || '{"content": "y", "nope": 1}' WHERE $where});
+like($whole, qr/$kept_not column "doc" of resource "notes".*"nope" did not come back/s, 'and one that is changed');
+is_deeply([ messages_of(q{INSERT INTO whole (doc) SELECT doc - '_id' FROM whole WHERE doc->>'content' = 'y'}) ], [], 'a copy of one');
+
 # Nothing is said of what the service sets itself, nor of writes that are kept
 fill();
-for my $kind (@kinds)
+for my $row (map({ [ $_, 8 ] } @kinds), map { [ 'vendor', $_ ] } 5, 6, 7)
 {
-    $sandbox->settings(patch => $kind);
-    is_deeply([ messages_of($_) ], [], "$kind: $_") for
+    my ($kind, $mongoose) = @$row;
+    $sandbox->settings(patch => $kind, mongoose => $mongoose);
+    is_deeply([ messages_of($_) ], [], "$kind, Mongoose $mongoose: $_") for
       "INSERT INTO crm.notes (content) VALUES ('x')", "INSERT INTO crm.notes (content, created_at) VALUES ('x', NULL) RETURNING *", "UPDATE crm.notes SET content = NULL, updated_at = NULL",
       "UPDATE crm.notes SET custom = '{\"a\": {\"b\": 1}}'", "UPDATE crm.notes SET custom = jsonb_set(custom, '{a,c}', '2') WHERE $where", "UPDATE crm.notes SET custom = NULL",
       "UPDATE crm.cars SET status = NULL", "UPDATE crm.cars SET make = 'x', status = '{\"status\": \"sold\"}'", "DELETE FROM crm.notes WHERE $where";

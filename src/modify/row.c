@@ -21,6 +21,7 @@
 #include "modify/ignored_write.h"
 #include "modify/json_patch.h"
 #include "modify/patched_document.h"
+#include "service/columns.h"
 #include "service/remote_type.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -36,6 +37,7 @@
 static void read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values,
 						bool *nulls);
 static void add_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
+static void add_members_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
 static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
@@ -392,15 +394,45 @@ read_values(WalcuRow *row, const WalcuDocument *document, const char *credential
 	document_values(row->decoder, document, credential, values, nulls);
 }
 
-/*
- * Adds that a column sets its place.  A column that is the whole document sets nothing of its own: what the
- * service makes of the dates in it, and the like, is nobody's loss.
- */
+/* Adds that a column sets its place, or the members of the whole document. */
 static void
 add_set(StringInfo sets, const WalcuRow *row, int column, const char *value)
 {
-	if (!is_path(row, column, ".") && !is_path(row, column, "_id"))
+	if (is_path(row, column, "."))
+		add_members_set(sets, row, column, value);
+	else if (!is_path(row, column, "_id"))
 		ignored_write_add_set(sets, row->columns[column].name, row->columns[column].option->path, '.', value);
+}
+
+/* Adds what a column that is the whole document sets, but for what the service sets itself. */
+static void
+add_members_set(StringInfo sets, const WalcuRow *row, int column, const char *value)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue key;
+	JsonbValue member;
+	Jsonb *document;
+
+	if (row->columns[column].base_type != JSONBOID)
+		return;
+	document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(value)));
+	iterator = JsonbIteratorInit(&document->root);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		char *name;
+		Jsonb *json;
+
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&iterator, &member, true);
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		json = JsonbValueToJsonb(&member);
+		/* no separator is in a name, which may have dots */
+		if (!columns_is_set_by_service(name))
+			ignored_write_add_set(sets, row->columns[column].name, name, '\n',
+								  JsonbToCString(NULL, &json->root, VARSIZE(json)));
+	}
 }
 
 /* Adds a column's change to a patch; again sets a value that the document is thought to have. */

@@ -39,7 +39,6 @@ static const char *const set_by_service[] = {"_id",        "__v",      "created_
 
 static List *draft_fields(List *columns, List *fields, const char *prefix);
 static ColumnDraft *draft_column(const char *path, const char *parameter, const char *type);
-static bool is_set_by_service(const char *path);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
@@ -104,13 +103,13 @@ draft_column(const char *path, const char *parameter, const char *type)
 	column->type = type;
 	column->collatable = strcmp(type, "text") == 0;
 	column->not_null = path && strcmp(path, "_id") == 0;
-	column->readonly = path && is_set_by_service(path);
+	column->readonly = path && columns_is_set_by_service(path);
 	return column;
 }
 
 /* Tells whether a path leads to one of these members, or into one. */
-static bool
-is_set_by_service(const char *path)
+bool
+columns_is_set_by_service(const char *path)
 {
 	size_t length = strcspn(path, ".");
 

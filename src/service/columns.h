@@ -23,6 +23,7 @@ typedef struct ColumnDraft
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
+extern bool columns_is_set_by_service(const char *path);
 extern char *columns_declaration(const ColumnDraft *column, bool collate);
 
 #endif /* WALCU_COLUMNS_H */
