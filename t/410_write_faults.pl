@@ -9,7 +9,7 @@ use WalcuTest;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, ids => 'string');
 my $node = start_node();
-setup_crm($node, $sandbox, limit_to => ['tasks'], server => { request_timeout => '400ms', id_type => 'string' });
+setup_crm($node, $sandbox, limit_to => ['tasks'], server => { request_timeout => '60s', id_type => 'string' });
 $node->safe_psql('postgres', q{
     CREATE SCHEMA ids;
     CREATE FOREIGN TABLE ids.tasks (_id text COLLATE "C", description text COLLATE "C") SERVER crm OPTIONS (client_ids 'true');
@@ -39,13 +39,15 @@ my %sqlstates = (
     # the write after it may take the connection that is being closed, and is in doubt
     'closed after the reply' => '08007',
 );
+# The timeout is short only where it is to pass: a busy machine may need longer for any other reply.
+my $soon = q{ALTER SERVER crm OPTIONS (SET request_timeout '400ms')};
 my @faults = (
     [ 'none' ],
     [ 'closed before it is handled', { type => 'close', when => 'before' } ],
     [ 'closed within the reply', { type => 'close', when => 'during' } ],
     [ 'closed after the reply', { type => 'close', when => 'after' } ],
-    [ 'never answered', { type => 'hang' } ],
-    [ 'handled, answered too late', { type => 'latency', ms => 700 } ],
+    [ 'never answered', { type => 'hang' }, $soon ],
+    [ 'handled, answered too late', { type => 'latency', ms => 700 }, $soon ],
     [ 'cancelled', { type => 'latency', ms => 300 }, 'SET statement_timeout = 150' ],
     (map { [ "status $_", { type => 'status', status => $_ } ] } 400, 401, 403, 404, 409, 422, 500, 502, 503),
     [ 'status 429', { type => 'status', status => 429, retry_after => 1 } ],
@@ -68,7 +70,9 @@ for my $statement (@statements)
         my $error = defined $count ? undef
           : { sqlstate => $dbh->state, message => $dbh->pg_error_field('primary'), detail => $dbh->pg_error_field('detail') // '' };
         $dbh->do('RESET statement_timeout');
-        select undef, undef, undef, 0.4 if $fault && $fault->{type} eq 'latency';    # it is handled even so
+        $dbh->do(q{ALTER SERVER crm OPTIONS (SET request_timeout '60s')}) if ($setting // '') eq $soon;
+        # it is handled even so
+        select undef, undef, undef, 1 if $fault && $fault->{type} eq 'latency';
         check("$name, $fault_name", $method, $count, $error, $fault);
         $sandbox->clear_faults;
     }
