@@ -31,15 +31,15 @@ export function openCursor(collection, query, kind) {
   const bounds = isOrdered ? idBounds(cast) : { isAll: Object.keys(cast).length === 0 };
   const isDecided = bounds.isAll && (!bounds.isNarrow || isById(sort));
   const test = isDecided && !text ? null : documentTest(snapshot, cast, text, kind);
-  const cursor = new Cursor(() => candidates(snapshot, bounds, sort, { ids: kind.ids, isOrdered }), test);
+  const cursor = new Cursor(() => candidates(snapshot, bounds, sort, { kind, isOrdered }), test);
   snapshot.cursors.set(name, cursor);
   return { cursor, snapshot };
 }
 
 const isById = (sort) => sort[0]?.[0] === '_id';
 
-function documentTest(snapshot, filter, text, { ids, regex }) {
-  const matches = compileFilter(filter, regex);
+function documentTest(snapshot, filter, text, { ids, regex, collation }) {
+  const matches = compileFilter(filter, regex, collation);
   return (position) => {
     const entry = snapshot.entry(position);
     return matches(entry.indexed(ids)) && (!text || text(entry.document));
@@ -47,18 +47,18 @@ function documentTest(snapshot, filter, text, { ids, regex }) {
 }
 
 /** isOrdered: whether the order of the snapshot's ids is the order of their texts. */
-async function candidates(snapshot, { chosen, low, high }, sort, { ids, isOrdered }) {
-  if (chosen) return inOrder(await choose(snapshot, chosen, isById(sort) ? [sort[0]] : sort, ids));
+async function candidates(snapshot, { chosen, low, high }, sort, { kind, isOrdered }) {
+  if (chosen) return inOrder(await choose(snapshot, chosen, isById(sort) ? [sort[0]] : sort, kind));
   if (sort.length === 0) return inOrder(snapshot.byInsertion());
-  if (!isById(sort) || !isOrdered) return inOrder(await snapshot.sorted(sort, ids));
+  if (!isById(sort) || !isOrdered) return inOrder(await snapshot.sorted(sort, kind));
   const from = low ? snapshot.indexOfId(low.id, low.isOpen) : 0;
   const to = high ? snapshot.indexOfId(high.id, !high.isOpen) : Infinity;
   return inOrder(snapshot.byId(), from, to, sort[0][1]);
 }
 
-function choose(snapshot, chosen, sort, ids) {
+function choose(snapshot, chosen, sort, kind) {
   const positions = chosen.map((id) => snapshot.find(id)).filter((position) => position !== undefined);
-  return snapshot.sortPositions(Uint32Array.from(positions).sort(), sort, ids);
+  return snapshot.sortPositions(Uint32Array.from(positions).sort(), sort, kind);
 }
 
 /** The positions from `from` to before `to`, backwards for direction -1. */

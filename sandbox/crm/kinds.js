@@ -18,8 +18,15 @@ export const KINDS = ID_TYPES.flatMap((ids) =>
   MONGOOSES.flatMap((mongoose) => STRICT_QUERIES.map((strictQuery) => ({ ids, mongoose, strictQuery }))),
 );
 
-/** The kind that the settings say, and who reads its $regex. */
-export const kindOf = ({ ids, mongoose, strict_query, regex }) => ({ ids, mongoose, strictQuery: String(strict_query), regex });
+/** The kind that the settings say, what its schemas do to texts, and who compares them and reads its $regex. */
+export const kindOf = ({ ids, mongoose, strict_query, text_setters, collation, regex }) => ({
+  ids,
+  mongoose,
+  strictQuery: String(strict_query),
+  textSetter: text_setters,
+  collation,
+  regex,
+});
 
 export class ResourceKinds {
   #resource;
@@ -32,10 +39,10 @@ export class ResourceKinds {
     this.#description = description;
   }
 
-  schema({ ids, mongoose, strictQuery }) {
-    return kept(this.#schemas, `${ids} ${mongoose} ${strictQuery}`, () => {
+  schema({ ids, mongoose, strictQuery, textSetter = 'none' }) {
+    return kept(this.#schemas, `${ids} ${mongoose} ${strictQuery} ${textSetter}`, () => {
       const base = makeMongoose(mongoose, strictQuery);
-      return new ResourceSchema(base, this.#resource, this.#description, objectIdTest(ids));
+      return new ResourceSchema(base, this.#resource, this.#description, objectIdTest(ids), textSetter);
     });
   }
 

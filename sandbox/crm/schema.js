@@ -25,6 +25,12 @@ const SCHEMA_OPTIONS = {
   suppressReservedKeysWarning: true,
 };
 
+/** What schemas do to some texts, when they are stored and when a filter has them: Mongoose's own words. */
+export const TEXT_SETTERS = ['none', 'lowercase', 'uppercase', 'trim'];
+
+/** The leaves whose texts these are. */
+const SET_TEXTS = ['make', 'license_plate', 'email', 'emails', 'client_emails', 'source'];
+
 /** As deep as MongoDB stores objects and arrays in each other. */
 const MAX_LEVELS = 100;
 
@@ -33,12 +39,12 @@ export class ResourceSchema {
   #makeModel;
   #storedModels = new Map();
 
-  /** mongoose: from makeMongoose; isObjectId(schema): whether what a schema describes is an ObjectId here. */
-  constructor(mongoose, resource, description, isObjectId) {
+  /** mongoose: from makeMongoose; isObjectId(schema): whether what a schema describes is an ObjectId here; textSetter: of TEXT_SETTERS. */
+  constructor(mongoose, resource, description, isObjectId, textSetter = 'none') {
     this.#makeModel = (context) => {
       // The models differ and have the same name, which is in the messages.
       if (mongoose.models[resource]) mongoose.deleteModel(resource);
-      return mongoose.model(resource, makeSchema({ mongoose, isObjectId, ...context }, description), resource);
+      return mongoose.model(resource, makeSchema({ mongoose, isObjectId, textSetter, ...context }, description), resource);
     };
     this.model = this.#makeModel({});
   }
@@ -103,7 +109,7 @@ export class ResourceSchema {
   }
 }
 
-/** context: {mongoose, isObjectId, arrays: their default, options: of the schema}. */
+/** context: {mongoose, isObjectId, textSetter, arrays: their default, options: of the schema}. */
 function makeSchema(context, { properties }) {
   const fields = Object.entries(properties).map(([name, field]) => [name, makeField(context, name, field)]);
   return new context.mongoose.Schema(Object.fromEntries(fields), { ...SCHEMA_OPTIONS, ...context.options });
@@ -111,9 +117,14 @@ function makeSchema(context, { properties }) {
 
 /** Arrays have no default, where none is asked for: a missing array stays missing. */
 function makeField(context, name, description) {
-  if (description.type !== 'array') return { $type: makeType(context, name, description) };
+  if (description.type !== 'array') {
+    const type = makeType(context, name, description);
+    return { $type: type, ...(type === String && SET_TEXTS.includes(name) && setterOption(context)) };
+  }
   return { $type: [makeField(context, name, description.items)], default: context.arrays };
 }
+
+const setterOption = ({ textSetter }) => (textSetter === 'none' ? {} : { [textSetter]: true });
 
 function makeType(context, name, description) {
   const { Mixed, ObjectId: Id } = context.mongoose.Schema.Types;

@@ -122,13 +122,13 @@ export class Snapshot {
   }
 
   /** All positions ordered by a sort; a promise, because a large resource takes its time. */
-  sorted(sort, ids) {
-    return this.#kept(JSON.stringify([sort, ids]), () => this.sortPositions(this.byInsertion(), sort, ids));
+  sorted(sort, { ids, collation }) {
+    return this.#kept(JSON.stringify([sort, ids, collation]), () => this.sortPositions(this.byInsertion(), sort, { ids, collation }));
   }
 
-  /** Positions in insertion order, put into the order of a sort, which sees ids as the service has them. */
-  async sortPositions(positions, sort, ids) {
-    const { keyOf, compare } = compileSort(sort);
+  /** Positions in insertion order, put into the order of a sort, which sees ids and texts as the kind of service does. */
+  async sortPositions(positions, sort, { ids, collation }) {
+    const { keyOf, compare } = compileSort(sort, collation);
     const keys = new Array(positions.length);
     let next = 0;
     await inSlices(() => {

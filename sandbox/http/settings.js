@@ -8,6 +8,8 @@ import { JOB_OUTCOMES } from '../crm/jobs.js';
 import { ID_TYPES } from '../crm/kinds.js';
 import { MONGOOSES, STRICT_QUERIES } from '../crm/mongoose.js';
 import { PATCH_WAYS } from '../crm/patch.js';
+import { TEXT_SETTERS } from '../crm/schema.js';
+import { COLLATIONS } from '../mongo/collation.js';
 import { DIALECTS } from '../mongo/regex.js';
 import { checkFields, fromText, integer, listOf, oneOf, optional, parsedBy } from './checks.js';
 import { parseCredentials } from './credentials.js';
@@ -26,6 +28,8 @@ const DEFAULTS = {
   ids: 'objectid',
   mongoose: 8,
   strict_query: 'default',
+  text_setters: 'none',
+  collation: 'none',
   filter_status: 400,
   id_status: 404,
   regex: 'pcre',
@@ -57,6 +61,8 @@ const FIELDS = {
   ids: optional(oneOf(...ID_TYPES)),
   mongoose: optional(oneOf(...MONGOOSES)),
   strict_query: optional(oneOf(...STRICT_QUERIES, true, false)),
+  text_setters: optional(oneOf(...TEXT_SETTERS)),
+  collation: optional(oneOf(...Object.keys(COLLATIONS))),
   filter_status: optional(oneOf(400, 422, 500)),
   id_status: optional(oneOf(404, 400, 422, 500)),
   regex: optional(oneOf(...DIALECTS)),

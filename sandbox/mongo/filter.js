@@ -6,19 +6,19 @@
 import { Query } from 'mingo/query';
 
 import { FilterError } from './errors.js';
-import { context } from './operators.js';
+import { contexts } from './operators.js';
 import { isObject } from './paths.js';
 import { compileRegex } from './regex.js';
 
 const LOGICAL = ['$and', '$or', '$nor'];
 
-/** The test that a document in index form passes when it matches. dialect: of $regex, as regex.js knows them. */
-export function compileFilter(filter, dialect = 'pcre') {
-  const query = parse(prepareFilter(filter, dialect));
+/** The test that a document in index form passes when it matches. dialect: of $regex, as regex.js knows them; collation: as collation.js does. */
+export function compileFilter(filter, dialect = 'pcre', collation = 'none') {
+  const query = parse(prepareFilter(filter, dialect), contexts[collation]);
   return (document) => query.test(document);
 }
 
-function parse(filter) {
+function parse(filter, context) {
   try {
     return new Query(filter, { context });
   } catch (error) {

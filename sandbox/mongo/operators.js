@@ -11,6 +11,7 @@ import { Context } from 'mingo/core';
 import { $and, $nor, $not, $or } from 'mingo/operators/query/logical';
 import { Query } from 'mingo/query';
 
+import { COLLATIONS } from './collation.js';
 import { FilterError } from './errors.js';
 import { ObjectId } from './object_id.js';
 import { compareValues, typeRank } from './order.js';
@@ -124,45 +125,57 @@ function hasElement(operand, options) {
   return (value) => Array.isArray(value) && value.some(test);
 }
 
-const $eq = anyValue(equals);
-const $in = anyValue(isIn);
 const $elemMatch = anyValue(hasElement, { wholeArrays: true });
 const $regex = anyValue(matches);
 const isPresent = anyValue(() => (value) => value !== undefined, { wholeArrays: true });
 
 /** Every member of the operand is found at the path; an empty operand finds nothing. */
-function $all(path, operand, options) {
+const makeAll = ($eq) => (path, operand, options) => {
   if (!Array.isArray(operand)) throw new FilterError('$all needs an array');
   const tests = operand.map((member) => {
     if (isObject(member) && '$elemMatch' in member) return $elemMatch(path, member.$elemMatch, options);
     return member instanceof RegExp ? $regex(path, member) : $eq(path, member);
   });
   return (document) => tests.length > 0 && tests.every((test) => test(document));
-}
+};
 
 const $exists = (path, operand) => (operand ? isPresent(path) : negated(isPresent)(path));
 
+/** A test of values as the collation sees them. */
+const collated = (makeTest, fold) => (operand) => {
+  const test = makeTest(fold(operand));
+  return (value) => test(fold(value));
+};
+
 /** mingo's context with exactly the operators that the sandbox offers. */
-export const context = Context.init({
-  query: {
-    $and,
-    $or,
-    $nor,
-    $not,
-    $eq,
-    $ne: negated($eq),
-    $gt: anyValue(compares((order) => order > 0)),
-    $gte: anyValue(compares((order) => order >= 0)),
-    $lt: anyValue(compares((order) => order < 0)),
-    $lte: anyValue(compares((order) => order <= 0)),
-    $in,
-    $nin: negated($in),
-    $exists,
-    $type: anyValue(hasType),
-    $regex,
-    $mod: anyValue(hasRemainder),
-    $all,
-    $size: anyValue(hasSize, { wholeArrays: true }),
-    $elemMatch,
-  },
-});
+function makeContext(fold) {
+  const compared = (makeTest) => anyValue(fold ? collated(makeTest, fold) : makeTest);
+  const $eq = compared(equals);
+  const $in = compared(isIn);
+  return Context.init({
+    query: {
+      $and,
+      $or,
+      $nor,
+      $not,
+      $eq,
+      $ne: negated($eq),
+      $gt: compared(compares((order) => order > 0)),
+      $gte: compared(compares((order) => order >= 0)),
+      $lt: compared(compares((order) => order < 0)),
+      $lte: compared(compares((order) => order <= 0)),
+      $in,
+      $nin: negated($in),
+      $exists,
+      $type: anyValue(hasType),
+      $regex,
+      $mod: anyValue(hasRemainder),
+      $all: makeAll($eq),
+      $size: anyValue(hasSize, { wholeArrays: true }),
+      $elemMatch,
+    },
+  });
+}
+
+/** By the names of the collations. */
+export const contexts = Object.fromEntries(Object.entries(COLLATIONS).map(([name, fold]) => [name, makeContext(fold)]));

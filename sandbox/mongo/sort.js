@@ -6,6 +6,7 @@
  * array, a document has a key for each element, and the one that comes first counts.
  */
 
+import { COLLATIONS } from './collation.js';
 import { QueryError } from './errors.js';
 import { compareValues } from './order.js';
 import { field, isObject } from './paths.js';
@@ -13,12 +14,12 @@ import { field, isObject } from './paths.js';
 /** Sorts before null, as MongoDB sorts an empty array. */
 const EMPTY_ARRAY = Symbol('empty array');
 
-/** {keyOf(document), compare(keyA, keyB)} for a sort. */
-export function compileSort(sort) {
+/** {keyOf(document), compare(keyA, keyB)} for a sort, under a collation. */
+export function compileSort(sort, collation = 'none') {
   const paths = sort.map(([path]) => path.split('.'));
   const directions = sort.map(([, direction]) => direction);
   const compare = (a, b) => compareKeys(a, b, directions);
-  return { keyOf: (document) => leastKey(document, paths, compare), compare };
+  return { keyOf: (document) => leastKey(document, paths, compare, COLLATIONS[collation]), compare };
 }
 
 function compareKeys(a, b, directions) {
@@ -34,8 +35,9 @@ function compareParts(a, b) {
   return compareValues(a, b);
 }
 
-function leastKey(document, paths, compare) {
-  const keys = allKeys(paths.map((parts) => walk(document, parts, 0)));
+function leastKey(document, paths, compare, fold) {
+  const found = allKeys(paths.map((parts) => walk(document, parts, 0)));
+  const keys = fold ? found.map((key) => key.map(fold)) : found;
   return keys.reduce((least, key) => (compare(key, least) < 0 ? key : least));
 }
 

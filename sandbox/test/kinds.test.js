@@ -9,6 +9,7 @@ import { assertRefused, AUTHORIZATION, startCrm } from './support/crm.js';
 
 const { cert, key } = makeCertificate();
 const crm = await startCrm({ listeners: { tls: { cert, key } } });
+const ID = '5f2b1c9e8d3a4b0012345678';
 const headers = { Authorization: AUTHORIZATION };
 const set = (settings) => crm.control('PUT', '/settings', settings);
 
@@ -50,6 +51,41 @@ test('results: redirect over TLS leads to a storage host over TLS', async () => 
   const { listeners } = crm;
   assert.equal(listeners.get('results_tls').storageUrl, crm.urls.storage_tls);
   assert.equal(listeners.get('results').storageUrl, crm.urls.storage);
+});
+
+for (const mongoose of [8, 7, 6, 5]) {
+  test(`text_setters, Mongoose ${mongoose}: they change values of filters as they change what is written`, async () => {
+    await crm.control('POST', '/documents/cars', [{ _id: ID, make: 'seat', model: 'Ibiza', license_plate: '1ABC' }]);
+    const found = async (q) => (await crm.list('cars', { q: { _id: ID, ...q } })).length;
+    const foundAll = (...filters) => Promise.all(filters.map(found));
+    const filters = [{ make: 'SEAT' }, { make: ' seat ' }, { license_plate: '1ABC' }, { make: { $ne: 'Seat' } }, { model: 'IBIZA' }];
+    await set({ mongoose });
+    assert.deepEqual(await foundAll(...filters), [0, 0, 1, 1, 0]);
+    await set({ text_setters: 'lowercase' });
+    assert.deepEqual(await foundAll(...filters), [1, 0, 0, 0, 0]);
+    assert.equal(await found({ license_plate: { $regex: '^1A' } }), mongoose === 5 ? 0 : 1);
+    await set({ text_setters: 'uppercase' });
+    assert.deepEqual(await foundAll(...filters), [0, 0, 1, 1, 0]);
+    await set({ text_setters: 'trim' });
+    assert.deepEqual(await foundAll(...filters), [0, 1, 1, 1, 0]);
+    const [created] = await Promise.all([crm.ask('POST', '/cars', { body: { make: ' Fiat ', model: ' Tipo ' } })]);
+    assert.deepEqual([created.make, created.model], ['Fiat', ' Tipo ']);
+    await set({ text_setters: 'lowercase' });
+    const changed = await crm.ask('PATCH', `/cars/${created._id}`, { body: [{ op: 'add', path: '/license_plate', value: '9XYZ' }] });
+    assert.equal(changed.license_plate, '9xyz');
+  });
+}
+
+test('collation: ignore_case compares and sorts all texts without their case, but not by patterns', async () => {
+  const makes = ['b', 'A', 'a', 'C'];
+  await crm.control('DELETE', '/documents/cars');
+  await crm.control('POST', '/documents/cars', makes.map((make, i) => ({ _id: ID.replace(/.$/, i), make, foreign_ids: [make] })));
+  const found = async (q) => (await crm.list('cars', { q, sort: 'make _id' })).map(({ make }) => make).join('');
+  assert.deepEqual([await found({}), await found({ make: 'a' }), await found({ make: { $gt: 'B' } })], ['ACab', 'a', 'Cab']);
+  await set({ collation: 'ignore_case' });
+  assert.deepEqual([await found({}), await found({ make: 'a' }), await found({ make: { $gt: 'B' } })], ['AabC', 'Aa', 'C']);
+  assert.deepEqual([await found({ foreign_ids: { $in: ['B'] } }), await found({ make: { $ne: 'A' } })], ['b', 'bC']);
+  assert.equal(await found({ make: { $regex: '^a' } }), 'a');
 });
 
 test('group_shape', async () => {

@@ -20,6 +20,7 @@
 #include "pushdown/deparse_equal.h"
 #include "pushdown/deparse_id.h"
 #include "pushdown/deparse_jsonb.h"
+#include "pushdown/folded_text.h"
 #include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
 #include "utils/array.h"
@@ -50,7 +51,7 @@ static WalcuFilter *deparse_list(const WalcuPredicate *condition, const WalcuDoc
 								 Datum values, bool null_matters);
 static WalcuFilter *deparse_includes(const WalcuPredicate *condition, Datum values);
 static WalcuFilter *deparse_match(const WalcuPredicate *condition, Datum value);
-static char *make_pattern(const WalcuPredicate *condition, Datum value);
+static char *make_pattern(const WalcuPredicate *condition, const char *text);
 static WalcuFilter *deparse_truth(const WalcuPredicate *condition);
 static void read_array(Datum array, Oid type, Datum **values, bool **nulls, int *count);
 
@@ -73,8 +74,9 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 		return "the service may look for NULL at a place that its description lacks in an object";
 	if (needs_or(condition))
 		return "the service may take no notice of a place that its description lacks, and more than that "
-			   "place "
-			   "has to be looked at";
+			   "place has to be looked at";
+	if (folded_text_obstacle(condition))
+		return folded_text_obstacle(condition);
 	switch (condition->kind)
 	{
 		case WALCU_PREDICATE_NULL:
@@ -200,6 +202,8 @@ deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *oper
 		return NULL;
 	if (document_path_has_ids(operand))
 		return "values that are no texts are read as NULL, and where ids stand these may be ObjectIds";
+	if (folded_text_is_at(operand))
+		return FOLDED_TEXT_OBSTACLE;
 	if (operand->domain == WALCU_DOMAIN_TEXT && !utf8_lacks_nothing())
 		return "texts that the database's encoding lacks are NULL, and the service does not know them";
 	if (operand->nested || !operand->plain || operand->domain == WALCU_DOMAIN_JSON ||
@@ -531,11 +535,15 @@ static WalcuFilter *
 deparse_match(const WalcuPredicate *condition, Datum value)
 {
 	WalcuDocumentPath *operand = condition->operand;
+	char *text = scalar_text(value, condition->value_type);
 	char *pattern;
 
 	if (document_path_has_ids(operand))
-		return deparse_id_match(condition, scalar_text(value, condition->value_type));
-	pattern = make_pattern(condition, value);
+		return deparse_id_match(condition, text);
+	if (folded_text_is_at(operand))
+		return deparse_equal_or_unchecked(operand, list_make1(folded_text_match(condition, text)),
+										  operand->sources & ~WALCU_IS_STRING);
+	pattern = make_pattern(condition, text);
 	if (pattern == NULL)
 		return &filter_everything;
 	if (!condition->negated)
@@ -552,10 +560,8 @@ deparse_match(const WalcuPredicate *condition, Datum value)
 
 /* NULL where the service's characters are not those of the database. */
 static char *
-make_pattern(const WalcuPredicate *condition, Datum value)
+make_pattern(const WalcuPredicate *condition, const char *text)
 {
-	char *text = scalar_text(value, condition->value_type);
-
 	switch (condition->pattern)
 	{
 		case WALCU_PATTERN_LIKE:

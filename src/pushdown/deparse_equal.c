@@ -18,6 +18,7 @@
 #include "json/iso8601.h"
 #include "miscadmin.h"
 #include "pushdown/deparse_id.h"
+#include "pushdown/folded_text.h"
 #include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
 #include "utils/builtins.h"
@@ -102,8 +103,7 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 			add_text(operand, scalar_text(value, type), matches);
 			break;
 		case WALCU_DOMAIN_ENUM:
-			deparse_equal_add_scalar(operand, WALCU_IS_STRING, filter_string(scalar_text(value, type)),
-									 matches);
+			deparse_equal_add_string(operand, scalar_text(value, type), matches);
 			break;
 		case WALCU_DOMAIN_NUMBER:
 			add_number(operand, scalar_number(value, type), matches);
@@ -118,7 +118,7 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 			break;
 		case WALCU_DOMAIN_UUID:
 			matches->unchecked |= operand->sources & ~WALCU_IS_STRING;
-			if (deparse_equal_checked(operand) & WALCU_IS_STRING)
+			if ((deparse_equal_checked(operand) & WALCU_IS_STRING) && !folded_text_is_at(operand))
 				matches->filters =
 					lappend(matches->filters,
 							document_path_test(operand, "$regex",
@@ -133,6 +133,19 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 			matches->unchecked |= WALCU_IS_ARRAY;
 			break;
 	}
+}
+
+/* A text. */
+void
+deparse_equal_add_string(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches)
+{
+	char *literal = filter_string(text);
+
+	if (!folded_text_is_at(operand) || folded_text_stays(text) ||
+		!(deparse_equal_checked(operand) & WALCU_IS_STRING))
+		deparse_equal_add_scalar(operand, WALCU_IS_STRING, literal, matches);
+	else if (utf8_from_server(literal))
+		matches->filters = lappend(matches->filters, folded_text_equal(operand, text));
 }
 
 /* A value of a JSON type, WALCU_IS_..., matches when it equals the literal. */
@@ -154,7 +167,7 @@ add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *
 {
 	TimestampTz instant;
 
-	deparse_equal_add_scalar(operand, WALCU_IS_STRING, filter_string(text), matches);
+	deparse_equal_add_string(operand, text, matches);
 	if ((operand->sources & WALCU_IS_DATE) && iso8601_to_timestamptz(text, strlen(text), &instant) &&
 		scalar_instant_is_finite(instant))
 		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(instant), matches);
@@ -251,8 +264,7 @@ deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *valu
 			matches->filters = lappend(matches->filters, document_path_test(operand, "$eq", "null"));
 			break;
 		case jbvString:
-			deparse_equal_add_scalar(operand, WALCU_IS_STRING,
-									 filter_string(pnstrdup(value->val.string.val, value->val.string.len)),
+			deparse_equal_add_string(operand, pnstrdup(value->val.string.val, value->val.string.len),
 									 matches);
 			/* a date, too, arrives as a string */
 			if (operand->remote.type == WALCU_REMOTE_DATE)
@@ -310,8 +322,8 @@ deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matche
 static bool
 is_exclusive(const WalcuDocumentPath *operand)
 {
-	return !operand->nested && !operand->element && operand->remote.type != WALCU_REMOTE_UNKNOWN &&
-		   operand->remote.type != WALCU_REMOTE_FREE;
+	return !operand->nested && !operand->element && !folded_text_is_at(operand) &&
+		   operand->remote.type != WALCU_REMOTE_UNKNOWN && operand->remote.type != WALCU_REMOTE_FREE;
 }
 
 /* One of the clauses, or a value of the types that the service cannot compare here. */

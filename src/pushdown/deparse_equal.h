@@ -25,6 +25,8 @@ extern WalcuFilter *deparse_equal_or_unchecked(const WalcuDocumentPath *operand,
 											   uint32 unchecked);
 extern void deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type,
 							  WalcuEqualMatches *matches);
+extern void deparse_equal_add_string(const WalcuDocumentPath *operand, const char *text,
+									 WalcuEqualMatches *matches);
 extern void deparse_equal_add_scalar(const WalcuDocumentPath *operand, uint32 type, const char *literal,
 									 WalcuEqualMatches *matches);
 extern void deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *value,

@@ -147,12 +147,12 @@ has_key(const WalcuDocumentPath *operand, const char *key)
 	if (!document_path_can_name(key) || operand->id)
 		return &filter_everything;
 	self->remote.array = false;
-	deparse_equal_add_scalar(self, WALCU_IS_STRING, filter_string(key), &matches);
+	deparse_equal_add_string(self, key, &matches);
 	/* an array of what is no string there has them as it likes */
 	if (!(deparse_equal_checked(self) & WALCU_IS_STRING) || ends_in_index(operand->path))
 		matches.unchecked |= WALCU_IS_ARRAY;
 	member = make_jsonb_operand(operand, psprintf("%s.%s", operand->path, key));
-	matches.filters = list_make1(document_path_test(member, "$exists", "true"));
+	matches.filters = lappend(matches.filters, document_path_test(member, "$exists", "true"));
 	return deparse_equal_clause(operand, &matches);
 }
 

@@ -83,6 +83,38 @@ pattern_from_like(const char *like, bool ignore_case)
 }
 
 /*
+ * What matches at least what a LIKE pattern does, and still does when its own letters were made upper or
+ * lower case, to be read with the options i and s; NULL when it is none.
+ */
+char *
+pattern_from_folded_like(const char *like)
+{
+	StringInfoData output;
+	bool is_open = false;
+
+	initStringInfo(&output);
+	for (const char *c = like; *c; c++)
+	{
+		bool was_open = is_open;
+
+		is_open = *c == '%' || *c == '_';
+		if (c == like && !is_open)
+			appendStringInfoChar(&output, '^');
+		if (*c == '\\' && *++c == '\0')
+			return NULL;
+		/* a character may be several to the service, or be another one in the other case */
+		is_open |= (unsigned char) *c < ' ' || (unsigned char) *c >= 0x7f;
+		if (!is_open)
+			append_character(&output, *c, false);
+		else if (!was_open)
+			appendStringInfoString(&output, ".*");
+	}
+	if (!is_open)
+		appendStringInfoChar(&output, '$');
+	return output.data;
+}
+
+/*
  * What all texts begin with that match a LIKE pattern; empty when they begin with anything.  The case of a
  * letter is not known where it is ignored.
  */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 extern char *pattern_from_like(const char *like, bool ignore_case);
+extern char *pattern_from_folded_like(const char *like);
 extern char *pattern_like_prefix(const char *like, bool ignore_case);
 extern char *pattern_regex_prefix(const char *regex, bool ignore_case);
 extern char *pattern_from_prefix(const char *prefix);

@@ -20,6 +20,7 @@
 #include "nodes/nodeFuncs.h"
 #include "pushdown/deparse.h"
 #include "pushdown/deparse_equal.h"
+#include "pushdown/folded_text.h"
 #include "pushdown/projection.h"
 #include "service/learned_sort.h"
 #include "utils/lsyscache.h"
@@ -234,6 +235,9 @@ is_sorted_alike(const WalcuOptions *options, const WalcuDocumentPath *operand, O
 {
 	/* the pages of an order are asked for by conditions on its keys */
 	if (operand->remote.stray)
+		return false;
+	/* a collation sorts otherwise, and the conditions of pages would be changed */
+	if (folded_text_is_at(operand))
 		return false;
 	/* values of different types are sorted by type: there must be one, or others be errors */
 	if (!deparse_equal_is_alike(operand))

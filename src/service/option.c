@@ -53,7 +53,7 @@ typedef enum OptionKind
 	KIND_SIZE,
 	KIND_LARGE_SIZE,
 	KIND_CHOICE,
-	KIND_HOSTS
+	KIND_LIST
 } OptionKind;
 
 typedef struct OptionRow
@@ -62,7 +62,7 @@ typedef struct OptionRow
 	int objects;                                       /* These objects have it: a set of ON_... */
 	OptionKind kind;                                   /* Its values are of this kind. */
 	int offset;                                        /* The field that it fills is here, or NOT_RESOLVED. */
-	void (*check)(const char *name, const char *text); /* It checks a value of KIND_TEXT or KIND_HOSTS. */
+	void (*check)(const char *name, const char *text); /* It checks a value of KIND_TEXT or KIND_LIST. */
 	const char *const *choices;                        /* A value of KIND_CHOICE is one of these. */
 	int min;                                           /* A value of KIND_INTEGER is not less. */
 	int max;                                           /* A value of KIND_INTEGER is not greater. */
@@ -111,7 +111,7 @@ static const OptionRow rows[] = {
 	{"max_document_size", ON_SERVER | ON_TABLE, KIND_SIZE, FIELD(max_document_size)},
 	{"allow_http", ON_SERVER, KIND_BOOLEAN, FIELD(allow_http)},
 	{"ca_file", ON_SERVER, KIND_TEXT, FIELD(ca_file), option_check_absolute_path},
-	{"results_hosts", ON_SERVER, KIND_HOSTS, FIELD(results_hosts), option_check_hosts},
+	{"results_hosts", ON_SERVER, KIND_LIST, FIELD(results_hosts), option_check_hosts},
 	{"results_redirects", ON_SERVER, KIND_CHOICE, FIELD(results_redirects), NULL, redirect_choices},
 	{"updatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(updatable)},
 	{"truncatable", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(truncatable)},
@@ -127,6 +127,7 @@ static const OptionRow rows[] = {
 	{"project_format", ON_SERVER, KIND_CHOICE, FIELD(project_format), NULL, format_choices},
 	{"on_type_mismatch", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(on_type_mismatch), NULL, mismatch_choices},
 	{"id_type", ON_SERVER | ON_TABLE, KIND_CHOICE, FIELD(id_type), NULL, id_choices},
+	{"folded_texts", ON_SERVER | ON_TABLE, KIND_LIST, FIELD(folded_texts), option_check_places},
 	{"pushdown", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(pushdown)},
 	{"max_url_length", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(max_url_length), NULL, NULL, 1000, 1000000},
 	{"use_remote_estimate", ON_SERVER | ON_TABLE, KIND_BOOLEAN, FIELD(use_remote_estimate)},
@@ -204,7 +205,7 @@ static const struct
 
 static WalcuOptions *read_table(Oid relid);
 static bool is_same_value(const OptionRow *row, const void *one, const void *other);
-static bool are_same_hosts(List *one, List *other);
+static bool are_same_lists(List *one, List *other);
 static int find_object_kind(Oid catalog);
 static void read_list(List *list, int object, void *options);
 static void set_retries(WalcuOptions *options);
@@ -460,8 +461,8 @@ read_value(const OptionRow *row, const char *text, void *options)
 		case KIND_TEXT:
 			*(char **) field = pstrdup(text);
 			break;
-		case KIND_HOSTS:
-			*(List **) field = option_split_hosts(text);
+		case KIND_LIST:
+			*(List **) field = option_split_list(text);
 			break;
 		case KIND_BOOLEAN:
 			*(bool *) field = option_value_boolean(row->name, text);
@@ -503,8 +504,8 @@ is_same_value(const OptionRow *row, const void *one, const void *other)
 
 			return (left && right) ? strcmp(left, right) == 0 : left == right;
 		}
-		case KIND_HOSTS:
-			return are_same_hosts(*(List *const *) one, *(List *const *) other);
+		case KIND_LIST:
+			return are_same_lists(*(List *const *) one, *(List *const *) other);
 		case KIND_BOOLEAN:
 			return *(const bool *) one == *(const bool *) other;
 		case KIND_INTEGER:
@@ -522,7 +523,7 @@ is_same_value(const OptionRow *row, const void *one, const void *other)
 }
 
 static bool
-are_same_hosts(List *one, List *other)
+are_same_lists(List *one, List *other)
 {
 	ListCell *left;
 	ListCell *right;

@@ -147,14 +147,15 @@ typedef struct WalcuOptions
 	WalcuListFormat project_format;     /* It is the format of `project`. */
 	WalcuMismatch on_type_mismatch;     /* It says what becomes of a value of the wrong type. */
 	WalcuIdType id_type;                /* It says what places of ids hold. */
-	bool pushdown;                      /* Conditions and orders may go into requests. */
-	int max_url_length;                 /* It is in bytes. */
-	bool use_remote_estimate;           /* The planner asks the service how many documents match. */
-	WalcuSampling analyze_sampling;     /* It says what ANALYZE samples. */
-	int join_batch_size;                /* A batch has so many keys, 1 to 100000. */
-	double fdw_startup_cost;            /* It is the cost of a request. */
-	double fdw_tuple_cost;              /* It is the cost of a document. */
-	double max_requests_per_second;     /* It is 0 for no limit. */
+	List *folded_texts;             /* The service folds texts at these places (char *), as "cars.make". */
+	bool pushdown;                  /* Conditions and orders may go into requests. */
+	int max_url_length;             /* It is in bytes. */
+	bool use_remote_estimate;       /* The planner asks the service how many documents match. */
+	WalcuSampling analyze_sampling; /* It says what ANALYZE samples. */
+	int join_batch_size;            /* A batch has so many keys, 1 to 100000. */
+	double fdw_startup_cost;        /* It is the cost of a request. */
+	double fdw_tuple_cost;          /* It is the cost of a document. */
+	double max_requests_per_second; /* It is 0 for no limit. */
 } WalcuOptions;
 
 /* IMPORT FOREIGN SCHEMA reads one of these descriptions. */

@@ -31,7 +31,9 @@
 #define MAX_SIZE       (512.0 * 1024 * 1024)
 #define MAX_LARGE_SIZE (1024.0 * 1024 * 1024 * 1024 * 1024)
 
-#define COPY_HINT  "Copy it again, without white space around it."
+#define COPY_HINT "Copy it again, without white space around it."
+#define PLACES_HINT                                                                                          \
+	"Give places separated by commas, such as \"cars.make\", or \"cars\" for all texts of a resource."
 #define HOSTS_HINT "Give hosts, with or without a port, separated by commas, such as \"ext.crm.walcu.com\"."
 #define HEADER_HINT                                                                                          \
 	"Give the name of an HTTP header that carries credentials, such as \"X-Api-Key\" or \"Authorization\"."
@@ -43,6 +45,7 @@ pg_noreturn static void raise_invalid_value(const char *name, const char *text, 
 pg_noreturn static void raise_invalid_secret(const char *name, const char *reason, const char *hint);
 static bool has_scheme(const char *text);
 static bool has_control_character(const char *text);
+static bool is_dotted_path(const char *text);
 
 /* Returns the text of an option in a list of DefElem; NULL when it is not there. */
 char *
@@ -196,7 +199,7 @@ void
 option_check_hosts(const char *name, const char *text)
 {
 	ListCell *lc;
-	List *hosts = option_split_hosts(text);
+	List *hosts = option_split_list(text);
 
 	if (hosts == NIL)
 		raise_invalid_value(name, text, HOSTS_HINT);
@@ -210,28 +213,48 @@ option_check_hosts(const char *name, const char *text)
 	}
 }
 
-/* Returns the hosts of a comma-separated list; NIL when it is not such a list. */
+/* Returns the members of a comma-separated list; NIL when it is not such a list. */
 List *
-option_split_hosts(const char *text)
+option_split_list(const char *text)
 {
-	List *hosts;
+	List *members;
 
-	return SplitGUCList(pstrdup(text), ',', &hosts) ? hosts : NIL;
+	return SplitGUCList(pstrdup(text), ',', &members) ? members : NIL;
+}
+
+/* Checks a list of places: resources, or dotted paths that begin with one. */
+void
+option_check_places(const char *name, const char *text)
+{
+	List *places = option_split_list(text);
+	ListCell *lc;
+
+	if (places == NIL)
+		raise_invalid_value(name, text, PLACES_HINT);
+	foreach(lc, places)
+	{
+		if (!is_dotted_path(lfirst(lc)))
+			raise_invalid_value(name, text, PLACES_HINT);
+	}
 }
 
 /* Checks a dotted path in the document; "." is the whole of it. */
 void
 option_check_path(const char *name, const char *text)
 {
-	size_t length = strlen(text);
-
-	if (strcmp(text, ".") == 0)
-		return;
-	if (length == 0 || text[0] == '.' || text[length - 1] == '.' || strstr(text, "..") != NULL)
+	if (strcmp(text, ".") != 0 && !is_dotted_path(text))
 		raise_invalid_value(
 			name, text,
 			"Give the names of members separated by dots, such as \"status.status\", or \".\" for "
 			"the whole document.");
+}
+
+static bool
+is_dotted_path(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length > 0 && text[0] != '.' && text[length - 1] != '.' && strstr(text, "..") == NULL;
 }
 
 void

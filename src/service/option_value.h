@@ -26,6 +26,7 @@ extern void option_check_endpoint(const char *name, const char *text);
 extern void option_check_segment(const char *name, const char *text);
 extern void option_check_absolute_path(const char *name, const char *text);
 extern void option_check_hosts(const char *name, const char *text);
+extern void option_check_places(const char *name, const char *text);
 extern void option_check_path(const char *name, const char *text);
 extern void option_check_parameter(const char *name, const char *text);
 extern const char *option_secret_fault(const char *name, const char *text);
@@ -33,6 +34,6 @@ extern void option_check_secret(const char *name, const char *text);
 extern void option_check_username(const char *name, const char *text);
 extern void option_check_header_name(const char *name, const char *text);
 
-extern List *option_split_hosts(const char *text);
+extern List *option_split_list(const char *text);
 
 #endif /* WALCU_OPTION_VALUE_H */
