@@ -72,7 +72,7 @@ my @planted = (
     [ 'skip ignored', { faults => $fault->({ kind => 'list' }, type => 'ignore', skip => \1) },
         { 'end of pages' => [ 'failed', qr/ignores skip/, undef ] } ],
     [ 'q ignored', { faults => $fault->({ kind => 'list' }, type => 'ignore', q => \1) },
-        { q => [ 'failed', qr/ignores conditions/, "ADD pushdown 'false'" ],
+        { texts => [ 'unknown', qr/ignores conditions/, undef ], q => [ 'failed', qr/ignores conditions/, "ADD pushdown 'false'" ],
           'q paging' => [ 'failed', qr/need conditions/, "ADD paging 'skip'" ],
           'unknown places' => [ 'differs', qr/dropped/, undef ],
           'ids' => [ 'differs', qr/ObjectIds/, "SET id_type 'objectid'" ],
@@ -293,7 +293,7 @@ sub restore
 {
     $sandbox->clear_faults;
     $sandbox->put('/_sandbox/settings', {
-        page_cap => 50, sort_format => 'mongoose', project_format => 'mongoose', strict_query => 'default', mongoose => 8, ids => 'string',
+        page_cap => 50, sort_format => 'mongoose', project_format => 'mongoose', strict_query => 'default', mongoose => 8, ids => 'string', text_setters => 'none', collation => 'none',
         filter_status => 400, id_status => 404, compress => [], rate_limit => undef, job_outcome => 'finished', job_polls => 0, results => 'direct',
         group_shape => 'nested', group_by => 'accepted', search => 'accepted', sort => 'honoured', project => 'honoured',
         unknown_fields => 'dropped', client_ids => 'kept', description => 'plain', has_more => 'sent', patch => 'vendor', regex => 'pcre' });
@@ -308,6 +308,7 @@ sub rows
     for my $row (@{ $dbh->selectall_arrayref('SELECT * FROM walcu_fdw_check(?, ?, ?)', undef, 'crm', $resource, $writes // 0) })
     {
         my ($name, @values) = @$row;
+        $values[1] =~ s/\d+ places were tried\..*/n places were tried./ if $values[0] eq 'ok';
         $values[1] =~ s/after \d+ looks?, in [\d.]+ s/after n looks/ if $values[0] eq 'ok';
         ok(0, "two rows are called $name") if $rows{$name};
         $rows{$name} = \@values;

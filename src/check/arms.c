@@ -12,6 +12,7 @@
 
 #include "check/arms.h"
 
+#include "base/text.h"
 #include "check/sample.h"
 #include "json/iso8601.h"
 #include "json/scalar.h"
@@ -92,7 +93,8 @@ arms_make(const WalcuCheckSample *sample, const Bitmapset *used, WalcuArmTest te
 		const WalcuCheckPlace *place = lfirst(lc);
 
 		if (place->kind != types[type].kind || place->array != types[type].array ||
-			strcmp(place->path, "_id") == 0 || has_object_ids(sample, place))
+			strcmp(place->path, "_id") == 0 || has_object_ids(sample, place) ||
+			text_in_list(sample->folded, place->path))
 			continue;
 		attempt.path = place->path;
 		arm = try_place(&attempt, used);
@@ -114,7 +116,7 @@ arms_string_places(const WalcuCheckSample *sample)
 		WalcuCheckPlace *place = lfirst(lc);
 
 		if (place->kind == WALCU_FIELD_STRING && !place->array && strcmp(place->path, "_id") != 0 &&
-			!has_object_ids(sample, place))
+			!has_object_ids(sample, place) && !text_in_list(sample->folded, place->path))
 			places = lappend(places, place);
 	}
 	return places;

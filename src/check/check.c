@@ -15,6 +15,7 @@
 #include "check/access.h"
 #include "check/description.h"
 #include "check/extras.h"
+#include "check/folds.h"
 #include "check/format.h"
 #include "check/jobs.h"
 #include "check/note.h"
@@ -69,6 +70,7 @@ static const struct
 	{"page size", NEEDS_DOCUMENTS, paging_check_size},
 	{"has-more", NEEDS_DOCUMENTS, paging_check_has_more},
 	{"end of pages", NEEDS_DOCUMENTS, paging_check_end},
+	{"texts", NEEDS_NOTHING, folds_look_at_main},
 	{"sort", NEEDS_DOCUMENTS, format_check_sort},
 	{"project", NEEDS_DOCUMENTS, format_check_project},
 	{"q", NEEDS_DOCUMENTS, operators_check},
@@ -79,6 +81,7 @@ static const struct
 	{"job", NEEDS_DOCUMENTS, jobs_check},
 	{"search", NEEDS_DOCUMENTS, extras_check_search},
 	{"group_by", NEEDS_DOCUMENTS, extras_check_group_by},
+	{"texts", NEEDS_DOCUMENTS, folds_check},
 	{"write", NEEDS_CONSENT, note_check_writes},
 	{"limits", NEEDS_NOTHING, NULL, transport_sum_up_limits},
 	{"requests", NEEDS_NOTHING, NULL, transport_sum_up_requests},

@@ -11,6 +11,7 @@
 
 #include "check/format.h"
 
+#include "base/text.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "check/sample.h"
@@ -125,7 +126,7 @@ choose_sort_field(Trial *trial)
 		int other = 0;
 
 		if (place->array || place->kind != WALCU_FIELD_STRING || strcmp(place->path, "_id") == 0 ||
-			!projection_can_name(place->path))
+			!projection_can_name(place->path) || text_in_list(sample->folded, place->path))
 			continue;
 		for (int i = 1; i < sample->count; i++)
 		{

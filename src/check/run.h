@@ -60,6 +60,7 @@ typedef struct WalcuCheckSample
 	json_t *documents;       /* It is the array of documents. */
 	int count;               /* There are so many. */
 	WalcuHasMore has_more;   /* The reply said this. */
+	List *folded;            /* At these places (char *) the service changes texts before it compares them. */
 	WalcuCheckBehind behind; /* The page behind it has this. */
 	const char *no_behind;   /* It says why the page behind it did not come; or NULL. */
 	int64 least;             /* The resource has so many documents, or more. */
@@ -102,6 +103,8 @@ typedef struct WalcuCheckRun
 	bool is_empty_far;         /* Far behind all documents of the main sample there are none. */
 	bool asks_once;            /* What fails is not asked again: the check does so in another way. */
 	bool skip_is_ignored;      /* The service does not pass over documents as skip says. */
+	List *searches;            /* folds.c has looked for places of texts in these ways. */
+	bool q_is_ignored;         /* The service does not look at conditions. */
 	int page_cap;              /* A page has so many documents at most; 0 when no page was full. */
 } WalcuCheckRun;
 

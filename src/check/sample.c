@@ -16,7 +16,7 @@
 #include "json/iso8601.h"
 #include "port/pg_bitutils.h"
 
-static void append_places(List **places, List *fields, const char *prefix, int levels);
+static void append_places(List **places, List *fields, const char *prefix, int levels, bool enters_arrays);
 static bool fits_kind(json_t *value, WalcuFieldKind kind);
 static int score_sample(const WalcuCheckSample *sample);
 
@@ -131,12 +131,22 @@ sample_places(List *fields, int levels)
 {
 	List *places = NIL;
 
-	append_places(&places, fields, "", levels);
+	append_places(&places, fields, "", levels, false);
+	return places;
+}
+
+/* The same with those that are in the objects of arrays. */
+List *
+sample_places_in_arrays(List *fields, int levels)
+{
+	List *places = NIL;
+
+	append_places(&places, fields, "", levels, true);
 	return places;
 }
 
 static void
-append_places(List **places, List *fields, const char *prefix, int levels)
+append_places(List **places, List *fields, const char *prefix, int levels, bool enters_arrays)
 {
 	ListCell *lc;
 
@@ -153,8 +163,8 @@ append_places(List **places, List *fields, const char *prefix, int levels)
 		place->kind = field->kind;
 		place->array = field->array;
 		*places = lappend(*places, place);
-		if (!field->array && field->fields != NIL && levels > 1)
-			append_places(places, field->fields, psprintf("%s.", place->path), levels - 1);
+		if ((!field->array || enters_arrays) && field->fields != NIL && levels > 1)
+			append_places(places, field->fields, psprintf("%s.", place->path), levels - 1, enters_arrays);
 	}
 }
 

@@ -27,6 +27,7 @@ extern int sample_find_id(const WalcuCheckSample *sample, const char *id);
 extern bool sample_value(json_t *document, const char *path, json_t **value);
 extern const char *sample_text(json_t *document, const char *path);
 extern List *sample_places(List *fields, int levels);
+extern List *sample_places_in_arrays(List *fields, int levels);
 extern bool sample_is_object_id(json_t *value);
 extern bool sample_fits(json_t *value, WalcuFieldKind kind, bool array);
 extern char *sample_json(json_t *value);
