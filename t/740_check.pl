@@ -90,7 +90,7 @@ my @planted = (
         { 'q $regex' => [ 'differs', qr/Right for LIKE 'ab%'.*Refused for ~ '\^\[\[:alpha:\]\]'\. /, undef ] } ],
     [ 'an operator refused', { faults => $refuse->('nin') },
         { 'q $nin' => [ 'differs', qr/^Refused for text, number, boolean, date/, undef ] } ],
-    [ 'another refused', { faults => $refuse->('type') },
+    [ 'another refused', { faults => $refuse->('[$]type') },
         { 'q $type' => [ 'differs', qr/^Refused for text/, undef ], 'q $not' => [ 'differs', qr/^Refused for text/, undef ] } ],
     [ 'an order refused', { faults => $refuse->('gte') },
         { 'q $gte' => [ 'differs', qr/^Refused for text, number, date, _id/, undef ],
