@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "executor/executor.h"
 #include "fetch/count.h"
+#include "fetch/own_writes.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "plan/count_path.h"
@@ -24,11 +25,13 @@ typedef struct CountScan
 	WalcuQuery query;       /* It asks for all documents of the table. */
 	WalcuTally tally;       /* It tells what the count took. */
 	bool is_counted;        /* The documents were counted, and are not again. */
+	WalcuOwnWrites *own;    /* It knows the documents that the session has inserted. */
 	int64 documents;        /* So many were counted. */
 	bool is_delivered;      /* The row was returned since the scan began, or began again. */
 } CountScan;
 
 static Node *create_count_state(CustomScan *plan);
+static int64 count_shown_documents(CountScan *scan);
 static void begin_count_scan(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_count_scan(CustomScanState *node);
 static TupleTableSlot *fetch_counted_row(ScanState *node);
@@ -80,8 +83,10 @@ begin_count_scan(CustomScanState *node, EState *estate, int eflags)
 
 	scan->query = (WalcuQuery){.options = options, .strategy = WALCU_BY_PAGES, .project = list_make1("_id")};
 	scan->plan = plan;
-	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
-		scan->query.credential = option_credential_header(userid, options->serverid);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	scan->own = own_writes_read(options, estate->es_query_cxt);
+	scan->query.credential = option_credential_header(userid, options->serverid);
 }
 
 /* CustomExecMethods.ExecCustomScan */
@@ -102,13 +107,23 @@ fetch_counted_row(ScanState *node)
 	if (scan->is_delivered)
 		return slot;
 	if (!scan->is_counted)
-		scan->documents =
-			(int64) count_documents(&scan->query, &scan->tally, scan->plan.expected, 0).documents;
+		scan->documents = count_shown_documents(scan);
 	scan->is_counted = true;
 	scan->is_delivered = true;
 	slot->tts_values[0] = Int64GetDatum(scan->documents);
 	slot->tts_isnull[0] = false;
 	return ExecStoreVirtualTuple(slot);
+}
+
+/* Counts what the snapshot shows: all documents but those that the session has inserted since. */
+static int64
+count_shown_documents(CountScan *scan)
+{
+	double documents;
+
+	own_writes_settle(scan->query.options);
+	documents = count_documents(&scan->query, &scan->tally, scan->plan.expected, 0).documents;
+	return (int64) documents - own_writes_count_hidden(scan->own, scan->custom.ss.ps.state->es_snapshot);
 }
 
 /* No row can have been changed by others. */

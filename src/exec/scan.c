@@ -13,6 +13,7 @@
 #include "base/url.h"
 #include "executor/executor.h"
 #include "fetch/document_values.h"
+#include "fetch/seen_ids.h"
 #include "plan/path.h"
 #include "pushdown/projection.h"
 #include "service/learned_sort.h"
@@ -28,6 +29,7 @@ static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
 static void prepare_scan_columns(WalcuScan *scan, Relation relation);
+static void expect_shifts(ForeignScanState *node);
 static bool open_fetch(ForeignScanState *node);
 static void evaluate_values(ForeignScanState *node);
 static bool is_sure_of_no_match(List *clauses);
@@ -41,6 +43,7 @@ static bool is_in_its_place(WalcuScan *scan, TupleTableSlot *slot);
 pg_noreturn static void raise_out_of_order(const WalcuOptions *options, const char *column);
 static bool give_sorted(WalcuScan *scan, TupleTableSlot *slot);
 static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
+static bool has_come_before(WalcuScan *scan, const WalcuDocument *document);
 static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
 
 /* FdwRoutine.BeginForeignScan */
@@ -81,6 +84,8 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->sort = local_sort_create(RelationGetDescr(relation), scan->query.keys);
 	expect_repeats(node, eflags);
 	scan->query.credential = option_credential_header(compat_scan_userid(node), options->serverid);
+	scan->own_writes = own_writes_read(options, node->ss.ps.state->es_query_cxt);
+	scan->snapshot = node->ss.ps.state->es_snapshot;
 	scan->tuple_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
 	scan->id = ExecInitExpr(scan->plan.id, (PlanState *) node);
 	scan->search = ExecInitExpr(scan->plan.search, (PlanState *) node);
@@ -257,9 +262,29 @@ open_fetch(ForeignScanState *node)
 		return false;
 	before = MemoryContextSwitchTo(scan->context);
 	begin_progress(scan);
+	own_writes_settle(scan->query.options);
+	expect_shifts(node);
 	scan->fetch = fetch_open(&scan->query, &scan->tally);
 	MemoryContextSwitchTo(before);
 	return true;
+}
+
+/*
+ * Where pages are counted off, a document that the statement inserts in front of them shifts those that have
+ * come into the next one.  Then they are remembered.
+ */
+static void
+expect_shifts(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+	const PlannedStmt *statement = node->ss.ps.state->es_plannedstmt;
+
+	if (scan->query.options->paging == WALCU_PAGING_KEY ||
+		(statement->commandType == CMD_SELECT && !statement->hasModifyingCTE))
+		return;
+	if (scan->seen)
+		hash_destroy(scan->seen);
+	scan->seen = seen_ids_create(scan->context);
 }
 
 /* Evaluates this execution's values; the scan has ended when they are such that no row can match. */
@@ -420,6 +445,14 @@ close_fetch(WalcuScan *scan)
 	scan->ended = true;
 }
 
+static bool
+has_come_before(WalcuScan *scan, const WalcuDocument *document)
+{
+	StringInfoData id = {.data = unconstify(char *, document->id), .len = strlen(document->id)};
+
+	return scan->seen && seen_ids_has(scan->seen, &id, true);
+}
+
 /* Makes a row of a document.  Returns false when it should not have been sent. */
 static bool
 store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
@@ -427,6 +460,8 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 	MemoryContext before;
 	ListCell *lc;
 
+	if (own_writes_hide(scan->own_writes, document->id, scan->snapshot) || has_come_before(scan, document))
+		return false;
 	MemoryContextReset(scan->tuple_context);
 	before = MemoryContextSwitchTo(scan->tuple_context);
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));

@@ -11,6 +11,7 @@
 #include "exec/order_check.h"
 #include "exec/progress.h"
 #include "fetch/fetch.h"
+#include "fetch/own_writes.h"
 #include "http/wait_descriptor.h"
 #include "nodes/execnodes.h"
 #include "plan/plan.h"
@@ -41,6 +42,9 @@ typedef struct WalcuScan
 	ExprState *search;             /* It computes query.search; or NULL. */
 	ExprState *limit;              /* It computes how many rows the query returns; or NULL. */
 	ExprState *offset;             /* It computes how many rows the query passes over before; or NULL. */
+	WalcuOwnWrites *own_writes;    /* It knows the documents that the session has inserted. */
+	HTAB *seen;                    /* These documents have come, where some may come again; or NULL. */
+	Snapshot snapshot;             /* It says which of these are left out. */
 	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
 	bool ended;        /* There are no more rows. */
 	WalcuWaitDescriptor *watch; /* Append waits for this, among others; NULL until it does. */

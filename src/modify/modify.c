@@ -21,8 +21,8 @@
 #include "miscadmin.h"
 #include "modify/column_rules.h"
 #include "modify/patched_document.h"
+#include "modify/row_source.h"
 #include "modify/updatable.h"
-#include "plan/relinfo.h"
 #include "utils/memutils.h"
 
 static WalcuModify *open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
@@ -57,7 +57,7 @@ modify_begin(ModifyTableState *node, ResultRelInfo *target)
 	if (node->operation == CMD_DELETE)
 		modify->id_junk =
 			ExecFindJunkAttributeInTlist(junk, updatable_id_name(descriptor, modify->row->id + 1));
-	if (node->operation != CMD_INSERT && !modify_is_scan(outerPlanState(node)))
+	if (node->operation != CMD_INSERT && !row_source_is_scan(outerPlanState(node)))
 		modify->seen = create_seen_table(estate->es_query_cxt);
 	return modify;
 }
@@ -218,14 +218,6 @@ modify_confirm(WalcuModify *modify)
 	return writer_take_unwritten(modify->writer);
 }
 
-/* Tells whether a plan is a scan of ours alone. */
-bool
-modify_is_scan(PlanState *state)
-{
-	return IsA(state, ForeignScanState) &&
-		   ((ForeignScanState *) state)->fdwroutine->GetForeignRelSize == relinfo_set_size;
-}
-
 /* FdwRoutine.EndForeignInsert.  modify_table.c calls this, too. */
 void
 modify_end(EState *estate, ResultRelInfo *target)
@@ -269,6 +261,8 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 		modify->queue = commit_queue_table(RelationGetRelid(target->ri_RelationDesc), userid);
 	}
 	modify->write_log = write_log_open(estate);
+	/* COPY has no plan, nor the number of its command in the state */
+	write_log_set_command(modify->write_log, plan ? estate->es_output_cid : GetCurrentCommandId(true));
 	modify->writer = writer_open(estate->es_query_cxt, options, credential, modify->write_log);
 	target->ri_FdwState = modify;
 	MemoryContextSwitchTo(before);

@@ -52,7 +52,6 @@ extern TupleTableSlot *modify_delete(EState *estate, ResultRelInfo *target, Tupl
 extern void modify_read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values,
 								bool *nulls);
 extern int64 modify_confirm(WalcuModify *modify);
-extern bool modify_is_scan(PlanState *state);
 extern void modify_end(EState *estate, ResultRelInfo *target);
 
 #endif /* WALCU_MODIFY_H */

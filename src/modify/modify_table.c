@@ -36,7 +36,7 @@
 #include "miscadmin.h"
 #include "modify/judge.h"
 #include "modify/modify.h"
-#include "nodes/nodeFuncs.h"
+#include "modify/row_source.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -63,13 +63,13 @@ typedef struct MaterializedPlan
 /* What stands around a ModifyTable node.  The first of its tables that is ours has it. */
 struct WalcuModifyTable
 {
-	ExecProcNodeMtd execute;        /* This is the node's own function. */
+	ExecProcNodeMtd execute; /* This is the node's own function. */
+	bool is_running;         /* The node has been run, and it is decided what its rows are read from. */
 	MaterializedPlan *materialized; /* These are the rows of its subplan, or NULL where it may run along. */
 };
 
-static WalcuModifyTable *wrap_node(ModifyTableState *node, const WalcuModify *modify);
-static bool needs_materialized_plan(ModifyTableState *node, const WalcuModify *modify);
-static bool has_foreign_scan(PlanState *state, void *context);
+static WalcuModifyTable *wrap_node(ModifyTableState *node);
+static bool needs_materialized_plan(ModifyTableState *node);
 static MaterializedPlan *materialize_plan(ModifyTableState *node);
 static void end_materialized_plan(MaterializedPlan *materialized);
 static void read_all_rows(MaterializedPlan *materialized);
@@ -97,9 +97,7 @@ modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private,
 	modify->judges_first = judge_is_needed(modify, target, node->ps.state);
 	before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 	if (node->ps.ExecProcNode != execute_wrapped_node)
-		modify->wrapper = wrap_node(node, modify);
-	else if (modify->judges_first && find_wrapper(node)->materialized == NULL)
-		find_wrapper(node)->materialized = materialize_plan(node);
+		modify->wrapper = wrap_node(node);
 	MemoryContextSwitchTo(before);
 }
 
@@ -123,46 +121,40 @@ modify_table_end(EState *estate, ResultRelInfo *target)
  * under way, reads the function when the node is made.
  */
 static WalcuModifyTable *
-wrap_node(ModifyTableState *node, const WalcuModify *modify)
+wrap_node(ModifyTableState *node)
 {
 	WalcuModifyTable *wrapper = palloc0(sizeof(WalcuModifyTable));
 
 	wrapper->execute = node->ps.ExecProcNode;
 	node->ps.ExecProcNode = execute_wrapped_node;
-	if (needs_materialized_plan(node, modify))
-		wrapper->materialized = materialize_plan(node);
 	return wrapper;
 }
 
 /*
- * Tells whether the plan of the rows could see what is written, or has rows to be judged.  A scan page by
- * page, each after the last _id, does not come back to a document.
+ * Tells whether the plan of the rows could see what is written, or has rows to be judged.  All that it could
+ * refer to has been begun by then.
  */
 static bool
-needs_materialized_plan(ModifyTableState *node, const WalcuModify *modify)
+needs_materialized_plan(ModifyTableState *node)
 {
-	PlanState *subplan = outerPlanState(node);
+	for (int i = 0; i < node->mt_nrels; i++)
+	{
+		const WalcuModify *modify = get_modify(node, i);
 
-	if (modify->judges_first)
-		return true;
-	if (node->operation != CMD_INSERT && modify_is_scan(subplan))
-		return modify->row->options->paging != WALCU_PAGING_KEY;
-	return has_foreign_scan(subplan, NULL);
+		if (modify && (modify->judges_first || row_source_may_see_writes(node, modify->row->options->paging)))
+			return true;
+	}
+	return false;
 }
 
-static bool
-has_foreign_scan(PlanState *state, void *context)
-{
-	return modify_is_scan(state) || planstate_tree_walker(state, has_foreign_scan, context);
-}
-
-/* Prepares to read all rows of a node's subplan, in the current memory context. */
+/* Prepares to read all rows of a node's subplan. */
 static MaterializedPlan *
 materialize_plan(ModifyTableState *node)
 {
+	EState *estate = node->ps.state;
+	MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
 	MaterializedPlan *materialized = palloc0(sizeof(MaterializedPlan));
 	PlanState *subplan = outerPlanState(node);
-	EState *estate = node->ps.state;
 	const TupleTableSlotOps *kind = ExecGetResultSlotOps(subplan, NULL);
 
 	/* expressions over its rows were made for what the subplan returns */
@@ -172,6 +164,7 @@ materialize_plan(ModifyTableState *node)
 	materialized->subplan = subplan;
 	materialized->stored = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), &TTSOpsMinimalTuple);
 	materialized->slot = ExecInitExtraTupleSlot(estate, ExecGetResultType(subplan), kind);
+	MemoryContextSwitchTo(before);
 	return materialized;
 }
 
@@ -330,11 +323,14 @@ static TupleTableSlot *
 execute_wrapped_node(PlanState *state)
 {
 	ModifyTableState *node = castNode(ModifyTableState, state);
-	const WalcuModifyTable *wrapper = find_wrapper(node);
+	WalcuModifyTable *wrapper = find_wrapper(node);
 	TupleTableSlot *slot;
 
 	PG_TRY();
 	{
+		if (!wrapper->is_running && needs_materialized_plan(node))
+			wrapper->materialized = materialize_plan(node);
+		wrapper->is_running = true;
 		slot = wrapper->materialized ? execute_on_rows(node, wrapper) : wrapper->execute(state);
 		if (TupIsNull(slot))
 			confirm_all_rows(node);

@@ -19,6 +19,7 @@
 
 #include "access/xact.h"
 #include "base/utf8.h"
+#include "fetch/own_writes.h"
 #include "utils/memutils.h"
 
 /* A warning tells of what was written in so many bytes at most. */
@@ -80,6 +81,8 @@ rollback_note_call(const WalcuOptions *options, const char *method, char *path, 
 		id = read_reply_id(reply);
 	before = MemoryContextSwitchTo(TopTransactionContext);
 	write_tally_note(&tallies, options->server_name, resource, method, id);
+	if (strcmp(method, "POST") == 0)
+		own_writes_note_inserted(options, resource, id, GetCurrentCommandId(true));
 	MemoryContextSwitchTo(before);
 	rollback_note_written(&tallies);
 }

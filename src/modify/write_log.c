@@ -15,6 +15,7 @@
 
 #include "access/xact.h"
 #include "base/text.h"
+#include "fetch/own_writes.h"
 #include "modify/rollback.h"
 #include "storage/ipc.h"
 #include "tcop/pquery.h"
@@ -26,6 +27,7 @@ struct WalcuWriteLog
 	const void *statement;           /* The tables of a statement find each other by this. */
 	int users;                       /* So many tables have it open. */
 	SubTransactionId subtransaction; /* The statement runs in this subtransaction. */
+	CommandId command;               /* This is the number of its command, if it inserts rows. */
 	int64 written;                   /* So many rows were written. */
 	List *rows;                      /* These are the first of the rows (of char *). */
 	WalcuWriteTally *tallies;        /* These count them by resource and kind. */
@@ -89,6 +91,13 @@ write_log_close(WalcuWriteLog *write_log)
 	pfree(write_log);
 }
 
+/* Sets the number of the command that a statement's rows are inserted by. */
+void
+write_log_set_command(WalcuWriteLog *write_log, CommandId command)
+{
+	write_log->command = command;
+}
+
 /* Notes that a row was written with a method.  id is NULL when the service has not told it. */
 void
 write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
@@ -101,6 +110,10 @@ write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, co
 		write_log->rows =
 			lappend(write_log->rows,
 					psprintf("%s/%s", resource, id ? text_shown(id, TEXT_OF_ID) : "(with an unknown _id)"));
+	if (strcmp(method, "POST") == 0)
+		own_writes_note_inserted(options, resource, id, write_log->command);
+	else if (strcmp(method, "DELETE") == 0)
+		own_writes_note_deleted(options, id);
 	write_tally_note(&write_log->tallies, options->server_name, resource, method, id);
 	MemoryContextSwitchTo(before);
 }

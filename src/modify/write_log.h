@@ -20,6 +20,7 @@ typedef struct WalcuWriteLog WalcuWriteLog;
 typedef void (*WalcuUnsentTeller)(StringInfo text, const void *arg);
 
 extern WalcuWriteLog *write_log_open(const void *statement);
+extern void write_log_set_command(WalcuWriteLog *write_log, CommandId command);
 extern void write_log_close(WalcuWriteLog *write_log);
 extern void write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
 								   const char *id);

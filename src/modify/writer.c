@@ -19,11 +19,13 @@
 #include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
+#include "fetch/own_writes.h"
 #include "http/http_error.h"
 #include "http/redact.h"
 #include "http/retry.h"
 #include "lib/ilist.h"
 #include "modify/ignored_write.h"
+#include "modify/left_write.h"
 #include "modify/remake.h"
 #include "modify/write_reply.h"
 #include "storage/ipc.h"
@@ -53,7 +55,7 @@ static void register_writer(WalcuWriter *writer);
 static void forget_writer(void *arg);
 static void settle_at_exit(int code, Datum arg);
 static void settle_writer(WalcuWriter *writer, bool wait);
-static void leave_write(WalcuWrite *write);
+static void settle_writes_to(const WalcuOptions *options);
 static void start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
 static void make_progress(WalcuWriter *writer);
 static void advance_write(WalcuWrite *write, bool wait);
@@ -241,6 +243,7 @@ register_writer(WalcuWriter *writer)
 	if (!registered)
 		before_shmem_exit(settle_at_exit, (Datum) 0);
 	registered = true;
+	own_writes_set_settler(settle_writes_to);
 }
 
 static void
@@ -265,6 +268,21 @@ settle_at_exit(int code, Datum arg)
 		settle_writer(dlist_container(WalcuWriter, node, iter.cur), false);
 }
 
+/* Waits for all writes to a resource, as somebody is about to read it. */
+static void
+settle_writes_to(const WalcuOptions *options)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &writers)
+	{
+		WalcuWriter *writer = dlist_container(WalcuWriter, node, iter.cur);
+
+		if (writer->under_way != NIL && own_writes_same_place(writer->options, options))
+			settle_writer(writer, true);
+	}
+}
+
 static void
 settle_writer(WalcuWriter *writer, bool wait)
 {
@@ -276,27 +294,8 @@ settle_writer(WalcuWriter *writer, bool wait)
 
 		writer->under_way = list_delete_first(writer->under_way);
 		if (!write->reads)
-			leave_write(write);
+			left_write_note(write, writer->write_log, writer->options);
 	}
-}
-
-/* Notes what is known of a write that is not waited for any more. */
-static void
-leave_write(WalcuWrite *write)
-{
-	WalcuWriteLog *write_log = write->writer->write_log;
-	const WalcuTransfer *transfer = write->transfer;
-
-	if (remake_is_under_way(write))
-	{
-		if (write->is_doubtful)
-			write_log_note_unknown(write_log, write->request->label.data);
-	}
-	else if (write->answered || (write->doubt == NULL && write_reply_says_done(transfer)))
-		write_log_note_written(write_log, write->writer->options, write->request->method, write->id);
-	else if (write->doubt ||
-			 (transfer->status == 0 ? transfer_was_sent(transfer) : !write_reply_refuses(transfer)))
-		write_log_note_unknown(write_log, write->request->label.data);
 }
 
 /*

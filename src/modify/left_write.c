@@ -1,0 +1,30 @@
+/*
+ * left_write.c
+ *	  A write that is not waited for any more: what is known of it.
+ *
+ * writer.c asks, when a statement is cancelled or the session ends.
+ */
+#include "postgres.h"
+
+#include "modify/left_write.h"
+
+#include "modify/remake.h"
+#include "modify/write_reply.h"
+
+/* Notes what is known of a write that is not waited for any more. */
+void
+left_write_note(const WalcuWrite *write, WalcuWriteLog *write_log, const WalcuOptions *options)
+{
+	const WalcuTransfer *transfer = write->transfer;
+
+	if (remake_is_under_way(write))
+	{
+		if (write->is_doubtful)
+			write_log_note_unknown(write_log, write->request->label.data);
+	}
+	else if (write->answered || (write->doubt == NULL && write_reply_says_done(transfer)))
+		write_log_note_written(write_log, options, write->request->method, write->id);
+	else if (write->doubt ||
+			 (transfer->status == 0 ? transfer_was_sent(transfer) : !write_reply_refuses(transfer)))
+		write_log_note_unknown(write_log, write->request->label.data);
+}
