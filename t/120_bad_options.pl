@@ -160,6 +160,9 @@ my %hosts = (
         'a:', 'a:0', 'a:65536', 'a:-1', 'a:x', ':80', 'a:1:2', '[::1', '::1', '[x]', '*', '*.a', 'a%2fb', "a\tb", '"a', '"a b"', 'a;b', 'a<b',
     ],
     right => [ 'a', 'a,b', ' a , b ', 'a.b.c', 'a:1', 'a:65535,b', '10.0.0.1', '[::1]', '[::1]:443', 'A-1.b' ]);
+my %places = (
+    wrong => [ '', ' ', ',', 'a,', ',a', 'a,,b', 'a b', '.a', 'a.', 'a..b', 'a.b,c.', 'a, .b', '"a', '.', '..' ],
+    right => [ 'cars', 'cars.make', 'cars.make, notes', ' a , b.c ', '"a b.c"', 'ñ.ü' ]);
 my %path = (
     wrong => [ '', '..', '...', '.a', 'a.', '.a.', 'a..b', 'a.b.', '.a.b', 'a.b..c', "$long.", ".$long" ],
     right => [ '.', 'a', 'a.b', 'a.b.c', 'a b', 'ñ.😀', '0.1', "$long.$long" ]);
@@ -220,6 +223,7 @@ my @options = (
     { name => 'sort_format', on => ['server'], choices(qw(mongoose comma json none)) },
     { name => 'project_format', on => ['server'], choices(qw(mongoose comma json none)) },
     { name => 'on_type_mismatch', on => [qw(server table)], choices(qw(error null)) },
+    { name => 'folded_texts', on => [qw(server table)], %places },
     { name => 'use_remote_estimate', on => [qw(server table)], %boolean },
     { name => 'analyze_sampling', on => [qw(server table)], choices(qw(off auto random)) },
     { name => 'fdw_startup_cost', on => [qw(server table)], %cost },
