@@ -77,6 +77,10 @@ told('a caught error of the service', [ insert(1), 'DO $$ BEGIN BEGIN ' . insert
     [ $failed, "One row was written and not rolled back: notes/@{[n(2)]}." ]);
 told('a caught error after another write', [ insert(1), 'DO $$ BEGIN BEGIN ' . insert(3) . '; ' . insert(2, 1) . "; $catch; END \$\$" ],
     [ $kept, one(3) ], [ $failed, "One row was written and not rolled back: notes/@{[n(2)]}." ]);
+$sandbox->fault({ match => { method => 'POST' }, skip => 1, times => 1, fault => { type => 'hang' } });
+told('a caught cancel', [ q{SET statement_timeout = '2s'}, 'DO $$ BEGIN BEGIN ' . insert(2, 3) . '; EXCEPTION WHEN query_canceled THEN NULL; END; END $$', 'RESET statement_timeout' ],
+    [ $failed, "One row was written and not rolled back: notes/@{[n(2)]}. It is not known whether one request was carried out: POST /notes." ]);
+$sandbox->clear_faults;
 told('a loop', [ 'DO $$ BEGIN FOR i IN 1..3 LOOP BEGIN EXECUTE format($q$INSERT INTO crm.notes (_id) VALUES (%L)$q$, $q$64a$q$ || lpad(i::text, 21, $q$0$q$)); IF i = 2 THEN PERFORM 1 / 0; END IF; '
         . "$catch; END LOOP; RAISE EXCEPTION 'all of it'; END \$\$" ],
     [ $kept, one(2) ], [ $kept, qq{Server "crm", resource "notes": 2 inserted (@{[ids(1, 3)]}).} ]);

@@ -178,9 +178,10 @@ log_at_transaction_end(XactEvent event, void *arg)
 	if (event != XACT_EVENT_ABORT && event != XACT_EVENT_COMMIT && event != XACT_EVENT_PREPARE)
 		return;
 	write_logs = NULL;
-	for (; event == XACT_EVENT_ABORT && write_log; write_log = write_log->next)
+	for (; write_log; write_log = write_log->next)
 	{
-		if (!write_log->told)
+		/* the error that has told was caught where the transaction does not abort */
+		if (event == XACT_EVENT_ABORT ? !write_log->told : write_log->told)
 			warn_of_written(write_log);
 	}
 }
@@ -198,9 +199,17 @@ log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactio
 
 		if (write_log->subtransaction == id && event == SUBXACT_EVENT_ABORT_SUB)
 		{
+			/* a cancel that is caught is found out when the transaction commits after all */
+			if (write_log->told && !write_log->can_be_caught && ActivePortal)
+			{
+				write_log->subtransaction = parent;
+				write_log->statement = NULL;
+				link = &write_log->next;
+				continue;
+			}
 			*link = write_log->next;
 			/* while a statement runs, it may have caught the error, which nobody sees then */
-			if (!write_log->told || (write_log->can_be_caught && ActivePortal))
+			if (!write_log->told || ActivePortal)
 				warn_of_written(write_log);
 			continue;
 		}
