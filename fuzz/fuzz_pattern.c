@@ -1,6 +1,6 @@
 /*
  * fuzz_pattern.c
- *	  Does a translated pattern match the texts that PostgreSQL matches with the pattern?
+ *	  Does a translated pattern match the texts that PostgreSQL matches with the pattern, or errs to one side?
  *
  * The first line says which kind of pattern it is, the second one is the pattern, and what is left the text.
  * PCRE2 runs the translation, as MongoDB does.
@@ -33,6 +33,7 @@ typedef struct PatternKind
 	Translate translate;
 	PGFunction matches;
 	bool byte_collation; /* else one that knows more than ASCII letters */
+	bool matches_least;  /* The translation may match less, as for a negation, else more. */
 } PatternKind;
 
 typedef struct Match
@@ -44,10 +45,12 @@ typedef struct Match
 } Match;
 
 static char *translate_like(const char *pattern);
+static char *translate_not_like(const char *pattern);
 static char *translate_ilike(const char *pattern);
 static char *translate_regex(const char *pattern);
 static char *translate_ascii_regex(const char *pattern);
 static char *translate_iregex(const char *pattern);
+static char *translate_not_regex(const char *pattern);
 static Datum matches_uuid(PG_FUNCTION_ARGS);
 static void match_here(void *argument);
 static int match_there(const char *pattern, const char *text);
@@ -56,10 +59,12 @@ static char *read_text(const char *bytes, size_t length, size_t longest);
 /* As deparse.c calls them: upper and lower case matter in "C" alone. */
 static const PatternKind kinds[] = {
 	{"LIKE", translate_like, textlike, false},
+	{"NOT LIKE", translate_not_like, textlike, false, true},
 	{"ILIKE", translate_ilike, texticlike, true},
 	{"~", translate_regex, textregexeq, false},
 	{"~ in \"C\"", translate_ascii_regex, textregexeq, true},
 	{"~* in \"C\"", translate_iregex, texticregexeq, true},
+	{"!~ in \"C\"", translate_not_regex, textregexeq, true, true},
 	{"^@", pattern_from_prefix, text_starts_with, false},
 	{"= of uuid", pattern_from_uuid, matches_uuid, true},
 };
@@ -93,7 +98,8 @@ fuzz_pattern(FuzzInput *input)
 		return;
 	/* an error of PostgreSQL's is one with every row, which the service should send */
 	there = match_there(translation, match.text);
-	if (error.sqlstate == 0 && there != NO_ANSWER && there != match.matches)
+	if (error.sqlstate == 0 && there != NO_ANSWER &&
+		(kind->matches_least ? there > match.matches : there < match.matches))
 		fuzz_finding("%s %s %s: %d here, %d by %s", fuzz_shown(match.text, strlen(match.text)), kind->name,
 					 fuzz_shown(match.pattern, strlen(match.pattern)), match.matches, there,
 					 fuzz_shown(translation, strlen(translation)));
@@ -111,31 +117,43 @@ read_text(const char *bytes, size_t length, size_t longest)
 static char *
 translate_like(const char *pattern)
 {
-	return pattern_from_like(pattern, false);
+	return pattern_from_like(pattern, false, WALCU_PATTERN_MOST);
+}
+
+static char *
+translate_not_like(const char *pattern)
+{
+	return pattern_from_like(pattern, false, WALCU_PATTERN_LEAST);
 }
 
 static char *
 translate_ilike(const char *pattern)
 {
-	return pattern_from_like(pattern, true);
+	return pattern_from_like(pattern, true, WALCU_PATTERN_MOST);
 }
 
 static char *
 translate_regex(const char *pattern)
 {
-	return pattern_from_regex(pattern, false, false);
+	return pattern_from_regex(pattern, false, false, WALCU_PATTERN_MOST);
 }
 
 static char *
 translate_ascii_regex(const char *pattern)
 {
-	return pattern_from_regex(pattern, false, true);
+	return pattern_from_regex(pattern, false, true, WALCU_PATTERN_MOST);
 }
 
 static char *
 translate_iregex(const char *pattern)
 {
-	return pattern_from_regex(pattern, true, true);
+	return pattern_from_regex(pattern, true, true, WALCU_PATTERN_MOST);
+}
+
+static char *
+translate_not_regex(const char *pattern)
+{
+	return pattern_from_regex(pattern, false, true, WALCU_PATTERN_LEAST);
 }
 
 static Datum

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use JSON::PP ();
+use Encode qw(encode_utf8);
 use Test::More;
 use WalcuTest;
 
@@ -53,7 +54,7 @@ for (
     [ "(make = 'SEAT' OR mileage >= 5) IS FALSE", { make => { '$nin' => [ 'SEAT', undef ] }, mileage => { '$lt' => 5 } } ],
     [ "(make = 'SEAT' AND (mileage >= 5) IS NOT TRUE) IS TRUE", { make => 'SEAT' } ],
     [ "make LIKE 'SE%'", { make => { '$regex' => '^SE' } } ],
-    [ "make LIKE '%a_%c'", { make => { '$regex' => 'a[\d\D][\d\D]*c(?![\d\D])' } } ],
+    [ "make LIKE '%a_%c'", { make => { '$regex' => 'a[\d\D]{1,2}[\d\D]*c(?![\d\D])' } } ],
     [ "make ILIKE 'se.t'", { make => { '$regex' => '^[sS][eE]\.[tT](?![\d\D])' } } ],
     [ "make ~ '^S.+T\$'", { make => { '$regex' => '^S[\d\D]+T(?![\d\D])' } } ],
     [ "make ^@ 'SE'", { make => { '$regex' => '^SE' } } ],
@@ -314,6 +315,31 @@ for my $date ($first_date, $last_date)
     requests("SELECT _id FROM dates WHERE created_at $_", 1) for "= '$date'", "IN ('$date', 'x')", "= ANY (ARRAY['$date'])";
     requests("SELECT _id FROM dates WHERE created_at <> '$date' AND _id IN ('oldest', 'newest')", 1);
 }
+
+# JavaScript counts a character beyond U+FFFF as two, and a service may run patterns with it
+$sandbox->post('/_sandbox/documents/cars', [ map { { _id => "emoji$_->[0]", vin => $_->[1] } }
+      [ 1, "\x{1f600}" ], [ 2, "a\x{1f600}b" ], [ 3, "\x{1f600}\x{1f600}" ], [ 4, "\x{e9}" ], [ 5, 'x' ], [ 6, 'xy' ], [ 7, "\x{1f600}x\x{1f600}" ] ]);
+for my $regex (qw(pcre javascript))
+{
+    $sandbox->settings(regex => $regex);
+    for my $condition (
+        (map { ("LIKE '$_'", "NOT LIKE '$_'", "ILIKE '$_'", "NOT ILIKE '$_'") } '_', '__', '%__%', 'a_b', 'A_B', '%_', '___', '%%__%'),
+        (map { ("~ '$_'", "!~ '$_'") } '^.$', '^..$', '^.{2}$', '^.{1,2}$', '^.{2,}$', '^.?$', '^.+$', '^.*x.*$', '^[^a]$', '^[^x]{2}$', '^[^a]+$', '^a[^x]?b$',
+            '^\\W$', '^\\D\\D$', "^\x{1f600}+\$", "^\x{1f600}{2}\$", "^[\x{1f600}x]\$", "^(?:.x)?.\$", "^(?:.|x)+\$", '^(.)$'),
+      )
+    {
+        my $sql = "SELECT _id FROM crm.cars WHERE vin COLLATE \"C\" $condition AND _id LIKE 'emoji%' ORDER BY _id";
+        my $rows = $dbh->selectcol_arrayref($sql);
+        $dbh->do('SET walcu_fdw.enable_pushdown = off');
+        is_deeply($rows, $dbh->selectcol_arrayref($sql), "$regex: " . encode_utf8($condition));
+        $dbh->do('RESET walcu_fdw.enable_pushdown');
+    }
+}
+$sandbox->settings(regex => 'pcre');
+@requests = requests(q{SELECT _id FROM crm.cars WHERE vin LIKE 'a_b'}, 1);
+is($requests[0]{query}{q}{vin}{'$regex'}, '^a[\d\D]{1,2}b(?![\d\D])', 'a character, or the two halves of one');
+@requests = requests(q{SELECT _id FROM crm.cars WHERE vin NOT LIKE '_'});
+is_deeply($requests[0]{query}{q}{vin}{'$not'}, { '$regex' => '^[\x00-\x7f](?![\d\D])' }, 'and none that is doubtful where it is negated');
 
 done_testing();
 

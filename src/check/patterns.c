@@ -205,9 +205,10 @@ matches_pattern(const Pattern *pattern, const char *text)
 static char *
 write_pattern(const Pattern *pattern)
 {
+	WalcuPatternBound bound = pattern->kind == PATTERN_NOT_LIKE ? WALCU_PATTERN_LEAST : WALCU_PATTERN_MOST;
 	char *translated = pattern->kind == PATTERN_REGEX
-						   ? pattern_from_regex(pattern->text, false, true)
-						   : pattern_from_like(pattern->text, pattern->kind == PATTERN_ILIKE);
+						   ? pattern_from_regex(pattern->text, false, true, bound)
+						   : pattern_from_like(pattern->text, pattern->kind == PATTERN_ILIKE, bound);
 	char *path = filter_string(pattern->path);
 
 	if (translated == NULL)

@@ -3,10 +3,13 @@
  *	  SQL's patterns as the service's regular expressions.
  *
  * MongoDB has PCRE's, and who stands before it may read them as JavaScript does: so only what both mean alike
- * is written, which excludes \z, options within a pattern, and classes by name.  A translation matches
- * exactly what the pattern matches here, so that its negation is right, too; what could differ by a hair is
- * not translated.  Letters match in both cases by classes of both, as "C" knows ASCII letters only and PCRE's
- * own option knows more.
+ * is written, which excludes \z, options within a pattern, and classes by name.  What could differ by a hair
+ * is not translated, with one exception.  Letters match in both cases by classes of both, as "C" knows ASCII
+ * letters only and PCRE's own option knows more.
+ *
+ * JavaScript counts a character beyond U+FFFF, such as an emoji, as two.  So what matches any one character
+ * (a wide atom) also matches two where a translation may match more, and none but those of ASCII where it may
+ * match less, as for a negation.
  */
 #include "postgres.h"
 
@@ -24,19 +27,31 @@
 #define SPACES        " \\t\\n\\x0b\\f\\r"
 #define END_OF_TEXT   "(?!" ANY_CHARACTER ")"
 
+/* What a wide atom is where a pattern may match less. */
+#define ONE_OF_ASCII "(?=[\\x00-\\x7f])"
+
+/* The first byte of a character beyond U+FFFF is one of these. */
+#define FIRST_BYTE_OF_FOUR 0xF0
+
 typedef struct Translation
 {
-	const char *at;        /* This is still to be read. */
-	StringInfoData output; /* This is the translation so far. */
-	bool ignore_case;      /* Letters match in both cases. */
-	bool ascii_classes;    /* \d, [:alpha:] and their like mean ASCII. */
-	bool quantifiable;     /* An atom stands before. */
-	int depth;             /* So many parentheses are open. */
+	const char *at;          /* This is still to be read. */
+	StringInfoData output;   /* This is the translation so far. */
+	bool ignore_case;        /* Letters match in both cases. */
+	bool ascii_classes;      /* \d, [:alpha:] and their like mean ASCII. */
+	WalcuPatternBound bound; /* It errs to this side. */
+	bool quantifiable;       /* An atom stands before. */
+	bool doubled;            /* That atom is a wide one, which may take up two of a bound. */
+	bool has_wide_group; /* A group has a wide atom, which might match in too many ways if it is repeated. */
+	int depth;           /* So many parentheses are open. */
 } Translation;
 
 static bool has_case(char c);
 static void append_character(StringInfo output, char c, bool ignore_case);
 static bool translate_next(Translation *translation);
+static void append_whole_character(Translation *translation, char c);
+static void append_wide_atom(Translation *translation, const char *atom);
+static bool ends_group(Translation *translation);
 static bool translate_escape(Translation *translation);
 static bool translate_group(Translation *translation);
 static bool translate_quantifier(Translation *translation, char c);
@@ -49,7 +64,7 @@ static bool append_range(Translation *translation, char first, char last);
 
 /* A LIKE pattern; NULL when it is none. */
 char *
-pattern_from_like(const char *like, bool ignore_case)
+pattern_from_like(const char *like, bool ignore_case, WalcuPatternBound bound)
 {
 	StringInfoData output;
 	size_t length = strlen(like);
@@ -69,7 +84,8 @@ pattern_from_like(const char *like, bool ignore_case)
 			appendStringInfoString(&output, ANY_CHARACTER "*");
 		}
 		else if (like[i] == '_')
-			appendStringInfoString(&output, ANY_CHARACTER);
+			appendStringInfoString(&output,
+								   bound == WALCU_PATTERN_MOST ? ANY_CHARACTER "{1,2}" : "[\\x00-\\x7f]");
 		else
 		{
 			if (like[i] == '\\' && ++i == length)
@@ -199,9 +215,10 @@ pattern_from_uuid(const char *uuid)
  * something else to PCRE.
  */
 char *
-pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes)
+pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes, WalcuPatternBound bound)
 {
-	Translation translation = {.at = regex, .ignore_case = ignore_case, .ascii_classes = ascii_classes};
+	Translation translation = {
+		.at = regex, .ignore_case = ignore_case, .ascii_classes = ascii_classes, .bound = bound};
 
 	initStringInfo(&translation.output);
 	if (strncmp(regex, "***", 3) == 0)
@@ -241,9 +258,7 @@ translate_next(Translation *translation)
 		case '(':
 			return translate_group(translation);
 		case ')':
-			appendStringInfoChar(output, c);
-			translation->quantifiable = true;
-			return --translation->depth >= 0;
+			return ends_group(translation);
 		case '[':
 			return translate_bracket(translation);
 		case '{':
@@ -264,15 +279,67 @@ translate_next(Translation *translation)
 			translation->quantifiable = false;
 			return true;
 		case '.':
-			appendStringInfoString(output, ANY_CHARACTER);
-			translation->quantifiable = true;
+			append_wide_atom(translation, ANY_CHARACTER);
 			return true;
 		default:
 			break;
 	}
-	append_character(output, c, translation->ignore_case);
-	translation->quantifiable = true;
+	append_whole_character(translation, c);
 	return true;
+}
+
+/* A character that stands for itself; a quantifier behind it is for all that JavaScript counts it as. */
+static void
+append_whole_character(Translation *translation, char c)
+{
+	StringInfo output = &translation->output;
+
+	translation->quantifiable = true;
+	translation->doubled = false;
+	if ((unsigned char) c < FIRST_BYTE_OF_FOUR)
+	{
+		append_character(output, c, translation->ignore_case);
+		return;
+	}
+	appendStringInfo(output, "(?:%c", c);
+	while (((unsigned char) *translation->at & 0xC0) == 0x80)
+		appendStringInfoChar(output, *translation->at++);
+	appendStringInfoChar(output, ')');
+}
+
+/* An atom that matches one character, which may be one beyond U+FFFF. */
+static void
+append_wide_atom(Translation *translation, const char *atom)
+{
+	StringInfo output = &translation->output;
+	char next = *translation->at;
+
+	translation->quantifiable = true;
+	translation->doubled = false;
+	/* any number of them is any number of halves */
+	if (next == '*' || next == '+')
+		appendStringInfoString(output, atom);
+	else if (translation->bound == WALCU_PATTERN_LEAST)
+		appendStringInfo(output, "(?:" ONE_OF_ASCII "%s)", atom);
+	else
+	{
+		appendStringInfoString(output, atom);
+		translation->has_wide_group |= translation->depth > 0;
+		translation->doubled = next == '?' || next == '{';
+		if (!translation->doubled)
+			appendStringInfoString(output, "{1,2}");
+	}
+}
+
+static bool
+ends_group(Translation *translation)
+{
+	appendStringInfoChar(&translation->output, ')');
+	translation->quantifiable = true;
+	translation->doubled = false;
+	if (translation->has_wide_group && *translation->at && strchr("*+?{", *translation->at))
+		return false;
+	return --translation->depth >= 0;
 }
 
 static bool
@@ -292,6 +359,7 @@ translate_escape(Translation *translation)
 		return false;
 	translation->at++;
 	translation->quantifiable = true;
+	translation->doubled = false;
 	if (!isalnum((unsigned char) c) && (unsigned char) c < 0x80)
 	{
 		append_character(&translation->output, c, false);
@@ -299,11 +367,13 @@ translate_escape(Translation *translation)
 	}
 	for (int i = 0; translation->ascii_classes && i < lengthof(classes); i++)
 	{
-		if (classes[i].letter == c)
-		{
+		if (classes[i].letter != c)
+			continue;
+		if (isupper((unsigned char) c))
+			append_wide_atom(translation, classes[i].class);
+		else
 			appendStringInfoString(&translation->output, classes[i].class);
-			return true;
-		}
+		return true;
 	}
 	return false;
 }
@@ -328,7 +398,10 @@ translate_quantifier(Translation *translation, char c)
 {
 	if (!translation->quantifiable)
 		return false;
-	appendStringInfoChar(&translation->output, c);
+	if (c == '?' && translation->doubled)
+		appendStringInfoString(&translation->output, "{0,2}");
+	else
+		appendStringInfoChar(&translation->output, c);
 	/* whether it is greedy does not matter to a match; but it must be read */
 	if (*translation->at == '?')
 		translation->at++;
@@ -352,8 +425,13 @@ translate_bound(Translation *translation)
 	}
 	if (*end != '}' || !translation->quantifiable || min > max || max > MAX_BOUND)
 		return false;
-	appendStringInfoChar(&translation->output, '{');
-	appendBinaryStringInfo(&translation->output, translation->at, (int) (end + 1 - translation->at));
+	if (translation->doubled && end[-1] != ',')
+		appendStringInfo(&translation->output, "{%ld,%ld}", min, max * 2);
+	else
+	{
+		appendStringInfoChar(&translation->output, '{');
+		appendBinaryStringInfo(&translation->output, translation->at, (int) (end + 1 - translation->at));
+	}
 	translation->at = end + 1;
 	if (*translation->at == '?')
 		translation->at++;
@@ -365,10 +443,12 @@ static bool
 translate_bracket(Translation *translation)
 {
 	StringInfo output = &translation->output;
+	int start = output->len;
+	bool excludes = *translation->at == '^';
 	bool first = true;
 
 	appendStringInfoChar(output, '[');
-	if (*translation->at == '^')
+	if (excludes)
 		appendStringInfoChar(output, *translation->at++);
 	while (*translation->at != ']' || first)
 	{
@@ -384,6 +464,14 @@ translate_bracket(Translation *translation)
 	translation->at++;
 	appendStringInfoChar(output, ']');
 	translation->quantifiable = true;
+	translation->doubled = false;
+	if (excludes)
+	{
+		const char *atom = pstrdup(output->data + start);
+
+		output->len = start;
+		append_wide_atom(translation, atom);
+	}
 	return true;
 }
 
@@ -442,8 +530,8 @@ read_member(Translation *translation, char *c)
 		*c = *translation->at++;
 		return *c != '\0' && !isalnum((unsigned char) *c) && (unsigned char) *c < 0x80;
 	}
-	/* "[." and "[=" begin collating elements */
-	return *c != '\0' && *c != '[';
+	/* "[." and "[=" begin collating elements, and JavaScript takes a half of a character beyond U+FFFF */
+	return *c != '\0' && *c != '[' && (unsigned char) *c < FIRST_BYTE_OF_FOUR;
 }
 
 static bool
