@@ -564,15 +564,14 @@ make_pattern(const WalcuPredicate *condition, const char *text)
 {
 	WalcuPatternBound bound = condition->negated ? WALCU_PATTERN_LEAST : WALCU_PATTERN_MOST;
 
+	if (!utf8_counts_alike() && (condition->pattern == WALCU_PATTERN_REGEX ||
+								 (condition->pattern == WALCU_PATTERN_LIKE && strchr(text, '_'))))
+		return NULL;
 	switch (condition->pattern)
 	{
 		case WALCU_PATTERN_LIKE:
-			if (strchr(text, '_') && !utf8_counts_alike())
-				return NULL;
 			return pattern_from_like(text, condition->ignore_case, bound);
 		case WALCU_PATTERN_REGEX:
-			if (!utf8_counts_alike())
-				return NULL;
 			return pattern_from_regex(text, condition->ignore_case, condition->ascii, bound);
 		default:
 			return pattern_from_prefix(text);
