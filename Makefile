@@ -67,6 +67,9 @@ test-regress:
 	scripts/test regress $(T)
 test-tap:
 	scripts/test tap $(T)
+# Programs of others, all of t/clients/ or T: ORMs, drivers, and what they send.
+test-clients:
+	scripts/test-clients $(T)
 # The suites, or T, over a PostgreSQL that checks itself.
 test-sanitized:
 	scripts/test-sanitized $(if $(T),$(if $(filter t/%,$(T)),tap,regress) $(T))
@@ -106,4 +109,4 @@ test-fresh:
 	scripts/test-fresh
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-clients test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak demo bench test-version test-fresh
