@@ -114,6 +114,26 @@ for (
 my $plan = join "\n", map { @$_ } @{ $dbh->selectall_arrayref("EXPLAIN SELECT _id FROM crm.cars WHERE license_plate <> '1ABC'") };
 like($plan, qr/Local because: the service changes texts there before it compares them/, 'EXPLAIN says why');
 
+# Orders: rows are sorted here, also where no other reason would have them sorted so
+$dbh->do("CREATE FOREIGN TABLE crm.plates (_id text COLLATE \"C\", license_plate text COLLATE \"C\" NOT NULL) SERVER crm OPTIONS (resource 'cars', on_type_mismatch 'error')");
+$sandbox->delete('/_sandbox/documents/cars');
+my @many = map { { _id => sprintf('%024x', $_), license_plate => ($_ % 2 ? 'A' : 'a') . ($_ * 7 % 101) } } 1 .. 100;
+$sandbox->post('/_sandbox/documents/cars', \@many);
+my @sorted = sort map { $_->{license_plate} } @many;
+for my $settings ({ text_setters => 'lowercase', collation => 'none' }, { text_setters => 'none', collation => 'ignore_case' })
+{
+    $sandbox->settings(%$settings);
+    is_deeply($dbh->selectcol_arrayref('SELECT license_plate FROM crm.plates ORDER BY license_plate'), \@sorted, "an order: $settings->{text_setters}, $settings->{collation}");
+    is($dbh->selectrow_array('SELECT max(license_plate) FROM crm.plates'), $sorted[-1], 'the greatest');
+}
+unlike(request_of('SELECT license_plate FROM crm.plates ORDER BY license_plate'), qr/sort=license_plate/, 'no order is asked for');
+$dbh->do("ALTER SERVER crm OPTIONS (SET folded_texts 'cars.make')");
+like(request_of('SELECT license_plate FROM crm.plates ORDER BY license_plate'), qr/sort=license_plate/, 'as it is where texts are as they are');
+$dbh->do("ALTER SERVER crm OPTIONS (SET folded_texts 'cars.license_plate, aftersaleleads.origin')");
+$dbh->do('DROP FOREIGN TABLE crm.plates');
+$sandbox->reset;
+$sandbox->settings(text_setters => 'lowercase', job_polls => 0);
+
 # Values of the option
 for my $bad ('', '.make', 'cars.', 'cars..make', 'cars.make,', ',')
 {
