@@ -13,6 +13,7 @@
 
 #include "pushdown/deparse_equal.h"
 
+#include "base/objectid.h"
 #include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
@@ -27,6 +28,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+static bool is_text_of_own_type(const char *text);
 static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number,
@@ -171,11 +173,20 @@ add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *
 	if ((operand->sources & WALCU_IS_DATE) && iso8601_to_timestamptz(text, strlen(text), &instant) &&
 		scalar_instant_is_finite(instant))
 		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(instant), matches);
-	/* a year of six digits: JavaScript's dates begin before PostgreSQL's */
-	else if (text[0] == '-' || text[0] == '+')
+	else if (is_text_of_own_type(text))
 		matches->unchecked |= operand->sources & WALCU_IS_DATE;
 	if (operand->nested)
 		add_other_texts(operand, text, matches);
+}
+
+/*
+ * May the service have a value of a type of its own that arrives as this text?  An ObjectId, in a free form, or
+ * a date with a year of six digits: JavaScript's begin before PostgreSQL's.
+ */
+static bool
+is_text_of_own_type(const char *text)
+{
+	return objectid_is_valid(text) || text[0] == '-' || text[0] == '+';
 }
 
 /* What else has this text as ->> shows it. */
@@ -266,8 +277,10 @@ deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *valu
 		case jbvString:
 			deparse_equal_add_string(operand, pnstrdup(value->val.string.val, value->val.string.len),
 									 matches);
-			/* a date, too, arrives as a string */
-			if (operand->remote.type == WALCU_REMOTE_DATE)
+			/* a date, too, arrives as a string, and an ObjectId where the description says nothing of it */
+			if (operand->remote.type == WALCU_REMOTE_DATE ||
+				(deparse_equal_checked(operand) != WALCU_IS_STRING &&
+				 is_text_of_own_type(pnstrdup(value->val.string.val, value->val.string.len))))
 				matches->unchecked |= WALCU_IS_DATE;
 			break;
 		case jbvNumeric:
@@ -332,6 +345,9 @@ deparse_equal_or_unchecked(const WalcuDocumentPath *operand, List *filters, uint
 {
 	if (unchecked & get_natural_type(&operand->remote))
 		return &filter_everything;
+	/* where nothing is known of a place, what arrives as a string may be an ObjectId as well as a date */
+	if ((unchecked & WALCU_IS_DATE) && get_natural_type(&operand->remote) == 0)
+		unchecked |= WALCU_IS_OBJECTID;
 	if (unchecked)
 		filters = lappend(filters, document_path_test(operand, "$type", deparse_equal_types_json(unchecked)));
 	return filter_or(filters);
@@ -439,7 +455,7 @@ compare_numbers(const char *left, const char *right)
 char *
 deparse_equal_types_json(uint32 types)
 {
-	static const char *const names[] = {"string", "number", "bool", "date", "object", "array"};
+	static const char *const names[] = {"string", "number", "bool", "date", "object", "array", "objectId"};
 	List *texts = NIL;
 
 	for (int i = 0; i < lengthof(names); i++)

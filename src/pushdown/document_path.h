@@ -27,7 +27,7 @@ typedef enum WalcuDomain
 	WALCU_DOMAIN_ARRAY /* of scalars */
 } WalcuDomain;
 
-/* JSON types, and the service's dates, which arrive as strings. */
+/* JSON types, and the service's own, dates and ObjectIds, which arrive as strings. */
 #define WALCU_IS_STRING  (1 << 0)
 #define WALCU_IS_NUMBER  (1 << 1)
 #define WALCU_IS_BOOLEAN (1 << 2)
@@ -35,6 +35,9 @@ typedef enum WalcuDomain
 #define WALCU_IS_OBJECT  (1 << 4)
 #define WALCU_IS_ARRAY   (1 << 5)
 #define WALCU_IS_ANY     ((1 << 6) - 1)
+
+/* This is no source of its own: it goes with dates. */
+#define WALCU_IS_OBJECTID (1 << 6)
 
 /*
  * A place in the document, and how the SQL value is made of what stands there.
