@@ -146,11 +146,11 @@ my %endpoint = (
     ]);
 my %segment = (
     wrong => [
-        '', ' ', '.', '..', 'all', '/', 'a/b', '/a', 'a/', '../a', './a', 'a b', ' a', 'a ', "a\n", "\t", 'a?b', 'a#b', 'a%b', 'a%2fb',
+        '', ' ', '.', '..', 'all', 'All', '/', 'a/b', '/a', 'a/', '../a', './a', 'a b', ' a', 'a ', "a\n", "\t", 'a?b', 'a#b', 'a%b', 'a%2fb',
         '%2e%2e', 'a\\b', 'a&b', 'a=b', 'a:b', 'a@b', 'a;b', 'a,b', "a'b", 'a"b', 'a+b', 'a*b', 'a!b', 'a$b', 'a|b', '{a}', '(a)',
         '[a]', '<a>', '^', '`', 'ñ', '😀', "\x{a0}", "\x{200b}", "$long/",
     ],
-    right => [ 'a', '5f2b1c9e8d3a4b0012345678', 'All', 'alls', '...', '.a', 'a-b_c.d~e', '0', $long ]);
+    right => [ 'a', '5f2b1c9e8d3a4b0012345678', 'alls', '...', '.a', 'a-b_c.d~e', '0', $long ]);
 my %absolute_path = (
     wrong => [ '', ' ', 'x', 'ca.pem', './ca.pem', '../ca.pem', '~/ca.pem', ' /ca.pem', '$HOME/ca.pem', 'file:///ca.pem', '\\ca.pem' ],
     right => [ '/ca.pem', '/no/such/file', "/certificados/a\x{f1}o nuevo.pem" ]);

@@ -180,8 +180,8 @@ add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *
 }
 
 /*
- * May the service have a value of a type of its own that arrives as this text?  An ObjectId, in a free form, or
- * a date with a year of six digits: JavaScript's begin before PostgreSQL's.
+ * May the service have a value of a type of its own that arrives as this text?  An ObjectId, in a free form,
+ * or a date with a year of six digits: JavaScript's begin before PostgreSQL's.
  */
 static bool
 is_text_of_own_type(const char *text)
