@@ -20,7 +20,7 @@ static List *make_keys_with_value(List *keys);
 static WalcuFilter *negate_filter(WalcuFilter *filter);
 static List *fit_in_urls(const WalcuQueryPart *part, size_t room);
 static int find_list_to_split(const WalcuQueryPart *part, size_t room);
-static int find_longest(List *filters, bool splittable, List *keys);
+static int find_longest(const WalcuQueryPart *part, bool splittable);
 static bool can_be_split(const WalcuFilter *filter, List *keys);
 static List *split_list(const WalcuQueryPart *part, int position, size_t room);
 static WalcuQueryPart *make_part_of_list(const WalcuQueryPart *part, int position, List *literals);
@@ -57,6 +57,7 @@ make_part(List *filters, List *keys, WalcuPartNulls nulls)
 	part->filters = filters;
 	part->keys = keys;
 	part->nulls = nulls;
+	part->null_test = NULL;
 	part->of_list = false;
 	return part;
 }
@@ -69,6 +70,8 @@ split_nulls(List *filters, List *keys, WalcuFilter *nulls)
 	WalcuQueryPart *with = make_part(lappend(list_copy(filters), negate_filter(nulls)),
 									 make_keys_with_value(keys), WALCU_PART_WITH_VALUE);
 
+	without->null_test = nulls;
+	with->null_test = llast(with->filters);
 	/* without those that no condition lets through; but what does not fit the column stays out, too */
 	if (((WalcuSortKey *) linitial(keys))->never_null)
 		return list_make1(with);
@@ -107,9 +110,10 @@ fit_in_urls(const WalcuQueryPart *part, size_t room)
 
 	if (position >= 0)
 		return split_list(part, position, room);
-	if (part->filters == NIL || measure_filters(part->filters) <= room)
+	position = find_longest(part, false);
+	if (position < 0 || measure_filters(part->filters) <= room)
 		return list_make1(unconstify(WalcuQueryPart *, part));
-	return fit_in_urls(replace_part_filter(part, find_longest(part->filters, false, part->keys), NULL), room);
+	return fit_in_urls(replace_part_filter(part, position, NULL), room);
 }
 
 /* Tells whether parts ask for a filter, as a whole or in pieces. */
@@ -134,7 +138,7 @@ static int
 find_list_to_split(const WalcuQueryPart *part, size_t room)
 {
 	bool too_long = part->filters && measure_filters(part->filters) > room;
-	int position = too_long ? find_longest(part->filters, true, part->keys) : -1;
+	int position = too_long ? find_longest(part, true) : -1;
 
 	for (int i = 0; i < list_length(part->filters) && !too_long; i++)
 	{
@@ -149,18 +153,19 @@ find_list_to_split(const WalcuQueryPart *part, size_t room)
 	return -1;
 }
 
-/* The position of the longest clause; -1 when there is none. */
+/* The position of the longest clause, apart from what makes the part one; -1 when there is none. */
 static int
-find_longest(List *filters, bool splittable, List *keys)
+find_longest(const WalcuQueryPart *part, bool splittable)
 {
 	int position = -1;
 	size_t length = 0;
 
-	for (int i = 0; i < list_length(filters); i++)
+	for (int i = 0; i < list_length(part->filters); i++)
 	{
-		const WalcuFilter *filter = list_nth(filters, i);
+		const WalcuFilter *filter = list_nth(part->filters, i);
 
-		if ((!splittable || can_be_split(filter, keys)) && strlen(filter->text) >= length)
+		if (filter != part->null_test && (!splittable || can_be_split(filter, part->keys)) &&
+			strlen(filter->text) >= length)
 		{
 			position = i;
 			length = strlen(filter->text);
@@ -250,7 +255,11 @@ reverse_list(List *list)
 static WalcuQueryPart *
 replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filter)
 {
-	return make_part(replace_filter(part->filters, position, filter), part->keys, part->nulls);
+	WalcuQueryPart *replaced =
+		make_part(replace_filter(part->filters, position, filter), part->keys, part->nulls);
+
+	replaced->null_test = part->null_test;
+	return replaced;
 }
 
 /* The clauses with another one, or none, in a place. */

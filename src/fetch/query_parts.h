@@ -23,7 +23,9 @@ typedef struct WalcuQueryPart
 	List *filters;        /* All of these (WalcuFilter) must hold. */
 	List *keys;           /* Documents are sorted by these (WalcuSortKey). */
 	WalcuPartNulls nulls; /* It says which documents it has, by the first key. */
-	bool of_list;         /* It has a part of a list's values. */
+	const WalcuFilter
+		*null_test; /* This clause makes it so, and is never left out; NULL for all documents. */
+	bool of_list;   /* It has a part of a list's values. */
 } WalcuQueryPart;
 
 extern List *query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t room);
