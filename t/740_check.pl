@@ -17,8 +17,8 @@ my $results_host = $sandbox->results_endpoint =~ s{^http://}{}r;
 my $free = qr/^(?:latency|requests|resource .*)$/;
 
 # A plain sandbox needs few options, and says which
-my %plain = (results_hosts => $results_host, on_type_mismatch => 'null', id_type => 'string');
-is_deeply([ map { "@$_[0, 2]" } apply() ], [ 'ids applied', 'values applied', 'job results applied' ],
+my %plain = (results_hosts => $results_host, on_type_mismatch => 'null');
+is_deeply([ map { "@$_[0, 2]" } apply() ], [ 'values applied', 'job results applied' ],
     'the options that a plain sandbox needs');
 is_deeply(options(), \%plain, 'and they are as they should be');
 my $plain = rows();
@@ -66,7 +66,7 @@ my @planted = (
     [ 'no has-more', { settings => { has_more => 'missing' } },
         { 'has-more' => [ 'differs', qr/lack the header/, undef ] } ],
     [ 'has-more never', { faults => $fault->({ kind => 'list' }, type => 'has_more', value => 'false') },
-        { 'has-more' => [ 'failed', qr/nothing follows where documents do/, undef ] } ],
+        { 'has-more' => [ 'failed', qr/nothing follows where documents do: .*No option lets pages be read on; .*fetch_mode 'job'/, undef ] } ],
     [ 'has-more always', { faults => $fault->({ kind => 'list' }, type => 'has_more', value => 'true') },
         { 'has-more' => [ 'failed', qr/more follow where nothing does/, undef ] } ],
     [ 'skip ignored', { faults => $fault->({ kind => 'list' }, type => 'ignore', skip => \1) },
@@ -75,7 +75,7 @@ my @planted = (
         { texts => [ 'unknown', qr/ignores conditions/, undef ], q => [ 'failed', qr/ignores conditions/, "ADD pushdown 'false'" ],
           'q paging' => [ 'failed', qr/need conditions/, "ADD paging 'skip'" ],
           'unknown places' => [ 'differs', qr/dropped/, undef ],
-          'ids' => [ 'differs', qr/ObjectIds/, "SET id_type 'objectid'" ],
+          'ids' => [ 'ok', qr/ObjectIds/, undef ],
           'ids condition' => [ 'failed', qr/answered with documents/, undef ],
           'ids pattern' => [ 'failed', qr/answered with documents/, undef ] }, free => qr/^q / ],
     [ 'patterns refused', { faults => $refuse->('regex') },
@@ -105,15 +105,18 @@ my @planted = (
     (map {
         my ($status, $what) = @$_;
         [ "ObjectIds, and $status", { settings => { ids => 'objectid', $what => $status } },
-            { 'ids' => [ 'differs', qr/They are ObjectIds/, "SET id_type 'objectid'" ],
+            { 'ids' => [ 'ok', qr/They are ObjectIds/, undef ],
               'ids document' => $what eq 'id_status' && $status != 404 ? [ 'differs', qr/$status/, undef ] : undef,
               'ids condition' => [ 'differs', $what eq 'filter_status' ? qr/$status/ : qr/400/, undef ],
-              'ids pattern' => [ 'differs', qr/refused/, undef ] }, apply => 'ids' ]
+              'ids pattern' => [ 'differs', qr/refused/, undef ] }, apply => 'ids', dearer => 1 ]
     } [ 404, 'id_status' ], [ 400, 'id_status' ], [ 422, 'id_status' ], [ 500, 'id_status' ], [ 422, 'filter_status' ], [ 500, 'filter_status' ]),
     [ 'ids that the option says otherwise', { options => { id_type => 'objectid' } },
-        { ids => [ 'differs', qr/texts.*says otherwise/, "SET id_type 'string'" ] }, apply => 1 ],
+        { ids => [ 'differs', qr/texts.*is objectid: queries miss rows/, "SET id_type 'auto'" ] }, apply => 1 ],
+    [ 'ObjectIds that the option calls texts', { settings => { ids => 'objectid' }, options => { id_type => 'string' } },
+        { ids => [ 'differs', qr/ObjectIds.*is string: queries miss rows, or conditions are refused/, "SET id_type 'auto'" ],
+          'ids condition' => [ 'differs', qr/refused/, undef ], 'ids pattern' => [ 'differs', qr/refused/, undef ] }, apply => 'ids', dearer => 1 ],
     [ 'ids that a table says otherwise', { sql => [ "ALTER FOREIGN TABLE crm.notes OPTIONS (ADD id_type 'objectid')", 'ALTER FOREIGN TABLE crm.notes OPTIONS (DROP id_type)' ] },
-        { 'ids crm.notes' => [ 'differs', qr/^The option id_type of the table is objectid, but \S+ holds texts: queries miss rows\.$/, "ALTER FOREIGN TABLE crm.notes OPTIONS (SET id_type 'string')" ] } ],
+        { 'ids crm.notes' => [ 'differs', qr/^The option id_type of the table is objectid, but \S+ holds texts: queries miss rows\.$/, "ALTER FOREIGN TABLE crm.notes OPTIONS (SET id_type 'auto')" ] } ],
     [ 'a column of texts that are said to be ids', { sql => [ "ALTER FOREIGN TABLE crm.cars ALTER COLUMN make OPTIONS (ADD id_type 'objectid')", 'ALTER FOREIGN TABLE crm.cars ALTER COLUMN make OPTIONS (DROP id_type)' ] },
         { 'ids crm.cars.make' => [ 'differs', qr/of the column is objectid, but make holds texts/, "ALTER FOREIGN TABLE crm.cars ALTER COLUMN make OPTIONS (SET id_type 'string')" ] } ],
     [ 'a column of ids that are said to be texts', { settings => { ids => 'objectid' }, options => { id_type => 'objectid' },
@@ -153,7 +156,7 @@ my @planted = (
         { 'resource tasks' => [ 'failed', qr/403: not yours/, undef ], values => [ 'ok', qr/./, undef ] } ],
     [ 'a limit of requests', { faults => [ { match => { kind => 'list' }, times => 2,
                     fault => { type => 'status', status => 429, retry_after => 1, error => 'slowly' } } ] },
-        { limits => [ 'differs', qr/429 to 2 of \d+ requests and asked to wait up to 1 s/, qr/ADD max_requests_per_second '[48]'/ ] },
+        { limits => [ 'differs', qr/429 to 2 of \d+ requests and asked to wait up to 1 s/, qr/ADD max_requests_per_second '\d+(?:\.\d)?'/ ] },
         resource => 'tasks' ],
     [ 'a limit that is told', { faults => $fault->({ kind => 'list', resource => 'sms' }, type => 'reply', status => 200, body => '[]',
                 headers => { 'content-type' => 'application/json', 'RateLimit-Policy' => '3000;w=60' }) },
@@ -165,14 +168,13 @@ my @planted = (
     [ 'no description, and a column of one\'s own', { faults => $fault->({ kind => 'description' }, type => 'status', status => 404, error => 'gone'),
             sql => [ 'ALTER FOREIGN TABLE crm.cars ADD COLUMN nonsense text, ALTER COLUMN mileage TYPE text', 'ALTER FOREIGN TABLE crm.cars DROP COLUMN nonsense, ALTER COLUMN mileage TYPE numeric' ] },
         { description => [ 'failed', qr/404: gone.*stands in for it/, undef ],
-          'table crm.cars' => [ 'unknown', qr/own description is not to be had\. By the installed one: "mileage" is numeric.*"nonsense" is gone/, undef ],
+          'table crm.cars' => [ 'unknown', qr/own description is not to be had\. By the installed one: "mileage" is numeric[^"]*$/, undef ],
           tables => [ 'ok', qr/19 of 20/, undef ] } ],
     [ 'a description in other words', { settings => { description => 'alternatives' } }, {} ],
     [ 'few requests', { options => { max_requests => 10 } },
         { requests => [ 'unknown', qr/^10 requests were sent, as many as may be/, undef ] }, free => qr/./ ],
-    [ 'a column that is gone', { sql => [ 'ALTER FOREIGN TABLE crm.cars ADD COLUMN nonsense text', 'ALTER FOREIGN TABLE crm.cars DROP COLUMN nonsense' ] },
-        { 'table crm.cars' => [ 'differs', qr/"nonsense" is gone/, 'ALTER FOREIGN TABLE crm.cars DROP COLUMN nonsense' ],
-          tables => [ 'ok', qr/19 of 20/, undef ] } ],
+    [ 'a column that no description ever had', { sql => [ 'ALTER FOREIGN TABLE crm.cars ADD COLUMN nonsense text', 'ALTER FOREIGN TABLE crm.cars DROP COLUMN nonsense' ] },
+        {} ],
     [ 'a column that is new', { sql => [ 'ALTER FOREIGN TABLE crm.cars DROP COLUMN make', 'ALTER FOREIGN TABLE crm.cars ADD COLUMN make text COLLATE "C"' ] },
         { 'table crm.cars' => [ 'differs', qr/"make" is new/, 'ALTER FOREIGN TABLE crm.cars ADD COLUMN make text COLLATE "C"' ],
           tables => [ 'ok', qr/19 of 20/, undef ] } ],

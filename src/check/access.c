@@ -78,6 +78,8 @@ access_check_credentials(WalcuCheckRun *run)
 		row_add(run, "credentials", CHECK_FAILED, advise_credential(run),
 				"%s was sent, and nothing else was tried. %s %s", sent, first->failure,
 				credential_hint_choices(run->credential));
+	else if (!first->is_asked)
+		row_add(run, "credentials", CHECK_UNKNOWN, NULL, "%s", first->failure);
 	else if (first->status == 0)
 		row_add(run, "credentials", CHECK_FAILED, NULL, "%s was sent. %s", sent, first->failure);
 	else if (first->readable)

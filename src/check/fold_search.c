@@ -35,7 +35,6 @@ static WalcuFoldSearch *make_search(WalcuCheckSample *sample);
 static bool is_in_list(List *places, const char *path);
 static bool is_plain_path(const char *path);
 static const char *choose_text(const WalcuCheckSample *sample, int document, const char *path);
-static void collect_values(json_t *value, const char *path, List **values);
 static bool is_telling(json_t *value);
 static bool has_alike(List *values, json_t *value);
 static void choose_places(const WalcuCheckRun *run, WalcuFoldSearch *search, bool with_untried);
@@ -137,35 +136,13 @@ choose_text(const WalcuCheckSample *sample, int document, const char *path)
 
 	if (sample_id(sample, document) == NULL)
 		return NULL;
-	collect_values(sample_document(sample, document), path, &values);
+	sample_collect_values(sample_document(sample, document), path, &values);
 	foreach(lc, values)
 	{
 		if (is_telling(lfirst(lc)) && !has_alike(values, lfirst(lc)))
 			return json_string_value(lfirst(lc));
 	}
 	return NULL;
-}
-
-/* Appends the values that a filter on a path (NULL for the value itself) looks at. */
-static void
-collect_values(json_t *value, const char *path, List **values)
-{
-	check_stack_depth();
-	if (json_is_array(value))
-	{
-		for (size_t i = 0; i < json_array_size(value); i++)
-			collect_values(json_array_get(value, i), path, values);
-	}
-	else if (path)
-	{
-		const char *dot = strchr(path, '.');
-		json_t *member = json_object_get(value, dot ? pnstrdup(path, dot - path) : path);
-
-		if (member)
-			collect_values(member, dot ? dot + 1 : NULL, values);
-	}
-	else
-		*values = lappend(*values, value);
 }
 
 /* Is it a short text of ASCII with a letter, without blanks around? */

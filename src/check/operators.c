@@ -101,6 +101,7 @@ static bool lacks_documents(const WalcuArm *arm);
 static bool has_too_many(const WalcuArm *arm);
 static bool was_refused(const WalcuArm *arm);
 static bool is_right(const WalcuArm *arm);
+static bool was_left_out(const WalcuArm *arm);
 static char *list_untried(const Trials *trials, const char *name);
 static void append_part(StringInfo text, const char *words, const char *list);
 
@@ -290,6 +291,7 @@ judge_reply(Trials *trials, List *arms, const WalcuCheckReply *reply)
 
 		/* what was not asked was not refused */
 		arm->refusal = reply->asked ? reply->failure : NULL;
+		arm->is_left_out = !reply->asked;
 		arm->answered = reply->ok;
 		arm->alone = list_length(arms) == 1;
 		for (int i = 0; i < lengthof(arm->documents); i++)
@@ -384,6 +386,7 @@ add_operator_row(Trials *trials, const char *name)
 	char *refused = list_arms(trials, name, was_refused);
 	char *right = list_arms(trials, name, is_right);
 	char *untried = list_untried(trials, name);
+	char *left_out = list_arms(trials, name, was_left_out);
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -392,6 +395,9 @@ add_operator_row(Trials *trials, const char *name)
 	append_part(&text, "Too many documents come for", exceeding);
 	append_part(&text, "Refused for", refused);
 	append_part(&text, "Not tried, for lack of documents that tell:", untried);
+	append_part(&text, "Not asked, for want of requests:", left_out);
+	if (text.len == 0)
+		appendStringInfoString(&text, "There are no documents that tell.");
 	if (refused)
 		words = find_arm(trials, name, NULL, was_refused)->refusal;
 	row_add(run, psprintf("q %s", name),
@@ -467,6 +473,12 @@ static bool
 is_right(const WalcuArm *arm)
 {
 	return arm->answered && !arm->lacks && !arm->exceeds;
+}
+
+static bool
+was_left_out(const WalcuArm *arm)
+{
+	return arm->is_left_out;
 }
 
 /* Returns the types of an operator for which there are no documents; NULL for none. */

@@ -67,6 +67,7 @@ typedef struct Pattern
 
 static WalcuArm *try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *pattern,
 						  int document);
+static bool tells_apart(const Pattern *pattern, const char *matched, const char *other);
 static char *get_sample_text(json_t *document, const char *path);
 static char *fill_template(const char *template, const char *text);
 static bool matches_pattern(const Pattern *pattern, const char *text);
@@ -116,8 +117,8 @@ patterns_make(const WalcuCheckSample *sample, const Bitmapset *used, int number)
 static WalcuArm *
 try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *pattern, int document)
 {
-	bool matches =
-		matches_pattern(pattern, get_sample_text(sample_document(sample, document), pattern->path));
+	const char *matched = get_sample_text(sample_document(sample, document), pattern->path);
+	bool matches = matches_pattern(pattern, matched);
 
 	for (int i = 0; i < sample->count; i++)
 	{
@@ -125,7 +126,7 @@ try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *p
 		WalcuArm *arm;
 
 		if (i == document || bms_is_member(i, used) || text == NULL || sample_id(sample, i) == NULL ||
-			matches_pattern(pattern, text) == matches)
+			matches_pattern(pattern, text) == matches || !tells_apart(pattern, matched, text))
 			continue;
 		arm = palloc0(sizeof(WalcuArm));
 		arm->filter = write_pattern(pattern);
@@ -136,6 +137,13 @@ try_text(const WalcuCheckSample *sample, const Bitmapset *used, const Pattern *p
 		return arm;
 	}
 	return NULL;
+}
+
+/* Where characters are counted, one may count as two (pattern.c), so that a longer text may match, too. */
+static bool
+tells_apart(const Pattern *pattern, const char *matched, const char *other)
+{
+	return strstr(pattern->text, ".{") == NULL || pg_mbstrlen(other) < pg_mbstrlen(matched);
 }
 
 /* Returns a text that can be matched; NULL when there is none. */

@@ -18,6 +18,7 @@
 #include "check/row.h"
 #include "check/sample.h"
 #include "check/tables.h"
+#include "miscadmin.h"
 #include "pushdown/filter.h"
 #include "service/id_place.h"
 #include "service/option_value.h"
@@ -30,6 +31,9 @@
 
 /* So many places of ids are tried. */
 #define MOST_PLACES 12
+
+/* Texts at places of ids are looked for so many levels deep. */
+#define ID_LEVELS 16
 
 /* What is no id of either kind. */
 #define NO_ID "nope"
@@ -55,7 +59,12 @@ static char *write_condition(const WalcuCheckSample *sample, List *places);
 static void take_capitals(const WalcuCheckSample *sample, List *places, const WalcuCheckReply *reply);
 static bool is_own_id(const IdPlace *place);
 static void add_kind_row(WalcuCheckRun *run, List *places);
-static void judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option, List *places);
+static void append_text_places(WalcuCheckRun *run, StringInfo list);
+static List *list_text_paths(const WalcuCheckSample *sample);
+static bool has_text(const WalcuCheckSample *sample, const char *path);
+static void judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option,
+							const WalcuCheckSample *sample, List *places);
+static const char *find_said_text(const WalcuCheckIdOption *option, const WalcuCheckSample *sample);
 static const char *find_contradiction(const WalcuCheckIdOption *option, List *places, const char **other);
 static void check_refusals(WalcuCheckRun *run);
 static void add_refusal_row(WalcuCheckRun *run, const char *check, const char *what,
@@ -155,7 +164,7 @@ check_sample_ids(WalcuCheckRun *run, const WalcuCheckSample *sample, List *optio
 	foreach(lc, options)
 	{
 		if (strcmp(((WalcuCheckIdOption *) lfirst(lc))->resource, sample->resource) == 0)
-			judge_id_option(run, lfirst(lc), places);
+			judge_id_option(run, lfirst(lc), sample, places);
 	}
 }
 
@@ -326,14 +335,20 @@ is_own_id(const IdPlace *place)
 	return place->document >= 0 && id_place_is_named(place->path) && !id_place_is_foreign(place->path);
 }
 
-/* What all places agree on can be said to the server. */
+/*
+ * What the ids are, and whether the server's word fits.  Of the server nothing is advised but "auto": other
+ * resources, and documents that were not read, may have texts where these have ObjectIds, or the reverse.
+ */
 static void
 add_kind_row(WalcuCheckRun *run, List *places)
 {
 	const char *now = option_value_of(run->server_options, "id_type");
+	bool is_said = now && strcmp(now, "auto") != 0;
+	bool says_objectids = is_said && strcmp(now, "objectid") == 0;
 	StringInfoData objectids;
 	StringInfoData strings;
-	const char *kind;
+	const char *words;
+	bool is_wrong;
 	ListCell *lc;
 
 	initStringInfo(&objectids);
@@ -345,6 +360,7 @@ add_kind_row(WalcuCheckRun *run, List *places)
 		if (is_own_id(place))
 			row_append_name(place->came ? &objectids : &strings, place->path);
 	}
+	append_text_places(run, &strings);
 	if (objectids.len == 0 && strings.len == 0)
 	{
 		row_add(run, "ids", CHECK_UNKNOWN, NULL,
@@ -352,34 +368,86 @@ add_kind_row(WalcuCheckRun *run, List *places)
 		return;
 	}
 	if (objectids.len > 0 && strings.len > 0)
-	{
-		bool is_auto = now == NULL || strcmp(now, "auto") == 0;
-
-		row_add(run, "ids", is_auto ? CHECK_OK : CHECK_DIFFERS,
-				is_auto ? NULL : row_set_option(run, "id_type", "auto"),
-				"Some are ObjectIds (%s), and some are texts (%s). The extension finds out which.",
-				objectids.data, strings.data);
-		return;
-	}
-	kind = objectids.len > 0 ? "objectid" : "string";
-	if (now && strcmp(now, kind) == 0)
-		row_add(run, "ids", CHECK_OK, NULL, "They are %s (%s), as the option id_type says.",
-				objectids.len > 0 ? "ObjectIds" : "texts", objectids.len > 0 ? objectids.data : strings.data);
+		words = psprintf("Some are ObjectIds (%s), and some are texts (%s)", objectids.data, strings.data);
 	else
-		row_add(run, "ids", CHECK_DIFFERS, row_set_option(run, "id_type", kind), "They are %s (%s). %s.",
-				objectids.len > 0 ? "ObjectIds" : "texts", objectids.len > 0 ? objectids.data : strings.data,
-				now ? "The option id_type says otherwise"
-					: "The extension finds that out by itself, with requests that the option id_type saves");
+		words = psprintf("They are %s (%s)", objectids.len > 0 ? "ObjectIds" : "texts",
+						 objectids.len > 0 ? objectids.data : strings.data);
+	is_wrong = is_said && (says_objectids ? strings.len : objectids.len) > 0;
+	row_add(run, "ids", is_wrong ? CHECK_DIFFERS : CHECK_OK,
+			is_wrong ? row_set_option(run, "id_type", "auto") : NULL, "%s%s.", words,
+			is_wrong  ? psprintf(". The option id_type of the server is %s: queries miss rows%s", now,
+                                says_objectids ? "" : ", or conditions are refused")
+			: is_said ? ", as the option id_type says"
+					  : ". The extension finds out by itself what a place has");
+}
+
+/* Appends the places of own ids, in any page that was read, that hold a text which no ObjectId is. */
+static void
+append_text_places(WalcuCheckRun *run, StringInfo list)
+{
+	ListCell *lc;
+
+	foreach(lc, run->samples)
+	{
+		const WalcuCheckSample *sample = lfirst(lc);
+		ListCell *cell;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(cell, list_text_paths(sample))
+			row_append_name(list,
+							ask_printable(run, psprintf("%s.%s", sample->resource, (char *) lfirst(cell))));
+	}
+}
+
+/* Returns the paths of own ids that hold such a text. */
+static List *
+list_text_paths(const WalcuCheckSample *sample)
+{
+	List *paths = NIL;
+	ListCell *lc;
+
+	foreach(lc, sample_places_in_arrays(sample->fields, ID_LEVELS))
+	{
+		const WalcuCheckPlace *described = lfirst(lc);
+
+		if (described->kind == WALCU_FIELD_STRING && id_place_is_named(described->path) &&
+			!id_place_is_foreign(described->path) && has_text(sample, described->path))
+			paths = lappend(paths, unconstify(char *, described->path));
+	}
+	return paths;
+}
+
+/* Has some document a text at the place that is not what the service writes for an ObjectId? */
+static bool
+has_text(const WalcuCheckSample *sample, const char *path)
+{
+	List *values = NIL;
+	ListCell *lc;
+
+	for (int i = 0; i < sample->count; i++)
+		sample_collect_values(sample_document(sample, i), path, &values);
+	foreach(lc, values)
+	{
+		if (json_is_string((json_t *) lfirst(lc)) && !sample_is_object_id(lfirst(lc)))
+			return true;
+	}
+	return false;
 }
 
 /* A row where a table or a column says otherwise than the service does. */
 static void
-judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option, List *places)
+judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option, const WalcuCheckSample *sample,
+				List *places)
 {
 	const char *right = NULL;
 	const char *path = find_contradiction(option, places, &right);
 	bool are_texts = strcmp(option->kind, "objectid") == 0;
 
+	if (path == NULL && are_texts)
+	{
+		path = find_said_text(option, sample);
+		right = "auto";
+	}
 	if (path == NULL)
 		return;
 	row_add(run,
@@ -390,7 +458,21 @@ judge_id_option(WalcuCheckRun *run, const WalcuCheckIdOption *option, List *plac
 					 option->column ? " ALTER COLUMN " : "", option->column ? option->column : "", right),
 			"The option id_type of the %s is %s, but %s holds %s: %s.", option->column ? "column" : "table",
 			option->kind, ask_printable(run, path), are_texts ? "texts" : "ObjectIds",
-			are_texts ? "queries miss rows" : "the service refuses some conditions");
+			are_texts ? "queries miss rows"
+					  : "the service refuses some conditions, and queries may miss rows");
+}
+
+/* Returns a place that holds a text which no ObjectId is, though an option says objectid; NULL for none. */
+static const char *
+find_said_text(const WalcuCheckIdOption *option, const WalcuCheckSample *sample)
+{
+	List *paths;
+
+	if (option->path)
+		return has_text(sample, option->path) ? option->path : NULL;
+	/* what a table says holds for all places of its own ids */
+	paths = list_text_paths(sample);
+	return paths != NIL ? linitial(paths) : NULL;
 }
 
 /*
@@ -400,7 +482,8 @@ static const char *
 find_contradiction(const WalcuCheckIdOption *option, List *places, const char **other)
 {
 	const char *contrary = NULL;
-	bool is_mixed = false;
+	/* other places of a table may be of the other kind */
+	bool is_mixed = option->path == NULL;
 	ListCell *lc;
 
 	if (strcmp(option->kind, "auto") == 0)

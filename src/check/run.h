@@ -55,6 +55,7 @@ typedef struct WalcuCheckSample
 	const char *resource;    /* This is the name. */
 	List *fields;            /* The description has these (WalcuField); NIL when it has none. */
 	bool readable;           /* The page came. */
+	bool is_asked;           /* It was asked for. */
 	const char *failure;     /* It says why it did not; or NULL. */
 	int status;              /* The service answered this. */
 	json_t *documents;       /* It is the array of documents. */
@@ -63,6 +64,7 @@ typedef struct WalcuCheckSample
 	List *folded;            /* At these places (char *) the service changes texts before it compares them. */
 	WalcuCheckBehind behind; /* The page behind it has this. */
 	const char *no_behind;   /* It says why the page behind it did not come; or NULL. */
+	bool is_behind_answered; /* The service answered something when it was asked for that. */
 	int64 least;             /* The resource has so many documents, or more. */
 	int64 most;              /* It has so many at most; -1 when that is not known. */
 } WalcuCheckSample;
@@ -82,6 +84,9 @@ typedef struct WalcuCheckRun
 	int limit;              /* So many may be sent. */
 	bool is_starved;        /* Something was not asked for want of requests. */
 	int refused;            /* So many were answered 429. */
+	int served_in_row;      /* Since the last of them so many were not. */
+	int served;             /* Since the first of them so many were not. */
+	double served_at[CHECK_MAX_REQUESTS + CHECK_MAX_WRITES]; /* These came then. */
 	double spacing;         /* So many milliseconds are left between two requests, once one was. */
 	double retry_after;     /* The service asked to wait so many seconds at most. */
 	double began;           /* The run began then (by walcu_curl_multi_now). */
@@ -100,6 +105,8 @@ typedef struct WalcuCheckRun
 	WalcuCheckSample *main; /* It has most of what can be tried; NULL without documents. */
 	WalcuCheckSample *fullest; /* It has most documents, and the page behind it was asked for. */
 	WalcuCheckSample *ended;   /* So it was for this one, behind which nothing should be; or NULL. */
+	const char *no_far;        /* It says why what is far behind all documents did not come; or NULL. */
+	bool is_far_answered;      /* The service answered something when it was asked for that. */
 	bool is_empty_far;         /* Far behind all documents of the main sample there are none. */
 	bool asks_once;            /* What fails is not asked again: the check does so in another way. */
 	bool skip_is_ignored;      /* The service does not pass over documents as skip says. */

@@ -14,6 +14,7 @@
 #include "base/objectid.h"
 #include "base/utf8.h"
 #include "json/iso8601.h"
+#include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
 static void append_places(List **places, List *fields, const char *prefix, int levels, bool enters_arrays);
@@ -36,6 +37,7 @@ sample_take(WalcuCheckRun *run, const char *resource, const WalcuCheckReply *rep
 
 	sample->resource = resource;
 	sample->fields = described ? described->fields : NIL;
+	sample->is_asked = reply->asked;
 	sample->status = reply->status;
 	sample->failure = reply->failure;
 	sample->most = -1;
@@ -108,6 +110,28 @@ sample_value(json_t *document, const char *path, json_t **value)
 	}
 	*value = place;
 	return true;
+}
+
+/* Appends the values that a filter on a path (NULL for the value itself) looks at. */
+void
+sample_collect_values(json_t *value, const char *path, List **values)
+{
+	check_stack_depth();
+	if (json_is_array(value))
+	{
+		for (size_t i = 0; i < json_array_size(value); i++)
+			sample_collect_values(json_array_get(value, i), path, values);
+	}
+	else if (path)
+	{
+		const char *dot = strchr(path, '.');
+		json_t *member = json_object_get(value, dot ? pnstrdup(path, dot - path) : path);
+
+		if (member)
+			sample_collect_values(member, dot ? dot + 1 : NULL, values);
+	}
+	else
+		*values = lappend(*values, value);
 }
 
 /* Returns the text at a dotted path; NULL when none is there. */

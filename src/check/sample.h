@@ -25,6 +25,7 @@ extern json_t *sample_document(const WalcuCheckSample *sample, int number);
 extern const char *sample_id(const WalcuCheckSample *sample, int number);
 extern int sample_find_id(const WalcuCheckSample *sample, const char *id);
 extern bool sample_value(json_t *document, const char *path, json_t **value);
+extern void sample_collect_values(json_t *value, const char *path, List **values);
 extern const char *sample_text(json_t *document, const char *path);
 extern List *sample_places(List *fields, int levels);
 extern List *sample_places_in_arrays(List *fields, int levels);

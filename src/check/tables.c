@@ -54,6 +54,7 @@ static bool check_table(WalcuCheckRun *run, const ForeignTableName *table);
 static void check_column(const WalcuCheckRun *run, const ForeignTableName *table,
 						 const WalcuResource *resource, Form_pg_attribute attribute, Misfits *misfits);
 static const WalcuField *find_described_field(List *fields, const char *path, bool *below_free);
+static bool was_described(const WalcuCheckRun *run, const char *resource, const char *path);
 static bool is_in_documents(const WalcuCheckRun *run, const char *resource, const char *path);
 static bool is_fitting_type(Oid type, const WalcuField *field);
 static bool is_number_type(Oid type);
@@ -297,7 +298,7 @@ check_column(const WalcuCheckRun *run, const ForeignTableName *table, const Walc
 	bool below_free = false;
 	const WalcuField *field = find_described_field(resource->fields, path, &below_free);
 
-	if (field == NULL && !below_free && strcmp(path, "_id") != 0 &&
+	if (field == NULL && !below_free && was_described(run, table->resource, path) &&
 		!is_in_documents(run, table->resource, path))
 	{
 		appendStringInfo(&misfits->words, "%s\"%s\" is gone.", misfits->words.len > 0 ? " " : "", path);
@@ -338,6 +339,19 @@ find_described_field(List *fields, const char *path, bool *below_free)
 			return NULL;
 		fields = found->fields;
 	}
+}
+
+/*
+ * Has the installed description the field?  A column that no description ever had was declared for what
+ * documents have, and is nobody's to drop.
+ */
+static bool
+was_described(const WalcuCheckRun *run, const char *resource, const char *path)
+{
+	const WalcuResource *bundled = openapi_find_resource(run->bundled, resource);
+	bool below_free = false;
+
+	return bundled && find_described_field(bundled->fields, path, &below_free) != NULL;
 }
 
 static bool

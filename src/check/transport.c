@@ -26,8 +26,8 @@
 /* A request that takes longer, in milliseconds, is worth a word. */
 #define SLOW 1000.0
 
-/* Of the rate that was found, this part is advised, so that a bit of jitter does no harm. */
-#define SAFE_PART 0.8
+/* So many replies in a row, once requests were refused, tell which rate the service serves. */
+#define ENOUGH_SERVED 10
 
 /* A served description that is to be read. */
 typedef struct Description
@@ -38,6 +38,7 @@ typedef struct Description
 
 static void read_live_description(void *arg);
 static double compute_rate(const WalcuCheckRun *run);
+static double measure_served_rate(const WalcuCheckRun *run);
 static double read_told_rate(const char *rate);
 static bool read_rate_number(const char *rate, const char *name, double *number);
 static char *show_rate_lines(const WalcuCheckRun *run);
@@ -137,10 +138,11 @@ transport_sum_up_limits(WalcuCheckRun *run)
 	if (rate > 0 && !has_limit)
 		advice = row_set_option(run, "max_requests_per_second", psprintf("%g", rate));
 	if (run->refused > 0)
-		row_add(run, "limits", CHECK_DIFFERS, advice, "The service answered 429 to %d of %s%s. Slow down.",
+		row_add(run, "limits", CHECK_DIFFERS, advice, "The service answered 429 to %d of %s%s. %s",
 				run->refused, row_counted(run->sent, "request"),
-				run->retry_after > 0 ? psprintf(" and asked to wait up to %g s", ceil(run->retry_after))
-									 : "");
+				run->retry_after > 0 ? psprintf(" and asked to wait up to %g s", ceil(run->retry_after)) : "",
+				advice ? "Slow down."
+					   : "No rate follows from that; what is refused so is sent again after a wait.");
 	else if (run->rate[0])
 		row_add(run, "limits", advice ? CHECK_DIFFERS : CHECK_OK, advice, "The service tells of a limit: %s.",
 				show_rate_lines(run));
@@ -153,19 +155,34 @@ static double
 compute_rate(const WalcuCheckRun *run)
 {
 	double told = run->rate[0] ? read_told_rate(run->rate) : 0;
-	double found = 0;
+	double now = run->options->max_requests_per_second;
+	double found;
 
-	if (run->refused > 0)
-		found = 1000 / run->spacing * SAFE_PART;
-	/* a limit that was in force already is too high then */
-	if (run->refused > 0 && run->options->max_requests_per_second > 0)
-		found = Min(found, run->options->max_requests_per_second / 2);
-	if (told > 0 && found > 0)
-		found = Min(told, found);
-	else
-		found = Max(told, found);
-	/* three digits are enough */
-	return found > 0 ? strtod(psprintf("%.2g", found), NULL) : 0;
+	/* a limit that was in force already, and did not help, is not what counts */
+	if (told > 0 && !(run->refused > 0 && now > 0 && now <= told))
+		return strtod(psprintf("%.2g", told), NULL);
+	found = measure_served_rate(run);
+	return found < 10 ? ceil(found * 10) / 10 : ceil(found);
+}
+
+/*
+ * Returns how many requests a second the service has served since it first refused one, at its best; 0 when
+ * the refusals need not have to do with their rate, as the service asks for no wait.
+ */
+static double
+measure_served_rate(const WalcuCheckRun *run)
+{
+	double rate = 0;
+
+	if (run->retry_after <= 0)
+		return 0;
+	for (int i = ENOUGH_SERVED; i < run->served; i++)
+	{
+		double took = run->served_at[i] - run->served_at[i - ENOUGH_SERVED];
+
+		rate = Max(rate, ENOUGH_SERVED * 1000 / Max(took, 1));
+	}
+	return rate;
 }
 
 /*

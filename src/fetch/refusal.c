@@ -249,8 +249,10 @@ warn_of_objectids(const WalcuQuery *query, const char *path, const char *words)
 		errmsg("server \"%s\" refused to compare \"%s\" of resource \"%s\" with what is no ObjectId",
 			   options->server_name, path, options->resource),
 		errdetail("It answered %s.", words),
-		errhint("Such texts are not sent any more in this session.  Set the option id_type to 'objectid', "
-				"and none is sent."));
+		errhint(
+			"Such texts are not sent any more in this session.  Set the option id_type of the column with "
+			"the path \"%s\" to 'objectid', and none is sent.",
+			path));
 }
 
 static void
