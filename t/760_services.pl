@@ -9,6 +9,7 @@ use WalcuTest;
 use WalcuTest::Services;
 
 my @TABLES = qw(cars clients saleleads tasks);
+my @MISSING_ARRAYS = qw(absent empty nested);
 
 # One row of documents that are nowhere else, so that places outside the description have values.
 my $ODD_ID = 'f' x 23 . '0';
@@ -28,7 +29,7 @@ for my $service (services(qw(ids filters addresses lists)))
     $sandbox->settings(settings_of($service));
     my $dbh = connect_db($node);
     $dbh->do('SET client_min_messages = error');
-    my @wrong = grep { !is_right($dbh, $_) } @queries;
+    my @wrong = grep { !is_right($dbh, $_, $service->{missing_arrays}) } @queries;
     is(scalar @wrong, 0, service_name($service)) or diag join "\n", map { $_->{problem} } @wrong;
     $dbh->disconnect;
 }
@@ -37,12 +38,13 @@ done_testing();
 # Twice, as a session learns what the service is like.
 sub is_right
 {
-    my ($dbh, $query) = @_;
+    my ($dbh, $query, $missing_arrays) = @_;
+    my $right = $query->{answers}{$missing_arrays};
     for my $time (1, 2)
     {
         my $answer = answer($dbh, $query->{sql});
-        next if $answer eq $query->{answer};
-        $query->{problem} = "$query->{sql}\n  the $time. time: $answer\n  instead of: $query->{answer}";
+        next if $answer eq $right;
+        $query->{problem} = "$query->{sql}\n  the $time. time: $answer\n  instead of: $right";
         return 0;
     }
     return 1;
@@ -63,28 +65,32 @@ sub make_copies
     $dbh->do('SET client_min_messages = error');
     $dbh->do('ALTER FOREIGN TABLE crm.cars ADD COLUMN zzz text COLLATE "C"');
     $dbh->do('ALTER FOREIGN TABLE crm.cars ADD COLUMN status_zzz numeric OPTIONS (path \'status.zzz\')');
-    $dbh->do('CREATE SCHEMA copy');
-    $dbh->do("CREATE TABLE copy.$_ AS TABLE crm.$_") for @TABLES;
+    for my $missing_arrays (@MISSING_ARRAYS)
+    {
+        $sandbox->settings(missing_arrays => $missing_arrays);
+        $dbh->do("CREATE SCHEMA copy_$missing_arrays");
+        $dbh->do("CREATE TABLE copy_$missing_arrays.$_ AS TABLE crm.$_") for @TABLES;
+    }
     $dbh->do(<<'SQL');
 CREATE TABLE keys AS
     SELECT n, CASE WHEN n % 7 = 0 THEN 'nope' WHEN n % 11 = 0 THEN 'abcdefghijkl' WHEN n % 13 = 0 THEN NULL ELSE client_id END AS k
-      FROM (SELECT row_number() OVER (ORDER BY _id) AS n, client_id FROM copy.saleleads) s
+      FROM (SELECT row_number() OVER (ORDER BY _id) AS n, client_id FROM copy_absent.saleleads) s
 SQL
     $dbh->do('ANALYZE');
     $dbh->disconnect;
     return;
 }
 
-# Each with the answer of the copies.
+# Each with the answers of the copies.
 sub make_queries
 {
     my $dbh = connect_db($node);
     my ($id, $other, $client) = map { $dbh->selectrow_array($_) } (
-        'SELECT _id FROM copy.saleleads ORDER BY _id LIMIT 1 OFFSET 7', 'SELECT _id FROM copy.saleleads ORDER BY _id LIMIT 1 OFFSET 40',
-        "SELECT client_id FROM copy.saleleads WHERE client_id ~ '^[0-9a-f]{24}\$' ORDER BY client_id LIMIT 1 OFFSET 20");
+        'SELECT _id FROM copy_absent.saleleads ORDER BY _id LIMIT 1 OFFSET 7', 'SELECT _id FROM copy_absent.saleleads ORDER BY _id LIMIT 1 OFFSET 40',
+        "SELECT client_id FROM copy_absent.saleleads WHERE client_id ~ '^[0-9a-f]{24}\$' ORDER BY client_id LIMIT 1 OFFSET 20");
     my $prefix = substr $client, 0, 2;
-    my @sql = (conditions_on_ids($id, $other, $client, $prefix), conditions_on_unknown(), other_queries($client));
-    return map { my $sql = $_; +{ sql => $sql, answer => answer($dbh, $sql =~ s/\bcrm\./copy./gr) } } @sql;
+    my @sql = (conditions_on_ids($id, $other, $client, $prefix), conditions_on_unknown(), conditions_on_arrays(), other_queries($client));
+    return map { my $sql = $_; +{ sql => $sql, answers => { map { $_ => answer($dbh, $sql =~ s/\bcrm\./copy_$_./gr) } @MISSING_ARRAYS } } } @sql;
 }
 
 sub conditions_on_ids
@@ -115,6 +121,17 @@ sub conditions_on_unknown
         "(zzz = 'here') IS NOT TRUE", "(zzz = 'here') IS UNKNOWN", "custom->>'a' = 'x' OR make = 'SEAT'", "NOT custom ? 'a'", "custom ?| ARRAY['a', 'v1.2'] OR doors = 5", "custom->'a' IS NULL OR make = 'SEAT'",
         "status @> '{\"zzz\": 1}'", "status @> '{\"zzz\": 1}' OR make = 'SEAT'", "NOT status @> '{\"zzz\": 1}'", "status ? 'zzz' OR make = 'SEAT'", "zzz IN ('here', 'there') OR make IN ('SEAT')", "zzz LIKE 'h%' OR mileage > 100000");
     return map { ("SELECT _id FROM crm.cars WHERE $_", "SELECT count(*) FROM crm.cars WHERE $_") } @conditions;
+}
+
+sub conditions_on_arrays
+{
+    my %conditions = (
+        cars => [ 'extras IS NULL', 'extras IS NOT NULL', "'ABS' <> ALL (extras)", "extras @> ARRAY['ABS']", "NOT extras && ARRAY['ABS', 'ESP']", "extras = '{}'", 'cardinality(extras) > 0 OR extras IS NULL',
+            'status_history IS NOT NULL', "status_history <> '[]'", "status_history->0 IS NULL", 'prices IS NOT NULL', "prices ? 'retail'", "prices->'retail' ? 'previous_prices'", "NOT prices->'retail' ? 'source'",
+            "prices->'retail'->'previous_prices' IS NOT NULL", "prices->'retail'->>'source' IS NULL AND (extras IS NOT NULL OR mileage > 5)" ],
+        clients => [ 'contacts IS NOT NULL', "NOT contacts @> '[{}]'", "(primary_contact->'address'->>'city') IS NULL AND (contacts IS NOT NULL OR foreign_ids IS NULL)", "primary_contact->>'phones' <> 'x'",
+            "contacts->0->'phones' IS NULL", "contacts_emails IS DISTINCT FROM '{}'", 'computed IS NULL', "primary_contact->'phones' @> '[]'", "NOT 'x' = ANY (contacts_emails)" ]);
+    return map { my $table = $_; map { "SELECT _id FROM crm.$table WHERE $_" } @{ $conditions{$table} } } sort keys %conditions;
 }
 
 sub other_queries

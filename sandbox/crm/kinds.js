@@ -8,6 +8,7 @@
 
 import { isIdSchema } from './description.js';
 import { makeIndexForm } from './index_form.js';
+import { makeFilling } from './missing_arrays.js';
 import { makeMongoose, MONGOOSES, STRICT_QUERIES } from './mongoose.js';
 import { ResourceSchema } from './schema.js';
 
@@ -49,6 +50,11 @@ export class ResourceKinds {
   indexForm(ids, document) {
     const toIndexForm = kept(this.#indexForms, ids, () => makeIndexForm(this.#description, objectIdTest(ids)));
     return toIndexForm(document);
+  }
+
+  /** The document as replies show it, by the setting `missing_arrays`. */
+  shown(missingArrays, document) {
+    return makeFilling(this.#description, missingArrays)(document);
   }
 }
 

@@ -43,7 +43,10 @@ function objectIdOf(collection, { id }, settings) {
   }
 }
 
-export const getDocument = ({ settings }, call) => jsonReply([documentOf(call, settings)], { documents: 1 });
+export const getDocument = ({ settings }, call) => jsonReply([shownDocument(call, documentOf(call, settings), settings)], { documents: 1 });
+
+/** A document as a reply shows it. */
+export const shownDocument = ({ collection }, document, settings) => collection.kinds.shown(settings.missing_arrays, document);
 
 export async function listDocuments({ settings }, call) {
   const { skip, limit, ...wanted } = listParameters(call.parameters, settings);
@@ -132,8 +135,15 @@ async function resultsReply({ jobs, settings }, call) {
 
 function openQuery(call, settings, { project, ...query }) {
   const collection = collectionOf(call);
-  const projection = project ? { key: JSON.stringify(project), apply: compileProjection(project) } : EVERYTHING;
-  return { ...openCursor(collection, query, kindOf(settings)), projection };
+  const projected = project ? { key: JSON.stringify(project), apply: compileProjection(project) } : EVERYTHING;
+  return { ...openCursor(collection, query, kindOf(settings)), projection: shownProjection(call, projected, settings) };
+}
+
+/** Mongoose's empty arrays are shown where the projection has their fields. */
+function shownProjection(call, projection, settings) {
+  if (settings.missing_arrays === 'absent') return projection;
+  const key = `${settings.missing_arrays} ${projection.key}`;
+  return { key, apply: (document) => projection.apply(shownDocument(call, document, settings)) };
 }
 
 function* mapped(items, change) {

@@ -6,6 +6,7 @@
 import { GROUP_SHAPES } from '../crm/group.js';
 import { JOB_OUTCOMES } from '../crm/jobs.js';
 import { ID_TYPES } from '../crm/kinds.js';
+import { MISSING_ARRAYS } from '../crm/missing_arrays.js';
 import { MONGOOSES, STRICT_QUERIES } from '../crm/mongoose.js';
 import { PATCH_WAYS } from '../crm/patch.js';
 import { TEXT_SETTERS } from '../crm/schema.js';
@@ -49,6 +50,7 @@ const DEFAULTS = {
   client_ids: 'kept',
   description: 'plain',
   has_more: 'sent',
+  missing_arrays: 'absent',
 };
 
 /** By name, what each accepts. */
@@ -82,6 +84,7 @@ const FIELDS = {
   client_ids: optional(oneOf('kept', 'replaced')),
   description: optional(oneOf('plain', 'alternatives')),
   has_more: optional(oneOf('sent', 'missing')),
+  missing_arrays: optional(oneOf(...MISSING_ARRAYS)),
 };
 
 /** [name, what it accepts in words, its value at first] of each. */

@@ -7,7 +7,7 @@ import { applyPatch } from '../crm/patch.js';
 import { withUnknown } from '../crm/unknown.js';
 import { newObjectIdText } from '../mongo/object_id.js';
 import { HttpError } from './errors.js';
-import { collectionOf, documentOf } from './operations.js';
+import { collectionOf, documentOf, shownDocument } from './operations.js';
 import { jsonReply } from './reply.js';
 
 /** What the service adds to a document that does not say it. */
@@ -22,7 +22,7 @@ export function createDocument({ dealerId, settings }, call) {
   const chosen = settings.client_ids === 'kept' ? cast._id : undefined;
   const _id = chosen ?? newObjectIdText();
   if (collection.get(_id)) throw new HttpError(409, `E11000 duplicate key error: ${collection.resource} has ${_id} already`);
-  return stored(collection, { _id, ...serverFields(dealerId), ...cast, _id });
+  return stored(call, settings, { _id, ...serverFields(dealerId), ...cast, _id });
 }
 
 export function replaceDocument({ dealerId, settings }, call) {
@@ -31,13 +31,13 @@ export function replaceDocument({ dealerId, settings }, call) {
   const { _id, __v, dealer_id, created_at } = previous;
   if (cast._id !== undefined && cast._id !== _id) throw new HttpError(422, 'the path _id is immutable');
   const kept = { __v, dealer_id, created_at };
-  return stored(call.collection, touched({ _id, ...serverFields(dealerId), ...kept, ...cast }, previous));
+  return stored(call, settings, touched({ _id, ...serverFields(dealerId), ...kept, ...cast }, previous));
 }
 
 export function patchDocument({ settings }, call) {
   const previous = documentOf(call, settings);
   const patched = applyPatch(schemaOf(call, settings), previous, parseBody(call), settings);
-  return stored(call.collection, touched(patched, previous));
+  return stored(call, settings, touched(patched, previous));
 }
 
 export function deleteDocument({ settings }, call) {
@@ -68,7 +68,7 @@ function touched(document, { updated_at }) {
   return document.updated_at === updated_at ? { ...document, updated_at: new Date().toISOString() } : document;
 }
 
-function stored(collection, document) {
-  collection.put(document);
-  return jsonReply(document, { documents: 1 });
+function stored(call, settings, document) {
+  call.collection.put(document);
+  return jsonReply(shownDocument(call, document, settings), { documents: 1 });
 }

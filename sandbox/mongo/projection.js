@@ -47,22 +47,15 @@ function include(value, tree) {
   if (Array.isArray(value)) {
     return value.filter((element) => isObject(element) || Array.isArray(element)).map((element) => include(element, tree));
   }
-  const result = {};
-  for (const [key, child] of Object.entries(value)) {
-    const node = tree.get(key);
-    if (node === LEAF) result[key] = child;
-    else if (node && (isObject(child) || Array.isArray(child))) result[key] = include(child, node);
-  }
-  return result;
+  const entries = Object.entries(value).map(([key, child]) => [key, child, tree.get(key)]);
+  const kept = entries.filter(([, child, node]) => node === LEAF || (node && (isObject(child) || Array.isArray(child))));
+  return Object.fromEntries(kept.map(([key, child, node]) => [key, node === LEAF ? child : include(child, node)]));
 }
 
 function exclude(value, tree) {
   if (Array.isArray(value)) return value.map((element) => exclude(element, tree));
   if (!isObject(value)) return value;
-  const result = {};
-  for (const [key, child] of Object.entries(value)) {
-    const node = tree.get(key);
-    if (node !== LEAF) result[key] = node ? exclude(child, node) : child;
-  }
-  return result;
+  const entries = Object.entries(value).map(([key, child]) => [key, child, tree.get(key)]);
+  const kept = entries.filter(([, , node]) => node !== LEAF);
+  return Object.fromEntries(kept.map(([key, child, node]) => [key, node ? exclude(child, node) : child]));
 }

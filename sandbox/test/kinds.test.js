@@ -236,3 +236,26 @@ test('other_formats: misread', async () => {
   assert.deepEqual(await crm.ask('GET', '/cars', { query: { sort: '-make,-_id' } }), unsorted);
   assert.deepEqual(Object.keys((await crm.ask('GET', '/cars', { query: { project: 'dealer_id created_at' } }))[0]).sort(), ['_id', 'created_at', 'dealer_id']);
 });
+
+test('missing_arrays: replies show what filters do not see', async () => {
+  const stored = { _id: ID, make: 'A', prices: { retail: { source: 'x' } }, status_history: [{ status: 'y' }], images: null };
+  const given = async (query = {}) => (await crm.list('cars', { q: { _id: ID }, ...query }))[0];
+  await crm.control('POST', '/documents/cars', [stored]);
+  assert.deepEqual(await given(), stored);
+  await set({ missing_arrays: 'empty' });
+  const { extras, images, prices, status_history } = await given();
+  assert.deepEqual({ extras, images, prices }, { extras: [], images: null, prices: { retail: { source: 'x', previous_prices: [] } } });
+  assert.deepEqual(status_history, [{ status: 'y', substatus_history: [] }]);
+  const project = 'make extras prices.retail.source';
+  assert.deepEqual(await given({ project }), { _id: ID, make: 'A', extras: [], prices: { retail: { source: 'x' } } });
+  assert.deepEqual((await crm.ask('GET', `/cars/${ID}`))[0].extras, []);
+  const body = [{ op: 'add', path: '/make', value: 'B' }];
+  assert.deepEqual((await crm.ask('PATCH', `/cars/${ID}`, { body })).extras, []);
+  assert.equal(await given({ q: { _id: ID, extras: { $type: 'array' } } }), undefined);
+  assert.equal((await given({ q: { _id: ID, extras: null } })).make, 'B');
+  await set({ missing_arrays: 'nested' });
+  const nested = await given({ project: 'prices.export custom' });
+  assert.deepEqual(nested, { _id: ID, prices: { export: { previous_prices: [] } } });
+  await set({ missing_arrays: 'absent' });
+  assert.equal(Object.hasOwn(await given(), 'extras'), false);
+});

@@ -251,3 +251,14 @@ test('400: a filter nested deeper than 100 levels', async () => {
   assert.equal((await list({ q: nested(100) })).status, 200);
   assertRefused(await list({ q: nested(101) }), 400, /deeper than 100 levels/);
 });
+
+test('a projection keeps members of any name', async () => {
+  const _id = 'a'.repeat(24);
+  const stored = `{"_id":"${_id}","custom":{"__proto__":{"a":1},"constructor":2}}`;
+  await crm.control('POST', '/documents/cars', JSON.parse(`[${stored}]`));
+  const { text } = await crm.call('GET', '/cars', { query: { q: { _id }, project: 'custom.__proto__ custom.constructor' } });
+  assert.equal(text, `[${stored}]`);
+  const without = await crm.call('GET', '/cars', { query: { q: { _id }, project: '-make -custom.constructor' } });
+  assert.equal(without.text, `[{"_id":"${_id}","custom":{"__proto__":{"a":1}}}]`);
+  await crm.control('DELETE', `/documents/cars/${_id}`);
+});

@@ -12,7 +12,7 @@
 
 #include "http/request.h"
 #include "miscadmin.h"
-#include "pushdown/deparse.h"
+#include "pushdown/deparse_null.h"
 
 static WalcuQueryPart *make_part(List *filters, List *keys, WalcuPartNulls nulls);
 static List *split_nulls(List *filters, List *keys, WalcuFilter *nulls);

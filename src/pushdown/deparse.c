@@ -20,6 +20,7 @@
 #include "pushdown/deparse_equal.h"
 #include "pushdown/deparse_id.h"
 #include "pushdown/deparse_jsonb.h"
+#include "pushdown/deparse_null.h"
 #include "pushdown/folded_text.h"
 #include "pushdown/instant_range.h"
 #include "pushdown/pattern.h"
@@ -30,12 +31,10 @@
 static WalcuFilter *deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition,
 									  Datum value, bool is_null);
 static bool needs_or(const WalcuPredicate *condition);
+static bool needs_value(const WalcuPredicate *condition);
 static const char *find_order_obstacle(const WalcuPredicate *condition);
 static const char *find_match_obstacle(const WalcuPredicate *condition);
 static WalcuDocumentPath *make_element_operand(const WalcuPredicate *condition);
-static WalcuFilter *deparse_not_null(const WalcuDocumentPath *operand);
-static WalcuFilter *deparse_unfit(const WalcuDocumentPath *operand);
-static List *list_arrays_on_path(const char *path);
 static WalcuFilter *deparse_comparison(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 									   Datum value);
 static WalcuFilter *deparse_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
@@ -72,6 +71,8 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 	/* Mongoose 5 makes null of a test that it drops from an object of its schema */
 	if (operand->remote.stray)
 		return "the service may look for NULL at a place that its description lacks in an object";
+	if (needs_value(condition))
+		return "the service may show an empty array where a document has none";
 	if (needs_or(condition))
 		return "the service may take no notice of a place that its description lacks, and more than that "
 			   "place has to be looked at";
@@ -123,6 +124,28 @@ needs_or(const WalcuPredicate *condition)
 			return !condition->negated && !described && strchr(operand->path, '.') != NULL;
 		default:
 			return !described && operand->first_elements_of != NIL;
+	}
+}
+
+/* Would the filter ask for nothing but that there is something, where what is missing may be shown, too? */
+static bool
+needs_value(const WalcuPredicate *condition)
+{
+	if (!condition->negated || !document_path_is_shown_missing(condition->operand))
+		return false;
+	switch (condition->kind)
+	{
+		case WALCU_PREDICATE_NULL:
+		case WALCU_PREDICATE_INCLUDES:
+		case WALCU_PREDICATE_CONTAINS:
+		case WALCU_PREDICATE_KEY:
+		case WALCU_PREDICATE_ANY_KEY:
+		case WALCU_PREDICATE_ALL_KEYS:
+			return true;
+		case WALCU_PREDICATE_COMPARE:
+			return condition->operand->domain == WALCU_DOMAIN_JSON;
+		default:
+			return false;
 	}
 }
 
@@ -194,26 +217,6 @@ deparse_predicate(const WalcuOptions *options, const WalcuPredicate *condition, 
 	}
 }
 
-/* In what ways can a place be NULL that no filter tells? */
-const char *
-deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *operand)
-{
-	if (options->on_type_mismatch == WALCU_MISMATCH_ERROR)
-		return NULL;
-	if (document_path_has_ids(operand))
-		return "values that are no texts are read as NULL, and where ids stand these may be ObjectIds";
-	if (folded_text_is_at(operand))
-		return FOLDED_TEXT_OBSTACLE;
-	if (operand->domain == WALCU_DOMAIN_TEXT && !utf8_lacks_nothing())
-		return "texts that the database's encoding lacks are NULL, and the service does not know them";
-	if (operand->nested || !operand->plain || operand->domain == WALCU_DOMAIN_JSON ||
-		operand->domain == WALCU_DOMAIN_ARRAY)
-		return "values that do not fit the column are read as NULL, which the service does not know";
-	if (!deparse_equal_is_alike(operand))
-		return "the service has a different type there";
-	return NULL;
-}
-
 static const char *
 find_order_obstacle(const WalcuPredicate *condition)
 {
@@ -266,68 +269,6 @@ make_element_operand(const WalcuPredicate *condition)
 	element->options = operand->options;
 	document_path_compare_with(element, condition->value_type);
 	return element;
-}
-
-/* It IS NOT NULL. */
-static WalcuFilter *
-deparse_not_null(const WalcuDocumentPath *operand)
-{
-	WalcuFilter *array = document_path_test(operand, "$type", "[\"array\"]");
-
-	if (document_path_has_ids(operand))
-		return deparse_id_not_null(operand);
-	if (operand->domain == WALCU_DOMAIN_ARRAY)
-		return array;
-	if (operand->json_null)
-		return document_path_test(operand, "$exists", "true");
-	/* an array with a null in it counts as null */
-	if (operand->sources & WALCU_IS_ARRAY)
-		return filter_or(list_make2(document_path_test(operand, "$ne", "null"), array));
-	return document_path_test(operand, "$ne", "null");
-}
-
-/* It IS NULL; only where there is no obstacle. */
-WalcuFilter *
-deparse_null(const WalcuOptions *options, const WalcuDocumentPath *operand)
-{
-	List *ways = list_arrays_on_path(operand->path);
-
-	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
-		ways = lcons(deparse_unfit(operand), ways);
-	else if (operand->json_null)
-		ways = lcons(document_path_test(operand, "$exists", "false"), ways);
-	else
-		ways = lcons(document_path_test(operand, "$eq", "null"), ways);
-	return filter_or(ways);
-}
-
-/* Nothing is there, or what does not fit the column. */
-static WalcuFilter *
-deparse_unfit(const WalcuDocumentPath *operand)
-{
-	List *ways = NIL;
-
-	/* an array is of its own type and of those of its elements */
-	ways = lappend(
-		ways, document_path_test(operand, "$not",
-								 psprintf("{\"$type\":%s}", deparse_equal_types_json(operand->sources))));
-	ways = lappend(ways, document_path_test(operand, "$type", "[\"array\"]"));
-	if (operand->domain == WALCU_DOMAIN_TEXT)
-		ways = lappend(ways, document_path_test(operand, "$regex", "\"\\\\x00\""));
-	if (operand->domain == WALCU_DOMAIN_INSTANT)
-		ways = lappend(ways, document_path_test(operand, "$lt", scalar_instant_json(MIN_TIMESTAMP)));
-	return filter_or(ways);
-}
-
-/* A path ends here at an array, where the service goes on through its elements. */
-static List *
-list_arrays_on_path(const char *path)
-{
-	List *filters = NIL;
-
-	for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.'))
-		filters = lappend(filters, filter_test(pnstrdup(path, dot - path), "$type", "[\"array\"]"));
-	return filters;
 }
 
 static WalcuFilter *
@@ -438,6 +379,8 @@ exclude_unfit(const WalcuDocumentPath *operand, List *excluded, bool null_exclud
 {
 	WalcuFilter *filter;
 
+	/* no element of an array that is only shown equals anything, nor does that array */
+	null_excluded &= !operand->element && !document_path_is_shown_missing(operand);
 	if (document_path_has_ids(operand))
 		return deparse_id_excluded(operand, deparse_equal_sort_unique(excluded), null_excluded);
 	if (excluded == NIL)

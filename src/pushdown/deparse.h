@@ -11,8 +11,6 @@
 #include "pushdown/predicate.h"
 
 extern const char *deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition);
-extern const char *deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *operand);
-extern WalcuFilter *deparse_null(const WalcuOptions *options, const WalcuDocumentPath *operand);
 extern WalcuFilter *deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Datum value,
 								   bool is_null);
 

@@ -348,6 +348,8 @@ deparse_equal_or_unchecked(const WalcuDocumentPath *operand, List *filters, uint
 	/* where nothing is known of a place, what arrives as a string may be an ObjectId as well as a date */
 	if ((unchecked & WALCU_IS_DATE) && get_natural_type(&operand->remote) == 0)
 		unchecked |= WALCU_IS_OBJECTID;
+	if ((unchecked & (WALCU_IS_OBJECT | WALCU_IS_ARRAY)) && document_path_is_shown_missing(operand))
+		return &filter_everything;
 	if (unchecked)
 		filters = lappend(filters, document_path_test(operand, "$type", deparse_equal_types_json(unchecked)));
 	return filter_or(filters);

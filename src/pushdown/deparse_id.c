@@ -31,6 +31,8 @@ static WalcuFilter *join_bounds(const WalcuDocumentPath *operand, WalcuFilter *b
 WalcuFilter *
 deparse_id_not_null(const WalcuDocumentPath *operand)
 {
+	if (document_path_is_shown_missing(operand))
+		return &filter_everything;
 	/* an array with a null in it counts as null */
 	if (operand->json_null || operand->element || (operand->sources & WALCU_IS_ARRAY))
 		return document_path_test(operand, "$exists", "true");

@@ -63,7 +63,9 @@ deparse_contained(const WalcuDocumentPath *container, const char *path, JsonbCon
 	{
 		WalcuDocumentPath *array = make_jsonb_operand(container, path);
 
-		return list_make1(array->id ? &filter_everything : document_path_test(array, "$type", "[\"array\"]"));
+		if (array->id || document_path_is_shown_missing(array))
+			return list_make1(&filter_everything);
+		return list_make1(document_path_test(array, "$type", "[\"array\"]"));
 	}
 	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
 	{
@@ -152,6 +154,8 @@ has_key(const WalcuDocumentPath *operand, const char *key)
 	if (!(deparse_equal_checked(self) & WALCU_IS_STRING) || ends_in_index(operand->path))
 		matches.unchecked |= WALCU_IS_ARRAY;
 	member = make_jsonb_operand(operand, psprintf("%s.%s", operand->path, key));
+	if (document_path_is_shown_missing(member))
+		return &filter_everything;
 	matches.filters = lappend(matches.filters, document_path_test(member, "$exists", "true"));
 	return deparse_equal_clause(operand, &matches);
 }

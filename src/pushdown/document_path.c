@@ -345,6 +345,18 @@ document_path_has_objectids(const WalcuDocumentPath *operand)
 		   learned_tells(WALCU_LEARNED_OBJECTIDS, operand->options, operand->path);
 }
 
+/*
+ * May a document that has nothing there have a value in SQL, because replies show an empty array in its
+ * place, or an object with one?  Then no filter may ask for something to be there.  A column that is neither
+ * an array nor of any JSON cannot be made of these.
+ */
+bool
+document_path_is_shown_missing(const WalcuDocumentPath *operand)
+{
+	return operand->domain == WALCU_DOMAIN_ARRAY ||
+		   (operand->remote.shown_missing && (operand->sources & (WALCU_IS_OBJECT | WALCU_IS_ARRAY)));
+}
+
 /* A filter that tests the place with an operator; value is JSON. */
 WalcuFilter *
 document_path_test(const WalcuDocumentPath *operand, const char *op, const char *value)

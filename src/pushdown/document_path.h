@@ -83,6 +83,7 @@ extern WalcuFilter *document_path_test(const WalcuDocumentPath *operand, const c
 extern void document_path_set_ids(WalcuDocumentPath *operand, const WalcuOptions *options, int id_type);
 extern bool document_path_has_ids(const WalcuDocumentPath *operand);
 extern bool document_path_has_objectids(const WalcuDocumentPath *operand);
+extern bool document_path_is_shown_missing(const WalcuDocumentPath *operand);
 extern bool document_path_can_name(const char *key);
 extern bool document_path_is_value(const WalcuRelation *relation, Expr *expression);
 

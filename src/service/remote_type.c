@@ -24,6 +24,7 @@ static List *resources = NIL;
 static void read_description(void);
 static WalcuRemotePlace describe_place(const char *resource, const char *path);
 static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
+static bool has_array(const WalcuField *field);
 
 /*
  * Returns what is known of a dotted path in a resource's documents; a number in it is an index of an array.
@@ -65,7 +66,9 @@ describe_place(const char *resource, const char *path)
 			const WalcuField *member = openapi_find_field(fields, name, length);
 
 			if (member == NULL)
-				return (WalcuRemotePlace){.type = WALCU_REMOTE_UNKNOWN, .stray = field && field->fields};
+				/* what the service has there is not known, nor whether it is an array */
+				return (WalcuRemotePlace){
+					.type = WALCU_REMOTE_UNKNOWN, .stray = field && field->fields, .shown_missing = true};
 			field = member;
 			fields = field->fields;
 			element = false;
@@ -104,6 +107,24 @@ describe_field(const WalcuField *field, bool element)
 		[WALCU_FIELD_OBJECT] = WALCU_REMOTE_OBJECT,   [WALCU_FIELD_FREE] = WALCU_REMOTE_FREE,
 	};
 
-	return (WalcuRemotePlace){
-		.type = types[field->kind], .array = field->array && !element, .described = true};
+	return (WalcuRemotePlace){.type = types[field->kind],
+							  .array = field->array && !element,
+							  .described = true,
+							  .shown_missing = !element && has_array(field)};
+}
+
+/* Is the field an array, or an object with one in it? */
+static bool
+has_array(const WalcuField *field)
+{
+	ListCell *lc;
+
+	if (field->array)
+		return true;
+	foreach(lc, field->fields)
+	{
+		if (has_array(lfirst(lc)))
+			return true;
+	}
+	return false;
 }

@@ -27,6 +27,11 @@ typedef struct WalcuRemotePlace
 	bool id;              /* It may hold ids of MongoDB's own type (id_place.c). */
 	/* The description has an object that the place is in, but not the place; free form is no such object. */
 	bool stray;
+	/*
+	 * A reply may have something there though the document has nothing: Mongoose shows every array that its
+	 * schema declares, empty, and may show the objects that it is in.  Filters see what the document has.
+	 */
+	bool shown_missing;
 } WalcuRemotePlace;
 
 extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);

@@ -39,6 +39,7 @@ my %GROUPS = (
     lists => [
         [ has_more => qw(sent missing) ],
         [ regex => qw(pcre javascript refused) ],
+        [ missing_arrays => qw(absent empty nested) ],
     ],
     # what is asked for in vain
     ignored => [
