@@ -74,9 +74,9 @@ like("@messages", qr/HINT:.* option id_type of the column with the path "client_
 
 # Refusals that come and go are no limit
 my $plain = rows();
-for my $part (0.25, 0.1)
+for my $part (0.5, 0.25, 0.1)
 {
-    $sandbox->fault({ match => { kind => 'list' }, probability => $part, seed => 3, fault => { type => 'status', status => 429, retry_after => 0, error => 'again' } });
+    $sandbox->fault({ match => {}, probability => $part, seed => 2, fault => { type => 'status', status => 429, retry_after => 0, error => 'again' } });
     $sandbox->clear_log;
     my $rows = rows();
     my $refused = grep { $_->{status} == 429 } $sandbox->log;
@@ -84,6 +84,8 @@ for my $part (0.25, 0.1)
     is($rows->{limits}[0], 'differs', 'the row says so');
     is($rows->{limits}[2], undef, 'and advises no rate');
     like($rows->{limits}[1], qr/No rate follows/, 'with the reason');
+    my @untrue = grep { !/^limits$/ && $rows->{$_}[0] ne 'unknown' && (!$plain->{$_} || $rows->{$_}[0] ne $plain->{$_}[0]) } sort keys %$rows;
+    is(join("\n", map { "$_ | @{$rows->{$_}}[0, 1]" } @untrue), '', 'what was refused so is unknown');
     my ($took) = $rows->{requests}[1] =~ /in ([\d.]+) s/;
     cmp_ok($took, '<', 60, 'the check waits for as long as it is asked to, which is not at all');
     $sandbox->clear_faults;

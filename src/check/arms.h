@@ -57,7 +57,7 @@ typedef struct WalcuArm
 	bool lacks;                /* A document did not come for which it holds. */
 	bool exceeds;              /* One came for which it does not. */
 	bool alone;                /* It was the only one of the last request that asked it. */
-	bool is_left_out;          /* It was not asked when it was last to be. */
+	const char *silence;       /* It says why there was no answer when it was last to be asked; or NULL. */
 	const char *refusal;       /* The service refused it with these words; or NULL. */
 } WalcuArm;
 

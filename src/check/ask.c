@@ -298,6 +298,12 @@ take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
 	if (reply->failure == NULL && reply->json == NULL && !question->request->is_download)
 		reply->failure = "The reply is not JSON.";
 	reply->ok = reply->failure == NULL;
+	/* a limit on requests says nothing of what was asked */
+	if (reply->status == 429)
+	{
+		reply->asked = false;
+		reply->status = 0;
+	}
 	transfer_release(transfer);
 	question->transfer = NULL;
 }

@@ -13,7 +13,7 @@
 /* What came of a request. */
 typedef struct WalcuCheckReply
 {
-	bool asked;           /* It was sent; else the run has sent as many as it may. */
+	bool asked;           /* It was sent, and not refused by a limit on requests. */
 	int status;           /* The service answered this; 0 for nothing. */
 	bool ok;              /* The reply is a success and, unless the request says otherwise, JSON. */
 	const char *failure;  /* It says in a sentence why it is not; NULL when it is. */

@@ -291,7 +291,7 @@ judge_reply(Trials *trials, List *arms, const WalcuCheckReply *reply)
 
 		/* what was not asked was not refused */
 		arm->refusal = reply->asked ? reply->failure : NULL;
-		arm->is_left_out = !reply->asked;
+		arm->silence = reply->asked ? NULL : reply->failure;
 		arm->answered = reply->ok;
 		arm->alone = list_length(arms) == 1;
 		for (int i = 0; i < lengthof(arm->documents); i++)
@@ -395,18 +395,20 @@ add_operator_row(Trials *trials, const char *name)
 	append_part(&text, "Too many documents come for", exceeding);
 	append_part(&text, "Refused for", refused);
 	append_part(&text, "Not tried, for lack of documents that tell:", untried);
-	append_part(&text, "Not asked, for want of requests:", left_out);
+	append_part(&text, "Not found out for", left_out);
 	if (text.len == 0)
 		appendStringInfoString(&text, "There are no documents that tell.");
 	if (refused)
 		words = find_arm(trials, name, NULL, was_refused)->refusal;
+	else if (left_out)
+		words = find_arm(trials, name, NULL, was_left_out)->silence;
 	row_add(run, psprintf("q %s", name),
 			lacking || exceeding || refused ? CHECK_DIFFERS
 			: right                         ? CHECK_OK
 											: CHECK_UNKNOWN,
 			lacking ? row_set_option(run, "pushdown", "false") : NULL, "%s%s%s%s", text.data,
 			words ? " " : "", words ? words : "",
-			words && !lacking ? " PostgreSQL looks at all documents instead." : "");
+			refused && !lacking ? " PostgreSQL looks at all documents instead." : "");
 }
 
 /* Returns the types, and then patterns, of an operator of which something is so; NULL for none. */
@@ -478,7 +480,7 @@ is_right(const WalcuArm *arm)
 static bool
 was_left_out(const WalcuArm *arm)
 {
-	return arm->is_left_out;
+	return arm->silence != NULL;
 }
 
 /* Returns the types of an operator for which there are no documents; NULL for none. */

@@ -55,7 +55,7 @@ typedef struct WalcuCheckSample
 	const char *resource;    /* This is the name. */
 	List *fields;            /* The description has these (WalcuField); NIL when it has none. */
 	bool readable;           /* The page came. */
-	bool is_asked;           /* It was asked for. */
+	bool is_asked;           /* It was asked for, and not refused by a limit on requests. */
 	const char *failure;     /* It says why it did not; or NULL. */
 	int status;              /* The service answered this. */
 	json_t *documents;       /* It is the array of documents. */
