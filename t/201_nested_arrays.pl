@@ -62,7 +62,8 @@ for my $number (1 .. $conditions)
     diag "NESTED_SEED=$seed, condition $number: $condition" if $different++ < 10;
 }
 is($different, 0, "$conditions conditions find the rows that they find in a copy");
-cmp_ok($pushed, '>', $conditions * 0.3, 'and many have a filter in the request');
+# nothing is sent where an array that a document lacks could be shown as an empty one
+cmp_ok($pushed, '>', $conditions * 0.2, 'and many have a filter in the request');
 
 done_testing();
 

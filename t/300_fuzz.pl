@@ -13,11 +13,11 @@ use WalcuTest::Fuzz;
 # Shares of the queries that have a filter, or an order, in a request; less would mean
 # that the fuzzer has lost its subject.
 use constant LEAST_FILTERS => 0.5;
-use constant LEAST_ORDERS  => 0.15;
+use constant LEAST_ORDERS  => 0.14;
 
 my $is_asked_for = grep { defined $ENV{$_} } qw(FUZZ_QUERIES FUZZ_SEED FUZZ_QUERY);
 my $tally = fuzz(
-    queries => $ENV{FUZZ_QUERIES} // 20000,
+    queries => $ENV{FUZZ_QUERIES} // 10000,
     seed    => $ENV{FUZZ_SEED} // 1,
     jobs    => $ENV{FUZZ_JOBS} // 2,
     only    => $ENV{FUZZ_QUERY},
