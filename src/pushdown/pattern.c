@@ -52,6 +52,7 @@ static bool translate_next(Translation *translation);
 static void append_whole_character(Translation *translation, char c);
 static void append_wide_atom(Translation *translation, const char *atom);
 static bool ends_group(Translation *translation);
+static bool is_quantifier(const char *at);
 static bool translate_escape(Translation *translation);
 static bool translate_group(Translation *translation);
 static bool translate_quantifier(Translation *translation, char c);
@@ -262,7 +263,7 @@ translate_next(Translation *translation)
 		case '[':
 			return translate_bracket(translation);
 		case '{':
-			if (isdigit((unsigned char) *translation->at))
+			if (is_quantifier(translation->at - 1))
 				return translate_bound(translation);
 			break;
 		case '*':
@@ -325,7 +326,7 @@ append_wide_atom(Translation *translation, const char *atom)
 	{
 		appendStringInfoString(output, atom);
 		translation->has_wide_group |= translation->depth > 0;
-		translation->doubled = next == '?' || next == '{';
+		translation->doubled = is_quantifier(translation->at);
 		if (!translation->doubled)
 			appendStringInfoString(output, "{1,2}");
 	}
@@ -337,9 +338,16 @@ ends_group(Translation *translation)
 	appendStringInfoChar(&translation->output, ')');
 	translation->quantifiable = true;
 	translation->doubled = false;
-	if (translation->has_wide_group && *translation->at && strchr("*+?{", *translation->at))
+	if (translation->has_wide_group && is_quantifier(translation->at))
 		return false;
 	return --translation->depth >= 0;
+}
+
+/* A brace begins a bound before a digit only; else it stands for itself. */
+static bool
+is_quantifier(const char *at)
+{
+	return *at == '*' || *at == '+' || *at == '?' || (*at == '{' && isdigit((unsigned char) at[1]));
 }
 
 static bool
