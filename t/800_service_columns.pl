@@ -56,15 +56,7 @@ for my $column (@unwritten)
     $dbh->pg_putcopydata("copied $_\t\\N\n") for 1 .. 3;
     $dbh->pg_putcopyend;
     is(scalar(grep { /^copied/ } @{ contents() }), 3, "$column: COPY");
-    for my $plan (qw(force_custom_plan force_generic_plan))
-    {
-        $dbh->do("SET plan_cache_mode = $plan");
-        $dbh->do("PREPARE put (text, text) AS INSERT INTO crm.notes (content, $column) VALUES (\$1, \$2::" . type_of($column) . ')');
-        is($dbh->do("EXECUTE put ('p', NULL)") + 0, 1, "$column: a parameter that is NULL, $plan");
-        refused("EXECUTE put ('p', " . ($value{$column} eq 'now()' ? q('2026-01-01') : $value{$column}) . ')', $column, "$column: a parameter, $plan");
-        $dbh->do('DEALLOCATE put');
-    }
-    $dbh->do('RESET plan_cache_mode');
+    with_parameters($column, "(text, text) AS INSERT INTO crm.notes (content, $column) VALUES (\$1, \$2::" . type_of($column) . ')', "'p', ", 'a parameter');
     my $value = "$value{$column}::" . type_of($column);
     refused("INSERT INTO crm.notes (content, $column) VALUES ('x', $value)", $column, "$column: INSERT of a value");
     refused("INSERT INTO crm.notes (content, $column) VALUES " . join(', ', map { "('x', NULL)" } 1 .. 30) . ", ('y', $value)", $column, "$column: a value in the last of many rows");
@@ -180,15 +172,8 @@ for my $column (@unwritten)
     empty(map { { _id => sprintf('65a0000000000000000000%02x', $_), content => "c$_" } } 1 .. 60);
     refused("UPDATE crm.notes SET content = 'y', $column = $value WHERE _id = '65a000000000000000000001'", $column, "$column: UPDATE by _id");
     refused("UPDATE crm.notes SET content = 'y', $column = CASE WHEN content = 'c60' THEN $value END", $column, "$column: a value in the last of all rows");
-    for my $plan (qw(force_custom_plan force_generic_plan))
-    {
-        $dbh->do("SET plan_cache_mode = $plan");
-        $dbh->do("PREPARE put (text) AS UPDATE crm.notes SET content = 'p', $column = \$1::" . type_of($column) . " WHERE _id = '65a000000000000000000001'");
-        is($dbh->do('EXECUTE put (NULL)') + 0, 1, "$column: a parameter that is NULL, $plan");
-        refused('EXECUTE put (' . ($value{$column} eq 'now()' ? q('2026-01-01') : $value{$column}) . ')', $column, "$column: UPDATE by a parameter, $plan");
-        $dbh->do('DEALLOCATE put');
-    }
-    $dbh->do('RESET plan_cache_mode');
+    with_parameters($column, "(text) AS UPDATE crm.notes SET content = 'p', $column = \$1::" . type_of($column) . " WHERE _id = '65a000000000000000000001'",
+        '', 'UPDATE by a parameter');
 }
 refused("UPDATE crm.notes SET _id = '$id' WHERE content = 'c2'", '_id', 'another _id');
 refused("UPDATE crm.notes SET dealer_id = 'other' WHERE content = 'c2'", 'dealer_id', 'another dealer');
@@ -216,3 +201,20 @@ is(scalar(grep { defined $_->{created_at} } $sandbox->dump('notes')), 2, 'and no
 refused("INSERT INTO crm.notes (content, created_at) VALUES ('n', NULL), ('m', now())", 'created_at', 'a value at commit');
 
 done_testing();
+
+# A statement whose last parameter is the column's, behind what stands before it: NULL is left out, a value is refused,
+# whichever plan it has
+sub with_parameters
+{
+    my ($column, $statement, $before, $name) = @_;
+    for my $plan (qw(force_custom_plan force_generic_plan))
+    {
+        $dbh->do("SET plan_cache_mode = $plan");
+        $dbh->do("PREPARE put $statement");
+        is($dbh->do("EXECUTE put (${before}NULL)") + 0, 1, "$column: $name that is NULL, $plan");
+        refused("EXECUTE put ($before" . ($value{$column} eq 'now()' ? q('2026-01-01') : $value{$column}) . ')', $column, "$column: $name, $plan");
+        $dbh->do('DEALLOCATE put');
+    }
+    $dbh->do('RESET plan_cache_mode');
+    return;
+}

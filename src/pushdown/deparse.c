@@ -62,6 +62,7 @@ const char *
 deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 {
 	WalcuDocumentPath *operand = condition->operand;
+	const char *folded = folded_text_obstacle(condition);
 	bool is_array = (operand->domain == WALCU_DOMAIN_ARRAY);
 	bool says_not = condition->negated || condition->kind == WALCU_PREDICATE_DISTINCT ||
 					condition->kind == WALCU_PREDICATE_NULL;
@@ -76,8 +77,8 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 	if (needs_or(condition))
 		return "the service may take no notice of a place that its description lacks, and more than that "
 			   "place has to be looked at";
-	if (folded_text_obstacle(condition))
-		return folded_text_obstacle(condition);
+	if (folded)
+		return folded;
 	switch (condition->kind)
 	{
 		case WALCU_PREDICATE_NULL:

@@ -275,14 +275,16 @@ deparse_equal_add_jsonb(const WalcuDocumentPath *operand, const JsonbValue *valu
 			matches->filters = lappend(matches->filters, document_path_test(operand, "$eq", "null"));
 			break;
 		case jbvString:
-			deparse_equal_add_string(operand, pnstrdup(value->val.string.val, value->val.string.len),
-									 matches);
+		{
+			char *text = pnstrdup(value->val.string.val, value->val.string.len);
+
+			deparse_equal_add_string(operand, text, matches);
 			/* a date, too, arrives as a string, and an ObjectId where the description says nothing of it */
 			if (operand->remote.type == WALCU_REMOTE_DATE ||
-				(deparse_equal_checked(operand) != WALCU_IS_STRING &&
-				 is_text_of_own_type(pnstrdup(value->val.string.val, value->val.string.len))))
+				(deparse_equal_checked(operand) != WALCU_IS_STRING && is_text_of_own_type(text)))
 				matches->unchecked |= WALCU_IS_DATE;
 			break;
+		}
 		case jbvNumeric:
 		{
 			WalcuScalarNumber number = scalar_number(NumericGetDatum(value->val.numeric), NUMERICOID);
