@@ -278,6 +278,17 @@ extern bool lc_collate_is_c(Oid collation);
 extern bool lc_ctype_is_c(Oid collation);
 #endif
 
+/* 18 named the kinds of comparisons anew; their numbers are btree's strategies in each of them. */
+static inline int
+compat_row_strategy(const RowCompareExpr *rows)
+{
+#if PG_VERSION_NUM >= 180000
+	return rows->cmptype;
+#else
+	return rows->rctype;
+#endif
+}
+
 static inline bool
 compat_collation_is_c(Oid collation)
 {

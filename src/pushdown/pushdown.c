@@ -18,6 +18,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "pushdown/deparse.h"
+#include "pushdown/row_comparison.h"
 
 static WalcuPushdown *translate_expression(const WalcuRelation *relation, Expr *expression, bool outcome,
 										   const char **reason);
@@ -27,6 +28,8 @@ static WalcuPushdown *translate_test(const WalcuRelation *relation, BooleanTest 
 									 const char **reason);
 static WalcuPushdown *translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome,
 										const char **reason);
+static WalcuPushdown *translate_rows(const WalcuRelation *relation, const RowCompareExpr *rows, bool outcome,
+									 const char **reason);
 static bool rejects_null(const WalcuPushdown *filter, AttrNumber column);
 static WalcuPushdown *join_parts(WalcuPushdownKind kind, List *parts);
 static WalcuPushdown *join_by_or(List *parts, const char **reason);
@@ -103,14 +106,15 @@ rejects_null(const WalcuPushdown *filter, AttrNumber column)
 				   ? condition->negated
 				   : condition->kind != WALCU_PREDICATE_DISTINCT &&
 						 !(condition->kind == WALCU_PREDICATE_LIST && condition->negated);
-	if (filter->kind != WALCU_PUSHDOWN_AND)
+	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
 		return false;
+	/* an AND rejects it where one part does, an OR where all do */
 	foreach(lc, filter->parts)
 	{
-		if (rejects_null(lfirst(lc), column))
-			return true;
+		if (rejects_null(lfirst(lc), column) == (filter->kind == WALCU_PUSHDOWN_AND))
+			return filter->kind == WALCU_PUSHDOWN_AND;
 	}
-	return false;
+	return filter->kind == WALCU_PUSHDOWN_OR;
 }
 
 /* Is every condition pushed as a whole? */
@@ -172,6 +176,8 @@ translate_expression(const WalcuRelation *relation, Expr *expression, bool outco
 	if (IsA(expression, BooleanTest) && ((BooleanTest *) expression)->booltesttype != IS_UNKNOWN &&
 		((BooleanTest *) expression)->booltesttype != IS_NOT_UNKNOWN)
 		return translate_test(relation, (BooleanTest *) expression, outcome, reason);
+	if (IsA(expression, RowCompareExpr))
+		return translate_rows(relation, (RowCompareExpr *) expression, outcome, reason);
 	condition = predicate_of_clause(relation, expression, outcome, reason);
 	if (condition == NULL)
 		return NULL;
@@ -242,6 +248,30 @@ translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome, co
 	with_outcome = translate_expression(relation, operand, outcome, reason);
 	null = with_outcome ? translate_expression(relation, (Expr *) unknown, true, reason) : NULL;
 	return null ? join_by_or(list_make2(with_outcome, null), reason) : NULL;
+}
+
+/* Of a comparison of rows, as many of the first columns as can be sent as a whole decide. */
+static WalcuPushdown *
+translate_rows(const WalcuRelation *relation, const RowCompareExpr *rows, bool outcome, const char **reason)
+{
+	const char *first_reason = NULL;
+
+	for (int count = list_length(rows->opnos); count > 0; count--)
+	{
+		Expr *spelled_out = row_comparison_spelled_out(rows, count, outcome);
+		const char *part_reason = NULL;
+		WalcuPushdown *part;
+
+		if (spelled_out == NULL)
+			continue;
+		part = translate_expression(relation, spelled_out, true, &part_reason);
+		if (first_reason == NULL)
+			first_reason = part_reason;
+		*reason = first_reason;
+		if (part && part_reason == NULL)
+			return part;
+	}
+	return NULL;
 }
 
 /*

@@ -39,6 +39,9 @@ my %MARKS = (
     j => sub { my ($query, $term) = @_; return operand_of($query, json_part($query, $term), 'jsonb') },
     w => \&json_path,
     u => \&other_term,
+    i => sub { my ($query, $term, undef, $source) = @_; return "$source->{alias}._id" },
+    I => sub { my ($query, $term, undef, $source) = @_; return operand($query, id_term($source), 'text') },
+    R => sub { return pick(qw(< <= > >=)) },
 );
 
 # [weight, what it is counted as, classes of terms (array: of arrays), the template]
@@ -61,6 +64,12 @@ my @OPERATORS = (
     [ 1,  'ALL',                  'scalar',  '%t %c ALL (%a)' ],
     [ 3,  'IS DISTINCT FROM',     'scalar',  '%t IS DISTINCT FROM %v' ],
     [ 3,  'IS NOT DISTINCT FROM', 'scalar',  '%t IS NOT DISTINCT FROM %v' ],
+    [ 3,  'rows',                 'scalar',  '(%t, %i) %R (%v, %I)' ],
+    [ 1,  'rows reversed',        'scalar',  '(%v, %I) %R (%t, %i)' ],
+    [ 1,  'rows of three',        'scalar',  '(%t, %u, %i) %R (%v, %v, %I)' ],
+    [ 1,  'rows of one column',   'scalar',  '(%t, %u) %R (%v, %u)' ],
+    [ 1,  'rows mixed',           'scalar',  '(%t, %I) %R (%v, %i)' ],
+    [ 1,  'keyset',               'scalar',  '(%t < %v OR (%t = %v AND %i > %I))' ],
     [ 5,  'IS NULL',              'any',     '%t IS NULL' ],
     [ 5,  'IS NOT NULL',          'any',     '%t IS NOT NULL' ],
 
@@ -118,7 +127,6 @@ my @OPERATORS = (
     [ 2, 'local',                 'text',    'upper(%t) = upper(%v)' ],
     [ 1, 'local',                 'any',     'random() < 2' ],
     [ 1, 'local',                 'json',    q(jsonb_typeof(%t) = 'object') ],
-    [ 1, 'local',                 'scalar',  '(%t, %u) >= (%v, %u)' ],
     [ 1, 'whole row',             'any',     '%* IS NOT NULL' ],
 );
 
