@@ -34,6 +34,7 @@ printf "%d cars, %.1f MB, in pages of %d; medians of %d runs; CPU is that of cur
 printf "%-48s %9s %9s %9s %12s\n", '', 'ms', 'CPU ms', 'requests', 'documents/s';
 measure_others();
 measure_scans();
+measure_jsonb();
 judge();
 
 sub measure_others
@@ -85,6 +86,17 @@ sub measure_scans
     return;
 }
 
+# Whole documents, made jsonb by the scan, and by the cast that anybody else would use.
+sub measure_jsonb
+{
+    set_options($dbh, { max_connections => 1, fetch_mode => 'pages' });
+    my ($built, $cast) = map { my $column = $_; show($column->[0], sub { cost_of_sql($dbh, "SELECT count($column->[1]) FROM crm_documents") }) }
+      [ 'scan, documents as jsonb', 'built' ], [ 'scan, documents as json, cast to jsonb', 'text::text::jsonb' ];
+    my $json = show('scan, documents as json', sub { cost_of_sql($dbh, 'SELECT count(text) FROM crm_documents') });
+    $cost{jsonb} = ($built->{cpu} - $json->{cpu}) / ($cast->{cpu} - $json->{cpu});
+    return;
+}
+
 # Decode alone is what is left of a scan without the download: splitting and decoding, and what
 # the executor and paging cost, so rather more than less.
 sub judge
@@ -95,6 +107,7 @@ sub judge
       $documents / $decode;
     printf "\n%-58s %5.2f  %s\n", 'decode alone to the cast to json, by CPU: at most 1.5',
       $decode / $cost{cast}{cpu}, verdict($decode <= 1.5 * $cost{cast}{cpu});
+    printf "%-58s %5.2f\n", 'making jsonb, to the cast to jsonb, by CPU', $cost{jsonb};
     my $faster = $cost{http} && $cost{http}{wall} / $cost{scan}{wall};
     printf "%-58s %5s  %s\n", 'scan, 1 connection, to http_get, times as fast: at least 3',
       $faster ? sprintf('%5.2f', $faster) : '', $faster ? verdict($faster >= 3) : 'not measured';

@@ -113,7 +113,9 @@ sub create_cars
              OPTIONS (endpoint '$replay->{endpoint}', dealer_id '$dealer')",
         "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (token 'unused')",
         q{CREATE FOREIGN TABLE crm_cars (_id text COLLATE "C" NOT NULL, make text COLLATE "C", model text COLLATE "C",
-              mileage numeric, published boolean, created_at timestamptz) SERVER crm OPTIONS (resource 'cars')});
+              mileage numeric, published boolean, created_at timestamptz) SERVER crm OPTIONS (resource 'cars')},
+        q{CREATE FOREIGN TABLE crm_documents (built jsonb OPTIONS (path '.'), text json OPTIONS (path '.'))
+              SERVER crm OPTIONS (resource 'cars')});
     return;
 }
 

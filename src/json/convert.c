@@ -14,25 +14,21 @@
 #include "catalog/pg_type.h"
 #include "json/convert.h"
 #include "json/iso8601.h"
+#include "json/jsonb_build.h"
+#include "json/number.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* numeric can hold so many digits before and after the decimal point. */
-#define NUMERIC_DIGITS_BEFORE 131072
-#define NUMERIC_DIGITS_AFTER  16383
+/* An integer of no more characters fits int8. */
+#define SURELY_INT8 18
 
-/* numeric_in takes no larger exponent, not even of zero. */
-#define NUMERIC_EXPONENT (INT_MAX / 2)
-
-/* Shorter numbers without an exponent fit numeric; and integers as short fit int8. */
-#define SURELY_NUMERIC 1000
-#define SURELY_INT8    18
+/* No jsonb of a text as long as this comes near the limits of a jsonb; jsonb_in() knows them. */
+#define LONGEST_BUILT_TEXT (4 * 1024 * 1024)
 
 static bool convert_boolean(const WalcuConverter *converter, WalcuJson *value, Datum *result);
 static bool convert_text(const WalcuConverter *converter, WalcuJson *value, Datum *result);
@@ -72,7 +68,6 @@ static const struct
 
 static void prepare_array(WalcuConverter *converter, Oid element_type, int32 typmod);
 static void prepare_input(WalcuConverter *converter, Oid type);
-static bool is_within_numeric(const char *text, int length);
 static bool read_integer(WalcuJson *value, int64 min, int64 max, int64 *result);
 static bool is_integer_number(const WalcuJson *value);
 static bool read_date_value(const WalcuJson *value, TimestampTz *result);
@@ -160,7 +155,7 @@ convert_name(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 static bool
 convert_numeric(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
-	if (value->type != JSON_TOKEN_NUMBER || !is_within_numeric(value->text, value->length))
+	if (value->type != JSON_TOKEN_NUMBER || !number_fits_numeric(value->text, value->length))
 		return false;
 	if (is_integer_number(value) && value->length <= SURELY_INT8)
 		*result = NumericGetDatum(int64_to_numeric(strtoll(value->text, NULL, 10)));
@@ -302,6 +297,8 @@ convert_jsonb(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
 	char behind = value->text[value->length];
 
+	if (value->length <= LONGEST_BUILT_TEXT)
+		return jsonb_build(value->text, value->length, result);
 	if (!convert_is_storable(value))
 		return false;
 	value->text[value->length] = '\0';
@@ -442,41 +439,8 @@ convert_is_storable(const WalcuJson *value)
 		if (lex->token_type == JSON_TOKEN_END)
 			return true;
 		if (lex->token_type == JSON_TOKEN_NUMBER &&
-			!is_within_numeric(lex->token_start, lex->token_terminator - lex->token_start))
+			!number_fits_numeric(lex->token_start, lex->token_terminator - lex->token_start))
 			return false;
 	}
 	return false;
-}
-
-/*
- * Tells whether numeric can hold a number.  numeric_in has limits on both sides of the decimal point, and
- * raises an error beyond them.
- */
-static bool
-is_within_numeric(const char *text, int length)
-{
-	const char *end = text + length;
-	const char *exponent = text;
-	const char *point;
-	const char *first;
-	int before;
-	int after;
-	long shift;
-
-	while (exponent < end && *exponent != 'e' && *exponent != 'E')
-		exponent++;
-	if (exponent == end && length < SURELY_NUMERIC)
-		return true;
-	point = memchr(text, '.', exponent - text);
-	point = point ? point : exponent;
-	/* zeros in front do not count, and zero has no digits at all */
-	first = text;
-	while (first < exponent && (*first == '-' || *first == '0' || *first == '.'))
-		first++;
-	before = (first == exponent) ? -NUMERIC_EXPONENT : (first < point) ? point - first : point + 1 - first;
-	after = (point < exponent) ? exponent - point - 1 : 0;
-	shift = (exponent < end) ? strtol(exponent + 1, NULL, 10) : 0;
-	if (shift >= NUMERIC_EXPONENT || shift <= -NUMERIC_EXPONENT)
-		return false;
-	return before + shift <= NUMERIC_DIGITS_BEFORE && after - shift <= NUMERIC_DIGITS_AFTER;
 }
