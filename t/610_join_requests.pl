@@ -91,6 +91,31 @@ is(scalar(requests("$join WHERE l.id < 0", 0)), 0, 'no rows cost nothing');
 is(scalar(requests('SELECT l.id FROM l WHERE id <= 30 AND NOT EXISTS (SELECT FROM crm.clients c WHERE c._id = l.client_id)', 0)),
     1, 'thirty rows of an anti join are one request');
 
+# Conditions of ON on the other side alone: only rows that meet them have a key to ask for
+for (
+    [ 'a left join',    'SELECT l.id, c._id FROM l LEFT JOIN crm.clients c ON l.id % 2 = 0 AND c._id = l.client_id WHERE l.id <= 800', 800 ],
+    [ 'a right join',   'SELECT l.id, c._id FROM crm.clients c RIGHT JOIN l ON l.id % 2 = 0 AND c._id = l.client_id WHERE l.id <= 800', 800 ],
+    [ 'an inner join',  'SELECT l.id, c._id FROM l JOIN crm.clients c ON l.id % 2 = 0 AND c._id = l.client_id WHERE l.id <= 800', 400 ],
+    [ 'an anti join',   'SELECT l.id FROM l WHERE id <= 800 AND NOT EXISTS (SELECT FROM crm.clients c WHERE l.id % 2 = 0 AND c._id = l.client_id)', 400 ],
+    [ 'a semi join',    'SELECT l.id FROM l WHERE id <= 800 AND EXISTS (SELECT FROM crm.clients c WHERE l.id % 2 = 0 AND c._id = l.client_id)', 400 ],
+    [ 'a column that is NULL beside the key',
+        'SELECT l.id, c._id FROM (SELECT *, CASE WHEN id % 2 = 0 THEN now() END AS t FROM l OFFSET 0) l LEFT JOIN crm.clients c ON c._id = l.client_id AND c.created_at < l.t WHERE l.id <= 800', 800 ],
+  )
+{
+    my ($name, $sql, $rows) = @$_;
+    $dbh->do("SET $_ = off") for qw(enable_hashjoin enable_mergejoin enable_nestloop);
+    is(scalar(requests($sql, $rows)), 8, "$name: 400 keys of 800 rows are 8 requests");
+    is(documents(), 400, "$name: for documents that are needed");
+    $dbh->do("RESET $_") for qw(enable_hashjoin enable_mergejoin enable_nestloop);
+}
+like(
+    join("\n", @{ $dbh->selectcol_arrayref('EXPLAIN SELECT l.id, c._id FROM l LEFT JOIN crm.clients c ON l.id > 9000 AND c._id = l.client_id') }),
+    qr/Key Filter: \(l\.id > 9000\)\n *Estimated Keys: (?:9\d\d|10\d\d)\n/, 'EXPLAIN shows the condition, and the keys that it leaves');
+
+$dbh->do("SET $_ = off") for qw(enable_hashjoin enable_mergejoin enable_nestloop);
+requests("SELECT l.id, c._id FROM l LEFT JOIN crm.clients c ON l.id <> 5 AND c._id = 'x' || 1 / (l.id - 5) WHERE l.id < 10", 9);
+$dbh->do("RESET $_") for qw(enable_hashjoin enable_mergejoin enable_nestloop);
+
 # Rows of the same keys, again and again
 is(scalar(requests('SELECT a.id, (SELECT count(c._id) FROM l JOIN crm.clients c ON c._id = l.client_id WHERE l.id BETWEEN a.id - 5 AND a.id) FROM l a WHERE a.id <= 40', 40)),
     40, 'keys that came before are not asked for again in a subquery');

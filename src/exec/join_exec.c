@@ -44,6 +44,7 @@ static bool take_next_match(WalcuJoinState *join);
 static void gather_batch(WalcuJoinState *join);
 static bool is_batch_full(const WalcuJoinState *join);
 static bool take_outer_row(WalcuJoinState *join);
+static bool evaluate_outer_key(WalcuJoinState *join, Datum *value);
 static void keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot);
 static void add_array_keys(WalcuJoinState *join, Datum value);
 static void add_key(WalcuJoinState *join, Datum value);
@@ -100,6 +101,7 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 		node->custom_ps = lappend(node->custom_ps, ExecInitNode(lfirst(lc), estate, eflags));
 	join->outer_key = ExecInitExpr(join->plan.outer_key, &node->ss.ps);
 	join->inner_key = ExecInitExpr(join->plan.inner_key, &node->ss.ps);
+	join->key_quals = ExecInitQual(join->plan.key_quals, &node->ss.ps);
 	join->quals = ExecInitQual(join->plan.quals, &node->ss.ps);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -283,7 +285,7 @@ take_outer_row(WalcuJoinState *join)
 {
 	TupleTableSlot *slot = ExecProcNode(OUTER_PLAN(join));
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
-	bool is_null;
+	bool has_key;
 	Datum value;
 
 	join->outer_ended = TupIsNull(slot);
@@ -291,15 +293,33 @@ take_outer_row(WalcuJoinState *join)
 		return false;
 	ResetExprContext(context);
 	place_side_row(join, slot, false);
-	value = ExecEvalExprSwitchContext(join->outer_key, context, &is_null);
-	if (is_null && (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI))
+	has_key = evaluate_outer_key(join, &value);
+	if (!has_key && (join->plan.type == JOIN_INNER || join->plan.type == JOIN_SEMI))
 		return true;
 	keep_outer_row(join, slot);
-	if (!is_null && join->plan.of_array)
+	if (has_key && join->plan.of_array)
 		add_array_keys(join, value);
-	else if (!is_null)
+	else if (has_key)
 		add_key(join, value);
 	return true;
+}
+
+/*
+ * Evaluates the key of the outer row in the scan slot, or the array of its keys.  Returns false when nothing
+ * can match the row.  A condition may keep a key from being computed that cannot be; and a key that is there
+ * to be looked at, a condition.
+ */
+static bool
+evaluate_outer_key(WalcuJoinState *join, Datum *value)
+{
+	ExprContext *context = join->node.ss.ps.ps_ExprContext;
+	bool is_column = IsA(join->plan.outer_key, Var);
+	bool is_null;
+
+	if (!is_column && !ExecQual(join->key_quals, context))
+		return false;
+	*value = ExecEvalExprSwitchContext(join->outer_key, context, &is_null);
+	return !is_null && (!is_column || ExecQual(join->key_quals, context));
 }
 
 static void

@@ -30,6 +30,7 @@ typedef struct WalcuJoinState
 	bool key_by_value;           /* is passed by value, or not, */
 	char key_align;              /* and is aligned so. */
 	ExprState *inner_key;        /* It computes the key of an inner row. */
+	ExprState *key_quals;        /* It says whether anything may match an outer row. */
 	ExprState *quals;            /* It says whether two rows match that have the same key. */
 	TupleTableSlot *outer_slot;  /* It shows a stored row of the outer side. */
 	TupleTableSlot *inner_slot;  /* It shows a stored row of the inner side. */

@@ -23,6 +23,8 @@ join_explain(CustomScanState *node, const WalcuJoinPlan *plan, List *ancestors, 
 {
 	ExplainPropertyText("Join Type", get_join_type_name(plan->type), es);
 	show_join_expression(node, ancestors, es, "Key", join_plan_condition(plan));
+	if (plan->key_quals != NIL)
+		show_join_expression(node, ancestors, es, "Key Filter", make_ands_explicit(plan->key_quals));
 	if (plan->quals != NIL)
 		show_join_expression(node, ancestors, es, "Join Filter", make_ands_explicit(plan->quals));
 	if (es->costs)

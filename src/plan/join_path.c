@@ -51,6 +51,7 @@ typedef struct JoinKey
 	RestrictInfo *restriction;   /* This is the equality. */
 	ScalarArrayOpExpr *keyed_by; /* See WalcuPlan; the parameter has no number yet. */
 	WalcuJoinPlan plan;          /* The plan will carry this. */
+	double outer_rows;           /* So many outer rows are expected to be such as may match. */
 	double documents;            /* The service is expected to send so many. */
 	double first_requests;       /* The first batch is expected to send so many. */
 	bool by_job;                 /* Background jobs are expected to bring the documents. */
@@ -74,6 +75,8 @@ static JoinKey *match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptI
 								 RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
 static bool find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static double estimate_keyed_rows(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, JoinType type,
+								  List *restrictions);
 static double estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
 static ScalarArrayOpExpr *make_key_condition(const JoinKey *key);
 static void estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
@@ -176,6 +179,7 @@ static JoinKey *
 choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 				JoinType type, List *restrictions)
 {
+	double outer_rows = estimate_keyed_rows(root, joinrel, outerrel, type, restrictions);
 	JoinKey *best = NULL;
 	ListCell *lc;
 
@@ -185,6 +189,7 @@ choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, Re
 
 		if (key == NULL)
 			continue;
+		key->outer_rows = outer_rows;
 		estimate_join_key(root, outerrel, innerrel, key);
 		if (best == NULL || key->documents < best->documents)
 			best = key;
@@ -303,13 +308,36 @@ estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel,
 	estimate_join_requests(relinfo_options(innerrel), key);
 }
 
-/* Estimates distinct keys of the outer side.  Of arrays nothing is known but that they have some elements. */
+/* Estimates how many rows of the outer side the conditions let through that are about them alone. */
+static double
+estimate_keyed_rows(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, JoinType type,
+					List *restrictions)
+{
+	List *key_quals = NIL;
+	ListCell *lc;
+
+	foreach(lc, restrictions)
+	{
+		RestrictInfo *restriction = lfirst(lc);
+
+		if (!(IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) &&
+			join_plan_is_key_qual(root, restriction->clause, outerrel->relids))
+			key_quals = lappend(key_quals, restriction);
+	}
+	return clamp_row_est(outerrel->rows * clauselist_selectivity(root, key_quals, 0, JOIN_INNER, NULL));
+}
+
+/*
+ * Estimates distinct keys of the outer side: those of all its rows, or as many as are left to rows that may
+ * match.  Of arrays nothing is known but that they have some elements.
+ */
 static double
 estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
 {
 	if (key->plan.of_array)
-		return outerrel->rows * compat_array_length(root, (Node *) key->plan.outer_key);
-	return estimate_num_groups(root, list_make1(key->plan.outer_key), outerrel->rows, NULL, NULL);
+		return key->outer_rows * compat_array_length(root, (Node *) key->plan.outer_key);
+	return Min(estimate_num_groups(root, list_make1(key->plan.outer_key), outerrel->rows, NULL, NULL),
+			   key->outer_rows);
 }
 
 /* Returns, as for a scan (path.c), whether there are many documents, and all of them are wanted. */

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
 #include "utils/lsyscache.h"
 
@@ -51,11 +52,14 @@ typedef enum JoinExprIndex
 {
 	JOIN_EXPR_OUTER_KEY,
 	JOIN_EXPR_INNER_KEY,
+	JOIN_EXPR_KEY_QUALS,
 	JOIN_EXPR_QUALS
 } JoinExprIndex;
 
 static List *make_join_private(const WalcuJoinPlan *plan);
 static WalcuJoinPlan read_join_private(const List *private);
+static List *take_key_quals(PlannerInfo *root, List **quals, Relids outer);
+static List *add_null_test(List *tests, Expr *clause, Relids outer);
 static List *list_outputs(List *plans, List *output);
 static Node *replace_by_row_vars(Node *node, void *row);
 
@@ -76,6 +80,8 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 	List *restrictions = list_nth(path->custom_private, JOIN_PATH_PRIVATE_RESTRICTIONS);
 	List *row = list_outputs(plans, list_nth(path->custom_private, JOIN_PATH_PRIVATE_OUTPUT));
 	List *expressions = NIL;
+	Relids outer = ((Path *) linitial(path->custom_paths))->parent->relids;
+	List *key_quals;
 	List *quals;
 	List *filter = NIL;
 	List *exprs;
@@ -87,9 +93,10 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 		quals = extract_actual_clauses(restrictions, false);
 	foreach(lc, row)
 		expressions = lappend(expressions, ((TargetEntry *) lfirst(lc))->expr);
+	key_quals = take_key_quals(root, &quals, outer);
 	/* in the order of JoinExprIndex */
-	exprs = list_make3(list_nth(path->custom_private, JOIN_PATH_PRIVATE_OUTER_KEY),
-					   list_nth(path->custom_private, JOIN_PATH_PRIVATE_INNER_KEY), quals);
+	exprs = list_make4(list_nth(path->custom_private, JOIN_PATH_PRIVATE_OUTER_KEY),
+					   list_nth(path->custom_private, JOIN_PATH_PRIVATE_INNER_KEY), key_quals, quals);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = (List *) replace_by_row_vars((Node *) filter, expressions);
 	scan->flags = path->flags;
@@ -99,6 +106,68 @@ join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tli
 	scan->custom_private = private;
 	scan->methods = GetCustomScanMethods(JOIN_PLAN_NAME, false);
 	return &scan->scan.plan;
+}
+
+/*
+ * Returns whether a condition of the join can be checked before a row of the outer side is joined.  A
+ * volatile one is computed for each pair of rows, as in other joins.
+ */
+bool
+join_plan_is_key_qual(PlannerInfo *root, Expr *clause, Relids outer)
+{
+	return bms_is_subset(pull_varnos(root, (Node *) clause), outer) &&
+		   !contain_volatile_functions((Node *) clause);
+}
+
+/*
+ * Takes from the conditions those that tell of an outer row alone that nothing matches it, and adds what
+ * follows from the others: a column that one of them compares is not NULL.
+ */
+static List *
+take_key_quals(PlannerInfo *root, List **quals, Relids outer)
+{
+	List *taken = NIL;
+	List *tests = NIL;
+	List *left = NIL;
+	ListCell *lc;
+
+	foreach(lc, *quals)
+	{
+		if (join_plan_is_key_qual(root, lfirst(lc), outer))
+			taken = lappend(taken, lfirst(lc));
+		else
+		{
+			left = lappend(left, lfirst(lc));
+			tests = add_null_test(tests, lfirst(lc), outer);
+		}
+	}
+	*quals = left;
+	return list_concat(tests, taken);
+}
+
+/* Adds that a column of the outer side is not NULL, where a clause compares it with a strict operator. */
+static List *
+add_null_test(List *tests, Expr *clause, Relids outer)
+{
+	ListCell *lc;
+
+	if (!IsA(clause, OpExpr) || !op_strict(((OpExpr *) clause)->opno))
+		return tests;
+	foreach(lc, ((OpExpr *) clause)->args)
+	{
+		Var *column = (Var *) strip_implicit_coercions(lfirst(lc));
+		NullTest *test;
+
+		if (!IsA(column, Var) || column->varlevelsup > 0 || !bms_is_member(column->varno, outer) ||
+			type_is_rowtype(column->vartype))
+			continue;
+		test = makeNode(NullTest);
+		test->arg = (Expr *) column;
+		test->nulltesttype = IS_NOT_NULL;
+		test->location = -1;
+		tests = list_append_unique(tests, test);
+	}
+	return tests;
 }
 
 /* Finds the same column or placeholder among others; NULL when there is none. */
@@ -169,6 +238,7 @@ join_plan_of_scan(const CustomScan *scan)
 
 	plan.outer_key = list_nth(scan->custom_exprs, JOIN_EXPR_OUTER_KEY);
 	plan.inner_key = list_nth(scan->custom_exprs, JOIN_EXPR_INNER_KEY);
+	plan.key_quals = list_nth(scan->custom_exprs, JOIN_EXPR_KEY_QUALS);
 	plan.quals = list_nth(scan->custom_exprs, JOIN_EXPR_QUALS);
 	return plan;
 }

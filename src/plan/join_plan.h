@@ -32,12 +32,14 @@ typedef struct WalcuJoinPlan
 	double requests;       /* The join is expected to send so many. */
 	Expr *outer_key;       /* This is made of an outer row. */
 	Expr *inner_key;       /* This is made of an inner row. */
-	List *quals;           /* These must hold, too, for two rows to match; only a plan has them. */
+	List *key_quals;       /* Only rows of the outer side that meet these can match; only a plan has them, */
+	List *quals;           /* and these, which must hold for two rows to match. */
 } WalcuJoinPlan;
 
 extern List *join_plan_path_private(const WalcuJoinPlan *plan, List *restrictions, List *output);
 extern Plan *join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 							  List *clauses, List *plans);
+extern bool join_plan_is_key_qual(PlannerInfo *root, Expr *clause, Relids outer);
 extern Node *join_plan_same(const Node *node, List *expressions);
 extern WalcuJoinPlan join_plan_of_scan(const CustomScan *scan);
 extern Expr *join_plan_condition(const WalcuJoinPlan *plan);
