@@ -68,19 +68,45 @@ refused('INSERT INTO crm.notes SELECT * FROM crm.notes', '(?:created_at|updated_
 
 sub type_of { return { created_at => 'timestamptz', updated_at => 'timestamptz', __v => 'numeric', computed => 'jsonb', _search => 'text' }->{ $_[0] } }
 
-# Rows of COPY are held until all have been seen
+# Rows of COPY are held until all have been seen, in a file where they do not fit into work_mem
+sub copied
+{
+    my ($table, @lines) = @_;
+    $dbh->do("COPY $table FROM STDIN");
+    return eval { $dbh->pg_putcopydata("$_\n") for @lines; $dbh->pg_putcopyend; 1 } ? undef : $dbh->state;
+}
 empty();
-$dbh->do('COPY crm.notes (content, created_at) FROM STDIN');
-$dbh->pg_putcopydata("x\t\\N\n") for 1 .. 5;
-$dbh->pg_putcopydata("x\t2026-01-01\n");
-my $failed = eval { $dbh->pg_putcopyend; 1 } ? undef : $dbh->state;
-is($failed, '428C9', 'COPY of a value is refused');
-is(writes(), 0, 'before any row is written');
+$dbh->do('CREATE FOREIGN TABLE docs (doc jsonb OPTIONS (path \'.\')) SERVER crm OPTIONS (resource \'notes\')');
 $dbh->do("SET work_mem = '64kB'");
-$dbh->do('COPY crm.notes (content, created_at) FROM STDIN');
-$dbh->pg_putcopydata("x\t\\N\n") for 1 .. 200;
-$dbh->pg_putcopyend;
-is(scalar @{ contents() }, 200, 'more rows than fit into work_mem are written');
+for my $row (
+    [ 'created_at', '428C9', 'notes (content, created_at)', "x\t\\N", "x\t2026-01-01" ],
+    [ '_id', 'HV000', 'notes (content, _id)', "x\t\\N", "x\ta b" ],
+    [ 'dealer_id', '23514', 'notes (content, dealer_id)', "x\t\\N", "x\tzz" ],
+    [ 'a document', '22023', 'public.docs (doc)', '{"content": "x"}', '[1]' ],
+    [ 'the _id in a document', 'HV000', 'public.docs (doc)', '{"content": "x"}', '{"_id": "a b"}' ],
+  )
+{
+    my ($name, $state, $table, $good, $bad) = @$row;
+    $table = "crm.$table" unless $table =~ /^public/;
+    for my $before (11, 2000)
+    {
+        $sandbox->clear_log;
+        is(copied($table, ($good) x $before, $bad), $state, "COPY of $name that is an error, after $before rows");
+        is(writes(), 0, "$name: before any row is written");
+    }
+}
+for my $bad ('[1]', '"s"', 'null', '7')
+{
+    $sandbox->clear_log;
+    is(sql_error($dbh, "INSERT INTO docs SELECT CASE WHEN i = 150 THEN '$bad' ELSE '{\"content\": \"x\"}' END::jsonb FROM generate_series(1, 150) i")->{sqlstate}, '22023', "no document: $bad");
+    is(scalar $sandbox->log, 0, "$bad: nothing is sent");
+}
+is(copied('crm.notes (content, created_at, _id)', map { "x$_\t\\N\t" . ($_ % 2 ? '\N' : sprintf('65a0%020x', $_)) } 1 .. 300), undef, 'more rows than fit into work_mem');
+is_deeply(contents(), [ sort map { "x$_" } 1 .. 300 ], 'are written');
+is(scalar(grep { $_->{_id} =~ /^65a00/ } $sandbox->dump('notes')), 150, 'with their _id');
+$sandbox->fault({ match => { method => 'POST' }, times => 1, fault => { type => 'status', status => 422, error => 'no' } });
+is(copied('crm.notes (content, _id)', map { sprintf "y\t65b0%020x", $_ } 1 .. 30), '23514', 'what the service refuses is an error of COPY');
+$sandbox->clear_faults;
 $dbh->do('RESET work_mem');
 
 # Rows that a partition or a trigger gets
@@ -108,15 +134,11 @@ for my $sql (
 is($dbh->do("INSERT INTO parts (content, created_at) SELECT chr(97 + i % 2), NULL FROM generate_series(0, 99) i") + 0, 100, 'many routed rows');
 is(scalar @{ contents() }, 100, 'are all there');
 empty();
-$dbh->do('COPY parts (content, created_at) FROM STDIN');
-$dbh->pg_putcopydata("a\t\\N\n");
-$dbh->pg_putcopydata("b\t2026-01-01\n");
-$failed = eval { $dbh->pg_putcopyend; 1 } ? undef : $dbh->state;
-is($failed, '428C9', 'COPY into a partition, of a value, is refused');
+is(copied('parts (content, created_at)', "a\t\\N", "b\t2026-01-01"), '428C9', 'COPY into a partition, of a value, is refused');
+is(copied('parts (content, _id)', "a\t\\N", "b\ta b"), 'HV000', 'and of an _id');
+is(sql_error($dbh, "INSERT INTO parts (content, dealer_id) SELECT chr(97 + i % 2), CASE WHEN i = 99 THEN 'zz' END FROM generate_series(1, 99) i")->{sqlstate}, '23514', 'a dealer, routed');
 is(writes(), 0, 'before any partition is written to');
-$dbh->do('COPY parts (content, created_at) FROM STDIN');
-$dbh->pg_putcopydata("$_\t\\N\n") for qw(a b b a);
-$dbh->pg_putcopyend;
+is(copied('parts (content, created_at)', map { "$_\t\\N" } qw(a b b a)), undef, 'COPY into partitions');
 is_deeply(contents(), [qw(a a b b)], 'COPY into partitions');
 $sandbox->fault({ match => { method => 'POST' }, times => 1, fault => { type => 'status', status => 422, error => 'no' } });
 my $late = sql_error($dbh, "INSERT INTO parts (content, created_at) VALUES ('a', NULL)");

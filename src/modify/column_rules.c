@@ -45,28 +45,19 @@ column_rules_check_overlap(const WalcuRow *row, const Bitmapset *columns)
 	}
 }
 
-/* Tells whether some columns (attribute numbers, as the executor has them) can be given a wrong value. */
+/*
+ * Tells whether some columns (attribute numbers, as the executor has them) can be given a wrong value.  The
+ * whole document can have a wrong _id, or be none.
+ */
 bool
 column_rules_need_values(const WalcuRow *row, const Bitmapset *columns)
 {
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
-		if (row->columns[i].option && !row->columns[i].is_set && is_column_in_set(columns, i))
-			return true;
-	}
-	return false;
-}
-
-/* Tells whether an INSERT names columns that take no value but NULL. */
-bool
-column_rules_names_refused(const WalcuRow *row, const Bitmapset *columns)
-{
-	for (int i = 0; i < row->descriptor->natts; i++)
-	{
 		const WalcuColumn *option = row->columns[i].option;
 
-		if (option && is_column_in_set(columns, i) && !row->columns[i].is_inserted &&
-			(option->parameter || strcmp(option->path, "dealer_id") != 0))
+		if (option && is_column_in_set(columns, i) &&
+			(!row->columns[i].is_set || strcmp(option->path, ".") == 0))
 			return true;
 	}
 	return false;
@@ -74,8 +65,8 @@ column_rules_names_refused(const WalcuRow *row, const Bitmapset *columns)
 
 /*
  * Checks the values of a new row.  An _id may be given, and so may the dealer, who tells partitions apart.
- * Errors: 428C9 for a column that is readonly, 0A000 for a parameter, 23514 for another dealer, and that of
- * write_check_new_id.
+ * Errors: 428C9 for a column that is readonly, 0A000 for a parameter, 23514 for another dealer, and those
+ * of write_check_new_id and row_check_document.
  */
 void
 column_rules_check_new(const WalcuRow *row, const Datum *values, const bool *nulls)
@@ -169,7 +160,10 @@ check_new_id(const WalcuRow *row, int column, Datum value)
 		return;
 	text = fixed_settings_text(TupleDescAttr(row->descriptor, column)->atttypid, value);
 	if (strcmp(path, ".") == 0)
+	{
+		row_check_document(row, column, text);
 		text = row_document_id(text);
+	}
 	if (text)
 		write_check_new_id(row->options, text);
 }

@@ -11,7 +11,6 @@
 
 extern void column_rules_check_overlap(const WalcuRow *row, const Bitmapset *columns);
 extern bool column_rules_need_values(const WalcuRow *row, const Bitmapset *columns);
-extern bool column_rules_names_refused(const WalcuRow *row, const Bitmapset *columns);
 extern void column_rules_check_new(const WalcuRow *row, const Datum *values, const bool *nulls);
 extern void column_rules_check_value(const WalcuRow *row, int column, Datum value, bool is_null, Datum old,
 									 bool old_is_null);

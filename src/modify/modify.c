@@ -30,9 +30,9 @@ static void check_returning(const WalcuOptions *options, const ModifyTable *plan
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
 static bool can_hold(const WalcuModify *modify);
-static void hold_write(WalcuModify *modify, WalcuWrite *write);
-static void send_held(WalcuModify *modify);
 static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
+static WalcuWrite *create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
+static void send_held(WalcuModify *modify);
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
 static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
@@ -75,8 +75,9 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 	modify = open_modify(node, target, CMD_INSERT);
 	/* what COPY has counted is not counted again, and no node is wrapped for rows that are routed */
 	modify->waits = true;
-	modify->holds = can_hold(modify) &&
-					column_rules_names_refused(modify->row, ExecGetInsertedCols(target, node->ps.state));
+	if (can_hold(modify) &&
+		column_rules_need_values(modify->row, ExecGetInsertedCols(target, node->ps.state)))
+		modify->held = held_writes_open(node->ps.state->es_query_cxt);
 }
 
 /* FdwRoutine.GetForeignModifyBatchSize */
@@ -310,16 +311,14 @@ create_seen_table(MemoryContext context)
 	return hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Sends a new row, or puts it into the queue.  Returns NULL when nobody is to wait for it. */
+/* Sends a new row, or puts it where it waits.  Returns NULL when nobody is to wait for it. */
 static WalcuWrite *
 send_new(WalcuModify *modify, TupleTableSlot *slot)
 {
 	WalcuRow *row = modify->row;
-	char *id = NULL;
+	WalcuCommitQueueWrite made = {.method = "POST", .conflict_is_none = modify->skips_conflicts};
 	char *made_id = NULL;
-	char *document;
 	char *sets;
-	bool is_detached = modify->holds || !modify->waits;
 	WalcuWrite *write;
 
 	if (row->id >= 0)
@@ -327,37 +326,42 @@ send_new(WalcuModify *modify, TupleTableSlot *slot)
 		bool is_null;
 		Datum value = slot_getattr(slot, row->id + 1, &is_null);
 
-		id = is_null ? NULL : row_id(row, value, false);
+		made.id = is_null ? NULL : row_id(row, value, false);
 	}
-	if (id == NULL && row->options->client_ids)
-		id = made_id = objectid_create();
-	document = row_new_document(row, slot, made_id, &sets);
+	if (made.id == NULL && row->options->client_ids)
+		made.id = made_id = objectid_create();
+	made.made_here = made_id != NULL;
+	made.body = row_new_document(row, slot, made_id, &sets);
+	made.sets = sets;
 	if (modify->queue)
 	{
-		WalcuCommitQueueWrite queued = {.method = "POST",
-										.id = id,
-										.body = document,
-										.sets = sets,
-										.made_here = made_id != NULL,
-										.conflict_is_none = modify->skips_conflicts};
-
-		commit_queue_add(modify->queue, &queued);
+		commit_queue_add(modify->queue, &made);
 		if (made_id)
 			row_set_id(row, slot, made_id);
 		return NULL;
 	}
-	write = writer_create(modify->writer, "POST", id);
-	write->made_here = made_id != NULL;
-	write->conflict_is_none = modify->skips_conflicts;
+	if (modify->held)
+	{
+		held_writes_add(modify->held, &made);
+		return NULL;
+	}
+	write = create_new(modify, &made);
+	writer_send(write);
+	return modify->waits ? write : NULL;
+}
+
+static WalcuWrite *
+create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
+{
+	WalcuWrite *write = writer_create(modify->writer, made->method, made->id);
+
+	write->made_here = made->made_here;
+	write->conflict_is_none = made->conflict_is_none;
 	write->needs_reply = modify->needs_reply;
-	write->detached = is_detached;
-	write_set_body(write, document);
-	write_expect(write, sets);
-	if (modify->holds)
-		hold_write(modify, write);
-	else
-		writer_send(write);
-	return is_detached ? NULL : write;
+	write->detached = modify->held || !modify->waits;
+	write_set_body(write, made->body);
+	write_expect(write, made->sets);
+	return write;
 }
 
 /*
@@ -370,32 +374,30 @@ can_hold(const WalcuModify *modify)
 	return modify->queue == NULL && !modify->needs_reply && !modify->skips_conflicts;
 }
 
-/*
- * Holds a new row: one that follows may have a value that is an error, and then nothing is to be sent.  There
- * is no plan whose rows could all be read first.  What does not fit into work_mem is not waited for.
- */
-static void
-hold_write(WalcuModify *modify, WalcuWrite *write)
-{
-	MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(modify));
-
-	modify->held = lappend(modify->held, write);
-	modify->held_size += MemoryContextMemAllocated(write->context, true);
-	MemoryContextSwitchTo(before);
-	if (modify->held_size > (Size) work_mem * 1024)
-		send_held(modify);
-}
-
+/* Sends the rows that were held until all of them had been judged. */
 static void
 send_held(WalcuModify *modify)
 {
-	ListCell *lc;
+	WalcuCommitQueueWrite made;
 
-	modify->holds = false;
-	foreach(lc, modify->held)
-		writer_send(lfirst(lc));
-	list_free(modify->held);
-	modify->held = NIL;
+	if (modify->held == NULL)
+		return;
+	for (;;)
+	{
+		MemoryContext before;
+		bool is_there;
+
+		MemoryContextReset(modify->row_context);
+		before = MemoryContextSwitchTo(modify->row_context);
+		is_there = held_writes_next(modify->held, &made);
+		if (is_there)
+			writer_send(create_new(modify, &made));
+		MemoryContextSwitchTo(before);
+		if (!is_there)
+			break;
+	}
+	held_writes_close(modify->held);
+	modify->held = NULL;
 }
 
 /* Reads the row as it was before the statement. */

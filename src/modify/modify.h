@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "modify/commit_queue.h"
+#include "modify/held_writes.h"
 #include "modify/row.h"
 #include "modify/writer.h"
 #include "nodes/execnodes.h"
@@ -29,9 +30,7 @@ typedef struct WalcuModify
 	bool waits;                   /* Each row has to be confirmed before the next is sent. */
 	bool skips_conflicts;         /* The statement has ON CONFLICT DO NOTHING. */
 	bool judges_first;            /* All rows are read and judged before the first is sent. */
-	bool holds;                   /* Rows are held until all of them have been judged. */
-	List *held;                   /* These (of WalcuWrite *) are held. */
-	Size held_size;               /* They take about so many bytes. */
+	WalcuHeldWrites *held;        /* Rows are in it until all have been judged; NULL for none. */
 	AttrNumber id_junk;           /* The subplan's column of this number is the _id, for DELETE. */
 	AttrNumber whole_row_junk;    /* The subplan's column of this number is the old row. */
 	HTAB *seen;                   /* These documents are written; NULL where none comes twice. */

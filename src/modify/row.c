@@ -121,7 +121,7 @@ row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id, char 
 
 /*
  * Finds the columns in which a row differs, of those that are set.  Errors: 428C9 for another _id in the
- * whole document, and those of encode_value.
+ * whole document, and those of row_check_document and encode_value.
  */
 WalcuRowChange *
 row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const Datum *new_values,
@@ -148,7 +148,11 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const 
 		if (!is_null)
 			change->new[i] = encode_value(row->encoder, i, new_values[i]);
 		if (is_path(row, i, "."))
+		{
+			if (change->new[i])
+				row_check_document(row, i, change->new[i]);
 			check_document_id(row, change->old[i], change->new[i]);
+		}
 		change->changed[i] = true;
 		change->any = true;
 	}
@@ -465,6 +469,21 @@ check_document_id(const WalcuRow *row, const char *old, const char *new)
 	if (old_id == NULL || new_id == NULL || strcmp(old_id, new_id) != 0)
 		ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
 				errmsg("the _id of a document of resource \"%s\" cannot be changed", row->options->resource));
+}
+
+/* Checks what a column gives as the whole document.  Error: 22023 when it is no JSON object. */
+void
+row_check_document(const WalcuRow *row, int column, const char *text)
+{
+	Oid type = row->columns[column].base_type;
+
+	if ((type != JSONBOID && type != JSONOID) ||
+		!JB_ROOT_IS_OBJECT(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)))))
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("a document of resource \"%s\" has to be a JSON object", row->options->resource),
+			errdetail("Column \"%s\" is the whole document.", row->columns[column].name),
+			errhint("Give an object, such as '{\"name\": \"value\"}', in a column of type jsonb or json."));
 }
 
 /* Returns the text of a document's _id; NULL when it has none. */

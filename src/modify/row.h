@@ -68,6 +68,7 @@ extern char *row_document_patch(WalcuRow *row, List *columns, const Datum *value
 extern char *row_replaced_sets(const WalcuRow *row, const WalcuRowChange *change);
 extern char *row_replaced_document(const WalcuRow *row, const WalcuRowChange *change,
 								   const WalcuDocument *document);
+extern void row_check_document(const WalcuRow *row, int column, const char *text);
 extern char *row_document_id(const char *text);
 extern void row_store(WalcuRow *row, const WalcuDocument *document, const char *credential,
 					  TupleTableSlot *slot);

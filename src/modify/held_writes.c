@@ -1,0 +1,113 @@
+/*
+ * held_writes.c
+ *	  New documents that are held until all rows have been judged.
+ *
+ * COPY, and rows that are routed to partitions, have no plan whose rows could all be read first.  So modify.c
+ * puts what they make of each row in here, and sends it at the end.  What does not fit into work_mem goes to
+ * a file.
+ */
+#include "postgres.h"
+
+#include "modify/held_writes.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+/* A document is stored as a tuple of these columns. */
+typedef enum HeldColumn
+{
+	HELD_ID,        /* This is a text. */
+	HELD_BODY,      /* This is a text. */
+	HELD_SETS,      /* This is a text. */
+	HELD_MADE_HERE, /* This is a Boolean. */
+	HELD_COLUMNS    /* There are so many columns. */
+} HeldColumn;
+
+struct WalcuHeldWrites
+{
+	Tuplestorestate *store; /* The documents are in it. */
+	TupleDesc descriptor;   /* It describes their tuples. */
+	TupleTableSlot *slot;   /* The tuple that was read last is in it. */
+};
+
+static Datum make_text_datum(const char *text);
+static char *get_slot_text(TupleTableSlot *slot, HeldColumn column);
+
+/* Makes an empty list in a context. */
+WalcuHeldWrites *
+held_writes_open(MemoryContext context)
+{
+	MemoryContext before = MemoryContextSwitchTo(context);
+	WalcuHeldWrites *held = palloc(sizeof(WalcuHeldWrites));
+
+	held->descriptor = CreateTemplateTupleDesc(HELD_COLUMNS);
+	TupleDescInitEntry(held->descriptor, HELD_ID + 1, "id", TEXTOID, -1, 0);
+	TupleDescInitEntry(held->descriptor, HELD_BODY + 1, "body", TEXTOID, -1, 0);
+	TupleDescInitEntry(held->descriptor, HELD_SETS + 1, "sets", TEXTOID, -1, 0);
+	TupleDescInitEntry(held->descriptor, HELD_MADE_HERE + 1, "made_here", BOOLOID, -1, 0);
+	held->slot = MakeSingleTupleTableSlot(held->descriptor, &TTSOpsMinimalTuple);
+	held->store = tuplestore_begin_heap(false, false, work_mem);
+	MemoryContextSwitchTo(before);
+	return held;
+}
+
+/* Adds a new document at the end. */
+void
+held_writes_add(WalcuHeldWrites *held, const WalcuCommitQueueWrite *write)
+{
+	Datum values[HELD_COLUMNS];
+	bool nulls[HELD_COLUMNS] = {0};
+
+	nulls[HELD_ID] = write->id == NULL;
+	nulls[HELD_SETS] = write->sets == NULL;
+	values[HELD_ID] = make_text_datum(write->id);
+	values[HELD_BODY] = make_text_datum(write->body);
+	values[HELD_SETS] = make_text_datum(write->sets);
+	values[HELD_MADE_HERE] = BoolGetDatum(write->made_here);
+	tuplestore_putvalues(held->store, held->descriptor, values, nulls);
+}
+
+/* Reads the next document, in the current memory context.  Returns false behind the last one. */
+bool
+held_writes_next(WalcuHeldWrites *held, WalcuCommitQueueWrite *write)
+{
+	bool is_null;
+
+	if (!tuplestore_gettupleslot(held->store, true, false, held->slot))
+		return false;
+	memset(write, 0, sizeof(*write));
+	write->method = "POST";
+	write->id = get_slot_text(held->slot, HELD_ID);
+	write->body = get_slot_text(held->slot, HELD_BODY);
+	write->sets = get_slot_text(held->slot, HELD_SETS);
+	write->made_here = DatumGetBool(slot_getattr(held->slot, HELD_MADE_HERE + 1, &is_null));
+	return true;
+}
+
+/* Frees the list, and deletes its file. */
+void
+held_writes_close(WalcuHeldWrites *held)
+{
+	tuplestore_end(held->store);
+	ExecDropSingleTupleTableSlot(held->slot);
+	FreeTupleDesc(held->descriptor);
+	pfree(held);
+}
+
+static Datum
+make_text_datum(const char *text)
+{
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static char *
+get_slot_text(TupleTableSlot *slot, HeldColumn column)
+{
+	bool is_null;
+	Datum value = slot_getattr(slot, column + 1, &is_null);
+
+	return is_null ? NULL : TextDatumGetCString(value);
+}
