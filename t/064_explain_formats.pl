@@ -19,7 +19,7 @@ $dbh->do($_) for (
     "CREATE FOREIGN TABLE parts_b PARTITION OF parts FOR VALUES IN ('b') SERVER crm OPTIONS (resource 'cars')",
     "CREATE FOREIGN TABLE crm.late (_id text COLLATE \"C\", make text COLLATE \"C\") SERVER crm OPTIONS (resource 'cars', write_mode 'commit')");
 
-my $local = q(length(make) > 1 AND length(model) > 1 AND make || 'x' <> model AND upper(make) <> 'X');
+my $local = q(length(make) > 1 AND length(model) > 1 AND make || 'x' <> model AND initcap(make) <> 'X');
 my @statements = (
     'SELECT * FROM crm.cars', "SELECT _id FROM crm.cars WHERE $local", "SELECT _id FROM crm.cars WHERE _id = 'x' AND $local",
     "SELECT _id FROM crm.cars WHERE _search = 'x' AND $local", 'SELECT count(*) FROM crm.cars', "SELECT make, count(*) FROM crm.cars WHERE $local GROUP BY make",

@@ -142,7 +142,7 @@ for my $condition ('make = NULL', "make IN (NULL)", "make NOT IN ('SEAT', NULL)"
 {
     is(scalar(requests("SELECT _id FROM crm.cars WHERE $condition", 0)), 0, "no request for $condition");
 }
-for my $condition ("upper(make) = 'SEAT'", 'make = model', 'random() < 2', "length(make) = 4", "(custom->>'a.b') = 'x'")
+for my $condition ("initcap(make) = 'Seat'", 'make = model', 'random() < 2', "length(make) = 4", "(custom->>'a.b') = 'x'")
 {
     my ($request) = requests("SELECT _id FROM crm.cars WHERE $condition");
     is($request->{query}{q}, undef, "no filter of $condition");

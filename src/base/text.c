@@ -84,3 +84,19 @@ control_length(const char *at)
 		return 1;
 	return (GetDatabaseEncoding() == PG_UTF8 && c == 0xc2 && next >= 0x80 && next < 0xa0) ? 2 : 0;
 }
+
+/* A LIKE pattern that matches this text alone. */
+char *
+text_escape_like(const char *text)
+{
+	StringInfoData like;
+
+	initStringInfo(&like);
+	for (const char *c = text; *c; c++)
+	{
+		if (strchr("\\%_", *c) != NULL)
+			appendStringInfoChar(&like, '\\');
+		appendStringInfoChar(&like, *c);
+	}
+	return like.data;
+}

@@ -212,7 +212,8 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 		(key->keyed_by = make_key_condition(key)) == NULL)
 		return NULL;
 	filtered = linitial(pushdown_conditions(relinfo_relation(innerrel), list_make1(key->keyed_by)));
-	if (filtered->filter == NULL)
+	if (filtered->filter == NULL || filtered->filter->kind != WALCU_PUSHDOWN_PREDICATE ||
+		filtered->filter->condition->operand->letters != WALCU_LETTERS_KEPT)
 		return NULL;
 	key->plan.by_id = key_lookup_is_id(filtered->filter->condition->operand);
 	return key;

@@ -20,10 +20,10 @@
 #include "pushdown/deparse_equal.h"
 #include "pushdown/deparse_id.h"
 #include "pushdown/deparse_jsonb.h"
+#include "pushdown/deparse_match.h"
 #include "pushdown/deparse_null.h"
 #include "pushdown/folded_text.h"
 #include "pushdown/instant_range.h"
-#include "pushdown/pattern.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -33,7 +33,6 @@ static WalcuFilter *deparse_predicate(const WalcuOptions *options, const WalcuPr
 static bool needs_or(const WalcuPredicate *condition);
 static bool needs_value(const WalcuPredicate *condition);
 static const char *find_order_obstacle(const WalcuPredicate *condition);
-static const char *find_match_obstacle(const WalcuPredicate *condition);
 static WalcuDocumentPath *make_element_operand(const WalcuPredicate *condition);
 static WalcuFilter *deparse_comparison(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 									   Datum value);
@@ -49,8 +48,6 @@ static WalcuFilter *deparse_distinct(const WalcuOptions *options, const WalcuPre
 static WalcuFilter *deparse_list(const WalcuPredicate *condition, const WalcuDocumentPath *operand,
 								 Datum values, bool null_matters);
 static WalcuFilter *deparse_includes(const WalcuPredicate *condition, Datum values);
-static WalcuFilter *deparse_match(const WalcuPredicate *condition, Datum value);
-static char *make_pattern(const WalcuPredicate *condition, const char *text);
 static WalcuFilter *deparse_truth(const WalcuPredicate *condition);
 static void read_array(Datum array, Oid type, Datum **values, bool **nulls, int *count);
 
@@ -98,7 +95,7 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 				return make_element_operand(condition)->reason;
 			return find_order_obstacle(condition);
 		case WALCU_PREDICATE_MATCH:
-			return find_match_obstacle(condition);
+			return deparse_match_obstacle(condition);
 		default:
 			return NULL;
 	}
@@ -230,6 +227,8 @@ find_order_obstacle(const WalcuPredicate *condition)
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
+			if (operand->letters != WALCU_LETTERS_KEPT)
+				return "the service cannot compute it";
 			if (!condition->ascii)
 				return "the service orders text as the collation \"C\" does";
 			if (!(deparse_equal_checked(operand) & WALCU_IS_STRING))
@@ -241,17 +240,6 @@ find_order_obstacle(const WalcuPredicate *condition)
 		default:
 			return "the service does not order values of this type as SQL does";
 	}
-}
-
-static const char *
-find_match_obstacle(const WalcuPredicate *condition)
-{
-	if (condition->ignore_case && !condition->ascii)
-		return "the service knows upper and lower case only as the collation \"C\" does";
-	if (condition->operand->domain != WALCU_DOMAIN_TEXT ||
-		!(deparse_equal_checked(condition->operand) & WALCU_IS_STRING))
-		return "the service has a different type there";
-	return NULL;
 }
 
 /* The elements of an array, for which a filter on the array's path looks. */
@@ -472,54 +460,6 @@ deparse_includes(const WalcuPredicate *condition, Datum values)
 		filters = lappend(filters, deparse_equal_clause(operand, &matches));
 	}
 	return filters ? filter_and(filters) : deparse_not_null(condition->operand);
-}
-
-/* operand LIKE value, and the like */
-static WalcuFilter *
-deparse_match(const WalcuPredicate *condition, Datum value)
-{
-	WalcuDocumentPath *operand = condition->operand;
-	char *text = scalar_text(value, condition->value_type);
-	char *pattern;
-
-	if (document_path_has_ids(operand))
-		return deparse_id_match(condition, text);
-	if (folded_text_is_at(operand))
-		return deparse_equal_or_unchecked(operand, list_make1(folded_text_match(condition, text)),
-										  operand->sources & ~WALCU_IS_STRING);
-	pattern = make_pattern(condition, text);
-	if (pattern == NULL)
-		return &filter_everything;
-	if (!condition->negated)
-		return deparse_equal_or_unchecked(
-			operand, list_make1(document_path_test(operand, "$regex", filter_string(pattern))),
-			operand->sources & ~WALCU_IS_STRING);
-	return filter_and(list_make2(
-		deparse_not_null(operand),
-		filter_or(list_make2(
-			document_path_test(operand, "$not", psprintf("{\"$regex\":%s}", filter_string(pattern))),
-			(operand->sources & WALCU_IS_ARRAY) ? document_path_test(operand, "$type", "[\"array\"]")
-												: &filter_nothing))));
-}
-
-/* NULL where the service's characters are not those of the database. */
-static char *
-make_pattern(const WalcuPredicate *condition, const char *text)
-{
-	WalcuPatternBound bound = condition->negated ? WALCU_PATTERN_LEAST : WALCU_PATTERN_MOST;
-
-	if (!utf8_counts_alike() && (condition->pattern == WALCU_PATTERN_REGEX ||
-								 (condition->pattern == WALCU_PATTERN_LIKE && strchr(text, '_'))))
-		return NULL;
-	switch (condition->pattern)
-	{
-		case WALCU_PATTERN_LIKE:
-			return pattern_from_like(text, condition->ignore_case, bound);
-		case WALCU_PATTERN_REGEX:
-			return pattern_from_regex(text, condition->ignore_case, condition->ascii, bound);
-		default:
-			return pattern_from_prefix(text);
-	}
 }
 
 static WalcuFilter *

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
 #include "miscadmin.h"
+#include "pushdown/deparse_caseless.h"
 #include "pushdown/deparse_id.h"
 #include "pushdown/folded_text.h"
 #include "pushdown/instant_range.h"
@@ -30,6 +31,7 @@
 
 static bool is_text_of_own_type(const char *text);
 static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
+static void add_caseless(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_other_texts(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber number,
 					   WalcuEqualMatches *matches);
@@ -102,7 +104,10 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
-			add_text(operand, scalar_text(value, type), matches);
+			if (operand->letters != WALCU_LETTERS_KEPT)
+				add_caseless(operand, scalar_text(value, type), matches);
+			else
+				add_text(operand, scalar_text(value, type), matches);
 			break;
 		case WALCU_DOMAIN_ENUM:
 			deparse_equal_add_string(operand, scalar_text(value, type), matches);
@@ -177,6 +182,21 @@ add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *
 		matches->unchecked |= operand->sources & WALCU_IS_DATE;
 	if (operand->nested)
 		add_other_texts(operand, text, matches);
+}
+
+/* lower() or upper() of it is the text. */
+static void
+add_caseless(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches)
+{
+	WalcuFilter *filter = NULL;
+
+	if (!document_path_has_ids(operand) && (deparse_equal_checked(operand) & WALCU_IS_STRING))
+		filter = deparse_caseless_equal(operand, text);
+	matches->unchecked |= operand->sources & ~WALCU_IS_STRING;
+	if (filter)
+		matches->filters = lappend(matches->filters, filter);
+	else
+		matches->unchecked |= WALCU_IS_STRING;
 }
 
 /*
@@ -370,7 +390,8 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 	{
 		case WALCU_DOMAIN_TEXT:
 		case WALCU_DOMAIN_ENUM:
-			if (!(checked & WALCU_IS_STRING) || utf8_from_server(scalar_text(value, type)) == NULL)
+			if (!(checked & WALCU_IS_STRING) || operand->letters != WALCU_LETTERS_KEPT ||
+				utf8_from_server(scalar_text(value, type)) == NULL)
 				return NULL;
 			return filter_string(scalar_text(value, type));
 		case WALCU_DOMAIN_NUMBER:

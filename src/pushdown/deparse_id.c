@@ -18,6 +18,7 @@
 #include "pushdown/deparse_id.h"
 
 #include "access/stratnum.h"
+#include "base/text.h"
 #include "base/objectid.h"
 #include "miscadmin.h"
 #include "pushdown/pattern.h"
@@ -146,6 +147,7 @@ WalcuFilter *
 deparse_id_match(const WalcuPredicate *condition, const char *pattern)
 {
 	const WalcuDocumentPath *operand = condition->operand;
+	bool ignore_case = condition->ignore_case || operand->letters != WALCU_LETTERS_KEPT;
 	const char *prefix = NULL;
 	const char *bound;
 
@@ -154,13 +156,13 @@ deparse_id_match(const WalcuPredicate *condition, const char *pattern)
 	switch (condition->pattern)
 	{
 		case WALCU_PATTERN_LIKE:
-			prefix = pattern_like_prefix(pattern, condition->ignore_case);
+			prefix = pattern_like_prefix(pattern, ignore_case);
 			break;
 		case WALCU_PATTERN_REGEX:
-			prefix = pattern_regex_prefix(pattern, condition->ignore_case);
+			prefix = pattern_regex_prefix(pattern, ignore_case);
 			break;
 		case WALCU_PATTERN_PREFIX:
-			prefix = pattern;
+			prefix = pattern_like_prefix(text_escape_like(pattern), ignore_case);
 			break;
 	}
 	if (prefix[0] == '\0')

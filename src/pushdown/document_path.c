@@ -61,6 +61,7 @@ static WalcuDocumentPath *follow_member(const WalcuRelation *relation, Expr *con
 static List *list_array_keys(Const *constant);
 static bool append_path_key(WalcuDocumentPath *operand, Node *key);
 static WalcuDocumentPath *follow_function(const WalcuRelation *relation, FuncExpr *function);
+static WalcuDocumentPath *follow_letters(const WalcuRelation *relation, FuncExpr *function);
 static WalcuDocumentPath *follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast);
 static WalcuDocumentPath *follow_relabel(const WalcuRelation *relation, RelabelType *relabel);
 static bool apply_cast(WalcuDocumentPath *operand, Oid to);
@@ -418,6 +419,8 @@ follow_function(const WalcuRelation *relation, FuncExpr *function)
 
 	if (document_path_is_value(relation, (Expr *) function))
 		return NULL;
+	if (function->funcid == F_LOWER_TEXT || function->funcid == F_UPPER_TEXT)
+		return follow_letters(relation, function);
 	if (list_length(function->args) != 1 ||
 		find_coercion_pathway(function->funcresulttype, exprType(linitial(function->args)), COERCION_EXPLICIT,
 							  &cast_function) != COERCION_PATH_FUNC ||
@@ -431,6 +434,22 @@ follow_function(const WalcuRelation *relation, FuncExpr *function)
 			   : make_unusable("the cast changes more than the type");
 }
 
+/* lower() and upper() */
+static WalcuDocumentPath *
+follow_letters(const WalcuRelation *relation, FuncExpr *function)
+{
+	WalcuDocumentPath *operand = document_path_of_expression(relation, linitial(function->args));
+
+	if (operand == NULL || operand->reason)
+		return operand;
+	if (operand->domain != WALCU_DOMAIN_TEXT || operand->letters != WALCU_LETTERS_KEPT)
+		return make_unusable("the service cannot compute it");
+	operand->letters = function->funcid == F_LOWER_TEXT ? WALCU_LETTERS_LOWER : WALCU_LETTERS_UPPER;
+	operand->letters_collation = function->inputcollid;
+	operand->type = TEXTOID;
+	return operand;
+}
+
 /* A cast by way of text, such as (doc->>'price')::numeric. */
 static WalcuDocumentPath *
 follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
@@ -441,8 +460,9 @@ follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
 	if (operand == NULL || operand->reason)
 		return operand;
 	target = document_path_of_type(cast->resulttype, -1);
-	if (operand->domain != WALCU_DOMAIN_TEXT || target->reason || target->domain == WALCU_DOMAIN_JSON ||
-		target->domain == WALCU_DOMAIN_ARRAY || target->domain == WALCU_DOMAIN_TEXT)
+	if (operand->domain != WALCU_DOMAIN_TEXT || operand->letters != WALCU_LETTERS_KEPT || target->reason ||
+		target->domain == WALCU_DOMAIN_JSON || target->domain == WALCU_DOMAIN_ARRAY ||
+		target->domain == WALCU_DOMAIN_TEXT)
 		return make_unusable("the cast changes more than the type");
 	operand->domain = target->domain;
 	operand->type = target->type;

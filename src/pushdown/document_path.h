@@ -27,6 +27,14 @@ typedef enum WalcuDomain
 	WALCU_DOMAIN_ARRAY /* of scalars */
 } WalcuDomain;
 
+/* Whether the case of a text's letters is changed before it is compared. */
+typedef enum WalcuLetters
+{
+	WALCU_LETTERS_KEPT,
+	WALCU_LETTERS_LOWER,
+	WALCU_LETTERS_UPPER
+} WalcuLetters;
+
 /* JSON types, and the service's own, dates and ObjectIds, which arrive as strings. */
 #define WALCU_IS_STRING  (1 << 0)
 #define WALCU_IS_NUMBER  (1 << 1)
@@ -59,6 +67,8 @@ typedef struct WalcuDocumentPath
 	bool plain;                  /* The SQL value is the JSON value, neither rounded nor checked. */
 	double rounding;             /* Numbers may differ by so much. */
 	bool single;                 /* Numbers are rounded to float4. */
+	WalcuLetters letters;        /* lower() or upper() makes the value of a text. */
+	Oid letters_collation;       /* It does so by this collation. */
 	int64 after;                 /* The document's date is at most so many microseconds after the value. */
 	int shown;                   /* A cast has shown an instant by the session's clock so many times. */
 	int read;                    /* An instant was read from the session's clock so many times. */

@@ -18,11 +18,10 @@
 #include "pushdown/folded_text.h"
 
 #include "access/stratnum.h"
-#include "lib/stringinfo.h"
+#include "base/text.h"
 #include "pushdown/pattern.h"
 
 static bool is_within(const char *path, const char *place);
-static char *escape_like(const char *text);
 static WalcuFilter *make_folded_test(const WalcuDocumentPath *operand, const char *like);
 
 /* Do places (texts such as "cars.make", or "cars" for all of a resource) name this one, or what it is in? */
@@ -96,6 +95,8 @@ folded_text_obstacle(const WalcuPredicate *condition)
 	bool is_equality = condition->strategy == BTEqualStrategyNumber || condition->strategy == 0;
 	bool is_asked;
 
+	if (condition->operand->letters != WALCU_LETTERS_KEPT && folded_text_is_at(condition->operand))
+		return FOLDED_TEXT_OBSTACLE;
 	switch (condition->kind)
 	{
 		case WALCU_PREDICATE_COMPARE:
@@ -108,7 +109,8 @@ folded_text_obstacle(const WalcuPredicate *condition)
 			is_asked = condition->negated;
 			break;
 		case WALCU_PREDICATE_MATCH:
-			is_asked = condition->pattern != WALCU_PATTERN_REGEX && !condition->negated;
+			is_asked = condition->pattern != WALCU_PATTERN_REGEX && !condition->negated &&
+					   (condition->ascii || !condition->ignore_case);
 			break;
 		default:
 			is_asked = true;
@@ -138,7 +140,7 @@ folded_text_stays(const char *text)
 WalcuFilter *
 folded_text_equal(const WalcuDocumentPath *operand, const char *text)
 {
-	return make_folded_test(operand, escape_like(text));
+	return make_folded_test(operand, text_escape_like(text));
 }
 
 /* operand LIKE text, ILIKE, and the like, but for regular expressions */
@@ -147,23 +149,7 @@ folded_text_match(const WalcuPredicate *condition, const char *text)
 {
 	bool is_prefix = condition->pattern == WALCU_PATTERN_PREFIX;
 
-	return make_folded_test(condition->operand, is_prefix ? psprintf("%s%%", escape_like(text)) : text);
-}
-
-/* A LIKE pattern that matches this text alone. */
-static char *
-escape_like(const char *text)
-{
-	StringInfoData like;
-
-	initStringInfo(&like);
-	for (const char *c = text; *c; c++)
-	{
-		if (strchr("\\%_", *c) != NULL)
-			appendStringInfoChar(&like, '\\');
-		appendStringInfoChar(&like, *c);
-	}
-	return like.data;
+	return make_folded_test(condition->operand, is_prefix ? psprintf("%s%%", text_escape_like(text)) : text);
 }
 
 static WalcuFilter *

@@ -18,6 +18,8 @@
 #include "pushdown/pattern.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "pushdown/case_variant.h"
 
 /* PostgreSQL's limit for the bounds of a quantifier. */
 #define MAX_BOUND 255
@@ -38,7 +40,7 @@ typedef struct Translation
 	const char *at;          /* This is still to be read. */
 	StringInfoData output;   /* This is the translation so far. */
 	bool ignore_case;        /* Letters match in both cases. */
-	bool ascii_classes;      /* \d, [:alpha:] and their like mean ASCII. */
+	bool ascii_classes;      /* \d, [:alpha:], their like, and letters in both cases mean ASCII. */
 	WalcuPatternBound bound; /* It errs to this side. */
 	bool quantifiable;       /* An atom stands before. */
 	bool doubled;            /* That atom is a wide one, which may take up two of a bound. */
@@ -50,6 +52,7 @@ static bool has_case(char c);
 static void append_character(StringInfo output, char c, bool ignore_case);
 static bool translate_next(Translation *translation);
 static void append_whole_character(Translation *translation, char c);
+static bool has_other_letters(const Translation *translation);
 static void append_wide_atom(Translation *translation, const char *atom);
 static bool ends_group(Translation *translation);
 static bool is_quantifier(const char *at);
@@ -222,7 +225,7 @@ pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes, Walc
 		.at = regex, .ignore_case = ignore_case, .ascii_classes = ascii_classes, .bound = bound};
 
 	initStringInfo(&translation.output);
-	if (strncmp(regex, "***", 3) == 0)
+	if (strncmp(regex, "***", 3) == 0 || (bound == WALCU_PATTERN_LEAST && has_other_letters(&translation)))
 		return NULL;
 	while (*translation.at)
 	{
@@ -297,6 +300,17 @@ append_whole_character(Translation *translation, char c)
 
 	translation->quantifiable = true;
 	translation->doubled = false;
+	if (has_other_letters(translation) && (unsigned char) c < FIRST_BYTE_OF_FOUR)
+	{
+		const char *variants = case_variant_list(translation->at - 1, false);
+
+		translation->at += pg_utf_mblen((const unsigned char *) translation->at - 1) - 1;
+		if (variants)
+			case_variant_append(output, variants);
+		else
+			append_wide_atom(translation, ANY_CHARACTER);
+		return;
+	}
 	if ((unsigned char) c < FIRST_BYTE_OF_FOUR)
 	{
 		append_character(output, c, translation->ignore_case);
@@ -306,6 +320,13 @@ append_whole_character(Translation *translation, char c)
 	while (((unsigned char) *translation->at & 0xC0) == 0x80)
 		appendStringInfoChar(output, *translation->at++);
 	appendStringInfoChar(output, ')');
+}
+
+/* Do letters match in both cases that are not of ASCII?  Then the text is in UTF-8. */
+static bool
+has_other_letters(const Translation *translation)
+{
+	return translation->ignore_case && !translation->ascii_classes;
 }
 
 /* An atom that matches one character, which may be one beyond U+FFFF. */
@@ -456,6 +477,9 @@ translate_bracket(Translation *translation)
 	bool first = true;
 
 	appendStringInfoChar(output, '[');
+	/* which letters it does not exclude is not known */
+	if (excludes && has_other_letters(translation))
+		return false;
 	if (excludes)
 		appendStringInfoChar(output, *translation->at++);
 	while (*translation->at != ']' || first)
@@ -557,8 +581,12 @@ append_range(Translation *translation, char first, char last)
 		appendStringInfo(output, strchr("\\^[]-", first) ? "\\%c" : "%c", first);
 	if (first != last)
 		appendStringInfo(output, strchr("\\^[]-", last) ? "-\\%c" : "-%c", last);
+	if (has_other_letters(translation) && (unsigned char) first >= 0x80)
+		return false;
 	if (!translation->ignore_case || (unsigned char) first >= 0x80)
 		return true;
+	if (has_other_letters(translation) && letters)
+		appendStringInfoString(output, "İı");
 	/* the same letters in the other case; a range with letters and others has not all of them */
 	if (letters && islower((unsigned char) first) == islower((unsigned char) last))
 		appendStringInfo(output, "%c-%c", first ^ 0x20, last ^ 0x20);

@@ -319,6 +319,7 @@ make_value_predicate(const WalcuRelation *relation, WalcuPredicateKind kind, Exp
 		*reason = "the collation is nondeterministic";
 		return NULL;
 	}
+	condition->collation = collation;
 	condition->ascii = compat_collation_is_c(collation);
 	condition->value = value;
 	condition->value_type = getBaseType(exprType((Node *) value));

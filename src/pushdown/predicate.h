@@ -44,6 +44,7 @@ typedef struct WalcuPredicate
 	WalcuPattern pattern;       /* It is the language of the pattern, for WALCU_PREDICATE_MATCH. */
 	bool ignore_case;           /* The pattern matches letters in both cases. */
 	bool ascii;                 /* The collation is "C", which orders bytes and knows ASCII letters. */
+	Oid collation;              /* Texts are compared by this one. */
 	Expr *value;                /* The place is compared with this; NULL where there is nothing to compare. */
 	ExprState *state;           /* It computes the value, once a scan has begun. */
 	Oid value_type;             /* One value has this type. */

@@ -22,7 +22,7 @@ our @EXPORT = qw(random_term output_term sortable_term is_sortable term_of_class
 
 # What a scalar of the type may be cast to.
 my %CASTS = (
-    text          => [ 'varchar', 'text COLLATE "C"', 'text COLLATE "es-x-icu"', 'name' ],
+    text          => [ 'varchar', 'text COLLATE "C"', 'text COLLATE "es-x-icu"', 'text COLLATE "tr-x-icu"', 'text COLLATE "und-x-icu"', 'name' ],
     varchar       => [ 'text', 'varchar(4)' ],
     name          => ['text'],
     bpchar        => ['text'],
