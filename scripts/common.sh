@@ -13,6 +13,15 @@ fail() {
 	exit 1
 }
 
+# need_pg_config: nothing may be installed because of a PostgreSQL that was named wrongly.
+need_pg_config() {
+	[ -n "${PG_CONFIG:-}" ] || return 0
+	case $("$PG_CONFIG" --version 2>/dev/null) in
+		PostgreSQL*) ;;
+		*) fail "PG_CONFIG=$PG_CONFIG cannot be run, or is no pg_config" ;;
+	esac
+}
+
 is_root() {
 	[ "$(id -u)" -eq 0 ]
 }

@@ -67,7 +67,7 @@ for my $sql ($scan, $call, $write)
     my $error = sql_error($dbh, $sql);
     is($error->{sqlstate}, '42704', "no user mapping: $sql");
     is($error->{message}, qq{user mapping not found for user "$user", server "crm"}, 'the message says whose');
-    is($error->{hint}, "Use CREATE USER MAPPING FOR $user SERVER crm OPTIONS (username 'APPLICATION ID', password 'SECRET KEY').", 'the hint says how');
+    is($error->{hint}, "Use CREATE USER MAPPING FOR $user SERVER crm OPTIONS (username 'APPLICATION ID', password 'SECRET KEY'), or ask the owner of the server for it.", 'the hint says how');
 }
 $dbh->do('CREATE USER MAPPING FOR PUBLIC SERVER crm ' . options_sql({ header_name => 'Cookie', header_value => 'session=hidden' }));
 is(sql_error($dbh, $scan), undef, 'a mapping for everybody will do');

@@ -31,6 +31,7 @@ typedef struct Outcome
 } Outcome;
 
 static Outcome apply_advice(const WalcuCheckRun *run, const WalcuCheckRow *row, bool is_owner);
+static void put_outcome(ReturnSetInfo *result, const WalcuCheckRow *row, Outcome outcome);
 static bool names_untrusted_host(const WalcuCheckRun *run, const WalcuCheckRow *row);
 static void run_command(void *arg);
 
@@ -39,6 +40,8 @@ PG_FUNCTION_INFO_V1(walcu_fdw_check_apply);
 /*
  * walcu_fdw_check_apply(server name)
  * returns setof (check text, command text, result text, detail text)
+ *
+ * Where a check found that nothing further can be learnt, its row stands there as it is, without a command.
  *
  * Errors: those of walcu_fdw_check and of read_only_refuse, before anything is asked.
  */
@@ -61,23 +64,34 @@ walcu_fdw_check_apply(PG_FUNCTION_ARGS)
 	foreach(lc, row_list(run))
 	{
 		const WalcuCheckRow *row = lfirst(lc);
-		Outcome outcome;
-		Datum values[4];
-		bool nulls[4] = {false};
 
-		/* several rows may advise the same */
-		if (row->advice == NULL || text_in_list(commands, row->advice))
+		if (row->advice == NULL)
+		{
+			if (run->stopped && (row->result == CHECK_FAILED || row->result == CHECK_UNKNOWN))
+				put_outcome(result, row, (Outcome){row_result_name(row->result), row->detail});
 			continue;
-		outcome = apply_advice(run, row, is_owner);
+		}
+		/* several rows may advise the same */
+		if (text_in_list(commands, row->advice))
+			continue;
+		put_outcome(result, row, apply_advice(run, row, is_owner));
 		commands = lappend(commands, unconstify(char *, row->advice));
-		values[0] = CStringGetTextDatum(row->check);
-		values[1] = CStringGetTextDatum(row->advice);
-		values[2] = CStringGetTextDatum(outcome.result);
-		values[3] = CStringGetTextDatum(outcome.detail);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	MemoryContextDelete(run->context);
 	return (Datum) 0;
+}
+
+static void
+put_outcome(ReturnSetInfo *result, const WalcuCheckRow *row, Outcome outcome)
+{
+	Datum values[4];
+	bool nulls[4] = {false, row->advice == NULL};
+
+	values[0] = CStringGetTextDatum(row->check);
+	values[1] = row->advice ? CStringGetTextDatum(row->advice) : (Datum) 0;
+	values[2] = CStringGetTextDatum(outcome.result);
+	values[3] = CStringGetTextDatum(outcome.detail);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 static Outcome

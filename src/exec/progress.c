@@ -34,7 +34,7 @@ progress_begin(WalcuProgress *progress, const WalcuOptions *options, double expe
 
 /* Notes how much has been read since the scan began.  Where a scan waits, it notes the same again. */
 void
-progress_note(WalcuProgress *progress, int64 documents, int64 requests)
+progress_note(WalcuProgress *progress, const WalcuTally *tally)
 {
 	bool looks;
 
@@ -43,10 +43,11 @@ progress_note(WalcuProgress *progress, int64 documents, int64 requests)
 		return;
 	begin_with_statement(progress);
 	/* a wait and a request cost far more than a look */
-	looks = documents == progress->documents || requests != progress->requests ||
+	looks = tally->documents == progress->documents || tally->requests != progress->requests ||
 			++progress->unlooked >= progress->stride;
-	progress->documents = documents;
-	progress->requests = requests;
+	progress->documents = tally->documents;
+	progress->requests = tally->requests;
+	progress->retries = tally->retries;
 	if (looks)
 		look_at_clock(progress);
 }
@@ -87,12 +88,16 @@ report_progress(WalcuProgress *progress, double seconds)
 {
 	double rate = (progress->documents - progress->told_documents) / seconds;
 	char of_about[64] = "";
+	char failed[64] = "";
 
 	if (progress->expected > progress->documents)
 		snprintf(of_about, sizeof(of_about), " of about %.0f", progress->expected);
+	if (progress->retries > 0)
+		snprintf(failed, sizeof(failed), ", of which " INT64_FORMAT " repeat%s what failed",
+				 progress->retries, progress->retries == 1 ? "s" : "");
 	ereport(NOTICE, errmsg("reading \"%s\": " INT64_FORMAT "%s document%s, " INT64_FORMAT
-						   " request%s, %.*f documents/s",
+						   " request%s%s, %.*f documents/s",
 						   progress->options->resource, progress->documents, of_about,
 						   progress->documents == 1 && of_about[0] == '\0' ? "" : "s", progress->requests,
-						   progress->requests == 1 ? "" : "s", rate < 10 ? 1 : 0, rate));
+						   progress->requests == 1 ? "" : "s", failed, rate < 10 ? 1 : 0, rate));
 }

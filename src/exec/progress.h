@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "fetch/tally.h"
 #include "service/option.h"
 #include "utils/timestamp.h"
 
@@ -17,6 +18,7 @@ typedef struct WalcuProgress
 	double expected;      /* The scan is expected to read so many documents; 0 when that is not known. */
 	int64 documents;      /* It had read so many when it noted that last. */
 	int64 requests;       /* It had sent so many then. */
+	int64 retries;        /* So many of them repeat what had failed. */
 	TimestampTz told;     /* The last line was sent then, or the scan or the statement began. */
 	int64 told_documents; /* It had read so many then. */
 	TimestampTz looked;   /* The clock was looked at then. */
@@ -28,6 +30,6 @@ typedef struct WalcuProgress
 extern int progress_interval;
 
 extern void progress_begin(WalcuProgress *progress, const WalcuOptions *options, double expected);
-extern void progress_note(WalcuProgress *progress, int64 documents, int64 requests);
+extern void progress_note(WalcuProgress *progress, const WalcuTally *tally);
 
 #endif /* WALCU_PROGRESS_H */

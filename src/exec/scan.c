@@ -111,7 +111,7 @@ scan_iterate(ForeignScanState *node)
 	{
 		bool found = fetch_next(scan->fetch, &document);
 
-		progress_note(&scan->progress, scan->tally.documents, scan->tally.requests);
+		progress_note(&scan->progress, &scan->tally);
 		if (found)
 		{
 			if (store_row(scan, &document, slot) && (scan->sort == NULL || is_in_its_place(scan, slot)))

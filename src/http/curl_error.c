@@ -11,6 +11,10 @@
 
 #include "mb/pg_wchar.h"
 
+/* What OpenSSL and GnuTLS say of what is no TLS, in some of their versions. */
+static const char *const not_tls_words[] = {"wrong version number", "packet length too long",
+											"unexpected TLS packet"};
+
 #define UNKNOWN_HINT "It is not known whether the service carried it out; check before you repeat it."
 
 /* How curl's failures are reported; the last row is every other. */
@@ -34,13 +38,13 @@ static const struct
 };
 
 static int find_curl_row(CURLcode code);
+static bool is_no_tls(const WalcuCurlError *failure);
 static bool is_unknown(const WalcuTransfer *transfer);
 static const char *read_curl_message(const WalcuCurlError *failure);
 pg_noreturn static void raise_curl(const WalcuTransfer *transfer);
 pg_noreturn static void raise_timeout(const WalcuTransfer *transfer);
 pg_noreturn static void raise_size(const WalcuTransfer *transfer);
 static int errmsg_size(const WalcuTransfer *transfer);
-static char *hint_at_endpoint(const WalcuTransfer *transfer);
 
 /* May it be otherwise the next time? */
 bool
@@ -50,7 +54,7 @@ walcu_curl_error_is_transient(const WalcuCurlError *failure)
 	bool refused = status / 100 == 4 && status != 408 && status != 429;
 
 	return failure->kind == WALCU_CURL_ERROR_CURL && failures[find_curl_row(failure->code)].transient &&
-		   !refused;
+		   !refused && !is_no_tls(failure);
 }
 
 /*
@@ -118,6 +122,18 @@ find_curl_row(CURLcode code)
 	return row;
 }
 
+/* Does a port answer that is asked for TLS, but does not speak it? */
+static bool
+is_no_tls(const WalcuCurlError *failure)
+{
+	for (int i = 0; i < lengthof(not_tls_words); i++)
+	{
+		if (failure->code == CURLE_SSL_CONNECT_ERROR && strstr(failure->message, not_tls_words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* May the service have carried out what cannot be repeated? */
 static bool
 is_unknown(const WalcuTransfer *transfer)
@@ -134,7 +150,7 @@ raise_curl(const WalcuTransfer *transfer)
 	const WalcuCurlError *failure = &transfer->failure;
 	int sqlstate = failures[find_curl_row(failure->code)].sqlstate;
 	bool unknown = is_unknown(transfer);
-	char *hint = unknown ? UNKNOWN_HINT : hint_at_endpoint(transfer);
+	char *hint = unknown ? UNKNOWN_HINT : walcu_curl_error_hint(transfer);
 
 	if (!failure->sent && sqlstate == ERRCODE_CONNECTION_FAILURE)
 		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
@@ -148,8 +164,8 @@ raise_curl(const WalcuTransfer *transfer)
  * Where no connection could be made, the place may be a wrong one: tells which it was.  NULL where the reason
  * is known to be another, or the place is one that the service has named.
  */
-static char *
-hint_at_endpoint(const WalcuTransfer *transfer)
+char *
+walcu_curl_error_hint(const WalcuTransfer *transfer)
 {
 	const WalcuCurlError *failure = &transfer->failure;
 	const char *endpoint = transfer->options->endpoint;
@@ -161,6 +177,11 @@ hint_at_endpoint(const WalcuTransfer *transfer)
 		return NULL;
 	if (strncmp(url, endpoint, length) != 0 || url[length] != '/')
 		return NULL;
+	if (is_no_tls(failure))
+		return psprintf(
+			"Check the server option endpoint: what answers at \"%s\" does not speak TLS.  Another "
+			"port may, or http:// is meant.",
+			endpoint);
 	return psprintf("Check the server option endpoint: \"%s\" was asked.", endpoint);
 }
 
@@ -181,7 +202,7 @@ raise_timeout(const WalcuTransfer *transfer)
 	bool sent = transfer->failure.sent;
 	bool unknown = is_unknown(transfer);
 	double seconds = transfer->options->request_timeout / 1000.0;
-	char *endpoint = hint_at_endpoint(transfer);
+	char *endpoint = walcu_curl_error_hint(transfer);
 
 	ereport(ERROR,
 			errcode(!sent     ? ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION

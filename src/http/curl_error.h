@@ -13,6 +13,7 @@
 extern bool walcu_curl_error_is_transient(const WalcuCurlError *failure);
 extern bool walcu_curl_error_is_outage(const WalcuCurlError *failure);
 extern const char *walcu_curl_error_text(const WalcuTransfer *transfer);
+extern char *walcu_curl_error_hint(const WalcuTransfer *transfer);
 pg_noreturn extern void walcu_curl_error_raise(const WalcuTransfer *transfer);
 
 #endif /* WALCU_CURL_ERROR_H */

@@ -17,7 +17,10 @@
 #include "http/retry.h"
 
 #include "base/compat.h"
+#include "access/xact.h"
 #include "http/curl_error.h"
+#include "http/stats.h"
+#include "miscadmin.h"
 
 /*
  * The longest wait before the first retry, in milliseconds; it doubles with each, up to the longest of all.
@@ -31,6 +34,11 @@
 /* After the time that the service asked for, this much more at most, in milliseconds. */
 #define SPREAD 100.0
 
+/* The user is told once a request has failed so often, or is to wait for so many milliseconds. */
+#define TOLD_FAILURES 5
+#define TOLD_WAIT     5000.0
+
+static void tell_of_retry(const WalcuTransfer *transfer, const WalcuAttempt *attempt);
 static bool is_worthwhile(const WalcuTransfer *transfer);
 static bool is_outage(const WalcuTransfer *transfer);
 static double count_lost_time(const WalcuTransfer *transfer);
@@ -73,7 +81,7 @@ retry_is_refused(const WalcuTransfer *transfer)
 			(status == 500 && (transfer->attempt.failed > 0 || !retry_is_possible(transfer, false))));
 }
 
-/* When it is to be sent again. */
+/* When it is to be sent again.  The user is told when that takes long: an error may be long in coming. */
 WalcuAttempt
 retry_attempt(const WalcuTransfer *transfer)
 {
@@ -88,6 +96,7 @@ retry_attempt(const WalcuTransfer *transfer)
 	if (transfer->retry_after > 0)
 	{
 		attempt.delay = transfer->retry_after * 1000 + compat_random() * SPREAD;
+		tell_of_retry(transfer, &attempt);
 		return attempt;
 	}
 	wait = Min(ldexp(FIRST_WAIT, transfer->attempt.failed), LONGEST_WAIT);
@@ -95,7 +104,36 @@ retry_attempt(const WalcuTransfer *transfer)
 	wait *= 1 - JITTER * compat_random();
 	attempt.delay = Min(wait, options->request_timeout - attempt.lost);
 	attempt.lost += attempt.delay;
+	tell_of_retry(transfer, &attempt);
 	return attempt;
+}
+
+/* Tells once a statement and resource. */
+static void
+tell_of_retry(const WalcuTransfer *transfer, const WalcuAttempt *attempt)
+{
+	WalcuStats *stats = stats_of(transfer->options);
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+	bool is_unanswered = transfer->failure.kind != WALCU_CURL_ERROR_NONE;
+	char *hint = NULL;
+	char *wait = "";
+
+	/* workers of any kind have nobody to tell */
+	if ((attempt->failed < TOLD_FAILURES && attempt->delay < TOLD_WAIT) || stats->told == statement ||
+		MyBackendType != B_BACKEND)
+		return;
+	stats->told = statement;
+	if (is_unanswered)
+		hint = walcu_curl_error_hint(transfer);
+	if (attempt->delay >= TOLD_WAIT)
+		wait = psprintf(" in %.0f s", attempt->delay / 1000.0);
+	ereport(NOTICE,
+			errmsg("a request to server \"%s\" has failed %d time%s, and is sent again%s",
+				   transfer->options->server_name, attempt->failed, attempt->failed == 1 ? "" : "s", wait),
+			is_unanswered            ? errdetail("There was no reply: %s.", walcu_curl_error_text(transfer))
+			: transfer->status < 300 ? errdetail("The reply was malformed.")
+									 : errdetail("The service answered %d.", transfer->status),
+			hint ? errhint("%s", hint) : 0);
 }
 
 /* Is there time left for it, and hope?  What the service itself asks to wait does not count. */

@@ -14,6 +14,7 @@
 
 #include "nodes/pg_list.h"
 #include "service/option.h"
+#include "utils/timestamp.h"
 
 #define WALCU_METHODS       5 /* see stats_method */
 #define WALCU_REPLY_CLASSES 4 /* 2xx to 5xx */
@@ -30,6 +31,7 @@ typedef struct WalcuStats
 	int64 bytes;                        /* The replies' bodies have so many, uncompressed. */
 	int64 jobs;                         /* So many background jobs were begun. */
 	double waited;                      /* The backend has waited so many milliseconds. */
+	TimestampTz told;                   /* Retries were told of in a statement that began then. */
 } WalcuStats;
 
 extern WalcuStats *stats_of(const WalcuOptions *options);

@@ -11,9 +11,11 @@
 
 #include "plan/key_lookup.h"
 
+#include "access/sysattr.h"
 #include "catalog/pg_operator.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 
 typedef bool (*ColumnTest)(const WalcuColumn *column);
@@ -37,6 +39,36 @@ key_lookup_of_restrictions(const WalcuRelation *relation, List *restrictions)
 	if (relation->options->pushdown && lookup.search == NULL)
 		lookup.id = find_equal_value(relation, restrictions, is_id_column);
 	return lookup;
+}
+
+/*
+ * Finds a column for search texts that a condition looks at which gives the service none; 0 when there is no
+ * such column.  search is the text that the service gets, or NULL.  That the column is NULL can be true.
+ */
+AttrNumber
+key_lookup_idle_search(const WalcuRelation *relation, List *restrictions, Expr *search)
+{
+	ListCell *lc;
+
+	foreach(lc, restrictions)
+	{
+		Expr *clause = ((RestrictInfo *) lfirst(lc))->clause;
+		Bitmapset *columns = NULL;
+		int at = -1;
+
+		if (IsA(clause, NullTest) ||
+			(search && match_equal_value(relation, clause, is_search_column) == search))
+			continue;
+		pull_varattnos((Node *) clause, relation->varno, &columns);
+		while ((at = bms_next_member(columns, at)) >= 0)
+		{
+			AttrNumber column = at + FirstLowInvalidHeapAttributeNumber;
+
+			if (column > 0 && is_search_column(option_for_column(relation->relid, column)))
+				return column;
+		}
+	}
+	return 0;
 }
 
 /* Finds the array that a clause says _id is an element of; NULL for any other clause. */

@@ -13,6 +13,11 @@
 #include "foreign/fdwapi.h"
 #include "plan/key_lookup.h"
 #include "plan/refused_writes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+static void warn_of_idle_search(PlannerInfo *root, RelOptInfo *rel, Expr *search);
+static List *list_conditions(PlannerInfo *root, const RelOptInfo *rel);
 
 /* FdwRoutine.GetForeignRelSize */
 void
@@ -25,9 +30,49 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->relation = (WalcuRelation){rel->relid, relid, option_for_table(relid)};
 	rel->fdw_private = info;
 	lookup = key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo);
+	warn_of_idle_search(root, rel, lookup.search);
 	info->by_id = lookup.id != NULL;
 	info->size = info->by_id ? relsize_of_document(root, rel)
 							 : relsize_of_scan(root, rel, &info->relation, lookup.search);
+}
+
+/* Else there would be no rows, and nobody would know why. */
+static void
+warn_of_idle_search(PlannerInfo *root, RelOptInfo *rel, Expr *search)
+{
+	const WalcuRelation *relation = relinfo_relation(rel);
+	AttrNumber column = key_lookup_idle_search(relation, list_conditions(root, rel), search);
+	const char *name;
+
+	if (column == 0)
+		return;
+	name = get_attname(relation->relid, column, false);
+	ereport(
+		WARNING, errcode(ERRCODE_WARNING),
+		errmsg("a condition on column \"%s\" of foreign table \"%s\" searches for nothing", name,
+			   get_rel_name(relation->relid)),
+		search ? errdetail("One condition gives the text to search for, and others are checked on that text.")
+			   : errdetail("The column is NULL where no condition gives a text to search for."),
+		errhint("A search is one condition %s = text, beside others and not under OR.",
+				quote_identifier(name)));
+}
+
+/* Lists the conditions (RestrictInfo) that look at a relation, those of joins included. */
+static List *
+list_conditions(PlannerInfo *root, const RelOptInfo *rel)
+{
+	List *conditions = list_concat_copy(rel->baserestrictinfo, rel->joininfo);
+	ListCell *lc;
+
+	/* with a constant, these have become conditions of the relation alone */
+	foreach(lc, root->eq_classes)
+	{
+		EquivalenceClass *equal = lfirst(lc);
+
+		if (bms_is_member(rel->relid, equal->ec_relids) && !equal->ec_has_const)
+			conditions = list_concat(conditions, equal->ec_sources);
+	}
+	return conditions;
 }
 
 /*

@@ -90,7 +90,7 @@ credential_check_mapping(Oid userid, Oid serverid, const char *server_name)
 		ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 		errmsg("user mapping not found for user \"%s\", server \"%s\"", MappingUserName(userid), server_name),
 		errhint("Use CREATE USER MAPPING FOR %s SERVER %s OPTIONS (username 'APPLICATION ID', password "
-				"'SECRET KEY').",
+				"'SECRET KEY'), or ask the owner of the server for it.",
 				quote_identifier(MappingUserName(userid)), quote_identifier(server_name)));
 }
 
