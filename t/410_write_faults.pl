@@ -114,7 +114,7 @@ sub check
     my ($unknown) = ($error ? $error->{detail} : '') =~ /carried out: (.*)\.$/;
     my @written = map { s{^tasks/}{}r } split /, /, $written // '';
     my @unknown = split /, /, $unknown // '';
-    my $unnamed = grep { $_ eq '(with an unknown _id)' } @written;
+    my $unnamed = grep { $_ eq 'one of "tasks" whose _id is not known' } @written;
     my %done = map { $_ => 1 } @done;
     my %told = map { $_ => 1 } @written;
 
@@ -124,7 +124,7 @@ sub check
     {
         my ($fault_name) = $name =~ /^[^,]*, (.*)$/;
         is($error->{sqlstate}, $sqlstates{$fault_name}, "$name: SQLSTATE");
-        is_deeply([ grep { !$done{$_} && $_ ne '(with an unknown _id)' } @written ], [], "$name: what is told was done");
+        is_deeply([ grep { !$done{$_} && $_ ne 'one of "tasks" whose _id is not known' } @written ], [], "$name: what is told was done");
         my @untold = grep { !$told{$_} } @done;
         if ($method eq 'POST')
         {

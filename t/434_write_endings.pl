@@ -23,19 +23,19 @@ my $five = "SELECT 'r' || n FROM generate_series(1, 5) n";
 my $insert = "INSERT INTO crm.tasks (_id) $five";
 my $written = '2 rows were written and not rolled back: tasks/r1, tasks/r2.';
 my $doubt = 'It is not known whether one request was carried out: ';
-my $unsent = '2 writes were not sent: POST /tasks/r4, POST /tasks/r5.';
+my $unsent = '2 writes were not sent: POST /tasks (tasks/r4), POST /tasks (tasks/r5).';
 my %work = (
-    'INSERT' => [ [$insert], "$written ${doubt}POST /tasks." ],
-    'INSERT RETURNING' => [ ["$insert RETURNING _id"], "$written ${doubt}POST /tasks." ],
+    'INSERT' => [ [$insert], "$written ${doubt}POST /tasks (tasks/r3)." ],
+    'INSERT RETURNING' => [ ["$insert RETURNING _id"], "$written ${doubt}POST /tasks (tasks/r3)." ],
     'UPDATE' => [ ["UPDATE crm.tasks SET description = 'x' WHERE description = 'open'"], "$written ${doubt}PATCH /tasks/r3." ],
     'DELETE' => [ ["DELETE FROM crm.tasks WHERE _id IN ('r1', 'r2', 'r3', 'r4', 'r5')"], "$written ${doubt}DELETE /tasks/r3." ],
-    'two tables' => [ ["WITH n AS (INSERT INTO crm.notes (_id) VALUES ('n1'), ('n2')) $insert"], "$written ${doubt}POST /tasks." ],
-    'a function' => [ ["DO \$\$ BEGIN $insert; EXCEPTION WHEN division_by_zero THEN NULL; END \$\$"], "$written ${doubt}POST /tasks." ],
-    'COMMIT' => [ [ 'BEGIN', $insert =~ s/crm/queued/r, 'COMMIT' ], "$written ${doubt}POST /tasks. $unsent" ],
-    'at its own commit' => [ [ $insert =~ s/crm/queued/r ], "$written ${doubt}POST /tasks. $unsent" ],
+    'two tables' => [ ["WITH n AS (INSERT INTO crm.notes (_id) VALUES ('n1'), ('n2')) $insert"], "$written ${doubt}POST /tasks (tasks/r3)." ],
+    'a function' => [ ["DO \$\$ BEGIN $insert; EXCEPTION WHEN division_by_zero THEN NULL; END \$\$"], "$written ${doubt}POST /tasks (tasks/r3)." ],
+    'COMMIT' => [ [ 'BEGIN', $insert =~ s/crm/queued/r, 'COMMIT' ], "$written ${doubt}POST /tasks (tasks/r3). $unsent" ],
+    'at its own commit' => [ [ $insert =~ s/crm/queued/r ], "$written ${doubt}POST /tasks (tasks/r3). $unsent" ],
     'COMMIT of two tables' => [
         [ 'BEGIN', q{INSERT INTO queued.notes (_id) VALUES ('n1'), ('n2')}, q{INSERT INTO queued.tasks (_id) VALUES ('r1')}, q{DELETE FROM queued.tasks WHERE _id = 'r9'}, 'COMMIT' ],
-        "2 rows were written and not rolled back: notes/n1, notes/n2. ${doubt}POST /tasks. One write was not sent: DELETE /tasks/r9." ],
+        "2 rows were written and not rolled back: notes/n1, notes/n2. ${doubt}POST /tasks (tasks/r1). One write was not sent: DELETE /tasks/r9." ],
 );
 # How it ends; whether a client is there to hear of it
 my %endings = (
@@ -71,7 +71,7 @@ for my $ending ('pg_terminate_backend', 'idle_in_transaction_session_timeout', '
     elsif ($ending eq 'disconnected') { $dbh->{Warn} = 0; $dbh->disconnect }
     gone($dbh->{pg_pid});
     my $log = log_since($mark);
-    like($log, qr/WARNING:  the session ended before what waited for the commit was sent\n.*DETAIL:  150 writes were not sent: POST \/tasks\/w1, .*POST \/tasks\/w100, and 50 more\./, "waiting, $ending")
+    like($log, qr/WARNING:  the session ended before what waited for the commit was sent\n.*DETAIL:  150 writes were not sent: POST \/tasks \(tasks\/w1\), .*POST \/tasks \(tasks\/w100\), and 50 more\./, "waiting, $ending")
       if $ending ne 'disconnected';
     is($sandbox->request_count(method => 'POST'), 0, 'and nothing is sent');
     $dbh->{InactiveDestroy} = 1;
@@ -110,7 +110,7 @@ for my $ending ('pg_terminate_backend', 'idle_in_transaction_session_timeout', '
 # Every session that writes is told to end with the server
 {
     my ($messages, $log) = end_in_the_middle([$insert], 'shutdown');
-    like($log, qr/\Q$written ${doubt}POST \/tasks.\E/, 'a fast shutdown');
+    like($log, qr/\Q$written ${doubt}POST \E\/tasks \(tasks\/r3\)\./, 'a fast shutdown');
 }
 
 done_testing();

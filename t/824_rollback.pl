@@ -50,7 +50,7 @@ told('COPY', [ 'BEGIN', [ 'COPY crm.notes (_id) FROM STDIN', map { n($_) . "\n" 
 told('walcu_fdw_request', [ 'BEGIN', qq{SELECT walcu_fdw_request('crm', 'POST', '/notes', body => '{"_id": "@{[n(1)]}"}')},
         qq{SELECT walcu_fdw_request('crm', 'PATCH', 'notes/@{[n(1)]}', body => '[]'), walcu_fdw_request('crm', 'PUT', 'notes/@{[n(1)]}', body => '{}')},
         qq{SELECT walcu_fdw_request('crm', 'DELETE', '/notes/@{[n(1)]}')}, qq{SELECT walcu_fdw_request('crm', 'GET', '/notes')}, 'ROLLBACK' ],
-    [ $kept, qq{Server "crm", resource "notes": 1 inserted (@{[n(1)]}), 2 updated (@{[n(1)]}, @{[n(1)]}), 1 deleted (@{[n(1)]}).} ]);
+    [ $kept, qq{Server "crm", resource "notes": 1 inserted (@{[n(1)]}), 1 updated (@{[n(1)]}), 1 deleted (@{[n(1)]}).} ]);
 
 # Savepoints: what is released is its parent's, and everything is told of once
 told('ROLLBACK TO', [ 'BEGIN', insert(1), 'SAVEPOINT s', insert(2), 'ROLLBACK TO s', insert(3), 'COMMIT' ], [ $kept, one(2) ]);
@@ -79,7 +79,7 @@ told('a caught error after another write', [ insert(1), 'DO $$ BEGIN BEGIN ' . i
     [ $kept, one(3) ], [ $failed, "One row was written and not rolled back: notes/@{[n(2)]}." ]);
 $sandbox->fault({ match => { method => 'POST' }, skip => 1, times => 1, fault => { type => 'hang' } });
 told('a caught cancel', [ q{SET statement_timeout = '2s'}, 'DO $$ BEGIN BEGIN ' . insert(2, 3) . '; EXCEPTION WHEN query_canceled THEN NULL; END; END $$', 'RESET statement_timeout' ],
-    [ $failed, "One row was written and not rolled back: notes/@{[n(2)]}. It is not known whether one request was carried out: POST /notes." ]);
+    [ $failed, "One row was written and not rolled back: notes/@{[n(2)]}. It is not known whether one request was carried out: POST /notes (notes/@{[n(3)]})." ]);
 $sandbox->clear_faults;
 told('a loop', [ 'DO $$ BEGIN FOR i IN 1..3 LOOP BEGIN EXECUTE format($q$INSERT INTO crm.notes (_id) VALUES (%L)$q$, $q$64a$q$ || lpad(i::text, 21, $q$0$q$)); IF i = 2 THEN PERFORM 1 / 0; END IF; '
         . "$catch; END LOOP; RAISE EXCEPTION 'all of it'; END \$\$" ],

@@ -44,7 +44,7 @@ for my $kind (sort keys %kinds)
         for my $place (@places)
         {
             my $told = end_at($ending, $kind, $method, substr($reply, 0, $place), $sql);
-            my $written = $told =~ /One row was written and not rolled back: tasks\/(?:$id|\(with an unknown _id\))\./;
+            my $written = $told =~ /One row was written and not rolled back: (?:tasks\/$id|one of "tasks" whose _id is not known)\./;
             my $unknown = $told =~ /\Q$doubt$request\E\./;
             $looked_at++;
             push @problems, "$ending at $place: nothing is told: $told" if !$written && !$unknown;

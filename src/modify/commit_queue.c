@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "modify/patched_document.h"
 #include "modify/write_log.h"
+#include "modify/write_place.h"
 #include "modify/writer.h"
 #include "storage/ipc.h"
 #include "storage/predicate.h"
@@ -83,6 +84,7 @@ static void send_entries(void);
 static void warn_of_unwritten(void);
 static void warn_at_exit(void);
 static void describe_unsent(StringInfo text, const void *arg);
+static WalcuNamedWrite *name_entry(const QueueEntry *entry, WalcuWritePlaces *places);
 static bool must_follow(const QueueEntry *entry, const QueueEntry *previous);
 static void send_entry(const QueueEntry *entry);
 static void finish_writers(void);
@@ -481,25 +483,44 @@ static void
 describe_unsent(StringInfo text, const void *arg)
 {
 	const Queue *sent = arg;
+	WalcuWritePlaces places = {0};
 	List *names = NIL;
 	int64 count = 0;
+	ListCell *lc;
 
+	foreach(lc, sent->tables)
+	{
+		const WalcuOptions *options = ((WalcuCommitQueueTable *) lfirst(lc))->options;
+
+		write_place_add(&places, options->server_name, options->dealer_id);
+	}
 	for (int i = sent->sent; i < list_length(sent->entries); i++)
 	{
 		const QueueEntry *entry = list_nth(sent->entries, i);
-		const WalcuCommitQueueWrite *queued = &entry->queued;
 
-		if (entry->dropped || count++ >= WRITE_LOG_NAMED)
-			continue;
-		names = lappend(names, psprintf("%s /%s%s%s", queued->method, entry->table->options->resource,
-										queued->id ? "/" : "", queued->id ? queued->id : ""));
+		if (!entry->dropped && count++ < WRITE_LOG_NAMED)
+			names = lappend(names, name_entry(entry, &places));
 	}
 	if (count == 0)
 		return;
 	appendStringInfo(text,
 					 count == 1 ? "%sOne write was not sent: " : "%s" INT64_FORMAT " writes were not sent: ",
 					 text->len > 0 ? " " : "", count);
-	write_log_append_list(text, names, count);
+	write_log_append_list(text, write_place_texts(&places, names), count);
+}
+
+/* A new document is no part of the request's path, but it may be known. */
+static WalcuNamedWrite *
+name_entry(const QueueEntry *entry, WalcuWritePlaces *places)
+{
+	const WalcuOptions *options = entry->table->options;
+	const WalcuCommitQueueWrite *queued = &entry->queued;
+	bool is_new = strcmp(queued->method, "POST") == 0;
+	const char *request = psprintf("%s /%s%s%s", queued->method, options->resource, is_new ? "" : "/",
+								   is_new ? "" : queued->id);
+
+	return write_place_name_request(write_place_add(places, options->server_name, options->dealer_id),
+									request, options->resource, is_new ? queued->id : NULL);
 }
 
 static bool

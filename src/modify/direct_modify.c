@@ -127,6 +127,7 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	direct->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_DEFAULT_SIZES);
 	direct->write_log = write_log_open(estate);
+	write_log_add_servers(direct->write_log, estate->es_range_table);
 	direct->credential =
 		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid);
 	direct->writer = writer_open(CurrentMemoryContext, options, direct->credential, direct->write_log);

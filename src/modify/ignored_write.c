@@ -125,8 +125,9 @@ ignored_write_note(WalcuIgnoredWrites *ignored, const char *sets, StringInfo rep
 	{
 		MemoryContextSwitchTo(ignored->context);
 		ignored->documents =
-			lappend(ignored->documents, psprintf("%s/%s", ignored->options->resource,
-												 id ? text_shown(id, TEXT_OF_ID) : "(with an unknown _id)"));
+			lappend(ignored->documents,
+					id ? psprintf("%s/%s", ignored->options->resource, text_shown(id, TEXT_OF_ID))
+					   : psprintf("one of \"%s\" whose _id is not known", ignored->options->resource));
 	}
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(own);

@@ -20,11 +20,13 @@ left_write_note(const WalcuWrite *write, WalcuWriteLog *write_log, const WalcuOp
 	if (remake_is_under_way(write))
 	{
 		if (write->is_doubtful)
-			write_log_note_unknown(write_log, write->request->label.data);
+			write_log_note_unknown(write_log, write->options, write->request->label.data,
+								   write->is_new ? write->id : NULL);
 	}
 	else if (write->answered || (write->doubt == NULL && write_reply_says_done(transfer)))
 		write_log_note_written(write_log, options, write->request->method, write->id);
 	else if (write->doubt ||
 			 (transfer->status == 0 ? transfer_was_sent(transfer) : !write_reply_refuses(transfer)))
-		write_log_note_unknown(write_log, write->request->label.data);
+		write_log_note_unknown(write_log, write->options, write->request->label.data,
+							   write->is_new ? write->id : NULL);
 }

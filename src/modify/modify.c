@@ -262,6 +262,7 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 		modify->queue = commit_queue_table(RelationGetRelid(target->ri_RelationDesc), userid);
 	}
 	modify->write_log = write_log_open(estate);
+	write_log_add_servers(modify->write_log, estate->es_range_table);
 	/* COPY has no plan, nor the number of its command in the state */
 	write_log_set_command(modify->write_log, plan ? estate->es_output_cid : GetCurrentCommandId(true));
 	modify->writer = writer_open(estate->es_query_cxt, options, credential, modify->write_log);

@@ -80,7 +80,7 @@ rollback_note_call(const WalcuOptions *options, const char *method, char *path, 
 	else
 		id = read_reply_id(reply);
 	before = MemoryContextSwitchTo(TopTransactionContext);
-	write_tally_note(&tallies, options->server_name, resource, method, id);
+	write_tally_note(&tallies, options, resource, method, id);
 	if (strcmp(method, "POST") == 0)
 		own_writes_note_inserted(options, resource, id, GetCurrentCommandId(true));
 	MemoryContextSwitchTo(before);

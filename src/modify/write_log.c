@@ -14,12 +14,17 @@
 #include "modify/write_log.h"
 
 #include "access/xact.h"
-#include "base/text.h"
+#include "catalog/pg_class.h"
 #include "fetch/own_writes.h"
+#include "foreign/foreign.h"
 #include "modify/rollback.h"
+#include "modify/write_place.h"
+#include "nodes/parsenodes.h"
 #include "storage/ipc.h"
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
+
+#define CHECK_HINT "Before you repeat it, check what is written."
 
 struct WalcuWriteLog
 {
@@ -29,14 +34,16 @@ struct WalcuWriteLog
 	SubTransactionId subtransaction; /* The statement runs in this subtransaction. */
 	CommandId command;               /* This is the number of its command, if it inserts rows. */
 	int64 written;                   /* So many rows were written. */
-	List *rows;                      /* These are the first of the rows (of char *). */
+	List *rows;                      /* These are the first of the rows (of WalcuNamedWrite *). */
 	WalcuWriteTally *tallies;        /* These count them by resource and kind. */
 	int64 unknown;                   /* So many requests have an outcome that is not known. */
-	List *requests; /* These are the first of the requests (of char *) whose outcome is not known. */
-	WalcuUnsentTeller tell_unsent; /* This tells what waits to be sent; it is NULL where nothing does. */
-	const void *unsent;            /* This is its argument. */
-	bool told;                     /* An error has told of it. */
-	bool can_be_caught;            /* It was an error that EXCEPTION WHEN OTHERS catches. */
+	List *requests;                  /* These are the first of those (of WalcuNamedWrite *). */
+	WalcuWritePlaces places;         /* The statement writes there, or reads. */
+	bool has_servers;                /* The servers that it reads are among the places. */
+	WalcuUnsentTeller tell_unsent;   /* This tells what waits to be sent; it is NULL where nothing does. */
+	const void *unsent;              /* This is its argument. */
+	bool told;                       /* An error has told of it. */
+	bool can_be_caught;              /* It was an error that EXCEPTION WHEN OTHERS catches. */
 };
 
 /* These are the logs of the statements that are writing. */
@@ -47,7 +54,9 @@ static void log_at_transaction_end(XactEvent event, void *arg);
 static void log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
 									  void *arg);
 static void warn_of_written(WalcuWriteLog *write_log);
+static const WalcuWritePlace *find_place(WalcuWriteLog *write_log, const WalcuOptions *options);
 static char *describe_written(const WalcuWriteLog *write_log);
+static void append_writes(StringInfo text, const WalcuWriteLog *write_log, List *writes, int64 count);
 
 /* Opens the write log of a statement, which is known by its execution's state. */
 WalcuWriteLog *
@@ -86,9 +95,42 @@ write_log_close(WalcuWriteLog *write_log)
 	while (*link != write_log)
 		link = &(*link)->next;
 	*link = write_log->next;
-	list_free_deep(write_log->rows);
-	list_free_deep(write_log->requests);
+	write_place_free_names(write_log->rows);
+	write_place_free_names(write_log->requests);
+	write_place_free(&write_log->places);
 	pfree(write_log);
+}
+
+/* Says that a statement writes to a table with these options. */
+void
+write_log_add_place(WalcuWriteLog *write_log, const WalcuOptions *options)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+
+	find_place(write_log, options);
+	MemoryContextSwitchTo(before);
+}
+
+/* Adds the servers of the foreign tables of a statement: an error may be that of one which it only reads. */
+void
+write_log_add_servers(WalcuWriteLog *write_log, List *range_table)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	ListCell *lc;
+
+	if (!write_log->has_servers)
+	{
+		foreach(lc, range_table)
+		{
+			const RangeTblEntry *entry = lfirst(lc);
+
+			if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE)
+				write_place_add(&write_log->places,
+								GetForeignServer(GetForeignTable(entry->relid)->serverid)->servername, NULL);
+		}
+	}
+	write_log->has_servers = true;
+	MemoryContextSwitchTo(before);
 }
 
 /* Sets the number of the command that a statement's rows are inserted by. */
@@ -108,24 +150,29 @@ write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, co
 
 	if (write_log->written++ < WRITE_LOG_NAMED)
 		write_log->rows =
-			lappend(write_log->rows,
-					psprintf("%s/%s", resource, id ? text_shown(id, TEXT_OF_ID) : "(with an unknown _id)"));
+			lappend(write_log->rows, write_place_name_document(find_place(write_log, options), resource, id));
 	if (strcmp(method, "POST") == 0)
 		own_writes_note_inserted(options, resource, id, write_log->command);
 	else if (strcmp(method, "DELETE") == 0)
 		own_writes_note_deleted(options, id);
-	write_tally_note(&write_log->tallies, options->server_name, resource, method, id);
+	write_tally_note(&write_log->tallies, options, resource, method, id);
 	MemoryContextSwitchTo(before);
 }
 
-/* Notes that it is not known whether a request was carried out. */
+/*
+ * Notes that it is not known whether a request was carried out.  new_id is the _id of a new document; NULL
+ * when the service makes it, or the request names it.
+ */
 void
-write_log_note_unknown(WalcuWriteLog *write_log, const char *request)
+write_log_note_unknown(WalcuWriteLog *write_log, const WalcuOptions *options, const char *request,
+					   const char *new_id)
 {
 	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 
 	if (write_log->unknown++ < WRITE_LOG_NAMED)
-		write_log->requests = lappend(write_log->requests, text_shown(request, TEXT_OF_REQUEST));
+		write_log->requests =
+			lappend(write_log->requests, write_place_name_request(find_place(write_log, options), request,
+																  options->resource, new_id));
 	MemoryContextSwitchTo(before);
 }
 
@@ -151,6 +198,10 @@ write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write)
 	else
 		error->detail = psprintf("%s%s %s", error->detail,
 								 error->detail[strlen(error->detail) - 1] == '.' ? "" : ".", text);
+	if (write_log->unknown > 0 && error->hint == NULL)
+		error->hint = CHECK_HINT;
+	else if (write_log->unknown > 0 && strstr(error->hint, "check before you repeat") == NULL)
+		error->hint = psprintf("%s  " CHECK_HINT, error->hint);
 	write_log->told = true;
 	write_log->can_be_caught = ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION;
 }
@@ -234,8 +285,7 @@ warn_of_written(WalcuWriteLog *write_log)
 		if (write_log->written > 0 || write_log->unknown > 0)
 			ereport(WARNING, errcode(ERRCODE_WARNING),
 					errmsg("what the failed statement wrote was not rolled back"),
-					errdetail("%s", describe_written(write_log)),
-					errhint("Before you repeat it, check what is written."));
+					errdetail("%s", describe_written(write_log)), errhint(CHECK_HINT));
 		else if (write_log->tell_unsent && proc_exit_inprogress)
 			ereport(WARNING, errcode(ERRCODE_WARNING), errmsg("what waited for the commit was not sent"),
 					errdetail("%s", describe_written(write_log)));
@@ -246,6 +296,12 @@ warn_of_written(WalcuWriteLog *write_log)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+}
+
+static const WalcuWritePlace *
+find_place(WalcuWriteLog *write_log, const WalcuOptions *options)
+{
+	return write_place_add(&write_log->places, options->server_name, options->dealer_id);
 }
 
 static char *
@@ -262,7 +318,7 @@ describe_written(const WalcuWriteLog *write_log)
 						 write_log->written == 1 ? "One row was written and not rolled back: "
 												 : INT64_FORMAT " rows were written and not rolled back: ",
 						 write_log->written);
-		write_log_append_list(&text, write_log->rows, write_log->written);
+		append_writes(&text, write_log, write_log->rows, write_log->written);
 	}
 	if (write_log->unknown > 0)
 	{
@@ -271,11 +327,17 @@ describe_written(const WalcuWriteLog *write_log)
 												 : "%sIt is not known whether " INT64_FORMAT
 												   " requests were carried out: ",
 						 text.len > 0 ? " " : "", write_log->unknown);
-		write_log_append_list(&text, write_log->requests, write_log->unknown);
+		append_writes(&text, write_log, write_log->requests, write_log->unknown);
 	}
 	if (write_log->tell_unsent)
 		write_log->tell_unsent(&text, write_log->unsent);
 	return text.data;
+}
+
+static void
+append_writes(StringInfo text, const WalcuWriteLog *write_log, List *writes, int64 count)
+{
+	write_log_append_list(text, write_place_texts(&write_log->places, writes), count);
 }
 
 /* Appends names (of char *), which are the first of so many. */

@@ -20,11 +20,14 @@ typedef struct WalcuWriteLog WalcuWriteLog;
 typedef void (*WalcuUnsentTeller)(StringInfo text, const void *arg);
 
 extern WalcuWriteLog *write_log_open(const void *statement);
+extern void write_log_add_place(WalcuWriteLog *write_log, const WalcuOptions *options);
+extern void write_log_add_servers(WalcuWriteLog *write_log, List *range_table);
 extern void write_log_set_command(WalcuWriteLog *write_log, CommandId command);
 extern void write_log_close(WalcuWriteLog *write_log);
 extern void write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
 								   const char *id);
-extern void write_log_note_unknown(WalcuWriteLog *write_log, const char *request);
+extern void write_log_note_unknown(WalcuWriteLog *write_log, const WalcuOptions *options, const char *request,
+								   const char *new_id);
 extern void write_log_set_unsent(WalcuWriteLog *write_log, WalcuUnsentTeller teller, const void *arg);
 extern void write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write);
 

@@ -7,10 +7,12 @@
 
 #include "postgres.h"
 
+#include "service/option.h"
+
 /* What was written to one resource of one server, and those that follow it in a list. */
 typedef struct WalcuWriteTally WalcuWriteTally;
 
-extern void write_tally_note(WalcuWriteTally **tallies, const char *server, const char *resource,
+extern void write_tally_note(WalcuWriteTally **tallies, const WalcuOptions *options, const char *resource,
 							 const char *method, const char *id);
 extern void write_tally_merge(WalcuWriteTally **into, WalcuWriteTally **from);
 extern void write_tally_describe(const WalcuWriteTally *tallies, char *text, size_t size);

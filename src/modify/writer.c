@@ -34,6 +34,8 @@
 /* A document with an _id that was made here is sent so many times at most. */
 #define ATTEMPTS 3
 
+#define DONE_HINT "The service answered that the request was carried out."
+
 struct WalcuWriter
 {
 	dlist_node node;             /* This is its place among all writers. */
@@ -86,6 +88,7 @@ writer_open(MemoryContext parent, const WalcuOptions *options, const char *crede
 	writer->ignored.options = options;
 	writer->ignored.context = context;
 	register_writer(writer);
+	write_log_add_place(write_log, options);
 	return writer;
 }
 
@@ -537,11 +540,12 @@ fail_write(WalcuWrite *write, ErrorData *error)
 	if (write->answered)
 	{
 		write_log_note_written(writer->write_log, writer->options, write->request->method, id);
-		error->hint = "The service answered that the request was carried out.";
+		error->hint = error->hint ? psprintf("%s  " DONE_HINT, error->hint) : DONE_HINT;
 	}
 	else if (remake_is_under_way(write) ? write->is_doubtful
 										: write->doubt || write_reply_leaves_doubt(write->transfer, error))
-		write_log_note_unknown(writer->write_log, write->request->label.data);
+		write_log_note_unknown(writer->write_log, write->options, write->request->label.data,
+							   write->is_new ? write->id : NULL);
 }
 
 /* Tells whether an error must be raised at once. */
