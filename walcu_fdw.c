@@ -25,11 +25,13 @@
 #include "modify/modify.h"
 #include "modify/modify_table.h"
 #include "modify/updatable.h"
+#include "plan/explain_watch.h"
 #include "plan/join_path.h"
 #include "plan/path.h"
 #include "plan/plan.h"
 #include "plan/relinfo.h"
 #include "plan/upper_paths.h"
+#include "service/learned_size.h"
 #include "service/option.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -59,6 +61,8 @@ _PG_init(void)
 	join_exec_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
+	learned_size_init();
+	explain_watch_init();
 	join_path_init();
 }
 

@@ -127,7 +127,11 @@ CREATE FOREIGN TABLE other_people () INHERITS (people) SERVER crm OPTIONS (resou
 SELECT is_batched('SELECT visit FROM visits JOIN people ON _id = client_id');
 SELECT visit, _id FROM visits JOIN people ON _id = client_id ORDER BY 1;
 SELECT visit, _id FROM visits LEFT JOIN ONLY people ON _id = client_id ORDER BY 1, 2;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
 SELECT is_batched('SELECT p._id FROM people p JOIN crm.saleleads s ON s._id = p._id');
+RESET enable_hashjoin;
+RESET enable_mergejoin;
 SELECT count(*) FROM people p JOIN crm.saleleads s ON s._id = p._id;
 SELECT count(*) FROM people;
 DROP FOREIGN TABLE people CASCADE;

@@ -2,6 +2,8 @@
 \set SHOW_CONTEXT never
 SET timezone = 'Europe/Madrid';
 SET datestyle = 'ISO';
+-- Without it, PostgreSQL itself sorts whatever all rows are wanted of.
+SET enable_sort = off;
 CREATE EXTENSION walcu_fdw;
 SELECT current_setting('walcu_test.endpoint') AS endpoint \gset
 CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw
@@ -190,11 +192,11 @@ SELECT * FROM cost_of($$SELECT _id FROM crm.cars WHERE make = ANY (ARRAY(SELECT 
 -- A nested loop asks for what the outer rows say
 SET enable_memoize = off;
 SET walcu_fdw.enable_batched_join = off;
-SELECT request_of($$SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015$$);
-SELECT w.make, c._id FROM wanted w JOIN crm.cars c ON c.make = w.make AND c.year > 2015 ORDER BY 2;
-SELECT * FROM cost_of($$SELECT c._id FROM wanted w JOIN crm.cars c ON c.make = w.make$$);
+SELECT request_of($$SELECT w.make, c._id FROM wanted w, LATERAL (SELECT * FROM crm.cars WHERE make = w.make AND year > 2015 OFFSET 0) c$$);
+SELECT w.make, c._id FROM wanted w, LATERAL (SELECT * FROM crm.cars WHERE make = w.make AND year > 2015 OFFSET 0) c ORDER BY 2;
+SELECT * FROM cost_of($$SELECT c._id FROM wanted w, LATERAL (SELECT * FROM crm.cars WHERE make = w.make OFFSET 0) c$$);
 SELECT w.car_id, c.make FROM wanted w LEFT JOIN crm.cars c ON c._id = w.car_id ORDER BY 1;
-SELECT * FROM cost_of($$SELECT w.car_id, c.make FROM wanted w LEFT JOIN crm.cars c ON c._id = w.car_id$$);
+SELECT * FROM cost_of($$SELECT w.car_id, c.make FROM wanted w LEFT JOIN LATERAL (SELECT * FROM crm.cars WHERE _id = w.car_id OFFSET 0) c ON true$$);
 RESET enable_memoize;
 RESET walcu_fdw.enable_batched_join;
 

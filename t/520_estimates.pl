@@ -17,7 +17,8 @@ my ($make) = sort { $makes{$b} <=> $makes{$a} || $a cmp $b } keys %makes;
 note("$makes{$make} of 5000 cars are of $make");
 
 # Off, nothing is asked
-is_deeply([ asked('SELECT * FROM crm.cars') ], [ 1000, 0 ], 'without it nothing is asked');
+is_deeply([ connect_and_ask('SELECT * FROM crm.cars') ], [ 1000, 0 ], 'without it nothing is asked');
+is_deeply([ asked('SELECT * FROM crm.cars') ], [ 5000, 0 ], 'nor where the session has read all of them');
 
 # On, the service tells, and is not asked again for a while
 $dbh->do("ALTER SERVER crm OPTIONS (ADD use_remote_estimate 'true')");

@@ -16,9 +16,10 @@ my $dbh = connect_db($node);
 # count(*) of a whole table is found by offsets
 costs('SELECT count(*) FROM crm.cars', 5000, 13);
 costs('SELECT count(*) FROM crm.notes', 30, 1);
-like(plan_of('SELECT count(*) FROM crm.cars'), qr{Custom Scan \(WalcuCount\).*Strategy: count by offsets\n\s*Request: GET /cars\?project=_id&sort=_id&limit=50\n\s*Estimated Requests: 9\b}s,
+my $new = connect_db($node);    # one that has not seen yet how many there are
+like(plan_of('SELECT count(*) FROM crm.cars', undef, $new), qr{Custom Scan \(WalcuCount\).*Strategy: count by offsets\n\s*Request: GET /cars\?project=_id&sort=_id&limit=50\n\s*Estimated Requests: 11\b}s,
     'EXPLAIN shows it');
-like(plan_of('SELECT count(*) FROM crm.cars', 'ANALYZE, COSTS off, VERBOSE'), qr/Output: \(count\(\*\)\).*Requests: 13\n\s*Documents: \d+\n\s*Bytes: \d+/s,
+like(plan_of('SELECT count(*) FROM crm.cars', 'ANALYZE, COSTS off, VERBOSE', $new), qr/Output: \(count\(\*\)\).*Requests: 12\n\s*Documents: \d+\n\s*Bytes: \d+/s,
     'and what it cost');
 $dbh->do('ANALYZE crm.cars');
 costs('SELECT count(*) FROM crm.cars', 5000, 2);
@@ -131,6 +132,6 @@ sub pages
 
 sub plan_of
 {
-    my ($sql, $how) = @_;
-    return join "\n", @{ $dbh->selectcol_arrayref('EXPLAIN ' . ($how ? "($how) " : '') . $sql) };
+    my ($sql, $how, $session) = @_;
+    return join "\n", @{ ($session // $dbh)->selectcol_arrayref('EXPLAIN ' . ($how ? "($how) " : '') . $sql) };
 }

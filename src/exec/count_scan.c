@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "plan/count_path.h"
+#include "service/learned_size.h"
 
 /* A count at work. */
 typedef struct CountScan
@@ -123,6 +124,7 @@ count_shown_documents(CountScan *scan)
 
 	own_writes_settle(scan->query.options);
 	documents = count_documents(&scan->query, &scan->tally, scan->plan.expected, 0).documents;
+	learned_size_note(scan->query.options, documents, documents);
 	return (int64) documents - own_writes_count_hidden(scan->own, scan->custom.ss.ps.state->es_snapshot);
 }
 

@@ -16,6 +16,7 @@
 #include "fetch/seen_ids.h"
 #include "plan/path.h"
 #include "pushdown/projection.h"
+#include "service/learned_size.h"
 #include "service/learned_sort.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -23,6 +24,9 @@
 
 /* A wait is broken off after so many milliseconds, to tell of progress. */
 #define LONGEST_WAIT 1000
+
+/* That a resource has as few documents as these, at least, is not worth a note. */
+#define SIZE_WORTH_NOTING 100
 
 static const WalcuOptions *copy_planned_options(Oid relid, bool pushdown);
 static void expect_repeats(ForeignScanState *node, int eflags);
@@ -39,6 +43,7 @@ static int64 evaluate_row_count(ForeignScanState *node, ExprState *expression, W
 static char *evaluate_text(ForeignScanState *node, ExprState *expression);
 static void begin_progress(WalcuScan *scan);
 static void close_fetch(WalcuScan *scan);
+static void note_size(WalcuScan *scan);
 static bool is_in_its_place(WalcuScan *scan, TupleTableSlot *slot);
 pg_noreturn static void raise_out_of_order(const WalcuOptions *options, const char *column);
 static bool give_sorted(WalcuScan *scan, TupleTableSlot *slot);
@@ -264,6 +269,7 @@ open_fetch(ForeignScanState *node)
 	begin_progress(scan);
 	own_writes_settle(scan->query.options);
 	expect_shifts(node);
+	scan->read_before = scan->tally.documents;
 	scan->fetch = fetch_open(&scan->query, &scan->tally);
 	MemoryContextSwitchTo(before);
 	return true;
@@ -438,11 +444,30 @@ close_fetch(WalcuScan *scan)
 	/* another execution need not find out again what the service does not take */
 	if (scan->fetch)
 	{
+		note_size(scan);
 		scan->query.extent = fetch_extent(scan->fetch);
 		fetch_close(scan->fetch);
 	}
 	scan->fetch = NULL;
 	scan->ended = true;
+}
+
+/*
+ * Tells the planner how many documents the resource has: those that were read, where nothing was left out,
+ * else so many at least.
+ */
+static void
+note_size(WalcuScan *scan)
+{
+	const WalcuQuery *query = fetch_query(scan->fetch);
+	int64 documents = scan->tally.documents - scan->read_before;
+	bool is_all = fetch_has_ended(scan->fetch) && query_filters(query) == NIL && query->search == NULL &&
+				  query->strategy != WALCU_BY_ID && query->skip == 0;
+
+	if (is_all)
+		learned_size_note(query->options, documents, documents);
+	else if (documents > SIZE_WORTH_NOTING)
+		learned_size_note(query->options, documents, LEARNED_SIZE_OPEN);
 }
 
 static bool

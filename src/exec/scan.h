@@ -23,6 +23,7 @@ typedef struct WalcuScan
 	WalcuPlan plan;              /* The planner has decided this. */
 	WalcuQuery query;            /* The service is asked for this. */
 	WalcuTally tally;            /* It tells what the scan took so far. */
+	int64 read_before;           /* Executions before this one have read so many documents. */
 	WalcuProgress progress;      /* It tells the client how far the scan is. */
 	MemoryContext context;       /* It lives as long as the scan. */
 	MemoryContext tuple_context; /* It holds what the current row points to. */

@@ -23,6 +23,16 @@
 /* Steps grow by this factor. */
 #define GROWTH 8
 
+/*
+ * The first steps, in pages, where the exact number is wanted and nobody knows anything of it.  They are so
+ * small that a resource of few pages is counted in no more requests than it has pages, or one more; of all
+ * such steps these are those which cost a large one the least.
+ */
+static const int first_steps[] = {1, 1, 1, 2, 4, 12, 96};
+
+/* An end that is so many pages off is more likely near than far, as steps grow. */
+#define PAGES_NEAR 8
+
 /* No resource has so many documents: the service takes no notice of the offset. */
 #define TOO_MANY INT64CONST(1000000000000)
 
@@ -34,6 +44,7 @@ typedef struct Search
 	int64 least;       /* So many documents are there. */
 	int64 most;        /* There are no more than these; -1 while that is not known. */
 	int64 step;        /* The search goes on by so many, where it is not known how many there are. */
+	int small_steps;   /* It has gone so many of first_steps. */
 	int64 expected;    /* The end may be here, if that has not been tried; or -1. */
 	int64 page_size;   /* The largest page has so many documents. */
 	bool ended;        /* There are exactly least. */
@@ -62,6 +73,8 @@ count_documents(const WalcuQuery *query, WalcuTally *tally, double expected, dou
 	look_at(&search, 0);
 	search.expected = (expected > 0 && expected < TOO_MANY) ? (int64) expected : -1;
 	search.step = GROWTH * search.page_size;
+	if (tolerance > 0 || search.expected >= 0)
+		search.small_steps = lengthof(first_steps);
 	while (!search.ended && !(search.most >= 0 && search.most - search.least <= 2 * tolerance * search.least))
 		look_at(&search, next_position(&search));
 	return (WalcuCount){
@@ -79,19 +92,20 @@ count_requests(const WalcuOptions *options, double documents, bool known)
 {
 	double pages = ceil(documents / options->fetch_size);
 	double reached = 1;
+	double width = 1;
 	int steps = 0;
 
 	if (pages <= 1)
 		return 1;
 	if (known)
-		return 4;
-	for (double step = GROWTH; reached < pages; step *= GROWTH)
+		return Min(pages, 4);
+	for (; reached < pages; steps++)
 	{
-		reached += step;
-		steps++;
+		width = steps < lengthof(first_steps) ? first_steps[steps] : width * GROWTH;
+		reached += width;
 	}
-	/* a step's width is found in as many halves as its factors have */
-	return 1 + steps + steps * log2(GROWTH);
+	/* the end is found in as many halves as the last step's width has */
+	return rint(1 + steps + log2(width));
 }
 
 /* Where to look next. */
@@ -108,6 +122,13 @@ next_position(Search *search)
 		position = Max(search->expected - search->page_size / 2, search->least);
 		search->expected = -1;
 	}
+	else if (search->most < 0 && search->small_steps < lengthof(first_steps))
+	{
+		int pages_ahead = first_steps[search->small_steps++];
+
+		position = search->least + (pages_ahead - 1) * search->page_size;
+		search->step = GROWTH * pages_ahead * search->page_size;
+	}
 	else if (search->most < 0)
 	{
 		position = search->least + search->step;
@@ -119,7 +140,7 @@ next_position(Search *search)
 		search->step *= GROWTH;
 	}
 	else
-		position = search->least + (pages - 1) / 2 * search->page_size;
+		position = search->least + (pages - 1) / (pages <= PAGES_NEAR ? 3 : 2) * search->page_size;
 	return position;
 }
 

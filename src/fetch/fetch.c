@@ -69,7 +69,7 @@ static void close_cursors(WalcuFetch *fetch);
 static void close_cursor(WalcuFetch *fetch, WalcuCursor *cursor);
 static void open_cursors(WalcuFetch *fetch);
 static WalcuCursor *open_cursor(WalcuFetch *fetch, WalcuQueryPart *part);
-static int count_cursors_at_once(const WalcuFetch *fetch);
+static int count_cursors_at_once(WalcuFetch *fetch);
 static bool divide_range(WalcuFetch *fetch);
 static bool is_seen(WalcuFetch *fetch);
 
@@ -526,16 +526,16 @@ open_cursor(WalcuFetch *fetch, WalcuQueryPart *part)
 	}
 }
 
-/* How many cursors may be read at once. */
+/* How many cursors may be read at once, of a query that ranges are made of when it turns out to be long. */
 static int
-count_cursors_at_once(const WalcuFetch *fetch)
+count_cursors_at_once(WalcuFetch *fetch)
 {
-	const WalcuQuery *query = &fetch->query;
+	const WalcuQuery *query = query_spread(&fetch->query, fetch->group.delivered);
 
 	if (fetch->group.may_be_rejected && filter_is_doubtful(query_filters(query), query->options))
 		return 1;
 	if (query->strategy == WALCU_BY_RANGES || (query->strategy == WALCU_BY_JOB && query->keys == NIL))
-		return query->options->max_connections;
+		return Min(query->options->max_connections, query_wanted_pages(query, fetch->group.delivered));
 	/* the first page of what comes next is under way while the end of what comes before is read */
 	return (query->strategy == WALCU_BY_PAGES && query->keys != NIL && query->all_rows) ? 2 : 1;
 }

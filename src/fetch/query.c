@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "fetch/query.h"
 
 #include "pushdown/projection.h"
@@ -13,6 +15,9 @@
 
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300
+
+/* A reader that has wanted so many pages more than was likely may well want all of them. */
+#define PAGES_IN_SEQUENCE 8
 
 static size_t count_filter_room(const WalcuQuery *query);
 static int choose_page_size(const WalcuQuery *query, int64 delivered);
@@ -70,6 +75,34 @@ query_splits_nulls(const WalcuQuery *query)
 	const WalcuQueryPart *first = query->keys ? linitial(query_split_parts(query, NIL)) : NULL;
 
 	return first && first->nulls != WALCU_PART_ALL;
+}
+
+/* How many pages have what is likely to be wanted beyond what was delivered: one at least, or no end. */
+int
+query_wanted_pages(const WalcuQuery *query, int64 delivered)
+{
+	double left = Max(query->wanted - delivered, 1);
+
+	return query->wanted > 0 ? (int) Min(ceil(left / query->options->fetch_size), INT_MAX) : INT_MAX;
+}
+
+/*
+ * Goes over from pages in sequence to ranges at once, where the reader has taken many more documents than it
+ * was likely to want, in whatever order they come: then as many requests as are under way at once may be in
+ * vain, which is less than were waited for.  Returns the query.
+ */
+const WalcuQuery *
+query_spread(WalcuQuery *query, int64 delivered)
+{
+	const WalcuOptions *options = query->options;
+
+	if (query->strategy != WALCU_BY_PAGES || query->keys != NIL || query->skip > 0 ||
+		options->fetch_mode == WALCU_FETCH_PAGES || options->max_connections == 1 || !query_is_keyed(query) ||
+		delivered < query->wanted + PAGES_IN_SEQUENCE * options->fetch_size)
+		return query;
+	query->strategy = WALCU_BY_RANGES;
+	query->wanted = 0;
+	return query;
 }
 
 /* The parts, of WalcuQueryPart, that have the documents which match a filter. */

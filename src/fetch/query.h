@@ -52,6 +52,8 @@ extern bool query_is_keyed(const WalcuQuery *query);
 extern bool query_asks_for_order(const WalcuQuery *query);
 extern bool query_splits_nulls(const WalcuQuery *query);
 extern bool query_is_unprojected(const WalcuQuery *query);
+extern int query_wanted_pages(const WalcuQuery *query, int64 delivered);
+extern const WalcuQuery *query_spread(WalcuQuery *query, int64 delivered);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);
 
 extern WalcuRequest *query_first_request(const WalcuQuery *query);

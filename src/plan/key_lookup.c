@@ -71,6 +71,13 @@ key_lookup_idle_search(const WalcuRelation *relation, List *restrictions, Expr *
 	return 0;
 }
 
+/* Returns whether a condition gives the search, which may be NULL, its text. */
+bool
+key_lookup_is_search(const Expr *clause, const Expr *search)
+{
+	return search && IsA(clause, OpExpr) && list_member_ptr(((const OpExpr *) clause)->args, search);
+}
+
 /* Finds the array that a clause says _id is an element of; NULL for any other clause. */
 Expr *
 key_lookup_id_array(const WalcuRelation *relation, Expr *clause)

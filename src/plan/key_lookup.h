@@ -18,6 +18,7 @@ typedef struct WalcuKeyLookup
 
 extern WalcuKeyLookup key_lookup_of_restrictions(const WalcuRelation *relation, List *restrictions);
 extern AttrNumber key_lookup_idle_search(const WalcuRelation *relation, List *restrictions, Expr *search);
+extern bool key_lookup_is_search(const Expr *clause, const Expr *search);
 extern Expr *key_lookup_id_array(const WalcuRelation *relation, Expr *clause);
 extern bool key_lookup_is_id(const WalcuDocumentPath *place);
 

@@ -82,7 +82,8 @@ is_skipped_exactly(PlannerInfo *root, const ForeignPath *path)
 	const WalcuRelation *relation = relinfo_relation(rel);
 	List *keys = sort_of_pathkeys(root, rel, relation, path->path.pathkeys);
 
-	return path_has_limit(root, &path->path) && rel->baserestrictinfo == NIL && relation->options->pushdown &&
+	return path_has_limit(root, &path->path) && path_details(path).strategy == WALCU_BY_PAGES &&
+		   rel->baserestrictinfo == NIL && relation->options->pushdown &&
 		   (keys == NIL || sort_agrees_on_nulls(relation->options, linitial(keys)));
 }
 

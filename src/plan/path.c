@@ -23,10 +23,17 @@
 #include "optimizer/restrictinfo.h"
 #include "plan/key_lookup.h"
 #include "plan/relinfo.h"
+#include "plan/size_probe.h"
 #include "pushdown/pushdown.h"
 
-/* A page in sequence costs so much, in pages that are read several at once. */
-#define IN_SEQUENCE 1.1
+/*
+ * A page that is asked for once the one before is here costs so much, in pages that are asked for several at
+ * once.  It is as much a request as they are; but while it is waited for, nothing else comes.
+ */
+#define IN_SEQUENCE 2
+
+/* A LIMIT of more pages than these is worth ranges that are read at once. */
+#define PAGES_IN_SEQUENCE 4
 
 /* A path's fdw_private holds a WalcuPathDetails so; path_details reads it. */
 typedef enum PathPrivateIndex
@@ -35,6 +42,7 @@ typedef enum PathPrivateIndex
 	PATH_PRIVATE_DOCUMENTS, /* This is a double. */
 	PATH_PRIVATE_ORDER,     /* This is a list of int. */
 	PATH_PRIVATE_STRATEGY,  /* This is an Integer. */
+	PATH_PRIVATE_ALL_ROWS,  /* This is a Boolean. */
 	PATH_PRIVATE_SKIPS,     /* This is a Boolean. */
 	PATH_PRIVATE_KEYED_BY   /* This is a ScalarArrayOpExpr, or NULL. */
 } PathPrivateIndex;
@@ -49,6 +57,14 @@ typedef struct ScanOutput
 	Relids required_outer; /* The scan needs values of a row of these relations. */
 } ScanOutput;
 
+/* What it costs to read documents in one way, in requests. */
+typedef struct ReadCost
+{
+	double requests; /* So many are sent in all. */
+	double startup;  /* The first document has come after so many. */
+	double total;    /* All have come after so many, where one that is waited for alone counts for more. */
+} ReadCost;
+
 /* It goes through the members of equivalence classes that are of one relation, one after the other. */
 typedef struct JoinColumn
 {
@@ -57,8 +73,12 @@ typedef struct JoinColumn
 } JoinColumn;
 
 static void add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output);
+static void add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, bool is_whole);
+static bool may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output);
+static bool is_limited_scan(PlannerInfo *root, const RelOptInfo *rel);
+static bool is_filtered_exactly(const RelOptInfo *rel);
 static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output,
-							  WalcuStrategy strategy, double requests);
+							  WalcuStrategy strategy, bool all_rows, ReadCost reading);
 static List *make_path_private(const WalcuPathDetails *details);
 static void add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
@@ -74,9 +94,13 @@ void
 path_add_all(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	const WalcuRelInfo *info = relinfo_get(rel);
-	ScanOutput output = {
-		.rows = rel->rows, .documents = info->size.documents, .required_outer = rel->lateral_relids};
+	ScanOutput output = {.required_outer = rel->lateral_relids};
 
+	/* all tables of the query have their sizes by now, and joins have none yet */
+	if (size_probe_ask(root, rel))
+		relinfo_estimate_again(root, rel);
+	output.rows = rel->rows;
+	output.documents = info->size.documents;
 	add_scan_paths(root, rel, &output);
 	if (info->by_id)
 		return;
@@ -96,6 +120,7 @@ path_with_keys(PlannerInfo *root, RelOptInfo *rel, double requests, double docum
 		.requests = requests,
 		.documents = documents,
 		.strategy = by_job ? WALCU_BY_JOB : path_paging_strategy(options),
+		.all_rows = true,
 		.keyed_by = keyed_by,
 	};
 	CompatScanCost cost = {
@@ -124,10 +149,11 @@ path_with_skip(const ForeignPath *path)
 static List *
 make_path_private(const WalcuPathDetails *details)
 {
-	List *private = list_make5(float_node_make(details->requests), float_node_make(details->documents),
-							   details->order, makeInteger(details->strategy), makeBoolean(details->skips));
+	List *numbers = list_make2(float_node_make(details->requests), float_node_make(details->documents));
 
-	return lappend(private, details->keyed_by);
+	return list_concat(numbers, list_make5(details->order, makeInteger(details->strategy),
+										   makeBoolean(details->all_rows), makeBoolean(details->skips),
+										   details->keyed_by));
 }
 
 /* Reads back what a path says of its scan. */
@@ -141,6 +167,7 @@ path_details(const ForeignPath *path)
 		.documents = float_node_value(list_nth(private, PATH_PRIVATE_DOCUMENTS)),
 		.order = list_nth(private, PATH_PRIVATE_ORDER),
 		.strategy = intVal(list_nth(private, PATH_PRIVATE_STRATEGY)),
+		.all_rows = boolVal(list_nth(private, PATH_PRIVATE_ALL_ROWS)),
 		.skips = boolVal(list_nth(private, PATH_PRIVATE_SKIPS)),
 		.keyed_by = list_nth(private, PATH_PRIVATE_KEYED_BY),
 	};
@@ -150,14 +177,19 @@ path_details(const ForeignPath *path)
 bool
 path_has_limit(PlannerInfo *root, const Path *path)
 {
+	return is_limited_scan(root, path->parent) && pathkeys_contained_in(root->query_pathkeys, path->pathkeys);
+}
+
+/* Returns whether the rows of a scan, if they came in the query's order, would be those that a LIMIT cuts. */
+static bool
+is_limited_scan(PlannerInfo *root, const RelOptInfo *rel)
+{
 	const Query *query = root->parse;
 
-	return path->parent->reloptkind == RELOPT_BASEREL &&
-		   bms_membership(root->all_baserels) == BMS_SINGLETON && !query->hasAggs && !query->hasWindowFuncs &&
-		   !query->hasTargetSRFs && query->groupClause == NIL && query->groupingSets == NIL &&
-		   query->distinctClause == NIL && query->setOperations == NULL && query->havingQual == NULL &&
-		   pathkeys_contained_in(root->query_pathkeys, path->pathkeys) &&
-		   (query->limitCount || root->tuple_fraction >= 1);
+	return rel->reloptkind == RELOPT_BASEREL && bms_membership(root->all_baserels) == BMS_SINGLETON &&
+		   !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs && query->groupClause == NIL &&
+		   query->groupingSets == NIL && query->distinctClause == NIL && query->setOperations == NULL &&
+		   query->havingQual == NULL && (query->limitCount || root->tuple_fraction >= 1);
 }
 
 /* Returns the cheapest way to read so many documents, all of them and in any order. */
@@ -189,53 +221,115 @@ path_document_cost(const RelOptInfo *rel)
 	return relinfo_options(rel)->fdw_tuple_cost + cpu_tuple_cost + rel->baserestrictcost.per_tuple;
 }
 
-/* Adds a path for each way in which the documents can be read. */
+/*
+ * Adds a path for each way in which the documents can be read.  Those that read all of them at once have
+ * little to show before their end; where the query may have enough before, so that its rows are likely to be
+ * counted in parts, what they cost comes before the first row.
+ */
 static void
 add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 {
 	const WalcuOptions *options = relinfo_options(rel);
-	List *keys = output->sort_keys;
-	WalcuFetchMode mode = (root->tuple_fraction <= 0) ? options->fetch_mode : WALCU_FETCH_PAGES;
+	bool is_whole = root->tuple_fraction <= 0;
+	bool allows_jobs =
+		options->fetch_mode == WALCU_FETCH_JOB ||
+		(options->fetch_mode == WALCU_FETCH_AUTO && output->documents > options->job_threshold &&
+		 output->required_outer == NULL && no_jobs_reason(options) == NULL);
+	bool is_apart = output->sort_keys && !sort_agrees_on_nulls(options, linitial(output->sort_keys));
+	double job = latency_job_requests(options) * (1 + is_apart);
+
+	if (options->fetch_mode != WALCU_FETCH_JOB || !is_whole)
+		add_paging_paths(root, rel, output, is_whole);
+	if (allows_jobs && (is_whole || may_read_all(root, rel, output)))
+		add_strategy_path(root, rel, output, WALCU_BY_JOB, true, (ReadCost){job, job, job});
+}
+
+/*
+ * Adds paths that read pages: one after the other where there is an order, or the query may have enough
+ * before the end, and ranges at once where all documents are wanted, or many.
+ */
+static void
+add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, bool is_whole)
+{
+	const WalcuOptions *options = relinfo_options(rel);
+	const List *keys = output->sort_keys;
 	double pages = Max(ceil(output->documents / options->fetch_size), 1);
-
-	/* A hash can group or join as well as an order that nobody asked for. */
+	bool has_ranges = path_paging_strategy(options) == WALCU_BY_RANGES;
+	bool is_exact = !is_whole && root->query_pathkeys == NIL && root->parse->limitOffset == NULL &&
+					is_limited_scan(root, rel) && is_filtered_exactly(rel);
+	double factor = has_ranges ? IN_SEQUENCE : 1;
+	/* a hash can group or join as well as an order that nobody asked for */
 	bool is_spare = keys != NIL && !pathkeys_contained_in(output->pathkeys, root->sort_pathkeys);
-	/* Documents without a value are asked for apart, which takes a request, or a job, more. */
-	bool is_apart = is_spare && !sort_agrees_on_nulls(options, linitial(keys));
+	/* documents without a value are asked for apart, which takes a request more once all are read */
+	bool is_apart = keys != NIL && (is_whole || is_spare) && !sort_agrees_on_nulls(options, linitial(keys));
+	double requests = pages + is_apart;
+	/* of one page that all of the query is likely to fit there may be more than is known */
+	double in_sequence = is_whole ? factor * requests : 1 + factor * (requests - 1);
 
-	/*
-	 * Pages in sequence are no good either where ranges can be read at once.  Their costs have to differ by
-	 * more than what add_path takes for the same.
-	 */
-	if (is_spare && mode != WALCU_FETCH_PAGES && path_paging_strategy(options) == WALCU_BY_RANGES)
-		pages *= IN_SEQUENCE;
-	if (mode != WALCU_FETCH_JOB)
-		add_strategy_path(root, rel, output,
-						  (keys == NIL && mode != WALCU_FETCH_PAGES) ? path_paging_strategy(options)
-																	 : WALCU_BY_PAGES,
-						  pages + is_apart);
-	if (mode == WALCU_FETCH_JOB || (mode == WALCU_FETCH_AUTO && output->documents > options->job_threshold &&
-									output->required_outer == NULL && no_jobs_reason(options) == NULL))
-		add_strategy_path(root, rel, output, WALCU_BY_JOB, latency_job_requests(options) * (1 + is_apart));
+	/* ranges of so many documents as a LIMIT says are read, and no more */
+	if (is_exact && has_ranges && root->limit_tuples > PAGES_IN_SEQUENCE * options->fetch_size)
+	{
+		add_strategy_path(root, rel, output, WALCU_BY_RANGES, false, (ReadCost){pages, 1, pages});
+		return;
+	}
+	if (keys != NIL || !is_whole || !has_ranges)
+		add_strategy_path(root, rel, output, WALCU_BY_PAGES, is_whole, (ReadCost){requests, 1, in_sequence});
+	if (keys == NIL && has_ranges && options->fetch_mode != WALCU_FETCH_JOB &&
+		(is_whole || may_read_all(root, rel, output)))
+		add_strategy_path(root, rel, output, WALCU_BY_RANGES, true,
+						  (ReadCost){pages, is_whole ? 1 : pages, pages});
+}
+
+/*
+ * Returns whether a query that may have enough before the end is to be offered a scan of all documents.
+ * Where the LIMIT is the scan's own, and no row is dropped here, pages in sequence never read more than it
+ * says, however wrong an estimate is; then it has to be known, and not assumed, that it says as much as there
+ * is.
+ */
+static bool
+may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
+{
+	if (!is_limited_scan(root, rel) || !is_filtered_exactly(rel))
+		return true;
+	return root->limit_tuples >= output->rows && relinfo_get(rel)->size.assumed == 0;
+}
+
+/* Returns whether the service checks each condition as a whole. */
+static bool
+is_filtered_exactly(const RelOptInfo *rel)
+{
+	const WalcuRelation *relation = relinfo_relation(rel);
+	const Expr *search = key_lookup_of_restrictions(relation, rel->baserestrictinfo).search;
+	List *clauses = NIL;
+	ListCell *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		Expr *clause = ((RestrictInfo *) lfirst(lc))->clause;
+
+		if (!key_lookup_is_search(clause, search))
+			clauses = lappend(clauses, clause);
+	}
+	return pushdown_is_complete(pushdown_conditions(relation, clauses));
 }
 
 static void
 add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, WalcuStrategy strategy,
-				  double requests)
+				  bool all_rows, ReadCost reading)
 {
 	Cost request = relinfo_options(rel)->fdw_startup_cost;
 	Cost startup = rel->baserestrictcost.startup;
 	WalcuPathDetails details = {
-		.requests = requests,
+		.requests = reading.requests,
 		.documents = output->documents,
 		.order = sort_serialize(output->sort_keys),
 		.strategy = strategy,
+		.all_rows = all_rows,
 	};
 	CompatScanCost cost = {
 		.rows = output->rows,
-		/* A job has nothing to show before its end. */
-		.startup = startup + (strategy == WALCU_BY_JOB ? requests : 1) * request,
-		.total = startup + requests * request + output->documents * path_document_cost(rel),
+		.startup = startup + reading.startup * request,
+		.total = startup + reading.total * request + output->documents * path_document_cost(rel),
 	};
 
 	add_path(rel, (Path *) compat_foreignscan_path(root, rel, cost, output->pathkeys, output->required_outer,

@@ -17,6 +17,7 @@ typedef struct WalcuPathDetails
 	double documents;            /* The service is expected to send so many. */
 	List *order;                 /* The service sorts by this, as sort_serialize writes it. */
 	WalcuStrategy strategy;      /* This is how documents are asked for. */
+	bool all_rows;               /* The reader is likely to want every document. */
 	bool skips;                  /* The service passes over what the offset says. */
 	ScalarArrayOpExpr *keyed_by; /* See WalcuPlan; the parameter has no number yet. */
 } WalcuPathDetails;

@@ -109,7 +109,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 	WalcuPlan plan = {
 		.strategy = details.strategy,
 		.pushdown = info->relation.options->pushdown,
-		.all_rows = root->tuple_fraction <= 0 || details.keyed_by,
+		.all_rows = root->tuple_fraction <= 0 || details.all_rows,
 		.skips = details.skips,
 		.requests = details.requests,
 		.documents = details.documents,
@@ -124,7 +124,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 		plan.strategy = WALCU_BY_ID;
 		plan.requests = plan.documents = 1;
 	}
-	if (path_has_limit(root, &path->path))
+	if (!plan.all_rows && path_has_limit(root, &path->path))
 	{
 		plan.limit = (Expr *) root->parse->limitCount;
 		plan.offset = (Expr *) root->parse->limitOffset;

@@ -32,7 +32,7 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	lookup = key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo);
 	warn_of_idle_search(root, rel, lookup.search);
 	info->by_id = lookup.id != NULL;
-	info->size = info->by_id ? relsize_of_document(root, rel)
+	info->size = info->by_id ? relsize_of_document(root, rel, info->relation.options)
 							 : relsize_of_scan(root, rel, &info->relation, lookup.search);
 }
 
@@ -73,6 +73,17 @@ list_conditions(PlannerInfo *root, const RelOptInfo *rel)
 			conditions = list_concat(conditions, equal->ec_sources);
 	}
 	return conditions;
+}
+
+/* Estimates the size of a table that was never analyzed again, as more is known of it (size_probe.c). */
+void
+relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel)
+{
+	WalcuRelInfo *info = rel->fdw_private;
+
+	rel->tuples = RELSIZE_UNKNOWN;
+	info->size = relsize_of_scan(root, rel, &info->relation,
+								 key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo).search);
 }
 
 /*

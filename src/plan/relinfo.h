@@ -20,6 +20,7 @@ typedef struct WalcuRelInfo
 } WalcuRelInfo;
 
 extern void relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern void relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel);
 extern bool relinfo_is_ours(const RelOptInfo *rel);
 extern const WalcuRelInfo *relinfo_get(const RelOptInfo *rel);
 extern const WalcuRelation *relinfo_relation(const RelOptInfo *rel);

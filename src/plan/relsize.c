@@ -8,17 +8,27 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "plan/relsize.h"
 
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "plan/count_cache.h"
+#include "plan/key_lookup.h"
 #include "pushdown/pushdown.h"
+#include "service/learned_size.h"
 #include "utils/builtins.h"
 
 /* A resource is assumed to have so many documents when nobody has counted them. */
 #define DEFAULT_DOCUMENTS 1000
+
+/* A resource of which it is known that it has many documents is assumed to have so many times as many. */
+#define BEYOND_LEAST 3
+
+/* One with fewer than some is assumed to have no less than this part of them. */
+#define WIDEST_BOUNDS 8
 
 /* It sorts the conditions of a scan by what is known while planning; lists are of RestrictInfo. */
 typedef struct Conditions
@@ -28,11 +38,11 @@ typedef struct Conditions
 	List *left;   /* Statistics tell about these, as the service is not asked. */
 } Conditions;
 
+static double assume_documents(const WalcuOptions *options, WalcuRelSize *size);
 static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
 								  Expr *search);
 static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
 						bool is_known, WalcuRelSize *size);
-static bool is_clause_of(Expr *clause, Expr *search);
 static List *list_clauses(List *restrictions);
 static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
 
@@ -43,14 +53,14 @@ static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *res
 WalcuRelSize
 relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search)
 {
-	/* less than none: it was never analyzed */
+	/* less than none (RELSIZE_UNKNOWN): it was never analyzed */
 	bool is_known = rel->tuples >= 0;
 	WalcuRelSize size = {0};
 
 	if (relation->options->use_remote_estimate && ask_service(root, rel, relation, search, is_known, &size))
 		return size;
 	if (!is_known)
-		rel->tuples = size.assumed = DEFAULT_DOCUMENTS;
+		rel->tuples = assume_documents(relation->options, &size);
 	set_baserel_size_estimates(root, rel);
 	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo);
 	return size;
@@ -58,13 +68,35 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 
 /* Sets the size of a scan for one document by its _id, about which there is nothing to ask. */
 WalcuRelSize
-relsize_of_document(PlannerInfo *root, RelOptInfo *rel)
+relsize_of_document(PlannerInfo *root, RelOptInfo *rel, const WalcuOptions *options)
 {
+	WalcuRelSize size = {.documents = 1};
+
 	if (rel->tuples < 0)
-		rel->tuples = DEFAULT_DOCUMENTS;
+		rel->tuples = assume_documents(options, &size);
 	set_baserel_size_estimates(root, rel);
 	rel->rows = 1;
 	return (WalcuRelSize){.documents = 1};
+}
+
+/*
+ * Returns how many documents a resource that was never analyzed is taken to have: as many as somebody has
+ * read or counted, or a number between the bounds that are known, in the middle as magnitudes go.
+ */
+static double
+assume_documents(const WalcuOptions *options, WalcuRelSize *size)
+{
+	WalcuLearnedSize seen = learned_size(options);
+	double documents = DEFAULT_DOCUMENTS;
+
+	if (seen.most == LEARNED_SIZE_OPEN && seen.least > 0)
+		documents = Max(documents, seen.least * BEYOND_LEAST);
+	else if (seen.most == seen.least)
+		return clamp_row_est(seen.most);
+	else if (seen.most != LEARNED_SIZE_OPEN)
+		documents = sqrt(seen.most * Max(seen.least, seen.most / WIDEST_BOUNDS));
+	size->assumed = clamp_row_est(documents);
+	return size->assumed;
 }
 
 /* Estimates how many documents the service sends for what is pushed of the conditions. */
@@ -72,11 +104,14 @@ double
 relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
 {
 	List *filtered = pushdown_conditions(relation, list_clauses(restrictions));
+	Expr *search = key_lookup_of_restrictions(relation, restrictions).search;
 	List *pushed = NIL;
 
 	for (int i = 0; i < list_length(filtered); i++)
 	{
-		if (((WalcuPushdownCondition *) list_nth(filtered, i))->filter)
+		const WalcuPushdownCondition *entry = list_nth(filtered, i);
+
+		if (entry->filter || key_lookup_is_search(entry->expression, search))
 			pushed = lappend(pushed, list_nth(restrictions, i));
 	}
 	return clamp_row_est(rel->tuples * estimate_selectivity(root, rel, pushed));
@@ -142,17 +177,10 @@ sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrict
 		else if (entry->filter)
 			conditions.pushed = lappend(conditions.pushed, list_nth(restrictions, i));
 		/* of what is asked about in part, the rest is taken for true of what matches */
-		if (!is_asked && !is_clause_of(entry->expression, search))
+		if (!is_asked && !key_lookup_is_search(entry->expression, search))
 			conditions.left = lappend(conditions.left, list_nth(restrictions, i));
 	}
 	return conditions;
-}
-
-/* Returns whether a condition gives the search its text. */
-static bool
-is_clause_of(Expr *clause, Expr *search)
-{
-	return search && IsA(clause, OpExpr) && list_member_ptr(((OpExpr *) clause)->args, search);
 }
 
 static List *

@@ -10,6 +10,9 @@
 #include "nodes/pathnodes.h"
 #include "pushdown/document_path.h"
 
+/* RelOptInfo.tuples says this of a table that was never analyzed. */
+#define RELSIZE_UNKNOWN (-1)
+
 /* How many documents a scan gets. */
 typedef struct WalcuRelSize
 {
@@ -19,7 +22,7 @@ typedef struct WalcuRelSize
 
 extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 									Expr *search);
-extern WalcuRelSize relsize_of_document(PlannerInfo *root, RelOptInfo *rel);
+extern WalcuRelSize relsize_of_document(PlannerInfo *root, RelOptInfo *rel, const WalcuOptions *options);
 extern double relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 								List *restrictions);
 

@@ -21,6 +21,7 @@ typedef enum WalcuLearned
 	WALCU_LEARNED_PROJECTED,    /* They came with fields that were asked for; its dealer. */
 	WALCU_LEARNED_SPARSE,       /* They lacked all of them; its dealer, and the fields. */
 	WALCU_LEARNED_UNPROJECTED,  /* A server does not send fields that it is asked for; of no resource. */
+	WALCU_LEARNED_UNSIZED,      /* The service did not tell how many of them there are; its dealer. */
 	WALCU_LEARNED_WARNED        /* The user was told of a refused filter; its shape. */
 } WalcuLearned;
 

@@ -218,6 +218,22 @@ sub request_count
     return scalar(my @entries = $self->log(%wanted));
 }
 
+# How many of these requests, of the log, were sent one after the other: the longest chain in which each began
+# when the one before had ended.
+sub chain
+{
+    my ($self, @entries) = @_;
+    my $until = 0;
+    my $length = 0;
+    for my $entry (sort { $a->{ended} <=> $b->{ended} } grep { defined $_->{ended} } @entries)
+    {
+        next if $entry->{began} < $until;
+        $until = $entry->{ended};
+        $length++;
+    }
+    return $length;
+}
+
 sub clear_log
 {
     my ($self) = @_;
