@@ -485,10 +485,11 @@ advise_import(WalcuCheckRun *run)
 	const char *name = quote_identifier(run->options->server_name);
 	bool has_schema = OidIsValid(get_namespace_oid(run->options->server_name, true));
 	const char *limit = run->resource ? psprintf(" LIMIT TO (%s)", quote_identifier(run->resource)) : "";
-	const char *source = run->live == NIL ? " OPTIONS (source 'bundled')" : "";
+	const char *source = run->live == NIL ? ", source 'bundled'" : "";
 
 	row_add(run, "tables", CHECK_OK,
-			psprintf("%sIMPORT FOREIGN SCHEMA walcu%s FROM SERVER %s INTO %s%s",
+			psprintf("%sIMPORT FOREIGN SCHEMA walcu%s FROM SERVER %s INTO %s "
+					 "OPTIONS (flatten '3', import_search 'true'%s)",
 					 has_schema ? "" : psprintf("CREATE SCHEMA %s; ", name), limit, name, name, source),
 			"No foreign table shows this server yet. Import them when the other rows are well.");
 }

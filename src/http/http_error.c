@@ -27,9 +27,8 @@
 #define NO_JOB_HINT "The option fetch_mode 'parallel' reads pages instead of a background job's results."
 
 #define FORMAT_HINT                                                                                          \
-	"The service may understand \"sort\" or \"project\" in another format: set the server option "           \
-	"sort_format "                                                                                           \
-	"or project_format.  The function walcu_fdw_check tells which."
+	"The service may understand \"sort\" or \"project\" in another format, or not at all: set the server "   \
+	"option sort_format or project_format.  The function walcu_fdw_check tells which."
 
 #define DESCRIPTION_HINT "The service's description is requested without credentials."
 
@@ -62,6 +61,7 @@ static const struct
 	{429, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
 	 "The service limits the number of requests; try again later."},
 	{431, ERRCODE_PROGRAM_LIMIT_EXCEEDED},
+	{500, ERRCODE_CONNECTION_FAILURE},
 };
 
 pg_noreturn static void raise_status(const WalcuTransfer *transfer, const char *credential);
@@ -194,6 +194,8 @@ find_status_hint(const WalcuTransfer *transfer, const char *credential, int row)
 		return statuses[row].call_hint ? statuses[row].call_hint : hint;
 	if (transfer->request->has_format && is_refused)
 		return FORMAT_HINT;
+	if (transfer->request->has_format && transfer->status == 500)
+		return "If it always answers so: " FORMAT_HINT;
 	return hint;
 }
 
