@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use utf8;
 
+use Encode ();
 use JSON::PP ();
 use Test::More;
 use WalcuTest;
@@ -30,7 +31,7 @@ sub fill
 sub messages_of
 {
     my ($sql, @values) = @_;
-    return grep { /^WARNING/ } sql_messages($dbh, $sql, @values);
+    return map { Encode::decode('UTF-8', $_) } grep { /^WARNING/ } sql_messages($dbh, $sql, @values);
 }
 
 my $kept_not = qr/^WARNING:  the service did not keep what was written to/;
@@ -120,7 +121,7 @@ sub reply_with
 {
     my ($body, %more) = @_;
     $sandbox->clear_faults;
-    $sandbox->fault({ match => { method => 'PATCH' }, fault => { type => 'reply', headers => { 'Content-Type' => 'application/json' }, body => $body, %more } });
+    $sandbox->fault({ match => { method => delete $more{method} // 'PATCH' }, fault => { type => 'reply', headers => { 'Content-Type' => 'application/json' }, body => $body, %more } });
     return;
 }
 $dbh->do(q{CREATE FOREIGN TABLE any_note (_id text COLLATE "C" NOT NULL, dealer_id text COLLATE "C", t text OPTIONS (path 'content'), n numeric OPTIONS (path 'n'), d timestamptz OPTIONS (path 'd'), j jsonb OPTIONS (path 'custom'), a text[] OPTIONS (path 'a'), b boolean OPTIONS (path 'b'), f float8 OPTIONS (path 'f')) SERVER crm OPTIONS (resource 'notes')});
@@ -135,12 +136,18 @@ for my $row (
     [ j => q('{"a": 1, "b": [1, {"c": null}]}'), '{"b": [1, {"_id": "5", "d": []}], "a": 1.0, "more": true}' ], [ j => q('{"a": {"b": 1}}'), '{"a": {}}', 'otherwise|missing' ], [ j => q('{"a": [1, 2]}'), '{"a": [1]}', 'otherwise' ],
     [ j => q('{}'), undef ], [ j => q('{"a": {}, "b": []}'), '{}' ], [ j => q('[]'), 'null' ], [ j => q('[1]'), '[1]' ], [ j => q('[1]'), '[2]', 'otherwise' ], [ j => q('"x"'), '"x"' ], [ j => q('{"a": null}'), undef ],
     [ a => q('{a,b}'), '["a","b"]' ], [ a => q('{a,b}'), '["b","a"]', 'otherwise' ], [ a => q('{}'), '[]' ], [ a => q('{}'), undef ],
+    # what Mongoose casts within jsonb
+    [ j => q('{"d": 1767322800000}'), '{"d": "2026-01-02T03:00:00.000Z"}' ], [ j => q('{"d": "1767322800000"}'), '{"d": "2026-01-02T03:00:00.000Z"}' ], [ j => q('{"d": 1767322800000}'), '{"d": "2026-01-02T04:00:00.000Z"}', 'otherwise' ],
+    (map { [ j => qq('{"b": $_}'), '{"b": true}' ] } qw("yes" "1" 1 "true" true)), (map { [ j => qq('{"b": $_}'), '{"b": false}' ] } qw("no" "0" 0 "false")), (map { [ j => qq('{"b": $_}'), '{"b": true}', 'otherwise' ] } qw("no" 0 7 "x" false)),
+    [ j => q('{"n": true}'), '{"n": 1}' ], [ j => q('{"n": false}'), '{"n": 1}', 'otherwise' ],
+    [ j => q('{"a": "x"}'), '{"a": ["x"]}' ], [ j => q('{"a": {"b": 1}}'), '{"a": [{"b": 1, "_id": "5"}]}' ], [ j => q('{"a": 5}'), '{"a": ["5"]}' ], [ j => q('"x"'), '["x"]' ], [ j => q('{"a": "x"}'), '{"a": ["y"]}', 'otherwise' ],
+    [ j => q('{"a": "x"}'), '{"a": ["x", "x"]}', 'otherwise' ], [ j => q('{"a": ["x"]}'), '{"a": [["x"]]}' ], [ j => q('{"a": ["x"]}'), '{"a": "x"}', 'otherwise' ],
     [ b => 'true', 'true' ], [ b => 'true', 'false', 'otherwise' ], [ f => '0.1', '0.1' ], [ f => '1e300', '1e+300' ],
   )
 {
     my ($column, $value, $got, $expected) = @$row;
     my $path = { t => 'content', j => 'custom' }->{$column} // $column;
-    my $body = qq({"_id":"$ids[0]","dealer_id":"x","updated_at":"2026-01-01T00:00:00.000Z") . (defined $got ? qq(,"$path":$got) : '') . '}';
+    my $body = qq({"_id":"$ids[0]","dealer_id":"x","created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z") . (defined $got ? qq(,"$path":$got) : '') . '}';
     fill($column eq 't' ? () : (), custom => { old => 1 });
     for my $reply ($body, "[$body]")
     {
@@ -152,13 +159,80 @@ for my $row (
 }
 
 # Replies that do not tell
-for my $row ([ '', 'no body' ], [ '[]', 'an empty list' ], [ '{}', 'an empty object' ], [ '{"ok":1}', 'something else' ], [ qq({"_id":"$ids[0]"}), 'the _id alone' ], [ 'OK', 'no JSON' ], [ '{"_id":"' . $ids[0] . '","content":"x', 'half a document' ])
+for my $row ([ '', 'no body' ], [ '[]', 'an empty list' ], [ '{}', 'an empty object' ], [ '{"ok":1}', 'something else' ], [ qq({"_id":"$ids[0]"}), 'the _id alone' ], [ qq({"_id":"$ids[0]","__v":3,"updated_at":"2026-01-01T00:00:00.000Z"}), 'what the service has set' ], [ qq({"id":"$ids[0]","_id":"$ids[0]","dealer_id":"x"}), 'two ids' ], [ 'OK', 'no JSON' ], [ '{"_id":"' . $ids[0] . '","content":"x', 'half a document' ])
 {
     my ($body, $name) = @$row;
     fill();
     reply_with($body);
-    my $done = eval { is_deeply([ messages_of("UPDATE any_note SET t = 'new' WHERE $where") ], [], "nothing is said of $name"); 1 };
-    ok($done, "nor is it an error: $name");
+    for my $how ('warning', 'error')
+    {
+        $dbh->do("ALTER FOREIGN TABLE any_note OPTIONS (ADD on_ignored_write '$how')");
+        my $done = eval { is_deeply([ messages_of("UPDATE any_note SET t = 'new' WHERE $where") ], [], "nothing is said of $name"); 1 };
+        ok($done, "nor is it an error: $name");
+        $dbh->do('ALTER FOREIGN TABLE any_note OPTIONS (DROP on_ignored_write)');
+    }
+    next if $name =~ /half|no JSON/;
+    # what RETURNING returns then is asked for by _id, once
+    for my $sql ("UPDATE any_note SET t = 'returned' WHERE $where RETURNING t, d", "UPDATE any_note SET t = 'returned' WHERE $where AND n IS NULL RETURNING t, d")
+    {
+        fill(d => '2026-01-01');
+        $sandbox->clear_log;
+        is_deeply($dbh->selectall_arrayref($sql), [ [ 'c', '2026-01-01 00:00:00+00' ] ], "RETURNING is the row as it is at the service: $name");
+        like(join(' ', map { $_->{method} } $sandbox->log), qr/^(?:GET )?PATCH GET$/, "by one request: $name");
+    }
+}
+$sandbox->clear_faults;
+for my $row ([ q({"_id": "r1"}), 'the _id alone' ], [ q({"_id": "r1", "__v": 0, "created_at": "2026-01-01T00:00:00.000Z"}), 'what the service has set' ])
+{
+    my ($body, $name) = @$row;
+    $sandbox->delete('/_sandbox/documents/notes');
+    $sandbox->post('/_sandbox/documents/notes', [ { _id => 'r1', dealer_id => $sandbox->dealer_id, content => 'as it is' } ]);
+    reply_with($body, method => 'POST');
+    $sandbox->clear_log;
+    is_deeply($dbh->selectall_arrayref("INSERT INTO any_note (t) VALUES ('sent') RETURNING _id, t"), [ [ 'r1', 'as it is' ] ], "INSERT with RETURNING: $name");
+    is_deeply([ map { $_->{method} } $sandbox->log ], [ 'POST', 'GET' ], "asks once: $name");
+    $sandbox->clear_log;
+    is($dbh->do("INSERT INTO any_note (t) VALUES ('sent')") + 0, 1, "without RETURNING: $name");
+    is_deeply([ map { $_->{method} } $sandbox->log ], ['POST'], "nothing is asked: $name");
+    $sandbox->delete('/_sandbox/documents/notes');
+    is_deeply($dbh->selectall_arrayref("INSERT INTO any_note (t) VALUES ('sent') RETURNING t"), [], "a row that is gone by then: $name");
+    $sandbox->fault({ match => { method => 'GET' }, fault => { type => 'status', status => 422, error => 'no' } });
+    my $error = sql_error($dbh, "INSERT INTO any_note (t) VALUES ('sent') RETURNING t");
+    like("$error->{detail} $error->{hint}", qr/One row was written and not rolled back: notes\/r1\. The service answered that the request was carried out/, "an error then: $name");
+}
+$sandbox->clear_faults;
+
+# Names of any letters, in whichever spelling; and the member that did not come back
+$dbh->do(q{CREATE FOREIGN TABLE named (_id text COLLATE "C" NOT NULL, dealer_id text COLLATE "C", "año" text, "quo""te" text, "año_x" text OPTIONS (path 'año.x'), status jsonb) SERVER crm OPTIONS (resource 'notes')});
+for my $row ([ '"año"', 'año', '"a\\u00f1o"' ], [ '"quo""te"', 'quo"te', '"quo\\"te"' ], [ '"año_x"', 'año.x', undef ])
+{
+    my ($column, $place, $escaped) = @$row;
+    fill();
+    my ($message) = messages_of("UPDATE named SET $column = 'x' WHERE $where");
+    like($message, qr/$kept_not column \Q"@{[$column =~ s{^"|"$}{}gr =~ s{""}{"}r]}"\E of resource "notes".*"\Q$place\E" did not come back/s, "$place is dropped");
+    next unless $escaped;
+    for my $name ($escaped, $json->encode($place))
+    {
+        reply_with(qq({"_id":"$ids[0]","content":"c",$name:"x"}));
+        is_deeply([ messages_of("UPDATE named SET $column = 'x' WHERE $where") ], [], "$place came back");
+        reply_with(qq({"_id":"$ids[0]","content":"c",$name:"y"}));
+        like((messages_of("UPDATE named SET $column = 'x' WHERE $where"))[0], qr/"\Q$place\E" came back as something else/, "$place came back otherwise");
+    }
+    $sandbox->clear_faults;
+}
+for my $row (
+    [ '{"substatus": {"foo": "x", "user": "u"}}', '{"substatus": {"user": "u"}}', '"status.substatus.foo" did not come back' ],
+    [ '{"substatus": {"foo": "x", "user": "u"}, "at": 1}', '{"substatus": {"user": "v", "foo": null}, "at": 1}', '"status.substatus.foo" did not come back. "status.substatus.user" came back as something else' ],
+    [ '{"substatus": {"foo": "x"}}', '{"substatus": {}}', '"status.substatus.foo" did not come back' ],
+    [ '{"substatus": {"foo": "x"}}', 'null', '"status" did not come back' ],
+    [ '{"substatus": {"foo": "x"}}', '{"substatus": "y"}', '"status.substatus" came back as something else' ],
+    [ '{"list": [{"foo": 1}]}', '{"list": [{}]}', '"status.list" came back as something else' ],
+  )
+{
+    my ($sent, $got, $said) = @$row;
+    fill();
+    reply_with(qq({"_id":"$ids[0]","content":"c","status":$got}));
+    like((messages_of("UPDATE named SET status = '$sent' WHERE $where"))[0], qr/DETAIL:  \Q$said\E\. That is so/, "$sent, answered $got");
 }
 $sandbox->clear_faults;
 
@@ -170,6 +244,14 @@ like($whole, qr/$kept_not column "doc" of resource "notes".*"a\.b", "nope" did n
 ($whole) = messages_of(qq{UPDATE whole SET doc = doc || '{"content": "y", "nope": 1}' WHERE $where});
 like($whole, qr/$kept_not column "doc" of resource "notes".*"nope" did not come back/s, 'and one that is changed');
 is_deeply([ messages_of(q{INSERT INTO whole (doc) SELECT doc - '_id' FROM whole WHERE doc->>'content' = 'y'}) ], [], 'a copy of one');
+
+$dbh->do(q{CREATE FOREIGN TABLE whole_json (_id text COLLATE "C" NOT NULL, dealer_id text COLLATE "C", doc json OPTIONS (path '.')) SERVER crm OPTIONS (resource 'notes')});
+for my $document ('{"content": "x", "nope": 1, "__v": 7}', '{ "nope" : {"a":1} , "content" :"x"}')
+{
+    ($whole) = messages_of("INSERT INTO whole_json (doc) VALUES ('$document')");
+    like($whole, qr/$kept_not column "doc" of resource "notes".*DETAIL:  "nope" did not come back/s, "of type json: $document");
+}
+is_deeply([ messages_of(q{INSERT INTO whole_json (doc) VALUES ('{"content": "x"}')}) ], [], 'a whole document of type json that is kept');
 
 # Nothing is said of what the service sets itself, nor of writes that are kept
 fill();

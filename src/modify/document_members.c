@@ -10,13 +10,14 @@
 #include "modify/document_members.h"
 
 #include "base/utf8.h"
+#include "json/convert.h"
 #include "json/skim.h"
 #include "json/transcode.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-static bool is_named(List *names, const char *key, int length);
+static bool is_named(List *names, char *key, int length);
 
 /*
  * Returns an object of the members of a document that have these names (of text *).  Error: 22P05 when they
@@ -39,7 +40,7 @@ document_members_read(const WalcuOptions *options, const WalcuDocument *document
 
 		at = key_end ? skim_colon(&skimmer, key_end) : NULL;
 		at = at ? skim_value(&skimmer, at) : NULL;
-		if (at && is_named(names, key + 1, key_end - key - 2))
+		if (at && is_named(names, key, key_end - key))
 			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (at - key), key);
 		at = at ? skim_space(&skimmer, at) : NULL;
 	}
@@ -56,16 +57,31 @@ document_members_read(const WalcuOptions *options, const WalcuDocument *document
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(members.text, members.length))));
 }
 
+/* Tells whether a key, with its quotes, is one of these names.  Documents may write it with escapes. */
 static bool
-is_named(List *names, const char *key, int length)
+is_named(List *names, char *key, int length)
 {
+	WalcuJson json = {.type = JSON_TOKEN_STRING, .text = key, .length = length};
+	const char *member;
+	int member_length;
 	ListCell *lc;
 
+	if (!utf8_is_server_encoding())
+		transcode_unescape(&json);
+	if (!convert_string(&json, &member, &member_length))
+		return false;
 	foreach(lc, names)
 	{
 		const text *name = lfirst(lc);
+		const char *utf8 = VARDATA_ANY(name);
+		int utf8_length = VARSIZE_ANY_EXHDR(name);
 
-		if (VARSIZE_ANY_EXHDR(name) == length && memcmp(VARDATA_ANY(name), key, length) == 0)
+		if (!utf8_is_server_encoding())
+		{
+			utf8 = utf8_from_server(text_to_cstring(name));
+			utf8_length = utf8 ? strlen(utf8) : -1;
+		}
+		if (utf8_length == member_length && memcmp(utf8, member, member_length) == 0)
 			return true;
 	}
 	return false;

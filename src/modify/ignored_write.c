@@ -14,10 +14,14 @@
 
 #include "base/text.h"
 #include "catalog/pg_collation.h"
+#include "json/skim.h"
 #include "json/split.h"
+#include "miscadmin.h"
 #include "modify/document_members.h"
 #include "modify/same_value.h"
 #include "modify/write_log.h"
+#include "modify/write_reply.h"
+#include "service/columns.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -30,26 +34,25 @@
 typedef struct SetPlace
 {
 	char *column;      /* This column has set it. */
+	bool is_json;      /* The column's values are JSON. */
 	List *keys;        /* These (of text *) lead to it. */
 	JsonbValue *value; /* This was set; NULL where it was removed. */
 } SetPlace;
 
-/* What came back of a place. */
-typedef enum CameBack
-{
-	CAME_BACK,
-	CAME_NOT_BACK,
-	CAME_BACK_OTHERWISE
-} CameBack;
-
+static void begin_set(StringInfo sets, const WalcuSetColumn *column);
+static void end_set(StringInfo sets, const char *value, int length);
 static bool read_reply(StringInfo reply, WalcuDocument *document);
 static List *read_sets(const char *sets);
 static SetPlace *read_set(JsonbContainer *set);
-static bool is_readable_name(const text *name);
 static bool is_overwritten(const SetPlace *place, List *later);
 static Jsonb *read_places(const WalcuOptions *options, const WalcuDocument *document, const char *sets,
 						  List **places);
-static CameBack compare_place(Jsonb *document, const SetPlace *place);
+static bool note_place(WalcuIgnoredWrites *ignored, Jsonb *document, const SetPlace *place);
+static bool note_value(WalcuIgnoredWrites *ignored, const char *path, const JsonbValue *sent,
+					   const JsonbValue *got);
+static bool note_members(WalcuIgnoredWrites *ignored, const char *path, JsonbContainer *sent,
+						 JsonbContainer *got);
+static void note_path(WalcuIgnoredWrites *ignored, const char *path, bool is_missing);
 static char *make_dotted_path(List *keys);
 static List *add_name(List *names, const char *name);
 static char *quote_names(List *names);
@@ -59,25 +62,61 @@ static char *quote_names(List *names);
  * of the path is "/" for a pointer, which begins with it, or ".".
  */
 void
-ignored_write_add_set(StringInfo sets, const char *column, const char *path, char separator,
+ignored_write_add_set(StringInfo sets, const WalcuSetColumn *column, const char *path, char separator,
 					  const char *value)
 {
 	const char *key = separator == '/' ? path + 1 : path;
 
-	appendStringInfoString(sets, sets->len > 0 ? ",[" : "[");
-	escape_json(sets, column);
-	appendStringInfoString(sets, ",[");
+	begin_set(sets, column);
 	while (key)
 	{
 		const char *end = strchr(key, separator);
 
 		escape_json(sets, end ? pnstrdup(key, end - key) : key);
-		appendStringInfoString(sets, end ? "," : "]");
+		if (end)
+			appendStringInfoChar(sets, ',');
 		key = end ? end + 1 : NULL;
 	}
-	if (value)
-		appendStringInfo(sets, ",%s", value);
-	appendStringInfoChar(sets, ']');
+	end_set(sets, value, value ? strlen(value) : 0);
+}
+
+/* Adds that a column has set the members of a whole document, but for those that the service sets itself. */
+void
+ignored_write_add_members(StringInfo sets, const WalcuSetColumn *column, const char *document)
+{
+	char *text = pstrdup(document);
+	WalcuSkimmer skimmer = {.end = text + strlen(text)};
+	char *at = skim_space(&skimmer, text);
+
+	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	{
+		char *key = skim_space(&skimmer, at + 1);
+		char *key_end = skim_string(&skimmer, key);
+		char *value = key_end ? skim_colon(&skimmer, key_end) : NULL;
+
+		at = value ? skim_value(&skimmer, value) : NULL;
+		if (at && !columns_is_set_by_service(pnstrdup(key + 1, key_end - key - 2)))
+		{
+			begin_set(sets, column);
+			appendBinaryStringInfo(sets, key, key_end - key);
+			end_set(sets, value, at - value);
+		}
+		at = at ? skim_space(&skimmer, at) : NULL;
+	}
+}
+
+static void
+begin_set(StringInfo sets, const WalcuSetColumn *column)
+{
+	appendStringInfoString(sets, sets->len > 0 ? ",[" : "[");
+	escape_json(sets, column->name);
+	appendStringInfo(sets, ",%s,[", column->is_json ? "true" : "false");
+}
+
+static void
+end_set(StringInfo sets, const char *value, int length)
+{
+	appendStringInfo(sets, value ? "],%.*s]" : "]]", length, value);
 }
 
 /* Returns what was set as a JSON array; NULL for nothing. */
@@ -106,20 +145,14 @@ ignored_write_note(WalcuIgnoredWrites *ignored, const char *sets, StringInfo rep
 	for (int i = 0; members && i < list_length(places); i++)
 	{
 		const SetPlace *place = list_nth(places, i);
-		CameBack back =
-			is_overwritten(place, list_copy_tail(places, i + 1)) ? CAME_BACK : compare_place(members, place);
-		char *path = make_dotted_path(place->keys);
 
-		if (back == CAME_BACK)
-			continue;
-		is_ignored = true;
-		MemoryContextSwitchTo(ignored->context);
-		ignored->columns = add_name(ignored->columns, place->column);
-		if (back == CAME_NOT_BACK)
-			ignored->missing = add_name(ignored->missing, path);
-		else
-			ignored->changed = add_name(ignored->changed, path);
-		MemoryContextSwitchTo(own);
+		if (!is_overwritten(place, list_copy_tail(places, i + 1)) && note_place(ignored, members, place))
+		{
+			is_ignored = true;
+			MemoryContextSwitchTo(ignored->context);
+			ignored->columns = add_name(ignored->columns, place->column);
+			MemoryContextSwitchTo(own);
+		}
 	}
 	if (is_ignored && ignored->count++ < NAMED)
 	{
@@ -188,7 +221,7 @@ ignored_write_raise(const WalcuIgnoredWrites *ignored, int level)
 						  "on_ignored_write to 'warning' to go on."));
 }
 
-/* Reads the document of a reply.  Returns false when there is none, or nothing but its _id. */
+/* Reads the document of a reply.  Returns false when there is none, or it does not tell what was written. */
 static bool
 read_reply(StringInfo reply, WalcuDocument *document)
 {
@@ -201,8 +234,7 @@ read_reply(StringInfo reply, WalcuDocument *document)
 	document->data = reply->data + span.start;
 	document->length = (int) span.length;
 	document->id = "";
-	/* {"_id":"..."} has no more than the id, its name, and what is around them */
-	return document->length > (int) span.id_length + 12 && memchr(document->data, ',', document->length);
+	return write_reply_tells(document);
 }
 
 /* Returns the places (of SetPlace *) that sets name. */
@@ -213,12 +245,7 @@ read_sets(const char *sets)
 	List *places = NIL;
 
 	for (uint32 i = 0; i < JB_ROOT_COUNT(array); i++)
-	{
-		SetPlace *place = read_set(getIthJsonbValueFromContainer(&array->root, i)->val.binary.data);
-
-		if (is_readable_name(linitial(place->keys)))
-			places = lappend(places, place);
-	}
+		places = lappend(places, read_set(getIthJsonbValueFromContainer(&array->root, i)->val.binary.data));
 	return places;
 }
 
@@ -227,9 +254,10 @@ read_set(JsonbContainer *set)
 {
 	SetPlace *place = palloc(sizeof(SetPlace));
 	JsonbValue *column = getIthJsonbValueFromContainer(set, 0);
-	JsonbContainer *keys = getIthJsonbValueFromContainer(set, 1)->val.binary.data;
+	JsonbContainer *keys = getIthJsonbValueFromContainer(set, 2)->val.binary.data;
 
 	place->column = pnstrdup(column->val.string.val, column->val.string.len);
+	place->is_json = getIthJsonbValueFromContainer(set, 1)->val.boolean;
 	place->keys = NIL;
 	for (uint32 i = 0; i < JsonContainerSize(keys); i++)
 	{
@@ -238,22 +266,8 @@ read_set(JsonbContainer *set)
 		place->keys =
 			lappend(place->keys, cstring_to_text_with_len(key->val.string.val, key->val.string.len));
 	}
-	place->value = getIthJsonbValueFromContainer(set, 2);
+	place->value = getIthJsonbValueFromContainer(set, 3);
 	return place;
-}
-
-/* Tells whether document_members.c finds a member of this name, which documents may write in other ways. */
-static bool
-is_readable_name(const text *name)
-{
-	const char *text = VARDATA_ANY(name);
-
-	for (int i = 0; i < (int) VARSIZE_ANY_EXHDR(name); i++)
-	{
-		if ((unsigned char) text[i] < ' ' || (unsigned char) text[i] > '~' || strchr("\"\\/", text[i]))
-			return false;
-	}
-	return VARSIZE_ANY_EXHDR(name) > 0;
 }
 
 /* Tells whether a later set is at the place, within it, or around it: then that one says what is there. */
@@ -310,16 +324,69 @@ read_places(const WalcuOptions *options, const WalcuDocument *document, const ch
 	return members;
 }
 
-static CameBack
-compare_place(Jsonb *document, const SetPlace *place)
+/* Notes what was not kept of a place.  Returns false if all was. */
+static bool
+note_place(WalcuIgnoredWrites *ignored, Jsonb *document, const SetPlace *place)
 {
 	JsonbValue *found = document_members_find(document, place->keys, list_length(place->keys));
+	char *path = make_dotted_path(place->keys);
 
-	if (place->value == NULL)
-		return same_value_is_nothing(found) ? CAME_BACK : CAME_BACK_OTHERWISE;
-	if (same_value_is_kept(place->value, found))
-		return CAME_BACK;
-	return same_value_is_nothing(found) ? CAME_NOT_BACK : CAME_BACK_OTHERWISE;
+	if (place->value == NULL && same_value_is_nothing(found))
+		return false;
+	/* a column of another type is not to become an array */
+	if (place->value == NULL || (!place->is_json && same_value_is_wrapped(place->value, found)))
+	{
+		note_path(ignored, path, false);
+		return true;
+	}
+	return note_value(ignored, path, place->value, found);
+}
+
+/* Notes what was not kept of a value, of an object by its members.  Returns false if all was. */
+static bool
+note_value(WalcuIgnoredWrites *ignored, const char *path, const JsonbValue *sent, const JsonbValue *got)
+{
+	check_stack_depth();
+	if (same_value_is_kept(sent, got))
+		return false;
+	if (sent->type == jbvBinary && JsonContainerIsObject(sent->val.binary.data) &&
+		document_members_is_object(got))
+		return note_members(ignored, path, sent->val.binary.data, got->val.binary.data);
+	note_path(ignored, path, same_value_is_nothing(got));
+	return true;
+}
+
+static bool
+note_members(WalcuIgnoredWrites *ignored, const char *path, JsonbContainer *sent, JsonbContainer *got)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(sent);
+	JsonbIteratorToken token;
+	JsonbValue key;
+	JsonbValue value;
+	bool is_ignored = false;
+
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&iterator, &value, true);
+		is_ignored |=
+			note_value(ignored, psprintf("%s.%.*s", path, key.val.string.len, key.val.string.val), &value,
+					   getKeyJsonValueFromContainer(got, key.val.string.val, key.val.string.len, NULL));
+	}
+	return is_ignored;
+}
+
+static void
+note_path(WalcuIgnoredWrites *ignored, const char *path, bool is_missing)
+{
+	MemoryContext before = MemoryContextSwitchTo(ignored->context);
+
+	if (is_missing)
+		ignored->missing = add_name(ignored->missing, path);
+	else
+		ignored->changed = add_name(ignored->changed, path);
+	MemoryContextSwitchTo(before);
 }
 
 static char *

@@ -14,6 +14,13 @@
 /* This is the SQLSTATE of the warning, and of the error where the option asks for that. */
 #define WALCU_WARNING_IGNORED_WRITE MAKE_SQLSTATE('0', '1', 'W', 'F', '2')
 
+/* A column that sets places. */
+typedef struct WalcuSetColumn
+{
+	const char *name; /* This is its name. */
+	bool is_json;     /* Its values are JSON, which the service may cast to other types of JSON. */
+} WalcuSetColumn;
+
 /* What the service has not kept of the writes of a statement to one table. */
 typedef struct WalcuIgnoredWrites
 {
@@ -26,8 +33,9 @@ typedef struct WalcuIgnoredWrites
 	int64 count;                 /* There are so many documents. */
 } WalcuIgnoredWrites;
 
-extern void ignored_write_add_set(StringInfo sets, const char *column, const char *path, char separator,
-								  const char *value);
+extern void ignored_write_add_set(StringInfo sets, const WalcuSetColumn *column, const char *path,
+								  char separator, const char *value);
+extern void ignored_write_add_members(StringInfo sets, const WalcuSetColumn *column, const char *document);
 extern char *ignored_write_sets_text(StringInfo sets);
 extern bool ignored_write_note(WalcuIgnoredWrites *ignored, const char *sets, StringInfo reply,
 							   const char *id);

@@ -30,6 +30,7 @@
 
 static bool is_divisible(const WalcuJsonPatch *patch, const char *pointer);
 static bool has_schema(const WalcuOptions *options, const char *path, const char *end);
+static void set_column(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 static char *require_pointer(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 static char *make_pointer(const char *path);
 static bool is_pointer_key(const char *key, size_t length);
@@ -87,7 +88,7 @@ json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 	Jsonb *old;
 	Jsonb *new;
 
-	patch->column = change->column;
+	set_column(patch, change);
 	if ((change->old == NULL && change->new == NULL) ||
 		(change->old && change->new &&strcmp(change->old, change->new) == 0))
 		return;
@@ -124,7 +125,7 @@ json_patch_check(const WalcuJsonPatch *patch, const WalcuJsonChange *change)
 void
 json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
-	patch->column = change->column;
+	set_column(patch, change);
 	add_operation(patch, "add", require_pointer(patch, change), change->new);
 }
 
@@ -135,7 +136,7 @@ json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 void
 json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 {
-	patch->column = change->column;
+	set_column(patch, change);
 	add_operation(patch, "clear", require_pointer(patch, change), NULL);
 }
 
@@ -179,6 +180,14 @@ has_schema(const WalcuOptions *options, const char *path, const char *end)
 	WalcuRemotePlace place = remote_type_at(options->resource, pnstrdup(path, end - path));
 
 	return place.type == WALCU_REMOTE_OBJECT && !place.array;
+}
+
+/* Says which column the operations that follow are of. */
+static void
+set_column(WalcuJsonPatch *patch, const WalcuJsonChange *change)
+{
+	patch->column.name = change->column;
+	patch->column.is_json = change->type == JSONBOID || change->type == JSONOID;
 }
 
 static char *
@@ -242,8 +251,8 @@ add_operation(WalcuJsonPatch *patch, const char *operation, const char *pointer,
 	if (value)
 		appendStringInfo(operations, ",\"value\":%s", value);
 	appendStringInfoChar(operations, '}');
-	if (patch->column)
-		ignored_write_add_set(&patch->sets, patch->column, pointer, '/', value);
+	if (patch->column.name)
+		ignored_write_add_set(&patch->sets, &patch->column, pointer, '/', value);
 }
 
 /*

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "modify/ignored_write.h"
 #include "service/option.h"
 #include "utils/jsonb.h"
 
@@ -18,7 +19,7 @@ typedef struct WalcuJsonPatch
 	bool names_leaves;           /* It goes as deep as values differ, and deeper than the service can. */
 	StringInfoData operations;   /* These are JSON objects, separated by commas. */
 	int count;                   /* There are so many operations. */
-	const char *column;          /* Operations are of this column. */
+	WalcuSetColumn column;       /* Operations are of this column. */
 	StringInfoData sets;         /* It says which columns set which places, for ignored_write.c. */
 } WalcuJsonPatch;
 

@@ -37,7 +37,6 @@
 static void read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values,
 						bool *nulls);
 static void add_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
-static void add_members_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
 static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
@@ -402,41 +401,15 @@ read_values(WalcuRow *row, const WalcuDocument *document, const char *credential
 static void
 add_set(StringInfo sets, const WalcuRow *row, int column, const char *value)
 {
+	WalcuSetColumn of_column = {
+		.name = row->columns[column].name,
+		.is_json = row->columns[column].base_type == JSONBOID || row->columns[column].base_type == JSONOID,
+	};
+
 	if (is_path(row, column, "."))
-		add_members_set(sets, row, column, value);
+		ignored_write_add_members(sets, &of_column, value);
 	else if (!is_path(row, column, "_id"))
-		ignored_write_add_set(sets, row->columns[column].name, row->columns[column].option->path, '.', value);
-}
-
-/* Adds what a column that is the whole document sets, but for what the service sets itself. */
-static void
-add_members_set(StringInfo sets, const WalcuRow *row, int column, const char *value)
-{
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue key;
-	JsonbValue member;
-	Jsonb *document;
-
-	if (row->columns[column].base_type != JSONBOID)
-		return;
-	document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(value)));
-	iterator = JsonbIteratorInit(&document->root);
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
-	{
-		char *name;
-		Jsonb *json;
-
-		if (token != WJB_KEY)
-			continue;
-		JsonbIteratorNext(&iterator, &member, true);
-		name = pnstrdup(key.val.string.val, key.val.string.len);
-		json = JsonbValueToJsonb(&member);
-		/* no separator is in a name, which may have dots */
-		if (!columns_is_set_by_service(name))
-			ignored_write_add_set(sets, row->columns[column].name, name, '\n',
-								  JsonbToCString(NULL, &json->root, VARSIZE(json)));
-	}
+		ignored_write_add_set(sets, &of_column, row->columns[column].option->path, '.', value);
 }
 
 /* Adds a column's change to a patch; again sets a value that the document is thought to have. */

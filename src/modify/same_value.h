@@ -10,6 +10,7 @@
 #include "utils/jsonb.h"
 
 extern bool same_value_is_kept(const JsonbValue *sent, const JsonbValue *got);
+extern bool same_value_is_wrapped(const JsonbValue *sent, const JsonbValue *got);
 extern bool same_value_is_nothing(const JsonbValue *value);
 
 #endif /* WALCU_SAME_VALUE_H */

@@ -94,10 +94,30 @@ is_callable_id(const char *id)
 bool
 write_read_document(WalcuWrite *write, const char *credential)
 {
-	if (!write_reply_read(write->transfer, write->body, write->reads, write->context, &write->document))
+	bool may_be_empty = write->reads || write->is_shown;
+
+	if (!write_reply_read(write->transfer, write->body, may_be_empty, write->context, &write->document))
 		return false;
 	redact_name(write->id ? NULL : unconstify(char *, write->document.id), credential);
 	return true;
+}
+
+/*
+ * Tells whether the document is wanted, the reply does not show it, and it can be asked for.  Errors: those
+ * of write_reply_read and write_check_kept_id, for a new document.
+ */
+bool
+write_must_be_shown(WalcuWrite *write, const char *credential)
+{
+	if (!write->needs_reply || write->reads || write->look_up || write_reply_shows(write->body))
+		return false;
+	if (write->is_new)
+	{
+		write_read_document(write, credential);
+		write_check_kept_id(write);
+		write->id = write->document.id;
+	}
+	return url_is_plain_segment(write->id);
 }
 
 /* Checks that the service has kept the _id that was sent. */

@@ -52,6 +52,7 @@ typedef struct WalcuWrite
 	WalcuTransfer *transfer; /* This is the transfer of the last request. */
 	StringInfo body;         /* This is the body of the reply. */
 	WalcuRequest *look_up;   /* This request is under way, to see the document. */
+	bool is_shown;           /* Or to show the document, as the reply to what has changed it does not. */
 	bool is_doubtful;        /* While the body is remade: the request may have been carried out. */
 	bool is_unstarted;       /* The request look_up is sent when the write is advanced. */
 	ErrorData *doubt;        /* This error is why that is not known. */
@@ -65,6 +66,7 @@ extern void write_set_body(WalcuWrite *write, const char *text);
 extern void write_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg);
 extern void write_expect(WalcuWrite *write, const char *sets);
 extern bool write_read_document(WalcuWrite *write, const char *credential);
+extern bool write_must_be_shown(WalcuWrite *write, const char *credential);
 extern void write_check_kept_id(WalcuWrite *write);
 
 #endif /* WALCU_WRITE_H */

@@ -12,9 +12,12 @@
 #include "base/utf8.h"
 #include "http/http_error.h"
 #include "json/convert.h"
+#include "json/skim.h"
 #include "json/split.h"
 #include "json/transcode.h"
 #include "utils/memutils.h"
+
+static bool is_key_among(const char *key, const char *end, const char *const *names, int count);
 
 /*
  * Reads the document of a reply's body, which is the body itself or the only one of a list.  It points into
@@ -50,6 +53,66 @@ write_reply_read(const WalcuTransfer *transfer, StringInfo body, bool may_be_emp
 	document->id = MemoryContextStrdup(
 		context, utf8_is_server_encoding() ? pnstrdup(text, length) : utf8_to_server_escaped(text, length));
 	return true;
+}
+
+/*
+ * Tells whether a document of a reply says what is in the document of the service.  Services may answer with
+ * nothing but the _id, or that and what they have set besides.  A document that is whole has a dealer, and
+ * was created at some time.
+ */
+bool
+write_reply_tells(const WalcuDocument *document)
+{
+	static const char *const others[] = {"_id", "id", "__v", "updated_at"};
+	static const char *const always[] = {"dealer_id", "created_at"};
+	WalcuSkimmer skimmer = {.end = document->data + document->length};
+	char *at = skim_space(&skimmer, document->data);
+	int whole = 0;
+
+	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	{
+		char *key = skim_space(&skimmer, at + 1);
+		char *end = skim_string(&skimmer, key);
+		char *value = end ? skim_colon(&skimmer, end) : NULL;
+
+		if (value == NULL)
+			break;
+		if (is_key_among(key, end, always, lengthof(always)))
+			whole++;
+		else if (!is_key_among(key, end, others, lengthof(others)))
+			return true;
+		at = skim_value(&skimmer, value);
+		at = at ? skim_space(&skimmer, at) : NULL;
+	}
+	return whole == lengthof(always);
+}
+
+static bool
+is_key_among(const char *key, const char *end, const char *const *names, int count)
+{
+	int length = (int) (end - key) - 2;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (strlen(names[i]) == length && strncmp(names[i], key + 1, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Tells whether the body of a reply has a document that says what is in it. */
+bool
+write_reply_shows(StringInfo body)
+{
+	WalcuSplitter splitter = {0};
+	WalcuSpan span;
+	WalcuDocument document = {0};
+
+	if (split_next(&splitter, body->data, 0, body->len, &span) != WALCU_SPLIT_DOCUMENT || span.id_length == 0)
+		return false;
+	document.data = body->data + span.start;
+	document.length = (int) span.length;
+	return write_reply_tells(&document);
 }
 
 /* Adds what has arrived of a reply to its body.  Error: 54000 when that becomes too long. */

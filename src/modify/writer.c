@@ -66,6 +66,7 @@ static void on_reply(WalcuWrite *write);
 static void send_again(WalcuWrite *write);
 static void on_failure(WalcuWrite *write, ErrorData *error);
 static void look_up(WalcuWrite *write, ErrorData *error);
+static void ask_for_document(WalcuWrite *write);
 static void send_remade(WalcuWrite *write);
 static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
@@ -410,7 +411,7 @@ on_reply(WalcuWrite *write)
 
 	if (remake_is_under_way(write))
 		send_remade(write);
-	else if (write->look_up && status == 404)
+	else if (write->look_up && status == 404 && !write->is_shown)
 		send_again(write);
 	else if (status == 409 && write->doubt)
 		look_up(write, write->doubt);
@@ -418,6 +419,8 @@ on_reply(WalcuWrite *write)
 		settle_write(write, WALCU_WRITE_CONFLICT);
 	else if (status == 404)
 		settle_write(write, WALCU_WRITE_MISSING);
+	else if (write_must_be_shown(write, write->writer->credential))
+		ask_for_document(write);
 	else if ((write->needs_reply || write->is_new) && !write_read_document(write, write->writer->credential))
 		settle_write(write, WALCU_WRITE_MISSING);
 	else
@@ -480,6 +483,15 @@ look_up(WalcuWrite *write, ErrorData *error)
 	request_add_segment(write->look_up, write->id);
 	write->is_unstarted = true;
 	MemoryContextSwitchTo(before);
+}
+
+/* Asks for a document that is wanted, and that the reply to what has changed it does not show. */
+static void
+ask_for_document(WalcuWrite *write)
+{
+	write->answered = write->is_shown = true;
+	write->remake = NULL;
+	look_up(write, NULL);
 }
 
 /* Sends a write with the body that its document needs, once that has been read. */
