@@ -64,10 +64,26 @@ enter_zone('Europe/Madrid');
 for (
     [ q(tz::timestamp > '2025-06-15 12:00'),           '{"created_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
     [ q(tz::timestamp = '2025-01-15 12:00'),           '{"created_at":"2025-01-15T11:00:00.000Z"}' ],
-    [ q(tz::date = '2025-06-15'),                      '{"created_at":{"$gte":"2025-06-14T22:00:00.000Z","$lte":"2025-06-15T22:00:00.000Z"}}' ],
-    [ q(tz::timestamp > '2025-03-30 02:30'),           '{"created_at":{"$gte":"2025-03-30T00:30:00.000Z"}}' ],
-    [ q(tz::timestamp < '2025-10-26 02:30'),           '{"created_at":{"$lte":"2025-10-26T01:30:00.000Z"}}' ],
+    [ q(tz::date = '2025-06-15'),                      '{"created_at":{"$gte":"2025-06-14T22:00:00.000Z","$lt":"2025-06-15T22:00:00.000Z"}}' ],
+    [ q(tz::timestamp > '2025-03-30 02:30'),           '{"created_at":{"$gt":"2025-03-30T00:30:00.000Z"}}' ],
+    [ q(tz::timestamp < '2025-10-26 02:30'),           '{"created_at":{"$lt":"2025-10-26T01:30:00.000Z"}}' ],
     [ q(ts >= '2025-06-15 12:00+00'::timestamptz),     '{"created_at":{"$gte":"2025-06-15T14:00:00.000Z"}}' ],
+    [ q(tz::date <= '2025-06-15'),                     '{"created_at":{"$lt":"2025-06-15T22:00:00.000Z"}}' ],
+    [ q(date_trunc('month', tz) = '2025-06-01'),       '{"created_at":{"$gte":"2025-05-31T22:00:00.000Z","$lt":"2025-06-30T22:00:00.000Z"}}' ],
+    [ q(date_trunc('month', tz) < '2025-06-01'),       '{"created_at":{"$lt":"2025-05-31T22:00:00.000Z"}}' ],
+    [ q(date_trunc('week', tz) >= '2025-06-03'),       '{"created_at":{"$gte":"2025-06-08T22:00:00.000Z"}}' ],
+    [ q(date_trunc('quarter', ts) IN ('2025-04-01', '2025-04-02')), '{"created_at":{"$gte":"2025-04-01T00:00:00.000Z","$lt":"2025-07-01T00:00:00.000Z"}}' ],
+    [ q(date_trunc('day', tz, 'America/New_York') = '2025-06-15 00:00-04'), '{"created_at":{"$gte":"2025-06-15T04:00:00.000Z","$lt":"2025-06-16T04:00:00.000Z"}}' ],
+    [ q(extract(year from tz) = 2024),                 '{"created_at":{"$gte":"2023-12-31T23:00:00.000Z","$lt":"2024-12-31T23:00:00.000Z"}}' ],
+    [ q(date_part('year', ts) > 2023.5),               '{"created_at":{"$gte":"2024-01-01T00:00:00.000Z"}}' ],
+    [ q(extract(year from d)::int BETWEEN 2020 AND 2021), '{"created_at":{"$gte":"2020-01-01T00:00:00.000Z","$lt":"2022-01-01T00:00:00.000Z"}}' ],
+    [ q((tz AT TIME ZONE 'Asia/Tokyo')::date = '2025-06-15'), '{"created_at":{"$gte":"2025-06-14T15:00:00.000Z","$lt":"2025-06-15T15:00:00.000Z"}}' ],
+    [ q((tz AT TIME ZONE 'Asia/Tokyo')::date BETWEEN '2025-06-15' AND '2025-06-16'), '{"created_at":{"$gte":"2025-06-14T15:00:00.000Z","$lt":"2025-06-16T15:00:00.000Z"}}' ],
+    [ q(ts AT TIME ZONE 'UTC' < '2025-06-15 12:00+00'), '{"created_at":{"$lt":"2025-06-15T12:00:00.000Z"}}' ],
+    [ q(tz + interval '90 minutes' < '2025-06-15 12:00+00'), '{"created_at":{"$lt":"2025-06-15T10:30:00.000Z"}}' ],
+    [ q(tz - interval '7 days' >= '2025-06-15 12:00+00'), '{"created_at":{"$gte":"2025-06-22T12:00:00.000Z"}}' ],
+    [ q(tz + interval '7 days' < '2025-03-31 12:00+00'), '{"created_at":{"$lt":"2025-03-24T14:00:00.000Z"}}' ],
+    [ q(d + 7 > '2025-06-15'),                         '{"created_at":{"$gte":"2025-06-09T00:00:00.000Z"}}' ],
     [ q((status->>'assigned_at')::timestamptz > '2025-06-15 12:00'), '{"status.assigned_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
   )
 {
@@ -149,7 +165,11 @@ sub random_zone_condition
     my $side = pick(('tz::timestamp') x 3, ('tz::date') x 3, ('ts') x 2, 'd', 'tz', 'ts::timestamptz', 'd::timestamptz', 'tz::date::timestamp', 'tz::date::timestamptz',
         'tz::timestamp::timestamptz', 'ts::timestamptz::date', 'ts::timestamptz::timestamp', 'ts::date', q((j #>> '{}')::timestamptz), q((j #>> '{}')::timestamp),
         q((status->>'assigned_at')::timestamptz), q((status->>'assigned_at')::date), q((status->>'assigned_at')::timestamp::timestamptz),
-        q(date_trunc('day', tz)), q((tz AT TIME ZONE 'UTC')), q((ts AT TIME ZONE 'Europe/Madrid')));
+        q((tz AT TIME ZONE 'UTC')), q((ts AT TIME ZONE 'Europe/Madrid')), q((tz AT TIME ZONE 'Pacific/Apia')::date), q(ts AT TIME ZONE 'America/New_York'),
+        (map { my $unit = pick(qw(second minute hour day week month quarter year)); "date_trunc('$unit', $_)" } qw(tz tz ts d tz::timestamp)),
+        q(date_trunc('day', tz, 'Australia/Lord_Howe')), (map { 'tz ' . pick('+', '-') . " interval '$_'" } pick('1 day', '36 hours', '2 days -3 hours'), pick('1 month', '13 months 5 days', '-1 year')),
+        'ts ' . pick('+', '-') . q( interval '1 month 1 day'), 'd + 3', 'd - 3', q(d + interval '1 mon'), q((tz + interval '1 day')::date), q(date_trunc('month', tz - interval '1 day')::date));
+    return year_condition(@times) if chance(0.1);
     my $type = pick('timestamp', 'timestamptz', 'date');
     my $value = sub { my $time = pick(@times); return "'$time'::timestamp::$type" };
     my $form = between(1, 10);
@@ -158,4 +178,11 @@ sub random_zone_condition
       : $form == 9 ? "$side = ANY (ARRAY[" . join(', ', map { $value->() } 1 .. 3) . '])'
       : "$side IS DISTINCT FROM " . $value->();
     return chance(0.15) ? "NOT ($condition)" : $condition;
+}
+
+sub year_condition
+{
+    my ($year) = pick(@_) =~ /^(\d+)/;
+    my $side = pick("extract(year from tz)", "date_part('year', tz)", "extract(year from ts)", "extract(year from d)", "extract(year from tz)::int", "extract(year from tz AT TIME ZONE 'Asia/Tokyo')");
+    return "$side " . pick('<', '<=', '=', '>=', '>', '<>') . ' ' . ($year + pick(-1, 0, 0, 1, 0.5));
 }

@@ -1,6 +1,6 @@
 /*
  * zone.c
- *	  How far the clock of the session's time zone is from UTC.
+ *	  How far the clock of a time zone is from UTC.
  *
  * A clock shows the same time twice, or never, where it jumps, and zones have jumped by a day; POSIX zones
  * can be a week from UTC.  Whoever reasons about instants by what a clock shows asks here for all offsets
@@ -17,10 +17,10 @@ static pg_time_t convert_to_seconds(TimestampTz instant);
 
 /*
  * Finds the least and the greatest offset from UTC, in microseconds and positive in the east, that the
- * clock has within so many days of a finite instant.
+ * clock of a zone, NULL for the session's, has within so many days of a finite instant.
  */
 void
-zone_offsets_near(TimestampTz instant, int days, int64 *least, int64 *greatest)
+zone_offsets_near(pg_tz *zone, TimestampTz instant, int days, int64 *least, int64 *greatest)
 {
 	pg_time_t at = convert_to_seconds(instant) - (pg_time_t) days * SECS_PER_DAY;
 	pg_time_t end = at + 2 * (pg_time_t) days * SECS_PER_DAY;
@@ -35,7 +35,7 @@ zone_offsets_near(TimestampTz instant, int days, int64 *least, int64 *greatest)
 	while (changes && at <= end)
 	{
 		changes = pg_next_dst_boundary(&at, &offset, &is_summer, &change, &next_offset, &is_summer,
-									   session_timezone) > 0;
+									   zone ? zone : session_timezone) > 0;
 		*least = Min(*least, offset * USECS_PER_SEC);
 		*greatest = Max(*greatest, offset * USECS_PER_SEC);
 		at = change;

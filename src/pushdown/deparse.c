@@ -51,9 +51,6 @@ static WalcuFilter *deparse_includes(const WalcuPredicate *condition, Datum valu
 static WalcuFilter *deparse_truth(const WalcuPredicate *condition);
 static void read_array(Datum array, Oid type, Datum **values, bool **nulls, int *count);
 
-/* Is some operator less, or less or equal? */
-#define IS_LESS(strategy) ((strategy) == BTLessStrategyNumber || (strategy) == BTLessEqualStrategyNumber)
-
 /* Why no filter can be had from a condition, whatever its value is; NULL when one can. */
 const char *
 deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
@@ -342,19 +339,19 @@ deparse_number_order(const WalcuDocumentPath *operand, int strategy, WalcuScalar
 static WalcuFilter *
 deparse_instant_order(const WalcuPredicate *condition, const WalcuDocumentPath *operand, Datum value)
 {
-	bool less = IS_LESS(condition->strategy);
-	bool strict =
-		(condition->strategy == BTLessStrategyNumber || condition->strategy == BTGreaterStrategyNumber);
 	WalcuInstantRange range;
-	WalcuFilter *filter;
+	WalcuFilter *filter = &filter_nothing;
 
-	if (!instant_range_of_value(operand, value, condition->value_type, &range))
-		filter = (less == (range.least > 0)) ? document_path_test(operand, "$ne", "null") : &filter_nothing;
-	else
+	switch (instant_range_of_value(operand, condition->strategy, value, condition->value_type, &range))
 	{
-		strict &= range.exact;
-		filter = document_path_test(operand, less ? (strict ? "$lt" : "$lte") : (strict ? "$gt" : "$gte"),
-									scalar_instant_json(less ? range.greatest : range.least));
+		case WALCU_INSTANTS_NONE:
+			break;
+		case WALCU_INSTANTS_SOME:
+			filter = instant_range_filter(operand, &range);
+			break;
+		case WALCU_INSTANTS_ALL:
+			filter = document_path_test(operand, "$ne", "null");
+			break;
 	}
 	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
 		filter = &filter_nothing;

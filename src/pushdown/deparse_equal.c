@@ -13,6 +13,7 @@
 
 #include "pushdown/deparse_equal.h"
 
+#include "access/stratnum.h"
 #include "base/objectid.h"
 #include "base/utf8.h"
 #include "catalog/pg_type.h"
@@ -258,17 +259,14 @@ add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualM
 	WalcuInstantRange range;
 
 	matches->unchecked |= operand->sources & ~WALCU_IS_DATE;
-	if (!instant_range_of_value(operand, value, type, &range))
+	if (instant_range_of_value(operand, BTEqualStrategyNumber, value, type, &range) == WALCU_INSTANTS_NONE)
 		return;
 	if (!(deparse_equal_checked(operand) & WALCU_IS_DATE))
 		matches->unchecked |= WALCU_IS_DATE;
-	else if (range.least == range.greatest)
+	else if (instant_range_is_one(&range))
 		deparse_equal_add_scalar(operand, WALCU_IS_DATE, scalar_instant_json(range.least), matches);
 	else
-		matches->filters = lappend(
-			matches->filters,
-			filter_and(list_make2(document_path_test(operand, "$gte", scalar_instant_json(range.least)),
-								  document_path_test(operand, "$lte", scalar_instant_json(range.greatest)))));
+		matches->filters = lappend(matches->filters, instant_range_filter(operand, &range));
 }
 
 static void
@@ -407,8 +405,10 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 		{
 			WalcuInstantRange range;
 
-			if (!(checked & WALCU_IS_DATE) || !instant_range_of_value(operand, value, type, &range) ||
-				!range.exact)
+			if (!(checked & WALCU_IS_DATE) ||
+				instant_range_of_value(operand, BTEqualStrategyNumber, value, type, &range) !=
+					WALCU_INSTANTS_SOME ||
+				!instant_range_is_one(&range) || !range.exact || range.least % 1000 != 0)
 				return NULL;
 			return scalar_instant_json(range.least);
 		}

@@ -16,6 +16,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "pushdown/instant_step.h"
 #include "service/field_name.h"
 #include "service/id_place.h"
 #include "service/learned.h"
@@ -61,6 +62,7 @@ static WalcuDocumentPath *follow_member(const WalcuRelation *relation, Expr *con
 static List *list_array_keys(Const *constant);
 static bool append_path_key(WalcuDocumentPath *operand, Node *key);
 static WalcuDocumentPath *follow_function(const WalcuRelation *relation, FuncExpr *function);
+static WalcuDocumentPath *follow_instant(const WalcuRelation *relation, const WalcuInstantCall *call);
 static WalcuDocumentPath *follow_letters(const WalcuRelation *relation, FuncExpr *function);
 static WalcuDocumentPath *follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast);
 static WalcuDocumentPath *follow_relabel(const WalcuRelation *relation, RelabelType *relabel);
@@ -107,7 +109,7 @@ void
 document_path_compare_with(WalcuDocumentPath *operand, Oid type)
 {
 	if (operand->domain == WALCU_DOMAIN_INSTANT && operand->type != TIMESTAMPTZOID && type == TIMESTAMPTZOID)
-		operand->read++;
+		operand->steps = lappend(operand->steps, instant_step_create(WALCU_STEP_READ));
 }
 
 /* Is it known before any row of the relation is? */
@@ -170,7 +172,7 @@ document_path_of_type(Oid type, int32 typmod)
 
 	operand->type = base;
 	operand->single = (base == FLOAT4OID);
-	operand->after = (base == DATEOID) ? USECS_PER_DAY : 0;
+	operand->steps = (base == DATEOID) ? list_make1(instant_step_to_day()) : NIL;
 	for (int i = 0; i < lengthof(column_types); i++)
 	{
 		if (column_types[i].type != base)
@@ -227,7 +229,10 @@ follow_operator(const WalcuRelation *relation, OpExpr *operation)
 		{F_JSONB_ARRAY_ELEMENT, false, false}, {F_JSONB_ARRAY_ELEMENT_TEXT, true, false},
 		{F_JSONB_EXTRACT_PATH, false, true},   {F_JSONB_EXTRACT_PATH_TEXT, true, true},
 	};
+	WalcuInstantCall call;
 
+	if (instant_step_of_call(operation->opfuncid, operation->args, &call))
+		return follow_instant(relation, &call);
 	for (int i = 0; i < lengthof(operators); i++)
 	{
 		Node *key;
@@ -415,12 +420,15 @@ static WalcuDocumentPath *
 follow_function(const WalcuRelation *relation, FuncExpr *function)
 {
 	Oid cast_function;
+	WalcuInstantCall call;
 	WalcuDocumentPath *operand;
 
 	if (document_path_is_value(relation, (Expr *) function))
 		return NULL;
 	if (function->funcid == F_LOWER_TEXT || function->funcid == F_UPPER_TEXT)
 		return follow_letters(relation, function);
+	if (instant_step_of_call(function->funcid, function->args, &call))
+		return follow_instant(relation, &call);
 	if (list_length(function->args) != 1 ||
 		find_coercion_pathway(function->funcresulttype, exprType(linitial(function->args)), COERCION_EXPLICIT,
 							  &cast_function) != COERCION_PATH_FUNC ||
@@ -432,6 +440,22 @@ follow_function(const WalcuRelation *relation, FuncExpr *function)
 	return apply_cast(operand, function->funcresulttype)
 			   ? operand
 			   : make_unusable("the cast changes more than the type");
+}
+
+/* A function or an operator that makes another time of one, or its year. */
+static WalcuDocumentPath *
+follow_instant(const WalcuRelation *relation, const WalcuInstantCall *call)
+{
+	WalcuDocumentPath *operand = document_path_of_expression(relation, call->argument);
+
+	if (operand == NULL || operand->reason)
+		return operand;
+	if (operand->domain != WALCU_DOMAIN_INSTANT || operand->year)
+		return make_unusable("the service cannot compute it");
+	operand->steps = list_concat(list_copy(operand->steps), call->steps);
+	operand->type = call->type;
+	operand->year = call->type == NUMERICOID;
+	return operand;
 }
 
 /* lower() and upper() */
@@ -471,7 +495,7 @@ follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast)
 	if (operand->domain == WALCU_DOMAIN_NUMBER)
 		operand->sources &= WALCU_IS_STRING | WALCU_IS_NUMBER;
 	/* a date's text is in UTC and says so; timestamp and date, which ignore that, have the same clock */
-	operand->after = target->after;
+	operand->steps = target->steps;
 	return operand;
 }
 
@@ -533,10 +557,14 @@ cast_number(WalcuDocumentPath *operand, Oid to)
 static bool
 cast_instant(WalcuDocumentPath *operand, Oid to)
 {
-	operand->shown += (operand->type == TIMESTAMPTZOID && to != TIMESTAMPTZOID);
-	operand->read += (operand->type != TIMESTAMPTZOID && to == TIMESTAMPTZOID);
+	if (operand->year)
+		return is_integer(to) || to == NUMERICOID || to == FLOAT8OID;
+	if (operand->type == TIMESTAMPTZOID && to != TIMESTAMPTZOID)
+		operand->steps = lappend(operand->steps, instant_step_create(WALCU_STEP_SHOW));
+	if (operand->type != TIMESTAMPTZOID && to == TIMESTAMPTZOID)
+		operand->steps = lappend(operand->steps, instant_step_create(WALCU_STEP_READ));
 	if (to == DATEOID)
-		operand->after += USECS_PER_DAY;
+		operand->steps = lappend(operand->steps, instant_step_to_day());
 	operand->type = to;
 	return to == TIMESTAMPTZOID || to == TIMESTAMPOID || to == DATEOID;
 }

@@ -7,12 +7,14 @@
 
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
 #include "json/scalar.h"
 #include "nodes/primnodes.h"
 #include "pushdown/filter.h"
 #include "service/option.h"
 #include "service/remote_type.h"
+
+/* Is some operator of btree less, or less or equal? */
+#define IS_LESS(strategy) ((strategy) == BTLessStrategyNumber || (strategy) == BTLessEqualStrategyNumber)
 
 /* How values are compared here. */
 typedef enum WalcuDomain
@@ -69,9 +71,8 @@ typedef struct WalcuDocumentPath
 	bool single;                 /* Numbers are rounded to float4. */
 	WalcuLetters letters;        /* lower() or upper() makes the value of a text. */
 	Oid letters_collation;       /* It does so by this collation. */
-	int64 after;                 /* The document's date is at most so many microseconds after the value. */
-	int shown;                   /* A cast has shown an instant by the session's clock so many times. */
-	int read;                    /* An instant was read from the session's clock so many times. */
+	List *steps;                 /* The value is made of a document's date by these (WalcuInstantStep). */
+	bool year;                   /* The value is the year of what they lead to, a number. */
 	bool id;                     /* It may hold ids of MongoDB's own type, by its name or by an option. */
 	int id_type;                 /* An option says which ids these are (WalcuIdType). */
 	const WalcuOptions *options; /* These settings are in force for the relation; NULL for no column's. */

@@ -8,16 +8,19 @@
 #include "postgres.h"
 
 #include "pushdown/document_path.h"
+#include "pushdown/instant_step.h"
 
-/* The dates of documents whose SQL value can be equal to a value; both ends are included. */
-typedef struct WalcuInstantRange
+/* Which dates a comparison takes. */
+typedef enum WalcuInstantExtent
 {
-	TimestampTz least;    /* No date is before this. */
-	TimestampTz greatest; /* None is after this. */
-	bool exact;           /* There is one value, and each date is on the same side of it as its SQL value. */
-} WalcuInstantRange;
+	WALCU_INSTANTS_NONE,
+	WALCU_INSTANTS_SOME, /* those of a range */
+	WALCU_INSTANTS_ALL
+} WalcuInstantExtent;
 
-extern bool instant_range_of_value(const WalcuDocumentPath *operand, Datum value, Oid type,
-								   WalcuInstantRange *range);
+extern WalcuInstantExtent instant_range_of_value(const WalcuDocumentPath *operand, int strategy, Datum value,
+												 Oid type, WalcuInstantRange *range);
+extern bool instant_range_is_one(const WalcuInstantRange *range);
+extern WalcuFilter *instant_range_filter(const WalcuDocumentPath *operand, const WalcuInstantRange *range);
 
 #endif /* WALCU_INSTANT_RANGE_H */

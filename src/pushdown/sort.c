@@ -52,7 +52,7 @@ sort_of_pathkeys(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relati
 			break;
 		keys = lappend(keys, key);
 		/* a day has many instants, whose order is another one */
-		if (key->operand->after != 0)
+		if (key->operand->steps != NIL)
 			break;
 	}
 	return keys;

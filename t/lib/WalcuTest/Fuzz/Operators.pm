@@ -42,6 +42,11 @@ my %MARKS = (
     i => sub { my ($query, $term, undef, $source) = @_; return "$source->{alias}._id" },
     I => sub { my ($query, $term, undef, $source) = @_; return operand($query, id_term($source), 'text') },
     R => sub { return pick(qw(< <= > >=)) },
+    S => sub { return pick('+', '-') },
+    U => sub { return pick(qw(second minute hour day week month quarter year)) },
+    Y => sub { return between(2015, 2027) + pick(0, 0, 0, 0.5) },
+    Z => sub { return pick(qw(UTC Europe/Madrid Pacific/Apia America/St_Johns Asia/Kathmandu Australia/Lord_Howe Africa/Casablanca)) },
+    N => sub { return pick('90 minutes', '1 day', '7 days', '30 days -1 hour', '1 month', '1 month 3 days', '-1 year', '13 months', '0') },
 );
 
 # [weight, what it is counted as, classes of terms (array: of arrays), the template]
@@ -106,6 +111,15 @@ my @OPERATORS = (
     [ 1, 'lower NOT LIKE',        'text',    'lower(%t) NOT LIKE %p' ],
     [ 1, 'upper ILIKE',           'text',    'upper(%t) ILIKE %p' ],
     [ 1, 'lower ^@',              'text',    'lower(%t) ^@ lower(%s)' ],
+
+    [ 6, 'date_trunc',            'instant', q(date_trunc('%U', %t) %c %v) ],
+    [ 2, 'date_trunc IN',         'instant', q(date_trunc('%U', %t) IN (%l)) ],
+    [ 2, 'date_trunc in zone',    'instant', q(date_trunc('%U', %t, '%Z') %c %v) ],
+    [ 4, 'year',                  'instant', 'extract(year from %t) %c %Y' ],
+    [ 2, 'date_part year',        'instant', q(date_part('year', %t)::int IN (%Y, %Y)) ],
+    [ 4, 'AT TIME ZONE',          'instant', q((%t AT TIME ZONE '%Z')::date %c %v) ],
+    [ 4, '+ interval',            'instant', q(%t %S interval '%N' %c %v) ],
+    [ 1, '::date BETWEEN',        'instant', q(%t::date BETWEEN %v AND %v) ],
 
     [ 20, '= ANY (column)',       'array',   '%e = ANY (%t)' ],
     [ 8,  '<> ALL (column)',      'array',   '%e <> ALL (%t)' ],
