@@ -12,6 +12,7 @@
 #include "base/objectid.h"
 #include "base/utf8.h"
 #include "fetch/fetch.h"
+#include "service/id_place.h"
 #include "service/learned.h"
 
 static WalcuFilter *make_id_filter(const WalcuOptions *options, List *ids);
@@ -59,8 +60,8 @@ find_ids(const WalcuOptions *options, const char *credential, List *ids)
 static WalcuFilter *
 make_id_filter(const WalcuOptions *options, List *ids)
 {
-	bool known =
-		options->id_type == WALCU_ID_OBJECTID || learned_tells(WALCU_LEARNED_OBJECTIDS, options, "_id");
+	int id_type = id_place_own_type(options);
+	bool known = id_type == WALCU_ID_OBJECTID || learned_tells(WALCU_LEARNED_OBJECTIDS, options, "_id");
 	List *literals = NIL;
 	List *castable = NIL;
 	WalcuFilter *filter;
@@ -77,7 +78,7 @@ make_id_filter(const WalcuOptions *options, List *ids)
 			castable = lappend(castable, llast(literals));
 	}
 	filter = make_list_filter(literals);
-	if (options->id_type == WALCU_ID_AUTO && list_length(literals) > list_length(castable))
+	if (id_type == WALCU_ID_AUTO && list_length(literals) > list_length(castable))
 		filter->ids_only = make_list_filter(castable);
 	return filter;
 }

@@ -46,6 +46,7 @@ static bool is_path_of(const char *path, const char *named, size_t length);
 static List *find_objectids(const WalcuQuery *query, List *suspects, WalcuTally *tally);
 static bool takes_filters(const WalcuQuery *query, List *filters, WalcuTally *tally);
 static void warn_of_objectids(const WalcuQuery *query, const char *path, const char *words);
+static const char *find_named_value(const char *words);
 static void keep_refusal(WalcuQuery *query, List *left_out, const char *words);
 static void warn_of_refusal(const WalcuQuery *query, const Refusal *refusal);
 
@@ -246,13 +247,28 @@ warn_of_objectids(const WalcuQuery *query, const char *path, const char *words)
 	learned_note(WALCU_LEARNED_WARNED, options, path);
 	ereport(
 		WARNING, errcode(WALCU_WARNING_REFUSED_FILTER),
-		errmsg("server \"%s\" refused to compare \"%s\" of resource \"%s\" with what is no ObjectId",
-			   options->server_name, path, options->resource),
+		errmsg("server \"%s\" refused to compare \"%s\" of resource \"%s\" with %s", options->server_name,
+			   path, options->resource, find_named_value(words)),
 		errdetail("It answered %s.", words),
 		errhint(
 			"Such texts are not sent any more in this session.  Set the option id_type of the column with "
 			"the path \"%s\" to 'objectid', and none is sent.",
 			path));
+}
+
+/* Tells with what a place was compared, which is a value that the service's words name, as Mongoose's do. */
+static const char *
+find_named_value(const char *words)
+{
+	const char *at = strstr(words, "for value ");
+	size_t length;
+
+	if (at == NULL)
+		return "a text that is not an ObjectId";
+	at += strlen("for value ");
+	at += strspn(at, "\\\"");
+	length = strcspn(at, "\\\"");
+	return psprintf("\"%s\", which is not an ObjectId", text_shown(pnstrdup(at, length), TEXT_OF_ID));
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "http/http_error.h"
 #include "http/retry.h"
 #include "http/trust.h"
+#include "service/id_place.h"
 
 /*
  * So many bytes of results that can be done without are read before the first document is given: then
@@ -76,7 +77,7 @@ reply_reader_open_job(WalcuCursorGroup *group, WalcuQueryPart *part)
 static bool
 is_odd_id(const WalcuQuery *query)
 {
-	return !objectid_is_cast(query->id) && query->options->id_type != WALCU_ID_STRING;
+	return !objectid_is_cast(query->id) && id_place_own_type(query->options) != WALCU_ID_STRING;
 }
 
 static WalcuPage *

@@ -19,6 +19,7 @@
 #include "base/fixed_settings.h"
 #include "modify/document.h"
 #include "modify/write.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/typcache.h"
 
@@ -164,6 +165,13 @@ check_new_id(const WalcuRow *row, int column, Datum value)
 		row_check_document(row, column, text);
 		text = row_document_id(text);
 	}
+	if (strcmp(path, "_id") == 0 && !row_is_id_type(row->columns[column].base_type))
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("column \"%s\" of resource \"%s\" cannot be written", row->columns[column].name,
+					   row->options->resource),
+				errdetail("It has the path \"_id\", and the values of type %s are not written as ids are.",
+						  format_type_be(TupleDescAttr(row->descriptor, column)->atttypid)),
+				errhint("Leave it out, or give it the type text."));
 	if (text)
 		write_check_new_id(row->options, text);
 }

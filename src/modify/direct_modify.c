@@ -27,6 +27,7 @@
 #include "plan/key_lookup.h"
 #include "plan/plan.h"
 #include "plan/relinfo.h"
+#include "service/id_place.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -359,7 +360,8 @@ drop_unknown(const WalcuDirectModify *direct, List *ids)
 static bool
 is_sure_id(const WalcuOptions *options, const char *id)
 {
-	return url_is_plain_segment(id) && (options->id_type == WALCU_ID_STRING || objectid_is_valid(id));
+	return url_is_plain_segment(id) &&
+		   (objectid_is_valid(id) || id_place_own_type(options) == WALCU_ID_STRING);
 }
 
 static int

@@ -79,6 +79,13 @@ row_sets_column(const WalcuColumn *option)
 		   strcmp(option->path, "dealer_id") != 0;
 }
 
+/* Tells whether a type, without domains, has ids as the service does, not padded nor in quotes. */
+bool
+row_is_id_type(Oid type)
+{
+	return type != BPCHAROID && type != JSONOID && type != JSONBOID;
+}
+
 /* Returns the _id of a row that was read.  Error: 23502 when it has none. */
 char *
 row_id(const WalcuRow *row, Datum value, bool is_null)

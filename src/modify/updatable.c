@@ -9,11 +9,15 @@
 #include "modify/updatable.h"
 
 #include "catalog/pg_type.h"
+#include "modify/row.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/appendinfo.h"
 #include "parser/parsetree.h"
 #include "service/option.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+
+static void check_id_type(Relation relation, AttrNumber column);
 
 /*
  * FdwRoutine.IsForeignRelUpdatable.  The catalogs' views ask this of every table, even if it lacks options.
@@ -57,10 +61,15 @@ updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Rela
 	Form_pg_attribute attribute;
 
 	if (column == InvalidAttrNumber)
-		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("rows of foreign table \"%s\" cannot be changed or deleted",
-					   RelationGetRelationName(relation)),
-				errdetail("None of its columns has the path \"_id\"."));
+		ereport(
+			ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("rows of foreign table \"%s\" cannot be changed or deleted",
+				   RelationGetRelationName(relation)),
+			errdetail("None of its columns has the path \"_id\"."),
+			errhint("ALTER FOREIGN TABLE %s ADD COLUMN _id text OPTIONS (path '_id') COLLATE \"C\" adds one.",
+					quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+											   RelationGetRelationName(relation))));
+	check_id_type(relation, column);
 	if (root->parse->commandType != CMD_DELETE)
 		return;
 	attribute = TupleDescAttr(descriptor, column - 1);
@@ -71,6 +80,30 @@ updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Rela
 	if (root->parse->returningList != NIL)
 		add_row_identity_var(root, makeVar(varno, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0), varno,
 							 "wholerow");
+}
+
+/*
+ * Checks that the column which shows _id has values that name documents.  A type that pads texts, or puts
+ * them in quotes, has others.  Error: 0A000.
+ */
+static void
+check_id_type(Relation relation, AttrNumber column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), column - 1);
+	Oid type = getBaseType(attribute->atttypid);
+	const char *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+												   RelationGetRelationName(relation));
+
+	if (!row_is_id_type(type))
+		ereport(
+			ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("rows of foreign table \"%s\" cannot be changed or deleted",
+				   RelationGetRelationName(relation)),
+			errdetail("Column \"%s\", with the path \"_id\", is of type %s, whose values are not written as "
+					  "the ids are.",
+					  NameStr(attribute->attname), format_type_be(attribute->atttypid)),
+			errhint("ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE text COLLATE \"C\" makes it one.", table,
+					quote_identifier(NameStr(attribute->attname))));
 }
 
 /* Returns the name of _id among a row's values.  Partitions share a name only for the same column. */

@@ -66,7 +66,7 @@ static void on_reply(WalcuWrite *write);
 static void send_again(WalcuWrite *write);
 static void on_failure(WalcuWrite *write, ErrorData *error);
 static void look_up(WalcuWrite *write, ErrorData *error);
-static void ask_for_document(WalcuWrite *write);
+static void read_document_again(WalcuWrite *write);
 static void send_remade(WalcuWrite *write);
 static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
@@ -420,7 +420,7 @@ on_reply(WalcuWrite *write)
 	else if (status == 404)
 		settle_write(write, WALCU_WRITE_MISSING);
 	else if (write_must_be_shown(write, write->writer->credential))
-		ask_for_document(write);
+		read_document_again(write);
 	else if ((write->needs_reply || write->is_new) && !write_read_document(write, write->writer->credential))
 		settle_write(write, WALCU_WRITE_MISSING);
 	else
@@ -487,7 +487,7 @@ look_up(WalcuWrite *write, ErrorData *error)
 
 /* Asks for a document that is wanted, and that the reply to what has changed it does not show. */
 static void
-ask_for_document(WalcuWrite *write)
+read_document_again(WalcuWrite *write)
 {
 	write->answered = write->is_shown = true;
 	write->remake = NULL;

@@ -11,6 +11,9 @@
 
 #include "service/id_place.h"
 
+#include "access/htup_details.h"
+#include "utils/syscache.h"
+
 /* A member with such a name holds ids, and so does one whose name ends in one of these behind a "_". */
 static const char *const names[] = {"id", "ids", "user", "users", "to", "by"};
 
@@ -65,6 +68,35 @@ id_place_is_foreign(const char *path)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Returns what the option id_type says of the documents' own ids (WalcuIdType).  What the column with the
+ * path _id says of them goes before what its table says.
+ */
+int
+id_place_own_type(const WalcuOptions *options)
+{
+	HeapTuple attribute;
+
+	for (AttrNumber number = 1; OidIsValid(options->relid); number++)
+	{
+		WalcuColumn *column;
+		bool is_dropped;
+
+		attribute = SearchSysCache2(ATTNUM, ObjectIdGetDatum(options->relid), Int16GetDatum(number));
+		if (!HeapTupleIsValid(attribute))
+			break;
+		is_dropped = ((Form_pg_attribute) GETSTRUCT(attribute))->attisdropped;
+		ReleaseSysCache(attribute);
+		if (is_dropped)
+			continue;
+		column = option_for_column(options->relid, number);
+		if (column->parameter == NULL && strcmp(column->path, "_id") == 0 &&
+			column->id_type != WALCU_ID_NOT_SAID)
+			return column->id_type;
+	}
+	return options->id_type;
 }
 
 /* Finds the last member of a path that is no index of an array. */

@@ -273,6 +273,7 @@ read_table(Oid relid)
 	ForeignTable *table = GetForeignTable(relid);
 	WalcuOptions *options = option_for_server(table->serverid);
 
+	options->relid = relid;
 	options->resource = get_rel_name(relid);
 	read_list(table->options, ON_TABLE, options);
 	return options;

@@ -109,6 +109,7 @@ typedef enum WalcuIdType
 typedef struct WalcuOptions
 {
 	Oid serverid;                       /* This is the server. */
+	Oid relid;                          /* This is the table; InvalidOid for a server. */
 	char *server_name;                  /* This is its name. */
 	char *endpoint;                     /* This URL has no slash at the end. */
 	char *dealer_id;                    /* It is NULL when neither server nor table has one. */
