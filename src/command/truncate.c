@@ -9,7 +9,9 @@
 
 #include "command/truncate.h"
 
+#include "access/xact.h"
 #include "fetch/fetch.h"
+#include "fetch/waiting_writes.h"
 #include "miscadmin.h"
 #include "modify/commit_queue.h"
 #include "modify/writer.h"
@@ -19,6 +21,7 @@
 static void check_truncatable(Relation relation);
 static void delete_all_documents(Relation relation, const void *statement);
 static List *read_all_ids(const WalcuOptions *options, const char *credential);
+static List *as_written(const WalcuOptions *options, List *ids, CommandId command);
 
 /*
  * FdwRoutine.ExecForeignTruncate.  Error, before anything is deleted: 55000 for a table without the
@@ -61,14 +64,18 @@ delete_all_documents(Relation relation, const void *statement)
 	List *ids = read_all_ids(options, credential);
 	WalcuWriteLog *write_log = write_log_open(statement);
 	WalcuWriter *writer = writer_open(context, options, credential, write_log);
+	CommandId command = GetCurrentCommandId(true);
 	WalcuCommitQueueTable *waits = NULL;
 	ListCell *lc;
 
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
+	{
 		waits = commit_queue_table(RelationGetRelid(relation), GetUserId());
+		ids = as_written(options, ids, command);
+	}
 	foreach(lc, ids)
 	{
-		WalcuCommitQueueWrite queued = {.method = "DELETE", .id = lfirst(lc)};
+		WalcuCommitQueueWrite queued = {.method = "DELETE", .id = lfirst(lc), .command = command};
 		WalcuWrite *write;
 
 		if (waits)
@@ -111,4 +118,28 @@ read_all_ids(const WalcuOptions *options, const char *credential)
 	}
 	fetch_close(fetch);
 	return ids;
+}
+
+/* Returns the ids of the documents that will be there, with what waits for the commit, of those that are. */
+static List *
+as_written(const WalcuOptions *options, List *ids, CommandId command)
+{
+	List *written = NIL;
+	ListCell *lc;
+
+	foreach(lc, ids)
+	{
+		WalcuDocument document = {.id = lfirst(lc)};
+
+		if (waiting_writes_show(options, lfirst(lc), command, &document) == WALCU_WAITING_NONE)
+			written = lappend(written, lfirst(lc));
+	}
+	foreach(lc, waiting_writes_ids(options, command))
+	{
+		WalcuDocument document = {.id = lfirst(lc)};
+
+		if (waiting_writes_show(options, lfirst(lc), command, &document) != WALCU_WAITING_DELETION)
+			written = lappend(written, lfirst(lc));
+	}
+	return written;
 }

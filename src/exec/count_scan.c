@@ -13,6 +13,7 @@
 #include "executor/executor.h"
 #include "fetch/count.h"
 #include "fetch/own_writes.h"
+#include "fetch/waiting_writes.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "plan/count_path.h"
@@ -116,16 +117,21 @@ fetch_counted_row(ScanState *node)
 	return ExecStoreVirtualTuple(slot);
 }
 
-/* Counts what the snapshot shows: all documents but those that the session has inserted since. */
+/*
+ * Counts what the snapshot shows: all documents but those that the session has inserted since, and as they
+ * will be with what waits for the commit.
+ */
 static int64
 count_shown_documents(CountScan *scan)
 {
+	const Snapshot snapshot = scan->custom.ss.ps.state->es_snapshot;
 	double documents;
 
 	own_writes_settle(scan->query.options);
 	documents = count_documents(&scan->query, &scan->tally, scan->plan.expected, 0).documents;
 	learned_size_note(scan->query.options, documents, documents);
-	return (int64) documents - own_writes_count_hidden(scan->own, scan->custom.ss.ps.state->es_snapshot);
+	return (int64) documents - own_writes_count_hidden(scan->own, snapshot) +
+		   waiting_writes_count(scan->query.options, snapshot->curcid);
 }
 
 /* No row can have been changed by others. */

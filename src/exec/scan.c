@@ -114,12 +114,13 @@ scan_iterate(ForeignScanState *node)
 		return slot;
 	for (;;)
 	{
-		bool found = fetch_next(scan->fetch, &document);
+		bool found = waiting_scan_take(scan->waiting, &scan->fetch, &scan->query, &scan->tally, &document);
 
 		progress_note(&scan->progress, &scan->tally);
 		if (found)
 		{
-			if (store_row(scan, &document, slot) && (scan->sort == NULL || is_in_its_place(scan, slot)))
+			if (store_row(scan, &document, slot) && (scan->sort == NULL || is_in_its_place(scan, slot)) &&
+				!waiting_scan_passes_over(scan->waiting, slot))
 				return slot;
 		}
 		else if (fetch_order(scan->fetch)->pausing || fetch_has_ended(scan->fetch))
@@ -257,6 +258,7 @@ static bool
 open_fetch(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
+	WalcuQuery query;
 	MemoryContext before;
 
 	/* a batched join has made the values that they are made of */
@@ -265,12 +267,15 @@ open_fetch(ForeignScanState *node)
 	scan->is_prepared = false;
 	if (scan->ended)
 		return false;
-	before = MemoryContextSwitchTo(scan->context);
+	before = MemoryContextSwitchTo(scan->value_context);
 	begin_progress(scan);
 	own_writes_settle(scan->query.options);
+	query = scan->query;
+	scan->waiting = waiting_scan_open(&query, scan->snapshot->curcid);
+	MemoryContextSwitchTo(scan->context);
 	expect_shifts(node);
 	scan->read_before = scan->tally.documents;
-	scan->fetch = fetch_open(&scan->query, &scan->tally);
+	scan->fetch = fetch_open(&query, &scan->tally);
 	MemoryContextSwitchTo(before);
 	return true;
 }
@@ -570,7 +575,7 @@ give_sorted(WalcuScan *scan, TupleTableSlot *slot)
 static bool
 is_of_part(const WalcuScan *scan, const TupleTableSlot *slot)
 {
-	WalcuPartNulls part = fetch_part(scan->fetch);
+	WalcuPartNulls part = scan->waiting ? WALCU_PART_ALL : fetch_part(scan->fetch);
 	bool is_null;
 
 	if (part == WALCU_PART_ALL)

@@ -10,6 +10,7 @@
 #include "exec/local_sort.h"
 #include "exec/order_check.h"
 #include "exec/progress.h"
+#include "exec/waiting_scan.h"
 #include "fetch/fetch.h"
 #include "fetch/own_writes.h"
 #include "http/wait_descriptor.h"
@@ -46,6 +47,7 @@ typedef struct WalcuScan
 	WalcuOwnWrites *own_writes;    /* It knows the documents that the session has inserted. */
 	HTAB *seen;                    /* These documents have come, where some may come again; or NULL. */
 	Snapshot snapshot;             /* It says which of these are left out. */
+	WalcuWaitingScan *waiting;     /* This is written, and not sent yet; NULL for nothing. */
 	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
 	bool ended;        /* There are no more rows. */
 	WalcuWaitDescriptor *watch; /* Append waits for this, among others; NULL until it does. */

@@ -15,12 +15,15 @@
 #include "modify/commit_queue.h"
 
 #include "access/xact.h"
-#include "base/digest.h"
+#include "fetch/own_writes.h"
+#include "fetch/waiting_writes.h"
 #include "miscadmin.h"
+#include "modify/merged_writes.h"
 #include "modify/patched_document.h"
+#include "modify/queue_entry.h"
+#include "modify/waiting_document.h"
 #include "modify/write_log.h"
 #include "modify/write_place.h"
-#include "modify/writer.h"
 #include "storage/ipc.h"
 #include "storage/predicate.h"
 #include "storage/proc.h"
@@ -29,35 +32,12 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
-/* This is a table as it was at one time.  It does not change: a table that does gets another one. */
-struct WalcuCommitQueueTable
-{
-	const WalcuOptions *options; /* These are the options that were in force. */
-	const char *credential;      /* This is the header line with the credentials. */
-	WalcuWriter *writer;         /* This sends the writes, while the queue is sent. */
-};
-
-typedef struct QueueEntry
-{
-	WalcuCommitQueueWrite queued;    /* This is the write. */
-	WalcuCommitQueueTable *table;    /* It writes to this table. */
-	SubTransactionId subtransaction; /* It is rolled back with this subtransaction. */
-	struct QueueEntry *before;       /* This is the write of the same document before it; NULL for none. */
-	bool dropped;                    /* Another write says all that this one says. */
-} QueueEntry;
-
-typedef struct Document
-{
-	WalcuDigest key;  /* This stands for its name. */
-	QueueEntry *last; /* This is the last write that waits; NULL for none. */
-} Document;
-
 /* The queue of the transaction. */
 typedef struct Queue
 {
 	List *tables;          /* These are the tables (of WalcuCommitQueueTable). */
-	List *entries;         /* These are the writes (of QueueEntry), in order. */
-	HTAB *documents;       /* These are the documents (of Document) that the writes are for. */
+	List *entries;         /* These are the writes (of WalcuQueueEntry), in order. */
+	HTAB *documents;       /* These are the documents (of WalcuQueueDocument) that the writes are for. */
 	MemoryContext context; /* It ends with the transaction. */
 	bool sending;          /* The transaction commits. */
 	int sent;              /* So many of the first entries have been sent, or dropped. */
@@ -70,24 +50,31 @@ static WalcuCommitQueueTable *find_queue_table(const WalcuOptions *options, cons
 static void queue_at_transaction_end(XactEvent event, void *arg);
 static void queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
 										void *arg);
-static void forget_last(QueueEntry *entry);
-static Document *find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action);
+static void forget_last(WalcuQueueEntry *entry);
+static WalcuQueueDocument *find_document(const WalcuOptions *options, const char *id, HASHACTION action);
+static List *list_waiting_ids(const WalcuOptions *options, CommandId command);
+static WalcuWaiting show_waiting_document(const WalcuOptions *options, const char *id, CommandId command,
+										  WalcuDocument *document);
+static int64 count_waiting_documents(const WalcuOptions *options, CommandId command);
+static const WalcuWaitingDocument *find_waiting(WalcuQueueDocument *document, const WalcuOptions *options,
+												CommandId command);
 static void merge_writes(void);
-static bool merge_into(QueueEntry *earlier, QueueEntry *later);
-static void join_patches(QueueEntry *earlier, QueueEntry *later);
-static bool names_leaves(const WalcuCommitQueueWrite *queued);
-static void join_sets(WalcuCommitQueueWrite *earlier, WalcuCommitQueueWrite *later);
-static void join_texts(const char **one, const char **other);
 static void send_queue(void);
 static bool resume_statement_timeout(void);
 static void send_entries(void);
 static void warn_of_unwritten(void);
 static void warn_at_exit(void);
 static void describe_unsent(StringInfo text, const void *arg);
-static WalcuNamedWrite *name_entry(const QueueEntry *entry, WalcuWritePlaces *places);
-static bool must_follow(const QueueEntry *entry, const QueueEntry *previous);
-static void send_entry(const QueueEntry *entry);
+static WalcuNamedWrite *name_entry(const WalcuQueueEntry *entry, WalcuWritePlaces *places);
+static bool must_follow(const WalcuQueueEntry *entry, const WalcuQueueEntry *previous);
+static void send_entry(const WalcuQueueEntry *entry);
 static void finish_writers(void);
+
+static const WalcuWaitingSource waiting_source = {
+	.ids = list_waiting_ids,
+	.show = show_waiting_document,
+	.count = count_waiting_documents,
+};
 
 /*
  * Returns the queue's side of a table as it is now.  Errors: those of option_for_table and
@@ -124,7 +111,7 @@ void
 commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queued)
 {
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
-	QueueEntry *entry = palloc0(sizeof(QueueEntry));
+	WalcuQueueEntry *entry = palloc0(sizeof(WalcuQueueEntry));
 
 	if (strcmp(queued->method, "POST") != 0)
 		write_check_id(table->options, queued->id);
@@ -137,22 +124,13 @@ commit_queue_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *queu
 	entry->subtransaction = GetCurrentSubTransactionId();
 	if (queued->id)
 	{
-		Document *document = find_document(table, queued->id, HASH_ENTER);
+		WalcuQueueDocument *document = find_document(table->options, queued->id, HASH_ENTER);
 
 		entry->before = document->last;
 		document->last = entry;
 	}
 	queue->entries = lappend(queue->entries, entry);
 	MemoryContextSwitchTo(before);
-}
-
-/* Returns the last write of a document that waits; NULL when none does. */
-const WalcuCommitQueueWrite *
-commit_queue_last(const WalcuCommitQueueTable *table, const char *id)
-{
-	Document *document = find_document(table, id, HASH_FIND);
-
-	return (document && document->last) ? &document->last->queued : NULL;
 }
 
 static WalcuCommitQueueTable *
@@ -176,7 +154,8 @@ create_queue(void)
 	static bool registered = false;
 	MemoryContext context =
 		AllocSetContextCreate(TopTransactionContext, "walcu queue", ALLOCSET_DEFAULT_SIZES);
-	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(Document), .hcxt = context};
+	HASHCTL control = {
+		.keysize = sizeof(WalcuDigest), .entrysize = sizeof(WalcuQueueDocument), .hcxt = context};
 	Queue *created = MemoryContextAllocZero(context, sizeof(Queue));
 
 	created->context = context;
@@ -186,6 +165,7 @@ create_queue(void)
 	{
 		RegisterXactCallback(queue_at_transaction_end, NULL);
 		RegisterSubXactCallback(queue_at_subtransaction_end, NULL);
+		waiting_writes_set_source(&waiting_source);
 		registered = true;
 	}
 	queue = created;
@@ -231,7 +211,7 @@ queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransact
 	/* the entries of the subtransaction are the last ones, in the list as for each document */
 	for (int i = list_length(queue->entries) - 1; i >= 0; i--)
 	{
-		QueueEntry *entry = list_nth(queue->entries, i);
+		WalcuQueueEntry *entry = list_nth(queue->entries, i);
 
 		if (entry->subtransaction < id)
 			break;
@@ -248,30 +228,96 @@ queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransact
 }
 
 static void
-forget_last(QueueEntry *entry)
+forget_last(WalcuQueueEntry *entry)
 {
 	if (entry->queued.id)
-		find_document(entry->table, entry->queued.id, HASH_FIND)->last = entry->before;
+	{
+		WalcuQueueDocument *document = find_document(entry->table->options, entry->queued.id, HASH_FIND);
+
+		document->last = entry->before;
+		document->waiting = NULL;
+	}
 }
 
 /* Finds a document by its name, as two tables, or one at two times, may show the same resource. */
-static Document *
-find_document(const WalcuCommitQueueTable *table, const char *id, HASHACTION action)
+static WalcuQueueDocument *
+find_document(const WalcuOptions *options, const char *id, HASHACTION action)
 {
-	const WalcuOptions *options = table->options;
 	char *name = psprintf("%s/%s/%s/%s", options->endpoint, options->dealer_id, options->resource, id);
 	WalcuDigest key = digest_of(name, strlen(name));
-	Document *document;
+	WalcuQueueDocument *document;
 	bool found;
 
 	document = hash_search(queue->documents, &key, action, &found);
 	if (action == HASH_ENTER && !found)
+	{
 		document->last = NULL;
+		document->waiting = NULL;
+	}
 	pfree(name);
 	return document;
 }
 
-/* Makes one request of several that change one document. */
+/* WalcuWaitingSource.ids */
+static List *
+list_waiting_ids(const WalcuOptions *options, CommandId command)
+{
+	HASH_SEQ_STATUS status;
+	WalcuQueueDocument *document;
+	List *ids = NIL;
+
+	if (queue == NULL || queue->entries == NIL)
+		return NIL;
+	hash_seq_init(&status, queue->documents);
+	while ((document = hash_seq_search(&status)) != NULL)
+	{
+		if (find_waiting(document, options, command))
+			ids = lappend(ids, pstrdup(document->last->queued.id));
+	}
+	return ids;
+}
+
+/* WalcuWaitingSource.show */
+static WalcuWaiting
+show_waiting_document(const WalcuOptions *options, const char *id, CommandId command, WalcuDocument *document)
+{
+	WalcuQueueDocument *known = queue ? find_document(options, id, HASH_FIND) : NULL;
+	const WalcuWaitingDocument *waiting = known ? find_waiting(known, options, command) : NULL;
+
+	return waiting ? waiting_document_show(waiting, document) : WALCU_WAITING_NONE;
+}
+
+/* WalcuWaitingSource.count */
+static int64
+count_waiting_documents(const WalcuOptions *options, CommandId command)
+{
+	HASH_SEQ_STATUS status;
+	WalcuQueueDocument *document;
+	int64 count = 0;
+
+	if (queue == NULL || queue->entries == NIL)
+		return 0;
+	hash_seq_init(&status, queue->documents);
+	while ((document = hash_seq_search(&status)) != NULL)
+	{
+		const WalcuWaitingDocument *waiting = find_waiting(document, options, command);
+
+		if (waiting)
+			count += (waiting->is_deleted ? 0 : 1) - (waiting->is_new ? 0 : 1);
+	}
+	return count;
+}
+
+/* Returns what a document of a resource will be, as a command is shown it; NULL when nothing waits for it. */
+static const WalcuWaitingDocument *
+find_waiting(WalcuQueueDocument *document, const WalcuOptions *options, CommandId command)
+{
+	if (document->last == NULL || !own_writes_same_place(document->last->table->options, options))
+		return NULL;
+	return waiting_document_of(document, command, queue->context);
+}
+
+/* Makes one request of several that write one document. */
 static void
 merge_writes(void)
 {
@@ -280,87 +326,16 @@ merge_writes(void)
 
 	foreach(lc, queue->entries)
 	{
-		QueueEntry *later = lfirst(lc);
-		QueueEntry *earlier = later->before;
+		WalcuQueueEntry *later = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		if (earlier && merge_into(earlier, later))
-		{
-			earlier->dropped = true;
-			later->before = earlier->before;
-		}
+		/* what an earlier one has taken in is not before this one any more */
+		while (later->before && later->before->dropped)
+			later->before = later->before->before;
+		if (later->before)
+			merged_writes_join(later->before, later);
 	}
 	MemoryContextSwitchTo(before);
-}
-
-/*
- * Lets the later write say what the earlier one does, too.  Returns false when it cannot, or is another
- * user's.
- */
-static bool
-merge_into(QueueEntry *earlier, QueueEntry *later)
-{
-	bool changes = strcmp(earlier->queued.method, "PATCH") == 0 || strcmp(earlier->queued.method, "PUT") == 0;
-
-	if (!changes || strcmp(earlier->table->credential, later->table->credential) != 0)
-		return false;
-	if (strcmp(later->queued.method, "DELETE") == 0)
-		return true;
-	if (strcmp(later->queued.method, "PATCH") == 0 && strcmp(earlier->queued.method, "PATCH") != 0)
-		return false;
-	join_sets(&earlier->queued, &later->queued);
-	if (strcmp(later->queued.method, "PUT") == 0)
-		return true;
-	join_patches(earlier, later);
-	return true;
-}
-
-/*
- * Puts the operations of an earlier patch before those of a later one.  What either sets whole, of which it
- * changes a part, would undo the other's changes of that: then only the patch that names leaves is left.
- */
-static void
-join_patches(QueueEntry *earlier, QueueEntry *later)
-{
-	WalcuCommitQueueWrite *one = &earlier->queued;
-	WalcuCommitQueueWrite *other = &later->queued;
-	bool whole = !names_leaves(one) || !names_leaves(other);
-
-	join_texts(&one->leaves, &other->leaves);
-	if (!whole)
-		join_texts(&one->body, &other->body);
-	else
-		other->body = NULL;
-	other->is_sure &= one->is_sure && !whole;
-}
-
-/* Tells whether what is sent to the service is the patch that names leaves. */
-static bool
-names_leaves(const WalcuCommitQueueWrite *queued)
-{
-	return queued->body && strcmp(queued->body, queued->leaves) == 0;
-}
-
-/* Lets the later write say what the earlier one sets, too.  What both set is as the later one says. */
-static void
-join_sets(WalcuCommitQueueWrite *earlier, WalcuCommitQueueWrite *later)
-{
-	if (earlier->sets && later->sets)
-		join_texts(&earlier->sets, &later->sets);
-	else if (earlier->sets)
-		later->sets = earlier->sets;
-}
-
-/* Puts the elements of an array before those of another one.  Both texts go. */
-static void
-join_texts(const char **one, const char **other)
-{
-	char *joined = psprintf("%.*s,%s", (int) strlen(*one) - 1, *one, *other + 1);
-
-	pfree(unconstify(char *, *one));
-	pfree(unconstify(char *, *other));
-	*one = NULL;
-	*other = joined;
 }
 
 /*
@@ -411,7 +386,7 @@ resume_statement_timeout(void)
 static void
 send_entries(void)
 {
-	const QueueEntry *previous = NULL;
+	const WalcuQueueEntry *previous = NULL;
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
 	WalcuWriteLog *write_log = write_log_open(queue);
 	ListCell *lc;
@@ -425,7 +400,7 @@ send_entries(void)
 	}
 	foreach(lc, queue->entries)
 	{
-		const QueueEntry *entry = lfirst(lc);
+		const WalcuQueueEntry *entry = lfirst(lc);
 
 		if (entry->dropped)
 			continue;
@@ -443,6 +418,8 @@ static void
 warn_of_unwritten(void)
 {
 	int64 unwritten = 0;
+	List *names = NIL;
+	StringInfoData list;
 	ListCell *lc;
 
 	foreach(lc, queue->tables)
@@ -450,16 +427,19 @@ warn_of_unwritten(void)
 		WalcuWriter *writer = ((WalcuCommitQueueTable *) lfirst(lc))->writer;
 
 		writer_tell_ignored(writer);
-		unwritten += writer_take_unwritten(writer);
+		unwritten += writer_take_unwritten(writer, &names);
 	}
-	if (unwritten > 0)
-		ereport(
-			WARNING, errcode(ERRCODE_WARNING),
+	if (unwritten == 0)
+		return;
+	initStringInfo(&list);
+	write_log_append_list(&list, list_truncate(names, WRITE_LOG_NAMED), unwritten);
+	ereport(WARNING, errcode(ERRCODE_WARNING),
 			errmsg_plural(INT64_FORMAT " row was not written at commit",
 						  INT64_FORMAT " rows were not written at commit", (unsigned long) unwritten,
 						  unwritten),
-			errdetail("Documents to be changed or deleted were gone, or documents to be inserted ON CONFLICT "
-					  "DO NOTHING existed already."));
+			errdetail("What was to be changed or deleted was gone, or what was to be inserted ON CONFLICT DO "
+					  "NOTHING existed already: %s",
+					  list.data));
 }
 
 /* Warns of what waits when a session ends, as there is no commit that could fail. */
@@ -496,7 +476,7 @@ describe_unsent(StringInfo text, const void *arg)
 	}
 	for (int i = sent->sent; i < list_length(sent->entries); i++)
 	{
-		const QueueEntry *entry = list_nth(sent->entries, i);
+		const WalcuQueueEntry *entry = list_nth(sent->entries, i);
 
 		if (!entry->dropped && count++ < WRITE_LOG_NAMED)
 			names = lappend(names, name_entry(entry, &places));
@@ -511,7 +491,7 @@ describe_unsent(StringInfo text, const void *arg)
 
 /* A new document is no part of the request's path, but it may be known. */
 static WalcuNamedWrite *
-name_entry(const QueueEntry *entry, WalcuWritePlaces *places)
+name_entry(const WalcuQueueEntry *entry, WalcuWritePlaces *places)
 {
 	const WalcuOptions *options = entry->table->options;
 	const WalcuCommitQueueWrite *queued = &entry->queued;
@@ -524,14 +504,14 @@ name_entry(const QueueEntry *entry, WalcuWritePlaces *places)
 }
 
 static bool
-must_follow(const QueueEntry *entry, const QueueEntry *previous)
+must_follow(const WalcuQueueEntry *entry, const WalcuQueueEntry *previous)
 {
 	return entry->before || entry->table != previous->table ||
 		   strcmp(entry->queued.method, previous->queued.method) != 0;
 }
 
 static void
-send_entry(const QueueEntry *entry)
+send_entry(const WalcuQueueEntry *entry)
 {
 	WalcuWrite *write = writer_create(entry->table->writer, entry->queued.method, entry->queued.id);
 

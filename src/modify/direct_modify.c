@@ -288,7 +288,7 @@ send_direct_changes(ForeignScanState *node)
 	}
 	writer_finish(direct->writer);
 	if (!returns)
-		count_rows(node, list_length(ids) - writer_take_unwritten(direct->writer));
+		count_rows(node, list_length(ids) - writer_take_unwritten(direct->writer, NULL));
 	MemoryContextSwitchTo(before);
 }
 

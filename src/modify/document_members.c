@@ -17,7 +17,16 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-static bool is_named(List *names, char *key, int length);
+/* A member of a document. */
+typedef struct DocumentMember
+{
+	char *key;      /* Its key begins here, with the quote. */
+	int key_length; /* The key has so many bytes, with its quotes. */
+	char *end;      /* This is behind its value. */
+} DocumentMember;
+
+static bool next_member(WalcuSkimmer *skimmer, DocumentMember *member);
+static bool is_named(List *names, const DocumentMember *member);
 
 /*
  * Returns an object of the members of a document that have these names (of text *).  Error: 22P05 when they
@@ -27,22 +36,17 @@ Jsonb *
 document_members_read(const WalcuOptions *options, const WalcuDocument *document, List *names)
 {
 	WalcuSkimmer skimmer = {.end = document->data + document->length};
+	DocumentMember member = {.end = document->data};
 	StringInfoData text;
 	WalcuJson members = {.type = JSON_TOKEN_OBJECT_START};
-	char *at = skim_space(&skimmer, document->data);
 
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '{');
-	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	while (next_member(&skimmer, &member))
 	{
-		char *key = skim_space(&skimmer, at + 1);
-		char *key_end = skim_string(&skimmer, key);
-
-		at = key_end ? skim_colon(&skimmer, key_end) : NULL;
-		at = at ? skim_value(&skimmer, at) : NULL;
-		if (at && is_named(names, key, key_end - key))
-			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (at - key), key);
-		at = at ? skim_space(&skimmer, at) : NULL;
+		if (is_named(names, &member))
+			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (member.end - member.key),
+							 member.key);
 	}
 	appendStringInfoChar(&text, '}');
 	members.text = text.data;
@@ -57,18 +61,62 @@ document_members_read(const WalcuOptions *options, const WalcuDocument *document
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(members.text, members.length))));
 }
 
-/* Tells whether a key, with its quotes, is one of these names.  Documents may write it with escapes. */
-static bool
-is_named(List *names, char *key, int length)
+/*
+ * Returns a document as JSON, in UTF-8, with other members in the place of those that have these names (of
+ * text *).
+ */
+char *
+document_members_replace(const WalcuDocument *document, List *names, Jsonb *members)
 {
-	WalcuJson json = {.type = JSON_TOKEN_STRING, .text = key, .length = length};
-	const char *member;
-	int member_length;
+	WalcuSkimmer skimmer = {.end = document->data + document->length};
+	DocumentMember member = {.end = document->data};
+	char *added = JsonbToCString(NULL, &members->root, VARSIZE(members));
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	while (next_member(&skimmer, &member))
+	{
+		if (!is_named(names, &member))
+			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (member.end - member.key),
+							 member.key);
+	}
+	if (JB_ROOT_COUNT(members) > 0)
+		appendStringInfo(&text, "%s%s", text.len > 1 ? "," : "", utf8_require(added) + 1);
+	else
+		appendStringInfoChar(&text, '}');
+	return text.data;
+}
+
+/* Goes on to the next member of a document; returns false at its end. */
+static bool
+next_member(WalcuSkimmer *skimmer, DocumentMember *member)
+{
+	char *at = skim_space(skimmer, member->end);
+	char *key_end;
+
+	if (skim_peek(skimmer, at) != '{' && skim_peek(skimmer, at) != ',')
+		return false;
+	member->key = skim_space(skimmer, at + 1);
+	key_end = skim_string(skimmer, member->key);
+	at = key_end ? skim_colon(skimmer, key_end) : NULL;
+	member->end = at ? skim_value(skimmer, at) : NULL;
+	member->key_length = key_end ? key_end - member->key : 0;
+	return member->end != NULL;
+}
+
+/* Tells whether a member has one of these names.  Documents may write its key with escapes. */
+static bool
+is_named(List *names, const DocumentMember *member)
+{
+	WalcuJson json = {.type = JSON_TOKEN_STRING, .text = member->key, .length = member->key_length};
+	const char *key;
+	int key_length;
 	ListCell *lc;
 
 	if (!utf8_is_server_encoding())
 		transcode_unescape(&json);
-	if (!convert_string(&json, &member, &member_length))
+	if (!convert_string(&json, &key, &key_length))
 		return false;
 	foreach(lc, names)
 	{
@@ -81,7 +129,7 @@ is_named(List *names, char *key, int length)
 			utf8 = utf8_from_server(text_to_cstring(name));
 			utf8_length = utf8 ? strlen(utf8) : -1;
 		}
-		if (utf8_length == member_length && memcmp(utf8, member, member_length) == 0)
+		if (utf8_length == key_length && memcmp(utf8, key, key_length) == 0)
 			return true;
 	}
 	return false;

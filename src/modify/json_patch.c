@@ -129,17 +129,6 @@ json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 	add_operation(patch, "add", require_pointer(patch, change), change->new);
 }
 
-/*
- * Removes a column's value, unless it is null or missing.  This is no operation of a service's: the patch
- * names leaves, and is for patched_document.c.  Error: that of json_patch_change.
- */
-void
-json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change)
-{
-	set_column(patch, change);
-	add_operation(patch, "clear", require_pointer(patch, change), NULL);
-}
-
 /* Adds what turns members of a document, whose keys can all be addressed, into others. */
 void
 json_patch_members(WalcuJsonPatch *patch, Jsonb *old, Jsonb *new)

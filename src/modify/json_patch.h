@@ -47,7 +47,6 @@ extern WalcuPatchReach json_patch_reach(const WalcuOptions *options, const char 
 extern void json_patch_check(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change);
-extern void json_patch_clear(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_members(WalcuJsonPatch *patch, Jsonb *old, Jsonb *new);
 extern char *json_patch_text(const WalcuJsonPatch *patch);
 

@@ -15,8 +15,8 @@
 #include "base/digest.h"
 #include "base/objectid.h"
 #include "base/read_only.h"
-#include "base/utf8.h"
 #include "executor/executor.h"
+#include "fetch/waiting_writes.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "modify/column_rules.h"
@@ -37,7 +37,6 @@ static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write,
 							  bool *missing);
 static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
 static bool confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
-static bool is_gone(WalcuModify *modify, const char *id);
 static bool is_changed_before(WalcuModify *modify, const char *id);
 
 /* Begins to write a table of a statement.  modify_table.c calls this. */
@@ -146,7 +145,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	WalcuRow *row = modify->row;
 	int columns = row->descriptor->natts;
 	bool whole = row->options->update_method == WALCU_UPDATE_PUT;
-	WalcuCommitQueueWrite queued = {.method = whole ? "PUT" : "PATCH"};
+	WalcuCommitQueueWrite queued = {.method = whole ? "PUT" : "PATCH", .command = modify->command};
 	WalcuRowChange *change;
 	MemoryContext before;
 	Datum *values;
@@ -167,9 +166,7 @@ modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	slot_getallattrs(slot);
 	change = row_change(row, values, nulls, slot->tts_values, slot->tts_isnull);
 	queued.id = id;
-	if (modify->queue && commit_queue_last(modify->queue, id))
-		row_set_again(row, change, ExecGetUpdatedCols(target, estate), slot);
-	if (is_gone(modify, id))
+	if (is_changed_before(modify, id))
 		missing = true;
 	else if (change->any && make_changed_body(modify, &queued, change, &missing))
 		missing = !send_change(modify, &queued, slot);
@@ -182,7 +179,7 @@ TupleTableSlot *
 modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	WalcuModify *modify = target->ri_FdwState;
-	WalcuCommitQueueWrite queued = {.method = "DELETE"};
+	WalcuCommitQueueWrite queued = {.method = "DELETE", .command = modify->command};
 	MemoryContext before;
 	Datum value;
 	bool is_null;
@@ -194,7 +191,7 @@ modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, Tuple
 	value = ExecGetJunkAttribute(plan_slot, modify->id_junk, &is_null);
 	id = row_id(modify->row, value, is_null);
 	queued.id = id;
-	missing = is_gone(modify, id) || !send_change(modify, &queued, slot);
+	missing = is_changed_before(modify, id) || !send_change(modify, &queued, slot);
 	if (!missing && AttributeNumberIsValid(modify->whole_row_junk))
 	{
 		int columns = modify->row->descriptor->natts;
@@ -216,7 +213,7 @@ int64
 modify_confirm(WalcuModify *modify)
 {
 	writer_finish(modify->writer);
-	return writer_take_unwritten(modify->writer);
+	return writer_take_unwritten(modify->writer, NULL);
 }
 
 /* FdwRoutine.EndForeignInsert.  modify_table.c calls this, too. */
@@ -264,7 +261,8 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	modify->write_log = write_log_open(estate);
 	write_log_add_servers(modify->write_log, estate->es_range_table);
 	/* COPY has no plan, nor the number of its command in the state */
-	write_log_set_command(modify->write_log, plan ? estate->es_output_cid : GetCurrentCommandId(true));
+	modify->command = plan ? estate->es_output_cid : GetCurrentCommandId(true);
+	write_log_set_command(modify->write_log, modify->command);
 	modify->writer = writer_open(estate->es_query_cxt, options, credential, modify->write_log);
 	target->ri_FdwState = modify;
 	MemoryContextSwitchTo(before);
@@ -317,7 +315,8 @@ static WalcuWrite *
 send_new(WalcuModify *modify, TupleTableSlot *slot)
 {
 	WalcuRow *row = modify->row;
-	WalcuCommitQueueWrite made = {.method = "POST", .conflict_is_none = modify->skips_conflicts};
+	WalcuCommitQueueWrite made = {
+		.method = "POST", .conflict_is_none = modify->skips_conflicts, .command = modify->command};
 	char *made_id = NULL;
 	char *sets;
 	WalcuWrite *write;
@@ -428,7 +427,7 @@ static bool
 make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 				  bool *missing)
 {
-	const WalcuCommitQueueWrite *waiting = modify->queue ? commit_queue_last(modify->queue, write->id) : NULL;
+	WalcuDocument document = {.id = write->id};
 	WalcuWrite *read;
 
 	if (modify->row->options->update_method == WALCU_UPDATE_PATCH)
@@ -442,11 +441,10 @@ make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const Walcu
 		return patch.leaves != NULL;
 	}
 	write->sets = row_replaced_sets(modify->row, change);
-	if (waiting && strcmp(waiting->method, "PUT") == 0)
+	/* what an earlier statement has written, and the service does not know yet, stays */
+	if (waiting_writes_show(modify->row->options, write->id, modify->command, &document) ==
+		WALCU_WAITING_WHOLE)
 	{
-		char *utf8 = pstrdup(utf8_require(waiting->body));
-		WalcuDocument document = {.data = utf8, .length = strlen(utf8), .id = write->id};
-
 		write->body = row_replaced_document(modify->row, change, &document);
 		return write->body != NULL;
 	}
@@ -456,7 +454,12 @@ make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const Walcu
 	writer_wait(read);
 	*missing = read->outcome == WALCU_WRITE_MISSING;
 	if (!*missing)
-		write->body = row_replaced_document(modify->row, change, &read->document);
+	{
+		document = read->document;
+		document.id = write->id;
+		waiting_writes_show(modify->row->options, write->id, modify->command, &document);
+		write->body = row_replaced_document(modify->row, change, &document);
+	}
 	writer_release(read);
 	return write->body != NULL;
 }
@@ -500,15 +503,6 @@ confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
 		row_store(modify->row, &write->document, writer_credential(write), slot);
 	writer_release(write);
 	return written;
-}
-
-/* Tells whether the statement has written the document already, or the transaction has deleted it. */
-static bool
-is_gone(WalcuModify *modify, const char *id)
-{
-	const WalcuCommitQueueWrite *waiting = modify->queue ? commit_queue_last(modify->queue, id) : NULL;
-
-	return is_changed_before(modify, id) || (waiting && strcmp(waiting->method, "DELETE") == 0);
 }
 
 /*

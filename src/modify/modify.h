@@ -25,6 +25,7 @@ typedef struct WalcuModify
 	WalcuWriter *writer;          /* It sends the writes. */
 	WalcuWriteLog *write_log;     /* It lists what the statement has written. */
 	WalcuCommitQueueTable *queue; /* Writes wait in it for the commit, or it is NULL. */
+	CommandId command;            /* This is the number of the statement's command. */
 	MemoryContext row_context;    /* It holds what the current row needs. */
 	bool needs_reply;             /* The documents that the service answers with are wanted. */
 	bool waits;                   /* Each row has to be confirmed before the next is sent. */

@@ -14,6 +14,7 @@
 
 #include "modify/patched_document.h"
 
+#include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "modify/document_members.h"
 #include "modify/json_patch.h"
@@ -34,12 +35,11 @@ typedef struct Operation
 {
 	List *keys;   /* These (of text *) lead to the place. */
 	Jsonb *value; /* This is set there; NULL to remove what is there. */
-	bool clears;  /* A null that is there stays. */
 } Operation;
 
 static char *make_difference(void *arg, const WalcuDocument *document);
-static Jsonb *read_named_members(const WalcuOptions *options, const WalcuDocument *document,
-								 List *operations);
+static List *name_members(List *operations);
+static Jsonb *apply_operations(Jsonb *members, List *operations);
 static List *read_operations(const char *leaf_patch);
 static Operation *read_operation(JsonbContainer *operation);
 static List *split_pointer(const char *pointer, int length);
@@ -58,15 +58,40 @@ patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
 							const WalcuDocument *document)
 {
 	List *operations = read_operations(leaf_patch);
-	Jsonb *old = read_named_members(options, document, operations);
-	Jsonb *new = old;
+	Jsonb *old = document_members_read(options, document, name_members(operations));
 	WalcuJsonPatch *patch = json_patch_create(options, false);
-	ListCell *lc;
 
-	foreach(lc, operations)
-		new = apply_operation(new, lfirst(lc));
-	json_patch_members(patch, old, new);
+	json_patch_members(patch, old, apply_operations(old, operations));
 	return patch->count > 0 ? json_patch_text(patch) : NULL;
+}
+
+/*
+ * Returns what a patch that names leaves makes of a document, as JSON, in UTF-8.  Error: that of
+ * patched_document_difference.
+ */
+char *
+patched_document_text(const WalcuOptions *options, const char *leaf_patch, const WalcuDocument *document)
+{
+	List *operations = read_operations(leaf_patch);
+	List *names = name_members(operations);
+	Jsonb *old = document_members_read(options, document, names);
+
+	return document_members_replace(document, names, apply_operations(old, operations));
+}
+
+/* Does the same for a document that is a text of the server's encoding. */
+char *
+patched_document_whole(const WalcuOptions *options, const char *id, const char *text, const char *leaf_patch)
+{
+	char *utf8 = pstrdup(utf8_require(text));
+	WalcuDocument document = {.data = utf8, .length = strlen(utf8), .id = id};
+	StringInfoData whole;
+
+	utf8 = patched_document_text(options, leaf_patch, &document);
+	initStringInfo(&whole);
+	if (!utf8_to_server(utf8, strlen(utf8), &whole))
+		elog(ERROR, "a document that was made here cannot be converted");
+	return whole.data;
 }
 
 /* Has a write, if it is refused or has no body, read its document and make the patch of that. */
@@ -89,16 +114,26 @@ make_difference(void *arg, const WalcuDocument *document)
 	return patched_document_difference(kept->options, kept->leaf_patch, document);
 }
 
-/* Returns the members of a document that operations name.  Error: that of document_members_read. */
-static Jsonb *
-read_named_members(const WalcuOptions *options, const WalcuDocument *document, List *operations)
+/* Returns the names (of text *) of the members of a document that operations change. */
+static List *
+name_members(List *operations)
 {
 	List *names = NIL;
 	ListCell *lc;
 
 	foreach(lc, operations)
 		names = lappend(names, linitial(((Operation *) lfirst(lc))->keys));
-	return document_members_read(options, document, names);
+	return names;
+}
+
+static Jsonb *
+apply_operations(Jsonb *members, List *operations)
+{
+	ListCell *lc;
+
+	foreach(lc, operations)
+		members = apply_operation(members, lfirst(lc));
+	return members;
 }
 
 /* Returns the operations (of Operation) of a patch. */
@@ -120,12 +155,9 @@ read_operation(JsonbContainer *operation)
 	Operation *read = palloc0(sizeof(Operation));
 	JsonbValue *path = get_member_value(operation, "path");
 	JsonbValue *value = get_member_value(operation, "value");
-	JsonbValue *op = get_member_value(operation, "op");
 
 	read->keys = split_pointer(path->val.string.val, path->val.string.len);
 	read->value = value ? JsonbValueToJsonb(value) : NULL;
-	read->clears = op->val.string.len == strlen("clear") &&
-				   strncmp(op->val.string.val, "clear", op->val.string.len) == 0;
 	return read;
 }
 
@@ -171,7 +203,7 @@ apply_operation(Jsonb *document, const Operation *operation)
 		return set_place(document, operation->keys, count, operation->value);
 	}
 	place = document_members_find(document, operation->keys, count);
-	if (place == NULL || (operation->clears && place->type == jbvNull))
+	if (place == NULL)
 		return document;
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path, JsonbPGetDatum(document),
 											  make_path_array(operation->keys, count)));

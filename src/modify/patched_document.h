@@ -13,6 +13,10 @@
 
 extern char *patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
 										 const WalcuDocument *document);
+extern char *patched_document_text(const WalcuOptions *options, const char *leaf_patch,
+								   const WalcuDocument *document);
+extern char *patched_document_whole(const WalcuOptions *options, const char *id, const char *text,
+									const char *leaf_patch);
 extern void patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options,
 										const char *leaf_patch);
 

@@ -10,7 +10,6 @@
 #include "modify/row.h"
 
 #include "access/htup_details.h"
-#include "access/sysattr.h"
 #include "base/compat.h"
 #include "base/fixed_settings.h"
 #include "base/utf8.h"
@@ -37,7 +36,6 @@
 static void read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values,
 						bool *nulls);
 static void add_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
-static void add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
 static WalcuJsonChange describe_change(const WalcuRow *row, int column, const char *old, const char *new);
@@ -137,7 +135,6 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const 
 	WalcuRowChange *change = palloc0(sizeof(WalcuRowChange));
 
 	change->changed = palloc0(count * sizeof(bool));
-	change->again = palloc0(count * sizeof(bool));
 	change->old = palloc0(count * sizeof(char *));
 	change->new = palloc0(count * sizeof(char *));
 	for (int i = 0; i < count; i++)
@@ -166,25 +163,6 @@ row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls, const 
 }
 
 /*
- * Adds to a change the columns (attribute numbers, as the executor has them) that are set to the value which
- * the document has: a write that waits for the commit may have given it another one.
- */
-void
-row_set_again(WalcuRow *row, WalcuRowChange *change, const Bitmapset *columns, TupleTableSlot *new)
-{
-	for (int i = 0; i < row->descriptor->natts; i++)
-	{
-		if (!row->columns[i].is_set || change->changed[i] || is_path(row, i, ".") ||
-			!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns))
-			continue;
-		if (!new->tts_isnull[i])
-			change->new[i] = encode_value(row->encoder, i, new->tts_values[i]);
-		change->changed[i] = change->again[i] = true;
-		change->any = true;
-	}
-}
-
-/*
  * Returns the JSON Patch of a change.  It is not sure where a column that is within an object was NULL: the
  * object may not be there, or be none.
  */
@@ -209,15 +187,15 @@ row_patch(const WalcuRow *row, const WalcuRowChange *change)
 		/* two columns must not say different things of one place */
 		document_set(places, path, row->columns[i].name, change->new[i]);
 		of_column = describe_change(row, i, change->old[i], change->new[i]);
-		add_column_change(leaves, &of_column, change->again[i]);
+		json_patch_change(leaves, &of_column);
 		reach = json_patch_reach(row->options, path);
 		/* where there is a value, there is an object around it */
 		if (change->old[i] && reach < WALCU_REACH_TOO_DEEP)
 			reach = WALCU_REACH_SURE;
 		patch.is_sure &= reach == WALCU_REACH_SURE;
-		must_read |= reach >= WALCU_REACH_FREE || (change->again[i] && !change->new[i]);
+		must_read |= reach >= WALCU_REACH_FREE;
 		if (!must_read)
-			add_column_change(body, &of_column, change->again[i]);
+			json_patch_change(body, &of_column);
 	}
 	patch.leaves = leaves->count > 0 ? json_patch_text(leaves) : NULL;
 	patch.sets = ignored_write_sets_text(&leaves->sets);
@@ -417,18 +395,6 @@ add_set(StringInfo sets, const WalcuRow *row, int column, const char *value)
 		ignored_write_add_members(sets, &of_column, value);
 	else if (!is_path(row, column, "_id"))
 		ignored_write_add_set(sets, &of_column, row->columns[column].option->path, '.', value);
-}
-
-/* Adds a column's change to a patch; again sets a value that the document is thought to have. */
-static void
-add_column_change(WalcuJsonPatch *patch, const WalcuJsonChange *change, bool again)
-{
-	if (!again)
-		json_patch_change(patch, change);
-	else if (change->new)
-		json_patch_set(patch, change);
-	else
-		json_patch_clear(patch, change);
 }
 
 static bool

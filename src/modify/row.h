@@ -38,10 +38,9 @@ typedef struct WalcuRow
 typedef struct WalcuRowChange
 {
 	bool *changed; /* It tells, by column, whether the value differs. */
-	bool *again;   /* It tells, by column, whether the value is set though it does not differ. */
 	char **old;    /* These are the old values as JSON, by column; NULL for NULL. */
 	char **new;    /* These are the new values as JSON, by column; NULL for NULL. */
-	bool any;      /* There is a column that differs, or is set again. */
+	bool any;      /* There is a column that differs. */
 } WalcuRowChange;
 
 /* A change as a patch. */
@@ -60,8 +59,6 @@ extern char *row_id(const WalcuRow *row, Datum value, bool is_null);
 extern char *row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id, char **sets);
 extern WalcuRowChange *row_change(WalcuRow *row, const Datum *old_values, const bool *old_nulls,
 								  const Datum *new_values, const bool *new_nulls);
-extern void row_set_again(WalcuRow *row, WalcuRowChange *change, const Bitmapset *columns,
-						  TupleTableSlot *new);
 extern WalcuRowPatch row_patch(const WalcuRow *row, const WalcuRowChange *change);
 extern WalcuRowPatch row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls);
 extern char *row_document_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls,

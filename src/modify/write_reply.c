@@ -177,3 +177,11 @@ write_reply_raise_other_id(const WalcuOptions *options, const char *sent, const 
 				   text_shown(sent, TEXT_OF_ID), options->resource, text_shown(received, TEXT_OF_ID)),
 			errhint("It assigns ids itself: leave out _id and the option client_ids."));
 }
+
+/* Tells whether an error must be raised at once. */
+bool
+write_reply_is_interrupt(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
+}

@@ -23,5 +23,6 @@ extern bool write_reply_leaves_doubt(const WalcuTransfer *transfer, const ErrorD
 extern bool write_reply_may_be_of_places(const WalcuTransfer *transfer);
 pg_noreturn extern void write_reply_raise_other_id(const WalcuOptions *options, const char *sent,
 												   const char *received);
+extern bool write_reply_is_interrupt(const ErrorData *error);
 
 #endif /* WALCU_WRITE_REPLY_H */

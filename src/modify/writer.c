@@ -46,6 +46,7 @@ struct WalcuWriter
 	List *under_way;             /* These are the writes under way, oldest first. */
 	ErrorData *failure;          /* This is the first error, which is raised when nothing is under way. */
 	int64 unwritten;             /* So many documents that nobody waited for were not written. */
+	List *unwritten_names;       /* These (of char *) are the first of them. */
 	int64 requests;              /* So many requests were sent. */
 	WalcuIgnoredWrites ignored;  /* This is what the service has not kept. */
 };
@@ -70,7 +71,6 @@ static void read_document_again(WalcuWrite *write);
 static void send_remade(WalcuWrite *write);
 static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
-static bool is_interrupt(const ErrorData *error);
 static void raise_failure(WalcuWriter *writer);
 static void check_kept(WalcuWrite *write);
 
@@ -214,14 +214,18 @@ writer_settle(WalcuWriter *writer, bool wait)
 
 /*
  * Returns how many documents that nobody waited for were not written, as they were gone, or there already.
- * Each of them is counted once.
+ * Each of them is counted once.  The names (of char *) of the first ones are added to a list, unless that is
+ * NULL.
  */
 int64
-writer_take_unwritten(WalcuWriter *writer)
+writer_take_unwritten(WalcuWriter *writer, List **names)
 {
 	int64 unwritten = writer->unwritten;
 
+	if (names)
+		*names = list_concat(*names, writer->unwritten_names);
 	writer->unwritten = 0;
+	writer->unwritten_names = NIL;
 	return unwritten;
 }
 
@@ -361,7 +365,7 @@ advance_write(WalcuWrite *write, bool wait)
 		redact_error(error, writer->credential);
 	}
 	PG_END_TRY();
-	if (error && is_interrupt(error))
+	if (error && write_reply_is_interrupt(error))
 	{
 		writer_settle(writer, false);
 		write_log_tell(writer->write_log, error, false);
@@ -527,7 +531,15 @@ settle_write(WalcuWrite *write, WalcuOutcome outcome)
 
 	write->outcome = outcome;
 	writer->under_way = list_delete_ptr(writer->under_way, write);
-	writer->unwritten += (outcome != WALCU_WRITE_DONE && write->detached);
+	if (outcome != WALCU_WRITE_DONE && write->detached)
+	{
+		MemoryContext before = MemoryContextSwitchTo(writer->context);
+
+		if (writer->unwritten++ < WRITE_LOG_NAMED && write->id)
+			writer->unwritten_names =
+				lappend(writer->unwritten_names, psprintf("%s/%s", writer->options->resource, write->id));
+		MemoryContextSwitchTo(before);
+	}
 	if (outcome == WALCU_WRITE_DONE && !write->reads)
 		write_log_note_written(writer->write_log, writer->options, write->request->method,
 							   write->id ? write->id : write->document.id);
@@ -558,14 +570,6 @@ fail_write(WalcuWrite *write, ErrorData *error)
 										: write->doubt || write_reply_leaves_doubt(write->transfer, error))
 		write_log_note_unknown(writer->write_log, write->options, write->request->label.data,
 							   write->is_new ? write->id : NULL);
-}
-
-/* Tells whether an error must be raised at once. */
-static bool
-is_interrupt(const ErrorData *error)
-{
-	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
 }
 
 /*

@@ -20,7 +20,7 @@ extern void writer_send(WalcuWrite *write);
 extern void writer_wait(WalcuWrite *write);
 extern void writer_finish(WalcuWriter *writer);
 extern void writer_settle(WalcuWriter *writer, bool wait);
-extern int64 writer_take_unwritten(WalcuWriter *writer);
+extern int64 writer_take_unwritten(WalcuWriter *writer, List **names);
 extern int64 writer_count_requests(const WalcuWriter *writer);
 extern void writer_release(WalcuWrite *write);
 

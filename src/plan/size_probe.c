@@ -53,7 +53,7 @@ static double choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *
 static bool is_assumed(const RelOptInfo *rel);
 static bool has_filter(const RelOptInfo *rel);
 static bool look_at_size(const RelOptInfo *rel, const WalcuOptions *options, int64 skip);
-static bool ask_for_document(WalcuQuery *query, int64 skip, bool *found);
+static bool probe_for_document(WalcuQuery *query, int64 skip, bool *found);
 
 /*
  * Asks for the magnitude of a table's resource, if that is a guess which the plan hangs on.  Returns whether
@@ -178,7 +178,7 @@ look_at_size(const RelOptInfo *rel, const WalcuOptions *options, int64 skip)
 	query.credential = option_credential_header(userid, options->serverid);
 	REDACT_TRY();
 	{
-		is_told = ask_for_document(&query, skip, &found);
+		is_told = probe_for_document(&query, skip, &found);
 	}
 	REDACT_END(query.credential);
 	if (is_told)
@@ -190,7 +190,7 @@ look_at_size(const RelOptInfo *rel, const WalcuOptions *options, int64 skip)
 
 /* Asks for the document behind so many.  Returns false when there is no answer; it is asked for once. */
 static bool
-ask_for_document(WalcuQuery *query, int64 skip, bool *found)
+probe_for_document(WalcuQuery *query, int64 skip, bool *found)
 {
 	const WalcuQueryPart all = {0};
 	MemoryContext context =

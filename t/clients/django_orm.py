@@ -125,6 +125,15 @@ def test_atomic():
         except DatabaseError:
             pass
     tap.is_equal(tap.contents(), ['kept'], 'atomic blocks')
+    tap.empty()
+    with transaction.atomic():
+        note = Note.objects.create(content='new')
+        note.content = 'newer'
+        note.save()
+        Note.objects.create(content='gone').delete()
+        known, created = Note.objects.get_or_create(content='newer')
+        tap.is_equal((created, known.pk), (False, note.pk), 'what waits is found')
+    tap.is_equal(tap.contents(), ['newer'], 'and saved again, and deleted')
 
 
 def test():

@@ -80,6 +80,30 @@ def test_orm(schema):
         tap.is_equal(tap.contents(), ['outer', 'three', 'two'], f'{schema}: a savepoint is rolled back')
 
 
+def test_what_waits(schema):
+    """What the transaction has written is read, changed and deleted before it commits."""
+    tap.empty()
+    Note = mapped(engine, schema)
+    with Session(engine) as session:
+        note = Note(content='new')
+        session.add_all([note, Note(content='gone')])
+        session.flush()
+        session.refresh(note)
+        tap.is_equal(note.content, 'new', f'{schema}: a new row is read again')
+        note.content = 'newer'
+        session.delete(session.query(Note).filter(Note.content == 'gone').one())
+        session.flush()
+        tap.is_equal(session.query(Note).count(), 1, f'{schema}: rows are counted')
+        session.commit()
+        tap.is_equal(tap.contents(), ['newer'], f'{schema}: a new row is changed, another one deleted')
+        note.custom = {'stage': 'won', 'price': 1}
+        session.flush()
+        note.custom = {'stage': 'new', 'b': 2}
+        session.commit()
+        tap.is_equal([document['custom'] for document in tap.documents('notes')], [{'stage': 'new', 'b': 2}],
+                     f'{schema}: of two objects the second is left')
+
+
 def test_queries(schema):
     Note = mapped(engine, schema)
     tap.empty()
@@ -106,6 +130,7 @@ def test():
     test_reflection()
     for schema in ('crm', 'crm_app'):
         test_orm(schema)
+        test_what_waits(schema)
         test_queries(schema)
 
 

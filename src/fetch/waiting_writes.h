@@ -1,0 +1,48 @@
+/*
+ * waiting_writes.h
+ *	  What the transaction has written, and the service will get at the commit.
+ */
+#ifndef WALCU_WAITING_WRITES_H
+#define WALCU_WAITING_WRITES_H
+
+#include "postgres.h"
+
+#include "json/decode.h"
+#include "service/option.h"
+
+/* What waits for a document. */
+typedef enum WalcuWaiting
+{
+	WALCU_WAITING_NONE,    /* Nothing does, or nothing that is shown. */
+	WALCU_WAITING_PATCH,   /* A part of it changes: the service knows the rest. */
+	WALCU_WAITING_WHOLE,   /* All of it is here. */
+	WALCU_WAITING_DELETION /* It will be gone. */
+} WalcuWaiting;
+
+/*
+ * Whoever keeps the writes tells of them.  A command is shown what earlier ones have written: those with a
+ * lower number.
+ */
+typedef struct WalcuWaitingSource
+{
+	/* Returns the ids (of char *) of a resource's documents for which something that is shown waits. */
+	List *(*ids)(const WalcuOptions *options, CommandId command);
+
+	/*
+	 * Returns what waits for a document, and puts in what it will be.  document has what the service knows,
+	 * or data is NULL: then a patch is told of, and not made.
+	 */
+	WalcuWaiting (*show)(const WalcuOptions *options, const char *id, CommandId command,
+						 WalcuDocument *document);
+
+	/* Returns by how many documents there will be more than the service has. */
+	int64 (*count)(const WalcuOptions *options, CommandId command);
+} WalcuWaitingSource;
+
+extern void waiting_writes_set_source(const WalcuWaitingSource *source);
+extern List *waiting_writes_ids(const WalcuOptions *options, CommandId command);
+extern WalcuWaiting waiting_writes_show(const WalcuOptions *options, const char *id, CommandId command,
+										WalcuDocument *document);
+extern int64 waiting_writes_count(const WalcuOptions *options, CommandId command);
+
+#endif /* WALCU_WAITING_WRITES_H */
