@@ -26,6 +26,7 @@
 #include "plan/count_cache.h"
 #include "plan/path.h"
 #include "pushdown/projection.h"
+#include "service/learned_sort.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -115,6 +116,9 @@ sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *t
 	int64 pages = count_wanted_pages(options, &count, wanted);
 
 	sample.row_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
+	/* the count has found out what the service takes */
+	sample.query.is_taken = true;
+	sample.query.unsorted = learned_sort(options) == WALCU_SORT_IGNORED;
 	decode_whole_rows(&sample);
 	if (pages * count.page_size >= count.documents)
 	{

@@ -19,6 +19,7 @@
 #include "fetch/page_at_offset.h"
 #include "fetch/refusal.h"
 #include "http/http_error.h"
+#include "service/learned_sort.h"
 
 /* Steps grow by this factor. */
 #define GROWTH 8
@@ -70,6 +71,7 @@ count_documents(const WalcuQuery *query, WalcuTally *tally, double expected, dou
 	/* what was learned since may leave no document that can match */
 	if (query_filters(query) != NIL && linitial(query_filters(query)) == &filter_nothing)
 		return (WalcuCount){.page_size = 1};
+	search.query.unsorted |= learned_sort(query->options) == WALCU_SORT_IGNORED;
 	look_at(&search, 0);
 	search.expected = (expected > 0 && expected < TOO_MANY) ? (int64) expected : -1;
 	search.step = GROWTH * search.page_size;

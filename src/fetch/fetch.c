@@ -401,7 +401,7 @@ fall_back(WalcuFetch *fetch, WalcuCursor *rejected)
 		http_error_check(cursor_transfer(rejected), fetch->query.credential);
 	possible = refusal_take_back(&fetch->query, cursor_transfer(rejected), fetch->group.tally);
 	close_cursors(fetch);
-	if (fetch->query.unsplit)
+	if (fetch->query.unsplit || fetch->query.unsorted)
 		forgo_order(fetch);
 	fetch->group.may_be_rejected = query_may_be_refused(&fetch->query);
 	fetch->parts = possible ? refusal_parts(&fetch->query, fetch->group.tally) : NIL;

@@ -209,7 +209,8 @@ take_in_bytes(WalcuPage *page, bool before_wait)
 		page->obstacle = MemoryContextStrdup(page->context, obstacle);
 		return;
 	}
-	if (page->may_be_rejected && retry_is_refused(transfer))
+	if ((page->may_be_rejected && retry_is_refused(transfer)) ||
+		(page->sort_may_be_rejected && transfer->status != 500 && retry_is_refused(transfer)))
 		page->rejected = true;
 	else if (retry_is_possible(transfer, page->malformed && !page->is_final))
 		page->broken = true;
@@ -278,7 +279,8 @@ is_tolerated(WalcuPage *page)
 		return false;
 	if (status == 404 && page->missing_is_empty)
 		page->whole = transfer->done;
-	else if ((status == 400 || status == 422 || status == 500) && page->may_be_rejected)
+	else if (((status == 400 || status == 422) && (page->may_be_rejected || page->sort_may_be_rejected)) ||
+			 (status == 500 && page->may_be_rejected))
 		page->rejected = transfer->done;
 	else if (is_followed_up(page))
 		page->redirected = transfer->done;

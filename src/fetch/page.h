@@ -22,7 +22,8 @@ typedef struct WalcuPage
 	const char *before;        /* The documents asked for end before this _id; or NULL. */
 	bool missing_is_empty;     /* 404 means that there is no such document. */
 	bool may_be_rejected;      /* A refused filter is not an error yet. */
-	bool rejected;             /* The service refused the filter. */
+	bool sort_may_be_rejected; /* Nor is a refused order; 400 and 422 tell of one. */
+	bool rejected;             /* The service refused the filter, or the order. */
 	bool may_be_unavailable;   /* 404, or a failure of the service, is not an error yet. */
 	bool may_be_useless;       /* Nothing is an error before the first document is taken. */
 	const char *obstacle;      /* It says why nothing is to be had of a reply that may be so; or NULL. */

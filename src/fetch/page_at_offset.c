@@ -106,6 +106,7 @@ request_page(WalcuPageAtOffset *page_at, const WalcuAttempt *attempt)
 							   query_page(query, &part, NIL, page_at->skip, 0), attempt, NULL);
 	MemoryContextSwitchTo(before);
 	page_at->page->may_be_rejected = query_may_be_refused(query);
+	page_at->page->sort_may_be_rejected = page_at->skip == 0 && query_sort_may_be_refused(query);
 	page_at->tally->requests++;
 	page_at->tally->retries += attempt != NULL;
 }

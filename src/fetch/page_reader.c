@@ -123,7 +123,11 @@ start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt
 	WalcuPage *page = cursor_start_page(cursor, id, passed, attempt);
 
 	/* later, documents have been delivered that would come again */
-	page->may_be_rejected = cursor->group->may_be_rejected && id == NULL && cursor->taken == 0;
+	if (id == NULL && cursor->taken == 0)
+	{
+		page->may_be_rejected = cursor->group->may_be_rejected;
+		page->sort_may_be_rejected = query_sort_may_be_refused(cursor->group->query);
+	}
 	return page;
 }
 

@@ -12,6 +12,7 @@
 
 #include "pushdown/projection.h"
 #include "service/learned.h"
+#include "service/learned_sort.h"
 
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300
@@ -66,6 +67,21 @@ query_may_be_refused(const WalcuQuery *query)
 	if (query->strategy == WALCU_BY_ID || query->is_taken)
 		return false;
 	return (query->filters != NIL && query->extent != WALCU_FILTER_NONE) || query_splits_nulls(query);
+}
+
+/*
+ * May the order be what the service refuses?  Nobody has seen yet that it sorts like that.  Beside a search
+ * text it is rather the text that is refused.
+ */
+bool
+query_sort_may_be_refused(const WalcuQuery *query)
+{
+	WalcuLearnedSort known = learned_sort(query->options);
+
+	if ((query->strategy != WALCU_BY_PAGES && query->strategy != WALCU_BY_RANGES) || query->is_taken ||
+		query->search || !query_asks_for_order(query))
+		return false;
+	return known == WALCU_SORT_UNKNOWN || (known == WALCU_SORT_BY_ID && !sort_is_by_id(query->keys));
 }
 
 /* Is an order read in parts, whose filters tell NULLs apart? */

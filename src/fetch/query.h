@@ -36,6 +36,7 @@ typedef struct WalcuQuery
 	WalcuFilterExtent extent;    /* So much of them is asked for: the service has refused more. */
 	bool is_taken;               /* The service took them, so that no refusal is theirs any more. */
 	List *refusals;              /* The user is to be told of these (refusal.c) once it has. */
+	const char *unsorted_words;  /* It refused to sort in these words; NULL when it did not. */
 	List *parts;                 /* Each of these (WalcuQueryPart) fits a URL; NIL until they are made. */
 	List *keys;                  /* The order has these keys (WalcuSortKey); NIL for any order. */
 	List *project;               /* These paths of fields are wanted; NIL for whole documents. */
@@ -48,6 +49,7 @@ typedef struct WalcuQuery
 
 extern List *query_filters(const WalcuQuery *query);
 extern bool query_may_be_refused(const WalcuQuery *query);
+extern bool query_sort_may_be_refused(const WalcuQuery *query);
 extern bool query_is_keyed(const WalcuQuery *query);
 extern bool query_asks_for_order(const WalcuQuery *query);
 extern bool query_splits_nulls(const WalcuQuery *query);

@@ -11,7 +11,9 @@
  *    and for the rest of the session (learned.c).
  * 2. Tests of places that the description lacks are left out, and those with such texts as a whole.
  * 3. Nothing is left but what paging needs.
- * 4. An order that is read in two parts, with NULLs and without, is read in one, and sorted here.
+ * 4. As long as nobody knows that the service sorts, the order is left out instead, and the whole filter
+ *    asked for.  If that is taken, the session knows that the service does not sort (learned_sort.c).
+ * 5. An order that is read in two parts, with NULLs and without, is read in one, and sorted here.
  *
  * Once the service has taken what is left, a WARNING tells what was left out, and in which words it was
  * refused, the first time in a session.  If it refuses that, too, the filter was not to blame.
@@ -24,6 +26,7 @@
 #include "fetch/page_at_offset.h"
 #include "http/http_error.h"
 #include "service/learned.h"
+#include "service/learned_sort.h"
 
 /* This is no ObjectId for any version of Mongoose, and nothing else that a service could object to. */
 #define NO_OBJECTID "\"x\""
@@ -40,6 +43,7 @@ typedef struct Refusal
 
 static bool take_back_id(const WalcuQuery *query, const WalcuTransfer *refused, const char *words,
 						 WalcuTally *tally);
+static void forgo_sort(WalcuQuery *query, const char *words);
 static bool learn_objectids(const WalcuQuery *query, const char *words, List *suspects, WalcuTally *tally);
 static bool names_objectids(const char *words, const char *path);
 static bool is_path_of(const char *path, const char *named, size_t length);
@@ -88,6 +92,11 @@ refusal_take_back(WalcuQuery *query, const WalcuTransfer *refused, WalcuTally *t
 	if (query->strategy == WALCU_BY_ID)
 		return take_back_id(query, refused, words, tally);
 	tally->rejected++;
+	if (before == NIL && refused->status != 500 && query_sort_may_be_refused(query))
+	{
+		forgo_sort(query, words);
+		return true;
+	}
 	if (before == NIL && query_splits_nulls(query))
 	{
 		keep_refusal(query, ((WalcuQueryPart *) linitial(query_split_parts(query, NIL)))->filters, words);
@@ -120,8 +129,21 @@ refusal_note_taken(WalcuQuery *query)
 	ListCell *lc;
 
 	query->is_taken = true;
+	if (query->unsorted_words)
+		learned_sort_note_ignored(query->options, psprintf("It answered %s.", query->unsorted_words));
+	query->unsorted_words = NULL;
 	foreach(lc, query->refusals)
 		warn_of_refusal(query, lfirst(lc));
+	query->refusals = NIL;
+}
+
+/* Leaves out the order: if the service takes that, the filter was not to blame. */
+static void
+forgo_sort(WalcuQuery *query, const char *words)
+{
+	query->unsorted = true;
+	query->unsorted_words = words;
+	query->extent = WALCU_FILTER_WHOLE;
 	query->refusals = NIL;
 }
 
@@ -224,6 +246,7 @@ takes_filters(const WalcuQuery *query, List *filters, WalcuTally *tally)
 		.filters = filters,
 		.project = list_make1("_id"),
 		.wanted = 1,
+		.unsorted = query->unsorted || learned_sort(query->options) == WALCU_SORT_IGNORED,
 	};
 	WalcuPageAtOffset *page_at = page_at_offset_start(&probe, tally, 0);
 	StringInfo id = makeStringInfo();
