@@ -81,6 +81,7 @@ static WalcuPredicate *make_value_predicate(const WalcuRelation *relation, Walcu
 											Expr *expression, Expr *value, Oid collation,
 											const char **reason);
 static const char *explain_no_value(const WalcuRelation *relation, Expr *expression, Expr *value);
+static bool needs_care(Node *node, void *nothing);
 static int find_btree_strategy(Oid opno, bool *negated);
 static int negate_strategy(int strategy, bool *negated);
 static bool is_text_domain(const WalcuDocumentPath *operand);
@@ -98,6 +99,56 @@ predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, c
 		return NULL;
 	document_path_compare_with(condition->operand, condition->value_type);
 	return condition;
+}
+
+/*
+ * Is a condition the same for all rows, and computed without an error whatever its parameters are?
+ * PostgreSQL might never compute it.
+ */
+bool
+predicate_is_value(const WalcuRelation *relation, Expr *condition)
+{
+	return exprType((Node *) condition) == BOOLOID && document_path_is_value(relation, condition) &&
+		   !needs_care((Node *) condition, NULL);
+}
+
+/* May computing it fail, for all that is known here? */
+static bool
+needs_care(Node *node, void *nothing)
+{
+	bool negated;
+
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Const:
+		case T_Param:
+			return false;
+		case T_OpExpr:
+		case T_DistinctExpr:
+			if (find_btree_strategy(((OpExpr *) node)->opno, &negated) == 0)
+				return true;
+			break;
+		case T_ScalarArrayOpExpr:
+			if (find_btree_strategy(((ScalarArrayOpExpr *) node)->opno, &negated) == 0)
+				return true;
+			break;
+		case T_FuncExpr:
+			if (((FuncExpr *) node)->funcid != F_LOWER_TEXT && ((FuncExpr *) node)->funcid != F_UPPER_TEXT)
+				return true;
+			break;
+		case T_List:
+		case T_BoolExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_RelabelType:
+		case T_CollateExpr:
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, needs_care, nothing);
 }
 
 static WalcuPredicate *

@@ -52,5 +52,6 @@ typedef struct WalcuPredicate
 
 extern WalcuPredicate *predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome,
 										   const char **reason);
+extern bool predicate_is_value(const WalcuRelation *relation, Expr *condition);
 
 #endif /* WALCU_PREDICATE_H */

@@ -14,9 +14,11 @@
 #include "pushdown/pushdown.h"
 
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "pushdown/branches.h"
 #include "pushdown/deparse.h"
 #include "pushdown/row_comparison.h"
 
@@ -30,6 +32,7 @@ static WalcuPushdown *translate_null_or(const WalcuRelation *relation, Expr *ope
 										const char **reason);
 static WalcuPushdown *translate_rows(const WalcuRelation *relation, const RowCompareExpr *rows, bool outcome,
 									 const char **reason);
+static WalcuPushdown *make_value(Expr *value, bool outcome);
 static bool rejects_null(const WalcuPushdown *filter, AttrNumber column);
 static WalcuPushdown *join_parts(WalcuPushdownKind kind, List *parts);
 static WalcuPushdown *join_by_or(List *parts, const char **reason);
@@ -41,6 +44,7 @@ static WalcuFilter *make_filter(const WalcuOptions *options, WalcuPushdown *filt
 								WalcuPushdownUse use);
 static WalcuFilter *make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition,
 										  ExprContext *context, WalcuPushdownUse use);
+static bool is_value_wanted(const WalcuPushdown *filter, ExprContext *context, WalcuPushdownUse use);
 static bool needs_execution(Node *node, void *nothing);
 
 /* Conditions joined by AND, of WalcuPushdownCondition in their order. */
@@ -170,7 +174,9 @@ translate_expression(const WalcuRelation *relation, Expr *expression, bool outco
 {
 	WalcuPredicate *condition;
 	WalcuPushdown *filter;
+	Expr *spelled_out;
 
+	check_stack_depth();
 	if (IsA(expression, BoolExpr))
 		return translate_boolean(relation, (BoolExpr *) expression, outcome, reason);
 	if (IsA(expression, BooleanTest) && ((BooleanTest *) expression)->booltesttype != IS_UNKNOWN &&
@@ -178,6 +184,11 @@ translate_expression(const WalcuRelation *relation, Expr *expression, bool outco
 		return translate_test(relation, (BooleanTest *) expression, outcome, reason);
 	if (IsA(expression, RowCompareExpr))
 		return translate_rows(relation, (RowCompareExpr *) expression, outcome, reason);
+	if (predicate_is_value(relation, expression))
+		return make_value(expression, outcome);
+	spelled_out = branches_spelled_out(relation, expression, outcome);
+	if (spelled_out)
+		return translate_expression(relation, spelled_out, true, reason);
 	condition = predicate_of_clause(relation, expression, outcome, reason);
 	if (condition == NULL)
 		return NULL;
@@ -250,6 +261,18 @@ translate_null_or(const WalcuRelation *relation, Expr *operand, bool outcome, co
 	return null ? join_by_or(list_make2(with_outcome, null), reason) : NULL;
 }
 
+/* What does not depend on the row decides for all of them. */
+static WalcuPushdown *
+make_value(Expr *value, bool outcome)
+{
+	WalcuPushdown *filter = palloc0(sizeof(WalcuPushdown));
+
+	filter->kind = WALCU_PUSHDOWN_VALUE;
+	filter->value = value;
+	filter->outcome = outcome;
+	return filter;
+}
+
 /* Of a comparison of rows, as many of the first columns as can be sent as a whole decide. */
 static WalcuPushdown *
 translate_rows(const WalcuRelation *relation, const RowCompareExpr *rows, bool outcome, const char **reason)
@@ -283,10 +306,11 @@ static WalcuPushdown *
 join_by_or(List *parts, const char **reason)
 {
 	WalcuPushdown *whole = join_parts(WALCU_PUSHDOWN_OR, parts);
+	const char *place = find_first_place(whole);
 	bool is_whole = true;
 	WalcuPushdown *described;
 
-	if (is_about_place(whole, find_first_place(whole)))
+	if (place == NULL || is_about_place(whole, place))
 		return whole;
 	described = keep_described_parts(whole, &is_whole);
 	if (!is_whole)
@@ -310,13 +334,19 @@ is_about_place(const WalcuPushdown *filter, const char *path)
 	return true;
 }
 
-/* The place of the first predicate. */
+/* The place of the first predicate; NULL when there is none. */
 static const char *
 find_first_place(const WalcuPushdown *filter)
 {
-	while (filter->kind != WALCU_PUSHDOWN_PREDICATE)
-		filter = linitial(filter->parts);
-	return filter->condition->operand->path;
+	const char *place = filter->condition ? filter->condition->operand->path : NULL;
+	ListCell *lc;
+
+	foreach(lc, filter->parts)
+	{
+		if (place == NULL)
+			place = find_first_place(lfirst(lc));
+	}
+	return place;
 }
 
 /* What is left without predicates of places that the description lacks; NULL when that is all documents. */
@@ -331,6 +361,8 @@ keep_described_parts(WalcuPushdown *filter, bool *is_whole)
 		*is_whole &= filter->condition->operand->remote.described;
 		return filter->condition->operand->remote.described ? filter : NULL;
 	}
+	if (filter->kind == WALCU_PUSHDOWN_VALUE)
+		return filter;
 	foreach(lc, filter->parts)
 	{
 		WalcuPushdown *part = keep_described_parts(lfirst(lc), is_whole);
@@ -360,6 +392,8 @@ prepare_values(WalcuPushdown *filter, PlanState *parent)
 
 	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
 		filter->condition->state = ExecInitExpr(filter->condition->value, parent);
+	if (filter->kind == WALCU_PUSHDOWN_VALUE)
+		filter->state = ExecInitExpr(filter->value, parent);
 	foreach(lc, filter->parts)
 		prepare_values(lfirst(lc), parent);
 }
@@ -372,8 +406,15 @@ make_filter(const WalcuOptions *options, WalcuPushdown *filter, ExprContext *con
 
 	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
 		return make_predicate_filter(options, filter->condition, context, use);
+	if (filter->kind == WALCU_PUSHDOWN_VALUE)
+		return is_value_wanted(filter, context, use) ? &filter_everything : &filter_nothing;
 	foreach(lc, filter->parts)
+	{
+		/* one that only an execution knows shows what is asked for where it does not decide */
+		if (use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(((WalcuPushdown *) lfirst(lc))->value))
+			continue;
 		clauses = lappend(clauses, make_filter(options, lfirst(lc), context, use));
+	}
 	return filter->kind == WALCU_PUSHDOWN_AND ? filter_and(clauses) : filter_or(clauses);
 }
 
@@ -397,6 +438,25 @@ make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, Ex
 	return deparse_clause(options, condition, value, is_null);
 }
 
+/* Has a value that no row decides the wanted outcome? */
+static bool
+is_value_wanted(const WalcuPushdown *filter, ExprContext *context, WalcuPushdownUse use)
+{
+	bool is_null = true;
+	Datum value = (Datum) 0;
+
+	if (use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(filter->value))
+		return true;
+	if (filter->state)
+		value = ExecEvalExprSwitchContext(filter->state, context, &is_null);
+	else if (IsA(filter->value, Const))
+	{
+		value = ((Const *) filter->value)->constvalue;
+		is_null = ((Const *) filter->value)->constisnull;
+	}
+	return !is_null && DatumGetBool(value) == filter->outcome;
+}
+
 /*
  * Put what the planner expects the values to be in their place, for an estimate only; false when it cannot
  * know one of them.
@@ -412,6 +472,11 @@ pushdown_foretell(PlannerInfo *root, WalcuPushdown *filter)
 
 		filter->condition->value = (Expr *) value;
 		return IsA(value, Const);
+	}
+	if (filter->kind == WALCU_PUSHDOWN_VALUE)
+	{
+		filter->value = (Expr *) estimate_expression_value(root, (Node *) filter->value);
+		return IsA(filter->value, Const);
 	}
 	foreach(lc, filter->parts)
 	{

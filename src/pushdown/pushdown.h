@@ -16,15 +16,19 @@ typedef enum WalcuPushdownKind
 {
 	WALCU_PUSHDOWN_AND,
 	WALCU_PUSHDOWN_OR,
-	WALCU_PUSHDOWN_PREDICATE
+	WALCU_PUSHDOWN_PREDICATE,
+	WALCU_PUSHDOWN_VALUE
 } WalcuPushdownKind;
 
 /* What of an SQL condition the service can check. */
 typedef struct WalcuPushdown
 {
-	WalcuPushdownKind kind;    /* It says whether it joins others, or is one predicate. */
+	WalcuPushdownKind kind;    /* It says whether it joins others, or is one predicate or value. */
 	List *parts;               /* It joins these (WalcuPushdown). */
 	WalcuPredicate *condition; /* It is this one, for WALCU_PUSHDOWN_PREDICATE. */
+	Expr *value;               /* It is this, which depends on no row, for WALCU_PUSHDOWN_VALUE. */
+	ExprState *state;          /* It computes the value, once a scan has begun. */
+	bool outcome;              /* The value is to be this. */
 } WalcuPushdown;
 
 /* One of the conditions that a query has joined by AND. */
