@@ -16,7 +16,9 @@
 #include "exec/async.h"
 #include "exec/count_scan.h"
 #include "exec/join_exec.h"
+#include "exec/key_rows.h"
 #include "exec/progress.h"
+#include "exec/read_ahead.h"
 #include "exec/scan.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
@@ -29,6 +31,7 @@
 #include "plan/join_path.h"
 #include "plan/path.h"
 #include "plan/plan.h"
+#include "plan/read_ahead_plan.h"
 #include "plan/relinfo.h"
 #include "plan/upper_paths.h"
 #include "service/learned_size.h"
@@ -50,20 +53,24 @@ _PG_init(void)
 		"walcu_fdw.enable_pushdown", "Lets conditions and orders become part of requests to the service.",
 		"When off, plans made from now on leave every condition and order to PostgreSQL.",
 		&option_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("walcu_fdw.enable_batched_join",
-							 "Lets a foreign table be joined by asking for the other side's keys in batches.",
-							 NULL, &join_path_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"walcu_fdw.enable_batched_join",
+		"Lets a foreign table be joined by asking for the other side's keys in batches.",
+		"When off, plans made from now on do not read rows ahead for subqueries, either.", &join_path_enabled,
+		true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("walcu_fdw.progress_interval",
 							"Time from one message about a long scan to the next.", "0 sends none.",
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
 							NULL, NULL);
 	count_scan_init();
 	join_exec_init();
+	read_ahead_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
 	learned_size_init();
 	explain_watch_init();
 	join_path_init();
+	read_ahead_plan_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */
@@ -78,8 +85,8 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->GetForeignPlan = plan_scan;
 
 	routine->BeginForeignScan = scan_begin;
-	routine->IterateForeignScan = scan_iterate;
-	routine->ReScanForeignScan = scan_rescan;
+	routine->IterateForeignScan = key_rows_iterate;
+	routine->ReScanForeignScan = key_rows_rescan;
 	routine->EndForeignScan = scan_end;
 
 	routine->IsForeignPathAsyncCapable = async_is_capable;

@@ -1,5 +1,5 @@
-# Random joins of two to four tables, local and foreign, answer as those of local copies do, whatever kind of
-# service it is.
+# Random joins of two to four tables, local and foreign, with correlated and LATERAL subqueries, answer as those of
+# local copies do, whatever kind of service it is.
 #
 # JOIN_QUERIES and JOIN_SEED in the environment set how many and which; JOIN_QUERY runs one alone.
 
@@ -15,6 +15,9 @@ use constant { QUERIES => $ENV{JOIN_QUERIES} // 2000, SEED => $ENV{JOIN_SEED} //
 
 # Of the queries, those with a batched join in their plan
 use constant LEAST_BATCHED => 0.5;
+
+# and with rows that are read ahead
+use constant LEAST_AHEAD => 0.1;
 
 # Places of the tables, by the type of their values
 my %PLACES = (
@@ -69,7 +72,7 @@ setup_crm($node, $sandbox, server => { on_type_mismatch => 'null' }, limit_to =>
 my $dbh = connect_db($node);
 make_tables();
 
-my ($batched, $different, $too_long) = (0, 0, 0);
+my ($batched, $ahead, $different, $too_long) = (0, 0, 0, 0);
 my @numbers = defined $ENV{JOIN_QUERY} ? $ENV{JOIN_QUERY} : 1 .. QUERIES;
 my $in_force = -1;
 for my $number (@numbers)
@@ -80,10 +83,14 @@ for my $number (@numbers)
     seed_chance(SEED, $number);
     compare($number, make_query(), pick('once', 'once', 'once', 'cursor', 'prepared'));
 }
-note "$batched of " . @numbers . " batched, $too_long too long";
+note "$batched of " . @numbers . " batched, $ahead read ahead, $too_long too long";
 is($different, 0, 'batched joins change no answer of ' . @numbers);
 cmp_ok($too_long, '<=', @numbers / 50, 'few are too long');
-cmp_ok($batched, '>=', @numbers * LEAST_BATCHED, 'enough of them are batched') unless defined $ENV{JOIN_QUERY};
+if (!defined $ENV{JOIN_QUERY})
+{
+    cmp_ok($batched, '>=', @numbers * LEAST_BATCHED, 'enough of them are batched');
+    cmp_ok($ahead, '>=', @numbers * LEAST_AHEAD, 'and read ahead');
+}
 done_testing();
 
 # Run a query over the CRM, with batched joins wherever they can be, and over the copies.
@@ -97,6 +104,7 @@ sub compare
     $dbh->do("SET work_mem = '$memory'");
     my $plan = join "\n", map { $_->[0] } @{ $dbh->selectall_arrayref("EXPLAIN $sql") };
     $batched++ if $plan =~ /Batched Key Join/;
+    $ahead++ if $plan =~ /Read Ahead/;
     my $foreign = answer($sql, $way);
     $dbh->do("RESET $_") for @SWITCHES, 'work_mem';
     return $too_long++ if $foreign =~ /57014/;
@@ -150,9 +158,18 @@ sub make_query
     my @relations;
     my $from = make_from(\@relations, between(2, 4));
     my $row = join ', ', map { $_->{name} . '.' . ($_->{table} eq 'l' ? 'id' : '_id') } @relations;
+    my $outside = [@relations];
+    if (chance(0.15))
+    {
+        $from .= pick(' CROSS JOIN LATERAL ', ' LEFT JOIN LATERAL ') . make_correlated($outside, 'rows') . ' la';
+        $from .= ' ON true' if $from =~ /LEFT JOIN LATERAL/;
+        $row .= ', la';
+    }
     my @conditions = map { make_condition(\@relations) } 1 .. between(0, 2);
+    push @conditions, make_correlated($outside, 'count') . pick(' > 0', ' < 2', ' = 1') if chance(0.1);
     my $where = @conditions ? ' WHERE ' . join(' AND ', @conditions) : '';
     my $values = chance(0.1) ? $row . ', ' . make_scalar(\@relations) : $row;
+    $values .= ', ' . make_correlated($outside, pick('count', 'value', 'exists')) if chance(0.2);
     return "SELECT $values FROM $from$where";
 }
 
@@ -235,6 +252,29 @@ sub make_scalar
     my ($relations) = @_;
     my ($a, $b) = ({ table => 'l', name => 'a' }, { table => pick(grep { /crm/ } @TABLES), name => 'b' });
     return "(SELECT count(*) FROM l a LEFT JOIN $b->{table} b ON " . equality([$a], [$b]) . ' WHERE a.id < 9 AND ' . equality([$a], [ pick(@$relations) ]) . ')';
+}
+
+# A subquery that is executed for each row of others: its rows, their number, a value of them, or whether there are any
+sub make_correlated
+{
+    my ($relations, $kind) = @_;
+    my $inner = { table => pick(grep { /crm/ } @TABLES), name => 'd' };
+    my $where = equality([$inner], [ pick(@$relations) ]);
+    $where .= ' AND ' . equality([$inner], [ pick(@$relations) ]) if chance(0.15);
+    $where .= ' AND ' . make_comparison(pick($inner, @$relations)) if chance(0.3);
+    $where .= ' AND ' . place($inner, 'instant') . pick(' > ', ' < ') . place(pick(@$relations), 'instant') if chance(0.2);
+    my $from = "FROM $inner->{table} d WHERE $where";
+    return "(SELECT count(*) $from)" if $kind eq 'count';
+    return "EXISTS (SELECT $from)" if $kind eq 'exists';
+    my $order = 'ORDER BY ' . place($inner, pick(qw(text number instant))) . pick('', ' DESC', ' NULLS FIRST', ' DESC NULLS LAST') . ', d._id';
+    my ($aggregate, $place) = (pick(qw(min max)), place($inner, pick(qw(text number instant))));
+    return pick("(SELECT $aggregate($place) $from)", "(SELECT d._id $from $order LIMIT 1)") if $kind eq 'value';
+    return pick(
+        "(SELECT d._id $from $order LIMIT " . between(1, 3) . ')',
+        "(SELECT d._id $from $order OFFSET 1)",
+        "(SELECT $aggregate($place) $from)",
+        "(SELECT d._id, count(*) OVER () $from)",
+        "(SELECT $place, count(*) $from GROUP BY 1)");
 }
 
 sub set_up

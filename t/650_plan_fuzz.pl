@@ -64,6 +64,7 @@ is($different, 0, 'and all answer as over local copies');
 unless (defined $ENV{PLAN_QUERY})
 {
     cmp_ok($seen{batched} // 0, '>', @numbers / 20, 'some of them are batched joins');
+    cmp_ok($seen{ahead} // 0, '>', @numbers / 50, 'some read rows ahead');
     cmp_ok($seen{parallel} // 0, '>', @numbers / 50, 'some of them are parallel');
     cmp_ok($seen{rows} // 0, '>', @numbers / 3, 'and many have rows');
 }
@@ -76,6 +77,7 @@ sub compare
     my $answer = $query->{plan_only} ? 'a plan' : answer($query, $query->{sql}, $settings);
     my $copy = $query->{plan_only} ? 'a plan' : answer($query, $query->{sql} =~ s/\bf\.(?!local\b)/copy./gr, {});
     $seen{batched}++ if $plan =~ /Batched Key Join/;
+    $seen{ahead}++ if $plan =~ /Read Ahead/;
     $seen{parallel}++ if $plan =~ /Gather/;
     $seen{rows}++ if $answer =~ /\|/;
     $seen{$1}++ if $answer =~ /^(error .*)/;
@@ -255,13 +257,32 @@ sub outputs
     return join ', ', @outputs;
 }
 
+# A subquery that is executed for each row, or a condition on it
+sub correlated
+{
+    my ($relations, $is_condition) = @_;
+    my $inner = relation('d');
+    my $from = "FROM $inner->{from} WHERE " . equality($inner, pick(@$relations));
+    $from .= ' AND ' . comparison(pick($inner, @$relations)) if chance(0.3);
+    return pick("(SELECT count(*) $from) > 1", "(SELECT max(d.n) $from) > 1") if $is_condition;
+    return pick(
+        "(SELECT count(*) $from)",
+        "(SELECT min(d.k) $from)",
+        "(SELECT d.k $from ORDER BY d.t DESC NULLS LAST, d._id, d.k LIMIT 1)",
+        "EXISTS (SELECT $from)",
+        "ARRAY(SELECT d._id $from ORDER BY 1)::text");
+}
+
 sub make_rows
 {
     my @relations;
     my $with = common_table();
     my $from = make_from(\@relations, 4);
     $from .= ', c' if $with && chance(0.7);
-    return { sql => "${with}SELECT " . outputs(\@relations) . " FROM $from" . where(\@relations) };
+    my $outputs = join ', ', outputs(\@relations), map { correlated(\@relations) } 1 .. between(0, 2);
+    my $where = where(\@relations);
+    $where = ($where ? "$where AND " : ' WHERE ') . correlated(\@relations, 1) if chance(0.15);
+    return { sql => "${with}SELECT $outputs FROM $from$where" };
 }
 
 sub make_ordered_rows

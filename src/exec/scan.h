@@ -50,7 +50,8 @@ typedef struct WalcuScan
 	WalcuWaitingScan *waiting;     /* This is written, and not sent yet; NULL for nothing. */
 	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
 	bool ended;        /* There are no more rows. */
-	WalcuWaitDescriptor *watch; /* Append waits for this, among others; NULL until it does. */
+	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
+	WalcuWaitDescriptor *watch;    /* Append waits for this, among others; NULL until it does. */
 } WalcuScan;
 
 /* What the keys of a batched join are for the service. */

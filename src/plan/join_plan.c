@@ -170,6 +170,14 @@ add_null_test(List *tests, Expr *clause, Relids outer)
 	return tests;
 }
 
+/* Returns whether a plan is a batched key join. */
+bool
+join_plan_is_join(const Plan *plan)
+{
+	return IsA(plan, CustomScan) &&
+		   strcmp(((const CustomScan *) plan)->methods->CustomName, JOIN_PLAN_NAME) == 0;
+}
+
 /* Finds the same column or placeholder among others; NULL when there is none. */
 Node *
 join_plan_same(const Node *node, List *expressions)

@@ -39,6 +39,7 @@ typedef struct WalcuJoinPlan
 extern List *join_plan_path_private(const WalcuJoinPlan *plan, List *restrictions, List *output);
 extern Plan *join_plan_create(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 							  List *clauses, List *plans);
+extern bool join_plan_is_join(const Plan *plan);
 extern bool join_plan_is_key_qual(PlannerInfo *root, Expr *clause, Relids outer);
 extern Node *join_plan_same(const Node *node, List *expressions);
 extern WalcuJoinPlan join_plan_of_scan(const CustomScan *scan);

@@ -97,6 +97,14 @@ relinfo_is_ours(const RelOptInfo *rel)
 		   rel->fdwroutine->GetForeignRelSize == relinfo_set_size && rel->fdw_private != NULL;
 }
 
+/* Returns whether a node of a finished plan scans a table of ours. */
+bool
+relinfo_is_our_scan(const ForeignScan *scan)
+{
+	return scan->scan.scanrelid > 0 &&
+		   GetFdwRoutineByServerId(scan->fs_server)->GetForeignRelSize == relinfo_set_size;
+}
+
 /* Returns what is known of a table of ours. */
 const WalcuRelInfo *
 relinfo_get(const RelOptInfo *rel)

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
 #include "plan/relsize.h"
 #include "pushdown/document_path.h"
 
@@ -22,6 +23,7 @@ typedef struct WalcuRelInfo
 extern void relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel);
 extern bool relinfo_is_ours(const RelOptInfo *rel);
+extern bool relinfo_is_our_scan(const ForeignScan *scan);
 extern const WalcuRelInfo *relinfo_get(const RelOptInfo *rel);
 extern const WalcuRelation *relinfo_relation(const RelOptInfo *rel);
 extern const WalcuOptions *relinfo_options(const RelOptInfo *rel);

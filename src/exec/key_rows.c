@@ -1,0 +1,511 @@
+/*
+ * key_rows.c
+ *	  The documents of many keys, for a scan that is executed with one after another.
+ *
+ * The executor calls in here for each foreign scan; those that no node reads ahead for (read_ahead.c) go on
+ * to scan.c at once.  Where one does, and the key that the scan's parameters make has no documents here, the
+ * node tells which keys come next, and the scan is executed once for all of these: with their list for a
+ * condition, without the conditions that the same parameters are in, and in any order.  The rows are kept by
+ * key (join_table.c), and an execution returns those of its key, sorted as it promises.  The executor checks
+ * all conditions, as always.
+ *
+ * What is kept takes half of work_mem when a batch begins, or is forgotten.  It is forgotten, too, when a
+ * parameter changes that is not one of the node's rows.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "exec/key_rows.h"
+
+#include "exec/join_table.h"
+#include "exec/read_ahead.h"
+#include "exec/scan.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "plan/read_ahead_plan.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* The first batch has so many keys at most; each further one has twice as many as the one before. */
+#define FIRST_KEYS 10
+
+/* So many rows are looked at for each key that is looked for. */
+#define ROWS_A_KEY 20
+
+/* The documents that are kept take so much of work_mem when a batch begins. */
+#define KEPT_MEMORY (work_mem * UINT64CONST(512))
+
+/* What a scan has for the keys that come next. */
+struct WalcuKeyRows
+{
+	WalcuReadAhead *ahead; /* It tells which keys come next; NULL when the scan has to ask for each key. */
+	int place;             /* The scan is this one of its scans. */
+	ScalarArrayOpExpr *condition; /* The scan's key equals one of many. */
+	List *keyed;                  /* This is what it is for the service, of WalcuPushdownCondition. */
+	List *others;                 /* These conditions hold for all keys, as in the scan's list of all. */
+	bool is_narrow;               /* One execution may need less than all documents of its key. */
+	ExprState *outer_key;         /* It computes the key of this execution. */
+	ExprState *inner_key;         /* It computes the key of a document's row. */
+	Oid type;                     /* Keys are of this type, */
+	int16 length;                 /* which has this length, */
+	bool by_value;                /* is passed by value, or not, */
+	char align;                   /* and is aligned so. */
+	WalcuJoinTable *table;        /* It has the keys that were asked for, and the rows that came. */
+	TupleTableSlot *kept;         /* It shows a row that was kept. */
+	MemoryContext context;        /* It holds the keys of a batch. */
+	uint64 round;                 /* The last batch is of this number, */
+	int scan_size;                /* A scan can ask for so many keys, as far as is known. */
+	int batch_size;               /* and the next has so many keys at most. */
+	uint64 scans;                 /* So many scans have asked for keys, */
+	int64 keys;                   /* for so many keys, */
+	int64 documents;              /* and so many documents came. */
+	WalcuFilterExtent extent;     /* The service takes so much of their list, */
+	bool is_taken;                /* and has taken it. */
+	bool outgrown;                /* A batch's documents did not fit into work_mem. */
+	bool is_decided;              /* This execution has begun. */
+	bool is_kept;                 /* Its rows are these: */
+	WalcuJoinRow *next_row;       /* This one comes next; NULL when there are no more. */
+};
+
+/* What a scan is while it asks for many keys differs in this from what it is else. */
+typedef struct ScanSettings
+{
+	List *filtered;               /* The conditions, and what else of WalcuScan: */
+	ExprState *id;                /* the _id, */
+	ExprState *limit;             /* how many rows are wanted, */
+	double wanted;                /* or likely to be, */
+	WalcuOrderCheck *order_check; /* the order, */
+	WalcuLocalSort *sort;         /* what brings it about, */
+	List *order;                  /* and how the service is asked for it; */
+	WalcuStrategy strategy;       /* how documents are asked for, */
+	bool all_rows;                /* whether all of them are wanted; */
+	WalcuFilterExtent extent;     /* what the service takes of the conditions, */
+	bool is_taken;                /* and whether it took them. */
+} ScanSettings;
+
+static struct WalcuKeyRows *attach_key_rows(ForeignScanState *node);
+static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr *equality);
+static bool depends_on_row(Node *node, void *params);
+static bool is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows);
+static List *gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first);
+static bool read_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
+static bool read_keys(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
+static Datum make_batch_array(const struct WalcuKeyRows *rows, List *keys, int from, int count);
+static int count_batch_keys_a_request(const WalcuScan *scan, const struct WalcuKeyRows *rows, int keys);
+static bool keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests);
+static void adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows);
+static ScanSettings ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows);
+static void ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows, const ScanSettings *settings);
+static TupleTableSlot *give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows);
+static void sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
+static void show_kept_row(struct WalcuKeyRows *rows, TupleTableSlot *slot);
+
+/* FdwRoutine.IterateForeignScan */
+TupleTableSlot *
+key_rows_iterate(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+
+	if (scan->key_rows == NULL)
+		scan->key_rows = attach_key_rows(node);
+	if (scan->key_rows->ahead == NULL)
+		return scan_iterate(node);
+	if (!scan->key_rows->is_decided)
+	{
+		scan->key_rows->is_decided = true;
+		scan->key_rows->is_kept = is_kept_here(node, scan->key_rows);
+	}
+	return scan->key_rows->is_kept ? give_kept_row(node, scan->key_rows) : scan_iterate(node);
+}
+
+/* FdwRoutine.ReScanForeignScan */
+void
+key_rows_rescan(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+	struct WalcuKeyRows *rows = scan->key_rows;
+
+	if (rows && rows->ahead && !bms_is_subset(node->ss.ps.chgParam, rows->ahead->plan.params))
+	{
+		join_table_reset(rows->table);
+		read_ahead_restart(rows->ahead, rows->place);
+	}
+	if (rows)
+		rows->is_decided = false;
+	scan_rescan(node);
+}
+
+/* Finds out whether a node reads ahead for the scan. */
+static struct WalcuKeyRows *
+attach_key_rows(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+	const Plan *plan = node->ss.ps.plan;
+	MemoryContext before = MemoryContextSwitchTo(scan->context);
+	struct WalcuKeyRows *rows = palloc0(sizeof(struct WalcuKeyRows));
+
+	if (!node->ss.ps.async_capable)
+		rows->ahead = read_ahead_find(node->ss.ps.state, plan->plan_node_id, &rows->place);
+	if (rows->ahead)
+		prepare_key_rows(node, rows,
+						 list_nth(plan->qual, list_nth_int(rows->ahead->plan.quals, rows->place)));
+	MemoryContextSwitchTo(before);
+	return rows;
+}
+
+static void
+prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr *equality)
+{
+	WalcuScan *scan = node->fdw_state;
+	const ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	WalcuRelation relation = {plan->scan.scanrelid, RelationGetRelid(node->ss.ss_currentRelation),
+							  scan->query.options};
+	Expr *outer = read_ahead_side(equality, true);
+	ListCell *lc;
+
+	rows->condition = read_ahead_condition(equality, list_nth_int(rows->ahead->plan.key_params, rows->place));
+	rows->keyed = pushdown_conditions(&relation, list_make1(rows->condition));
+	pushdown_prepare(rows->keyed, &node->ss.ps);
+	rows->is_narrow = scan->limit || scan->plan.wanted > 0;
+	foreach(lc, scan->filtered)
+	{
+		const WalcuPushdownCondition *entry = lfirst(lc);
+
+		if (!depends_on_row((Node *) entry->expression, rows->ahead->plan.params))
+			rows->others = lappend(rows->others, lfirst(lc));
+		else if (entry->expression != (const Expr *) equality)
+			rows->is_narrow = true;
+	}
+	rows->outer_key = ExecInitExpr(outer, &node->ss.ps);
+	rows->inner_key = ExecInitExpr(read_ahead_side(equality, false), &node->ss.ps);
+	rows->type = getBaseType(exprType((Node *) outer));
+	get_typlenbyvalalign(rows->type, &rows->length, &rows->by_value, &rows->align);
+	rows->table = join_table_create(read_ahead_operator(equality), equality->inputcollid);
+	rows->kept = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
+										&TTSOpsMinimalTuple);
+	rows->context = AllocSetContextCreate(scan->context, "walcu keys ahead", ALLOCSET_DEFAULT_SIZES);
+	rows->batch_size = Min(FIRST_KEYS, scan->query.options->join_batch_size);
+	rows->scan_size = PG_INT32_MAX;
+	/* a reply's worth of documents for each key is no less for all of them at once */
+	if (rows->is_narrow && scan->plan.assumed == 0 &&
+		scan->plan.documents > scan->query.options->fetch_size / 2)
+		rows->ahead = NULL;
+}
+
+/* Returns whether an expression has a parameter, of those given, that is another for each row. */
+static bool
+depends_on_row(Node *node, void *params)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return bms_is_member(((Param *) node)->paramid, params);
+	return expression_tree_walker(node, depends_on_row, params);
+}
+
+/* Gets the documents of this execution's key.  Returns false when the execution had better ask itself. */
+static bool
+is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows)
+{
+	MemoryContext before = MemoryContextSwitchTo(rows->context);
+	bool is_null;
+	Datum value = ExecEvalExprSwitchContext(rows->outer_key, node->ss.ps.ps_ExprContext, &is_null);
+	WalcuJoinKey *key = NULL;
+	bool is_new;
+
+	if (!is_null)
+	{
+		key = join_table_enter(rows->table, value, &is_new);
+		if (key->scan == 0 && join_table_size(rows->table) > KEPT_MEMORY)
+		{
+			join_table_reset(rows->table);
+			read_ahead_restart(rows->ahead, rows->place);
+			key = join_table_enter(rows->table, value, &is_new);
+		}
+		if (key->scan == 0)
+		{
+			MemoryContextReset(rows->context);
+			if (!read_batch(node, rows, gather_keys(rows, key)))
+				key = NULL;
+		}
+	}
+	MemoryContextSwitchTo(before);
+	rows->next_row = key ? key->first : NULL;
+	if (key && ((WalcuScan *) node->fdw_state)->sort)
+		sort_kept_rows(node, rows);
+	return is_null || key;
+}
+
+/* Lists a key, and those that come next and have no documents here, of WalcuJoinKey. */
+static List *
+gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first)
+{
+	List *keys = list_make1(first);
+	Datum value;
+	bool is_null;
+
+	first->row = ++rows->round;
+	for (int i = 0; i < rows->batch_size * ROWS_A_KEY && list_length(keys) < rows->batch_size; i++)
+	{
+		WalcuJoinKey *key;
+		bool is_new;
+
+		if (!read_ahead_next_key(rows->ahead, rows->place, &value, &is_null))
+			break;
+		if (is_null)
+			continue;
+		key = join_table_enter(rows->table, value, &is_new);
+		if (key->scan == 0 && key->row != rows->round)
+			keys = lappend(keys, key);
+		key->row = rows->round;
+	}
+	return keys;
+}
+
+/* Reads the documents of keys.  Returns false when they had better be asked for one by one. */
+static bool
+read_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys)
+{
+	WalcuScan *scan = node->fdw_state;
+	int count = list_length(keys);
+	bool is_whole = true;
+	ScanSettings settings;
+
+	if (count < 2)
+		return false;
+	rows->ahead->batches++;
+	rows->ahead->asked += count;
+	settings = ask_for_many(scan, rows);
+	is_whole = read_keys(node, rows, keys);
+	/* ends what was begun, and notes what was learned */
+	scan_rescan(node);
+	ask_for_one(scan, rows, &settings);
+	if (is_whole)
+		adapt_batch_size(scan, rows);
+	else
+	{
+		join_table_reset(rows->table);
+		rows->ahead = NULL;
+	}
+	return is_whole;
+}
+
+/* Reads the documents of keys, in as few scans as can be.  Returns false after too many requests. */
+static bool
+read_keys(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys)
+{
+	WalcuScan *scan = node->fdw_state;
+	int total = list_length(keys);
+	int most = count_batch_keys_a_request(scan, rows, total);
+	int count;
+
+	for (int from = 0; from < total; from += count)
+	{
+		int64 widened = scan->tally.widened;
+		WalcuKeysUse use;
+
+		do
+		{
+			scan_rescan(node);
+			count = Min(total - from, rows->scan_size);
+			use = scan_set_keys(node, make_batch_array(rows, keys, from, count), most, false);
+			if (use == WALCU_KEYS_TOO_LONG)
+				rows->scan_size = Max(count / 2, 1);
+		} while (use == WALCU_KEYS_TOO_LONG && count > 1);
+		rows->scans++;
+		rows->keys += count;
+		for (int i = from; i < from + count; i++)
+			((WalcuJoinKey *) list_nth(keys, i))->scan = rows->scans;
+		if (!keep_rows(node, rows, rows->is_narrow ? Max(count / 2, 1) : PG_INT32_MAX))
+			return false;
+		/* when each batch reads the whole table, there had better be few */
+		if (use != WALCU_KEYS_ASKED || scan->tally.widened > widened)
+			rows->batch_size = rows->scan_size = scan->query.options->join_batch_size;
+	}
+	return true;
+}
+
+static Datum
+make_batch_array(const struct WalcuKeyRows *rows, List *keys, int from, int count)
+{
+	Datum *values = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		values[i] = ((WalcuJoinKey *) list_nth(keys, from + i))->value;
+	return PointerGetDatum(
+		construct_array(values, count, rows->type, rows->length, rows->by_value, rows->align));
+}
+
+/* Counts how many keys a request asks for, so that their documents fill one reply, as in a batched join. */
+static int
+count_batch_keys_a_request(const WalcuScan *scan, const struct WalcuKeyRows *rows, int keys)
+{
+	const WalcuOptions *options = scan->query.options;
+	double per_key =
+		rows->keys > 0 ? rows->documents / (double) rows->keys : Min(Max(scan->plan.documents, 0.1), 1);
+
+	if (per_key > 1)
+		return Max(ceil(options->fetch_size / per_key), ceil(keys / (double) options->max_connections));
+	if (per_key > 0.8)
+		return options->fetch_size;
+	/* a fifth for chance */
+	return Min(options->fetch_size * 0.8 / Max(per_key, 1e-3), 1e6);
+}
+
+/* Keeps the rows that have one of the keys.  Returns false, and leaves off, after too many requests. */
+static bool
+keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests)
+{
+	WalcuScan *scan = node->fdw_state;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+	TupleTableSlot *row = context->ecxt_scantuple;
+	int64 requests = scan->tally.requests + most_requests;
+	int64 documents = scan->tally.documents;
+
+	for (;;)
+	{
+		TupleTableSlot *slot = scan_iterate(node);
+		WalcuJoinKey *key;
+		bool is_null;
+		Datum value;
+
+		if (TupIsNull(slot) || scan->tally.requests > requests)
+			break;
+		context->ecxt_scantuple = slot;
+		ResetExprContext(context);
+		value = ExecEvalExprSwitchContext(rows->inner_key, context, &is_null);
+		key = is_null ? NULL : join_table_find(rows->table, value);
+		/* what another scan asked for, comes with that */
+		if (key && key->scan == rows->scans)
+			join_table_add(rows->table, key, slot);
+	}
+	context->ecxt_scantuple = row;
+	rows->documents += scan->tally.documents - documents;
+	return scan->tally.requests <= requests;
+}
+
+/* Learns from a batch how large the next one may be: one reply's worth of documents in any case. */
+static void
+adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows)
+{
+	const WalcuOptions *options = scan->query.options;
+	double per_key = Max(rows->documents / (double) rows->keys, 1e-3);
+
+	if (join_table_size(rows->table) > 2 * KEPT_MEMORY)
+	{
+		rows->outgrown = true;
+		rows->batch_size = Max(rows->batch_size / 2, Min(options->fetch_size / per_key, rows->batch_size));
+	}
+	else if (!rows->outgrown)
+		rows->batch_size = rows->batch_size * 2;
+	rows->batch_size = Max(Min(rows->batch_size, options->join_batch_size), 1);
+}
+
+/* Has the scan ask for many keys, until ask_for_one ends that. */
+static ScanSettings
+ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows)
+{
+	ScanSettings settings = {
+		.filtered = scan->filtered,
+		.id = scan->id,
+		.limit = scan->limit,
+		.wanted = scan->plan.wanted,
+		.order_check = scan->order_check,
+		.sort = scan->sort,
+		.order = scan->query.keys,
+		.strategy = scan->strategy,
+		.all_rows = scan->query.all_rows,
+		.extent = scan->query.extent,
+		.is_taken = scan->query.is_taken,
+	};
+
+	scan->filtered = rows->others;
+	scan->keyed = rows->keyed;
+	scan->plan.keyed_by = rows->condition;
+	scan->id = scan->limit = NULL;
+	scan->plan.wanted = 0;
+	scan->order_check = NULL;
+	scan->sort = NULL;
+	scan->query.keys = NIL;
+	scan->query.all_rows = true;
+	scan->query.extent = rows->extent;
+	scan->query.is_taken = rows->is_taken;
+	return settings;
+}
+
+/* Has the scan ask for one key again, as its plan says. */
+static void
+ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows, const ScanSettings *settings)
+{
+	/* what the service does not take is another thing for a list */
+	rows->extent = scan->query.extent;
+	rows->is_taken = scan->query.is_taken;
+	scan->filtered = settings->filtered;
+	scan->keyed = NIL;
+	scan->plan.keyed_by = NULL;
+	scan->id = settings->id;
+	scan->limit = settings->limit;
+	scan->plan.wanted = settings->wanted;
+	scan->order_check = settings->order_check;
+	scan->sort = settings->sort;
+	scan->query.keys = settings->order;
+	scan->query.all_rows = settings->all_rows;
+	scan->strategy = settings->strategy;
+	scan->query.extent = settings->extent;
+	scan->query.is_taken = settings->is_taken;
+	/* EXPLAIN has no use for the list */
+	scan->has_filter = false;
+}
+
+/* Gives the next row of this execution. */
+static TupleTableSlot *
+give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows)
+{
+	WalcuScan *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	ExecClearTuple(slot);
+	if (scan->sort)
+		local_sort_next(scan->sort, slot);
+	else if (rows->next_row)
+	{
+		show_kept_row(rows, slot);
+		ExecStoreVirtualTuple(slot);
+	}
+	return slot;
+}
+
+/* Puts all rows of this execution's key in the order that the scan promises. */
+static void
+sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
+{
+	WalcuScan *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	while (rows->next_row)
+	{
+		ExecClearTuple(slot);
+		show_kept_row(rows, slot);
+		ExecStoreVirtualTuple(slot);
+		local_sort_put(scan->sort, slot);
+	}
+	ExecClearTuple(slot);
+	local_sort_finish(scan->sort);
+}
+
+/* Shows the next row that is kept in an empty slot. */
+static void
+show_kept_row(struct WalcuKeyRows *rows, TupleTableSlot *slot)
+{
+	int count = slot->tts_tupleDescriptor->natts;
+
+	ExecStoreMinimalTuple(rows->next_row->tuple, rows->kept, false);
+	slot_getallattrs(rows->kept);
+	memcpy(slot->tts_values, rows->kept->tts_values, count * sizeof(Datum));
+	memcpy(slot->tts_isnull, rows->kept->tts_isnull, count * sizeof(bool));
+	rows->next_row = rows->next_row->next;
+}

@@ -1,0 +1,428 @@
+/*
+ * read_ahead_plan.c
+ *	  Where a plan asks a foreign scan for one key after another, and which node could tell it of more.
+ *
+ * A scan of ours below a nested loop, or in a correlated subquery, has conditions on parameters, is executed
+ * once for each row of an outer side that it does not see, and sends a request each time.  PostgreSQL has no
+ * path that a hook could replace there: a subquery's parameters have no paths, and those of a nested loop
+ * have no numbers until the plan is made.  So finished plans are looked through, and where a scan's condition
+ * "column = expression of such parameters" can become a filter with a list, a node is put between the outer
+ * side and what takes its rows:
+ *
+ *	  Nested Loop                            Seq Scan with a subquery in its target list or conditions
+ *	    -> Read Ahead                        becomes  Read Ahead with that target list and these conditions
+ *	         -> the outer side                          -> Seq Scan
+ *	    -> Aggregate -> Foreign Scan
+ *
+ * The node (exec/read_ahead.c) hands on the same rows in the same order, and it can be asked which keys the
+ * rows have that come next.  The scan (exec/key_rows.c) asks it when it is executed with a key that it has no
+ * documents for: then it reads those of many keys, and holds them by key.  What the scan returns never
+ * depends on what it is told: it looks at its own parameters, and PostgreSQL checks its conditions, each
+ * time.  So these have to be right only: that the rows of the outer side may be read early (nothing below
+ * locks, changes or draws lots), that nothing else is computed more often or in another order (the target
+ * list moves as a whole, and conditions from the first one on that has such a subquery), and that held
+ * documents are dropped when any other parameter changes (key_rows.c).
+ *
+ * Rows are read ahead only when a scan asks for keys; ten at first, and then twice as many each time, so that
+ * a LIMIT above pays for few.  Where documents of a key may be many and few of them are wanted (LIMIT in
+ * LATERAL, EXISTS), asking for those of all keys is given up when that takes more requests than it spares.
+ */
+#include "postgres.h"
+
+#include "plan/read_ahead_plan.h"
+
+#include "catalog/pg_class.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "parser/parsetree.h"
+#include "plan/join_path.h"
+#include "plan/join_plan.h"
+#include "plan/key_lookup.h"
+#include "plan/plan.h"
+#include "plan/read_ahead_node.h"
+#include "plan/relinfo.h"
+#include "pushdown/pushdown.h"
+#include "utils/lsyscache.h"
+
+/* It looks for scans that are executed with other values of some parameters each time. */
+typedef struct ScanSearch
+{
+	WalcuPlanSearch *search; /* This is about the whole statement. */
+	List *numbers;           /* These parameters, of int, */
+	List *values;            /* have these values for a row of the outer side, of Expr. */
+	WalcuReadAheadPlan *found;
+} ScanSearch;
+
+/* It replaces parameters by their values. */
+typedef struct ParamValues
+{
+	List *numbers;   /* See ScanSearch. */
+	List *values;    /* See ScanSearch. */
+	bool has_others; /* There are other parameters, too. */
+} ParamValues;
+
+static planner_hook_type previous_planner;
+
+static PlannedStmt *plan_statement(Query *query, const char *text, int options, ParamListInfo values);
+static bool may_have_scans(const PlannedStmt *statement);
+static void improve_plan(WalcuPlanSearch *search, Plan **place);
+static void improve_children(WalcuPlanSearch *search, Plan *plan);
+static void improve_list(WalcuPlanSearch *search, List *plans);
+static void improve_loop(WalcuPlanSearch *search, NestLoop *loop);
+static void improve_subqueries(WalcuPlanSearch *search, Plan **place);
+static void find_keyed_scans(Plan *plan, ScanSearch *scans);
+static void find_in_list(List *plans, ScanSearch *scans);
+static void match_scan(ForeignScan *scan, ScanSearch *scans);
+static Expr *match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id);
+static Node *replace_params(Node *node, void *values);
+static bool has_exec_param(Node *node, void *context);
+
+/* _PG_init calls this when the library is loaded. */
+void
+read_ahead_plan_init(void)
+{
+	previous_planner = planner_hook;
+	planner_hook = plan_statement;
+}
+
+/* planner_hook */
+static PlannedStmt *
+plan_statement(Query *query, const char *text, int options, ParamListInfo values)
+{
+	PlannedStmt *statement = previous_planner ? previous_planner(query, text, options, values)
+											  : standard_planner(query, text, options, values);
+	WalcuPlanSearch search = {.statement = statement};
+
+	if (!join_path_enabled || !may_have_scans(statement))
+		return statement;
+	/* subqueries of subqueries come before these */
+	improve_list(&search, statement->subplans);
+	/* a plan that can be run backwards stays one */
+	if (!(options & CURSOR_OPT_SCROLL) || IsA(statement->planTree, Material))
+		improve_plan(&search, &statement->planTree);
+	return statement;
+}
+
+/* Returns whether a statement reads a foreign table, and more than one time. */
+static bool
+may_have_scans(const PlannedStmt *statement)
+{
+	int relations = 0;
+	bool has_foreign = false;
+	ListCell *lc;
+
+	foreach(lc, statement->rtable)
+	{
+		const RangeTblEntry *entry = lfirst(lc);
+
+		relations++;
+		has_foreign |= entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE;
+	}
+	return has_foreign && relations > 1;
+}
+
+/* Puts nodes that read ahead into a plan, wherever they are of use; those of the innermost loops first. */
+static void
+improve_plan(WalcuPlanSearch *search, Plan **place)
+{
+	if (*place == NULL)
+		return;
+	improve_children(search, *place);
+	if (IsA(*place, NestLoop))
+		improve_loop(search, (NestLoop *) *place);
+	improve_subqueries(search, place);
+}
+
+static void
+improve_children(WalcuPlanSearch *search, Plan *plan)
+{
+	search->last_node = Max(search->last_node, plan->plan_node_id);
+	improve_plan(search, &plan->lefttree);
+	/* what a merge join goes back in has to be able to */
+	if (!IsA(plan, MergeJoin))
+		improve_plan(search, &plan->righttree);
+	else if (IsA(plan->righttree, Sort) || IsA(plan->righttree, Material))
+		improve_children(search, plan->righttree);
+	switch (nodeTag(plan))
+	{
+		case T_Append:
+			improve_list(search, ((Append *) plan)->appendplans);
+			break;
+		case T_MergeAppend:
+			improve_list(search, ((MergeAppend *) plan)->mergeplans);
+			break;
+		case T_SubqueryScan:
+			improve_plan(search, &((SubqueryScan *) plan)->subplan);
+			break;
+		case T_CustomScan:
+			/* the inner side of a batched join has to be a foreign scan, and nothing is known of others */
+			if (join_plan_is_join(plan))
+				improve_plan(search, (Plan **) &linitial(((CustomScan *) plan)->custom_plans));
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+improve_list(WalcuPlanSearch *search, List *plans)
+{
+	ListCell *lc;
+
+	foreach(lc, plans)
+		improve_plan(search, (Plan **) &lfirst(lc));
+}
+
+/* Reads the outer side of a nested loop ahead, for scans of its inner side. */
+static void
+improve_loop(WalcuPlanSearch *search, NestLoop *loop)
+{
+	WalcuReadAheadPlan found = {0};
+	ScanSearch scans = {.search = search, .found = &found};
+	ListCell *lc;
+
+	foreach(lc, loop->nestParams)
+	{
+		const NestLoopParam *param = lfirst(lc);
+
+		scans.numbers = lappend_int(scans.numbers, param->paramno);
+		scans.values = lappend(scans.values, param->paramval);
+	}
+	if (scans.numbers == NIL || !read_ahead_node_is_safe(loop->join.plan.lefttree))
+		return;
+	find_keyed_scans(loop->join.plan.righttree, &scans);
+	if (found.scans != NIL)
+		loop->join.plan.lefttree = read_ahead_node_below(search, loop->join.plan.lefttree, &found);
+}
+
+/* Reads ahead the rows that a node computes its subqueries for. */
+static void
+improve_subqueries(WalcuPlanSearch *search, Plan **place)
+{
+	WalcuReadAheadPlan above = {0};
+	WalcuReadAheadPlan below = {0};
+	List *subqueries = read_ahead_node_subqueries(*place);
+	List *useful = NIL;
+	ListCell *lc;
+
+	foreach(lc, subqueries)
+	{
+		const WalcuNodeSubquery *entry = lfirst(lc);
+		SubPlan *subquery = entry->subquery;
+		WalcuReadAheadPlan *found = entry->below ? &below : &above;
+		int before = list_length(found->scans);
+		ScanSearch scans = {
+			.search = search, .numbers = subquery->parParam, .values = subquery->args, .found = found};
+
+		find_keyed_scans(list_nth(search->statement->subplans, subquery->plan_id - 1), &scans);
+		if (!entry->below && list_length(found->scans) > before)
+			useful = lappend(useful, subquery);
+	}
+	if (below.scans != NIL)
+		(*place)->lefttree = read_ahead_node_below(search, (*place)->lefttree, &below);
+	if (above.scans != NIL)
+		*place = read_ahead_node_above(search, *place, useful, &above);
+}
+
+/* Adds the scans of a plan that can be told of keys to what was found. */
+static void
+find_keyed_scans(Plan *plan, ScanSearch *scans)
+{
+	ListCell *lc;
+
+	if (plan == NULL)
+		return;
+	/* PostgreSQL makes these of min() and max() */
+	foreach(lc, plan->initPlan)
+	{
+		const SubPlan *subquery = lfirst(lc);
+
+		find_keyed_scans(list_nth(scans->search->statement->subplans, subquery->plan_id - 1), scans);
+	}
+	find_keyed_scans(plan->lefttree, scans);
+	find_keyed_scans(plan->righttree, scans);
+	switch (nodeTag(plan))
+	{
+		case T_ForeignScan:
+			match_scan((ForeignScan *) plan, scans);
+			break;
+		case T_Append:
+			find_in_list(((Append *) plan)->appendplans, scans);
+			break;
+		case T_MergeAppend:
+			find_in_list(((MergeAppend *) plan)->mergeplans, scans);
+			break;
+		case T_SubqueryScan:
+			find_keyed_scans(((SubqueryScan *) plan)->subplan, scans);
+			break;
+		case T_CustomScan:
+			find_in_list(((CustomScan *) plan)->custom_plans, scans);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+find_in_list(List *plans, ScanSearch *scans)
+{
+	ListCell *lc;
+
+	foreach(lc, plans)
+		find_keyed_scans(lfirst(lc), scans);
+}
+
+/* Adds a scan, if it is one of ours and has a key; by the _id rather than by anything else. */
+static void
+match_scan(ForeignScan *scan, ScanSearch *scans)
+{
+	WalcuPlanSearch *search = scans->search;
+	WalcuReadAheadPlan *found = scans->found;
+	WalcuOptions options;
+	WalcuRelation relation = {scan->scan.scanrelid, InvalidOid, &options};
+	WalcuPlan plan;
+	Expr *best = NULL;
+	int place = 0;
+	ListCell *lc;
+
+	if (scan->operation != CMD_SELECT || scan->scan.plan.async_capable ||
+		bms_is_member(scan->scan.plan.plan_node_id, search->taken) || !relinfo_is_our_scan(scan))
+		return;
+	plan = plan_of_scan(scan);
+	if (plan.keyed_by || plan.search || plan.skips)
+		return;
+	relation.relid = rt_fetch(scan->scan.scanrelid, search->statement->rtable)->relid;
+	options = *option_for_table(relation.relid);
+	options.pushdown = plan.pushdown;
+	foreach(lc, scan->scan.plan.qual)
+	{
+		bool by_id = false;
+		Expr *key = match_key(&relation, lfirst(lc), scans, &by_id);
+
+		if (key && (best == NULL || by_id))
+		{
+			best = key;
+			place = foreach_current_index(lc);
+		}
+	}
+	if (best == NULL)
+		return;
+	search->taken = bms_add_member(search->taken, scan->scan.plan.plan_node_id);
+	found->scans = lappend_int(found->scans, scan->scan.plan.plan_node_id);
+	found->quals = lappend_int(found->quals, place);
+	found->keys = lappend(found->keys, best);
+	found->key_params = lappend_int(found->key_params, list_length(search->statement->paramExecTypes));
+	search->statement->paramExecTypes =
+		lappend_oid(search->statement->paramExecTypes, get_array_type(getBaseType(exprType((Node *) best))));
+	foreach(lc, scans->numbers)
+		found->params = bms_add_member(found->params, lfirst_int(lc));
+}
+
+/* Makes the key, of a row of the outer side, that a condition is about; NULL when it cannot be a list's. */
+static Expr *
+match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id)
+{
+	OpExpr *equality = (OpExpr *) clause;
+	ParamValues values = {scans->numbers, scans->values, false};
+	WalcuPushdownCondition *filtered;
+	ScalarArrayOpExpr *list;
+	Node *outer;
+	Node *inner;
+	Node *key;
+
+	if (!IsA(clause, OpExpr) || list_length(equality->args) != 2 || !op_strict(equality->opno) ||
+		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
+		return NULL;
+	outer = (Node *) read_ahead_side(equality, true);
+	inner = (Node *) read_ahead_side(equality, false);
+	if (contain_var_clause(outer) || !contain_var_clause(inner) || contain_subplans((Node *) equality) ||
+		contain_volatile_functions((Node *) equality) || !has_exec_param(outer, NULL) ||
+		has_exec_param(inner, NULL))
+		return NULL;
+	key = replace_params(outer, &values);
+	list = read_ahead_condition(equality, 0);
+	if (values.has_others || list == NULL)
+		return NULL;
+	filtered = linitial(pushdown_conditions(relation, list_make1(list)));
+	if (filtered->filter == NULL)
+		return NULL;
+	*by_id = key_lookup_is_id(filtered->filter->condition->operand);
+	return (Expr *) key;
+}
+
+/* Finds the side of a scan's condition that is not about the scan's own row, or the other one. */
+Expr *
+read_ahead_side(const OpExpr *equality, bool outer)
+{
+	bool outer_is_left = !contain_var_clause(linitial(equality->args));
+
+	return (outer == outer_is_left) ? linitial(equality->args) : lsecond(equality->args);
+}
+
+/* Finds the operator that compares the outer side with the other one; none where it has no commutator. */
+Oid
+read_ahead_operator(const OpExpr *equality)
+{
+	bool outer_is_left = linitial(equality->args) == read_ahead_side(equality, true);
+
+	return outer_is_left ? equality->opno : get_commutator(equality->opno);
+}
+
+/* Makes the condition that a scan's column equals one of a parameter's elements; NULL where there is none. */
+ScalarArrayOpExpr *
+read_ahead_condition(const OpExpr *equality, int param)
+{
+	Node *outer = (Node *) read_ahead_side(equality, true);
+	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
+	Param *keys = makeNode(Param);
+
+	keys->paramkind = PARAM_EXEC;
+	keys->paramid = param;
+	keys->paramtype = get_array_type(getBaseType(exprType(outer)));
+	keys->paramtypmod = -1;
+	keys->paramcollid = exprCollation(outer);
+	keys->location = -1;
+	condition->opno = get_commutator(read_ahead_operator(equality));
+	if (!OidIsValid(condition->opno) || !OidIsValid(keys->paramtype))
+		return NULL;
+	condition->opfuncid = get_opcode(condition->opno);
+	condition->useOr = true;
+	condition->inputcollid = equality->inputcollid;
+	condition->args = list_make2(read_ahead_side(equality, false), keys);
+	condition->location = -1;
+	return condition;
+}
+
+/* Copies an expression, with the values of parameters in their places. */
+static Node *
+replace_params(Node *node, void *context)
+{
+	ParamValues *values = context;
+	ListCell *lc;
+	ListCell *lc2;
+
+	if (node == NULL)
+		return NULL;
+	if (!IsA(node, Param) || ((Param *) node)->paramkind != PARAM_EXEC)
+		return expression_tree_mutator(node, replace_params, context);
+	forboth(lc, values->numbers, lc2, values->values)
+	{
+		if (lfirst_int(lc) == ((Param *) node)->paramid)
+			return copyObject(lfirst(lc2));
+	}
+	values->has_others = true;
+	return node;
+}
+
+static bool
+has_exec_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return true;
+	return expression_tree_walker(node, has_exec_param, context);
+}
