@@ -7,7 +7,7 @@ use warnings;
 use Test::More;
 use WalcuTest;
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 2, count => { cars => 130, clients => 40, saleleads => 60 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 2, count => { cars => 130, clients => 1500, saleleads => 60 });
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => [qw(cars clients saleleads)]);
 my $plain = connect_db($node);
