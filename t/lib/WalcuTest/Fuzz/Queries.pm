@@ -30,7 +30,7 @@ use constant SCANS    => 6;       # in one query that has many
 # [weight, name, maker]
 my @SHAPES = (
     [ 22, 'many conditions',   \&many_conditions ],
-    [ 10, 'many orders',       \&many_orders ],
+    [ 16, 'many orders',       \&many_orders ],
     [ 20, 'rows',              \&rows ],
     [ 20, 'ordered rows',      \&ordered_rows ],
     [ 4,  'rows with ties',    \&rows_with_ties ],
