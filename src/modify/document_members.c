@@ -25,30 +25,26 @@ typedef struct DocumentMember
 	char *end;      /* This is behind its value. */
 } DocumentMember;
 
+static void append_members(StringInfo text, char *object, char *end, List *places, int depth);
+static void append_value(StringInfo text, const DocumentMember *member, List *within, int depth);
+static List *find_places(List *places, int depth, const DocumentMember *member);
 static bool next_member(WalcuSkimmer *skimmer, DocumentMember *member);
 static bool is_named(List *names, const DocumentMember *member);
 
 /*
- * Returns an object of the members of a document that have these names (of text *).  Error: 22P05 when they
- * cannot be jsonb, or have a character that the database's encoding does not have.
+ * Returns an object of the members of a document in which places are (lists of text *, which are the keys
+ * that lead there).  Of a member that cannot be jsonb, where all places are within it, it has the members
+ * alone that places are in.  Error: 22P05 when these cannot be jsonb, either, or have a character that the
+ * database's encoding does not have.
  */
 Jsonb *
-document_members_read(const WalcuOptions *options, const WalcuDocument *document, List *names)
+document_members_read(const WalcuOptions *options, const WalcuDocument *document, List *places)
 {
-	WalcuSkimmer skimmer = {.end = document->data + document->length};
-	DocumentMember member = {.end = document->data};
+	WalcuJson members = {.type = JSON_TOKEN_OBJECT_START, .suspect = true};
 	StringInfoData text;
-	WalcuJson members = {.type = JSON_TOKEN_OBJECT_START};
 
 	initStringInfo(&text);
-	appendStringInfoChar(&text, '{');
-	while (next_member(&skimmer, &member))
-	{
-		if (is_named(names, &member))
-			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (member.end - member.key),
-							 member.key);
-	}
-	appendStringInfoChar(&text, '}');
+	append_members(&text, document->data, document->data + document->length, places, 0);
 	members.text = text.data;
 	members.length = text.len;
 	if (!utf8_is_server_encoding() && !transcode_to_server(&members))
@@ -57,8 +53,77 @@ document_members_read(const WalcuOptions *options, const WalcuDocument *document
 			errmsg("document \"%s\" of resource \"%s\" cannot be changed", document->id, options->resource),
 			errdetail("It has a character that the encoding %s does not have where it is to be changed.",
 					  GetDatabaseEncodingName()));
+	if (!convert_is_storable(&members))
+		ereport(
+			ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			errmsg("document \"%s\" of resource \"%s\" cannot be changed", document->id, options->resource),
+			errdetail(
+				"Where it is to be changed, it holds \\u0000, half of a surrogate pair, or a number out of "
+				"range, which PostgreSQL cannot store."),
+			errhint("Set that to another value first: it can be replaced as a whole by its own column, or by "
+					"walcu_fdw_request()."));
 	return DatumGetJsonbP(
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(members.text, members.length))));
+}
+
+/*
+ * Appends an object of those members of an object, which ends before end, in which places are.  Depth is that
+ * of the object in the document.
+ */
+static void
+append_members(StringInfo text, char *object, char *end, List *places, int depth)
+{
+	WalcuSkimmer skimmer = {.end = end};
+	DocumentMember member = {.end = object};
+	bool is_first = true;
+
+	appendStringInfoChar(text, '{');
+	while (next_member(&skimmer, &member))
+	{
+		List *within = find_places(places, depth, &member);
+
+		if (within == NIL)
+			continue;
+		appendStringInfo(text, "%s%.*s:", is_first ? "" : ",", member.key_length, member.key);
+		append_value(text, &member, within, depth + 1);
+		is_first = false;
+	}
+	appendStringInfoChar(text, '}');
+}
+
+/* Appends the value of a member, or what is needed of it. */
+static void
+append_value(StringInfo text, const DocumentMember *member, List *within, int depth)
+{
+	WalcuSkimmer skimmer = {.end = member->end};
+	char *value = skim_colon(&skimmer, member->key + member->key_length);
+	WalcuJson json = {
+		.type = JSON_TOKEN_OBJECT_START, .text = value, .length = member->end - value, .suspect = true};
+	bool is_within = true;
+	ListCell *lc;
+
+	foreach(lc, within)
+		is_within &= list_length(lfirst(lc)) > depth;
+	/* what a patch sets whole, below the members of a free form, it needs as it is */
+	if (depth == 1 && is_within && *value == '{' && !convert_is_storable(&json))
+		append_members(text, value, member->end, within, depth);
+	else
+		appendBinaryStringInfo(text, value, member->end - value);
+}
+
+/* Returns those of the places that lead to, or into, a member. */
+static List *
+find_places(List *places, int depth, const DocumentMember *member)
+{
+	List *found = NIL;
+	ListCell *lc;
+
+	foreach(lc, places)
+	{
+		if (is_named(list_make1(list_nth(lfirst(lc), depth)), member))
+			found = lappend(found, lfirst(lc));
+	}
+	return found;
 }
 
 /*

@@ -300,7 +300,7 @@ static Jsonb *
 read_places(const WalcuOptions *options, const WalcuDocument *document, const char *sets, List **places)
 {
 	MemoryContext before = CurrentMemoryContext;
-	List *names = NIL;
+	List *keys = NIL;
 	Jsonb *volatile members = NULL;
 	ListCell *lc;
 
@@ -308,8 +308,8 @@ read_places(const WalcuOptions *options, const WalcuDocument *document, const ch
 	{
 		*places = read_sets(sets);
 		foreach(lc, *places)
-			names = lappend(names, linitial(((SetPlace *) lfirst(lc))->keys));
-		members = document_members_read(options, document, names);
+			keys = lappend(keys, ((SetPlace *) lfirst(lc))->keys);
+		members = document_members_read(options, document, keys);
 	}
 	PG_CATCH();
 	{

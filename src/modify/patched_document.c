@@ -39,6 +39,8 @@ typedef struct Operation
 
 static char *make_difference(void *arg, const WalcuDocument *document);
 static List *name_members(List *operations);
+static List *list_places(List *operations);
+static List *make_places(List *names);
 static Jsonb *apply_operations(Jsonb *members, List *operations);
 static List *read_operations(const char *leaf_patch);
 static Operation *read_operation(JsonbContainer *operation);
@@ -58,7 +60,7 @@ patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
 							const WalcuDocument *document)
 {
 	List *operations = read_operations(leaf_patch);
-	Jsonb *old = document_members_read(options, document, name_members(operations));
+	Jsonb *old = document_members_read(options, document, list_places(operations));
 	WalcuJsonPatch *patch = json_patch_create(options, false);
 
 	json_patch_members(patch, old, apply_operations(old, operations));
@@ -74,7 +76,7 @@ patched_document_text(const WalcuOptions *options, const char *leaf_patch, const
 {
 	List *operations = read_operations(leaf_patch);
 	List *names = name_members(operations);
-	Jsonb *old = document_members_read(options, document, names);
+	Jsonb *old = document_members_read(options, document, make_places(names));
 
 	return document_members_replace(document, names, apply_operations(old, operations));
 }
@@ -124,6 +126,30 @@ name_members(List *operations)
 	foreach(lc, operations)
 		names = lappend(names, linitial(((Operation *) lfirst(lc))->keys));
 	return names;
+}
+
+/* Returns the places (lists of text *) of operations. */
+static List *
+list_places(List *operations)
+{
+	List *places = NIL;
+	ListCell *lc;
+
+	foreach(lc, operations)
+		places = lappend(places, ((Operation *) lfirst(lc))->keys);
+	return places;
+}
+
+/* Returns places (lists of text *) that are members, as a whole, with these names (of text *). */
+static List *
+make_places(List *names)
+{
+	List *places = NIL;
+	ListCell *lc;
+
+	foreach(lc, names)
+		places = lappend(places, list_make1(lfirst(lc)));
+	return places;
 }
 
 static Jsonb *

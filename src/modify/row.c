@@ -35,6 +35,7 @@
 
 static void read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values,
 						bool *nulls);
+static WalcuDecoder *make_decoder(WalcuRow *row, List *columns);
 static void add_set(StringInfo sets, const WalcuRow *row, int column, const char *value);
 static bool is_path(const WalcuRow *row, int column, const char *path);
 static void check_document_id(const WalcuRow *row, const char *old, const char *new);
@@ -242,8 +243,8 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 }
 
 /*
- * Returns the JSON Patch that sets columns (of int, from 0) of a document that was read; NULL when there is
- * nothing to do.  Errors: those of decode_document and row_change.
+ * Returns the JSON Patch that sets columns (of int, from 0), always the same ones, of a document that was
+ * read; NULL when there is nothing to do.  Errors: those of decode_document and row_change.
  */
 char *
 row_document_patch(WalcuRow *row, List *columns, const Datum *values, const bool *nulls,
@@ -259,7 +260,11 @@ row_document_patch(WalcuRow *row, List *columns, const Datum *values, const bool
 
 	/* decode.c may write into it */
 	copy.data = pnstrdup(document->data, document->length);
-	read_values(row, &copy, credential, old_values, old_nulls);
+	/* another column may have what it cannot hold */
+	if (row->set_decoder == NULL)
+		row->set_decoder = make_decoder(row, columns);
+	memset(old_nulls, true, count * sizeof(bool));
+	document_values(row->set_decoder, &copy, credential, old_values, old_nulls);
 	memcpy(new_values, old_values, count * sizeof(Datum));
 	memcpy(new_nulls, old_nulls, count * sizeof(bool));
 	for (int i = 0; i < list_length(columns); i++)
@@ -296,7 +301,8 @@ char *
 row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const WalcuDocument *document)
 {
 	WalcuDocumentDraft *body = document_create(row->options);
-	WalcuJson whole = {.type = JSON_TOKEN_OBJECT_START, .text = document->data, .length = document->length};
+	WalcuJson whole = {
+		.type = JSON_TOKEN_OBJECT_START, .text = document->data, .length = document->length, .suspect = true};
 	Datum old;
 	Datum new;
 	char *replaced;
@@ -308,6 +314,14 @@ row_replaced_document(const WalcuRow *row, const WalcuRowChange *change, const W
 				   row->options->resource),
 			errdetail("It has a character that the encoding %s does not have.", GetDatabaseEncodingName()),
 			errhint("Set the option update_method to 'patch'."));
+	if (!convert_is_storable(&whole))
+		ereport(ERROR, errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				errmsg("document \"%s\" of resource \"%s\" cannot be written as a whole", document->id,
+					   row->options->resource),
+				errdetail(
+					"It holds \\u0000, half of a surrogate pair, or a number out of range, which PostgreSQL "
+					"cannot store."),
+				errhint("Set the option update_method to 'patch'."));
 	old = DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(whole.text, whole.length)));
 	for (int i = 0; i < row->descriptor->natts; i++)
 	{
@@ -364,22 +378,27 @@ row_set_id(const WalcuRow *row, TupleTableSlot *slot, const char *id)
 static void
 read_values(WalcuRow *row, const WalcuDocument *document, const char *credential, Datum *values, bool *nulls)
 {
-	int count = row->descriptor->natts;
-
 	if (row->decoder == NULL)
-	{
-		MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(row));
-
-		row->decoder = decode_prepare(row->options, row->descriptor);
-		for (int i = 0; i < count; i++)
-		{
-			if (row->columns[i].option && row->columns[i].option->parameter == NULL)
-				decode_want(row->decoder, i, row->columns[i].option->path);
-		}
-		MemoryContextSwitchTo(before);
-	}
-	memset(nulls, true, count * sizeof(bool));
+		row->decoder = make_decoder(row, NIL);
+	memset(nulls, true, row->descriptor->natts * sizeof(bool));
 	document_values(row->decoder, document, credential, values, nulls);
+}
+
+/* Makes a decoder of columns (of int, from 0), or of all for NIL.  It lives as long as the row. */
+static WalcuDecoder *
+make_decoder(WalcuRow *row, List *columns)
+{
+	MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(row));
+	WalcuDecoder *decoder = decode_prepare(row->options, row->descriptor);
+
+	for (int i = 0; i < row->descriptor->natts; i++)
+	{
+		if (row->columns[i].option && row->columns[i].option->parameter == NULL &&
+			(columns == NIL || list_member_int(columns, i)))
+			decode_want(decoder, i, row->columns[i].option->path);
+	}
+	MemoryContextSwitchTo(before);
+	return decoder;
 }
 
 /* Adds that a column sets its place, or the members of the whole document. */

@@ -32,6 +32,7 @@ typedef struct WalcuRow
 	int id;                      /* This column (from 0) is the _id; -1 for none. */
 	WalcuEncoder *encoder;       /* It makes JSON of values. */
 	WalcuDecoder *decoder;       /* It reads replies; NULL until there is one. */
+	WalcuDecoder *set_decoder;   /* It reads what an UPDATE sets without the old row; NULL until then. */
 } WalcuRow;
 
 /* A change of a document. */
