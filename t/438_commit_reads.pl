@@ -173,5 +173,8 @@ sub random_query
         "SELECT k._id, m.description FROM keys k JOIN % m USING (_id) WHERE $condition ORDER BY 1", 'SELECT k._id, m.custom FROM keys k LEFT JOIN % m USING (_id) ORDER BY 1',
         'SELECT a._id, b._id FROM % a JOIN % b ON a.description = b.lead_type ORDER BY 1, 2', "SELECT count(*) FROM (SELECT FROM % WHERE $condition OFFSET 1) s",
         "SELECT _id FROM % WHERE $condition ORDER BY lead_type, _id OFFSET 1 LIMIT 5", 'SELECT count(*) FROM (SELECT FROM % OFFSET 5) s',
+        'SELECT k._id, (SELECT max(m.description) FROM % m WHERE m._id = k._id) FROM keys k ORDER BY 1',
+        "SELECT k._id, (SELECT count(*) FROM % m WHERE m.description = k._id OR m._id = k._id AND $condition) FROM keys k ORDER BY 1",
+        'SELECT a._id, b._id FROM % a CROSS JOIN LATERAL (SELECT _id FROM % b WHERE b.description = a.lead_type ORDER BY _id DESC LIMIT 1) b ORDER BY 1',
         "SELECT k._id FROM keys k WHERE NOT EXISTS (SELECT FROM % m WHERE m._id = k._id AND $condition) ORDER BY 1");
 }
