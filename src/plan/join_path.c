@@ -77,7 +77,9 @@ static bool find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, Join
 static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static double estimate_keyed_rows(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, JoinType type,
 								  List *restrictions);
-static double estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key);
+static double estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo *innerrel,
+								  const JoinKey *key);
+static bool has_unknown_ids(PlannerInfo *root, const JoinKey *key);
 static ScalarArrayOpExpr *make_key_condition(const JoinKey *key);
 static void estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
@@ -296,7 +298,7 @@ estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel,
 										: estimate_num_groups(root, list_make1(key->plan.inner_key),
 															  innerrel->tuples, NULL, NULL);
 
-	key->plan.keys = estimate_outer_keys(root, outerrel, key);
+	key->plan.keys = estimate_outer_keys(root, outerrel, innerrel, key);
 	key->documents =
 		clamp_row_est(relinfo_get(innerrel)->size.documents * Min(key->plan.keys / Max(inner_keys, 1), 1));
 	/*
@@ -333,12 +335,39 @@ estimate_keyed_rows(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel
  * match.  Of arrays nothing is known but that they have some elements.
  */
 static double
-estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const JoinKey *key)
+estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo *innerrel,
+					const JoinKey *key)
 {
 	if (key->plan.of_array)
 		return key->outer_rows * compat_array_length(root, (Node *) key->plan.outer_key);
+	if (has_unknown_ids(root, key))
+		return clamp_row_est(key->plan.by_id ? Min(key->outer_rows, innerrel->tuples) : key->outer_rows);
 	return Min(estimate_num_groups(root, list_make1(key->plan.outer_key), outerrel->rows, NULL, NULL),
 			   key->outer_rows);
+}
+
+/*
+ * Returns whether the keys are ids in documents of a table that was never analyzed: its own, or those of the
+ * inner side.  PostgreSQL takes 200 of them for distinct, however many there are; more likely each document
+ * has another one, as far as there are so many.
+ */
+static bool
+has_unknown_ids(PlannerInfo *root, const JoinKey *key)
+{
+	VariableStatData variable;
+	bool is_unknown = false;
+
+	examine_variable(root, (Node *) key->plan.outer_key, 0, &variable);
+	if (variable.rel && relinfo_is_ours(variable.rel))
+	{
+		const WalcuDocumentPath *place =
+			document_path_of_expression(relinfo_relation(variable.rel), key->plan.outer_key);
+
+		if (key->plan.by_id || (place && place->path && key_lookup_is_id(place)))
+			get_variable_numdistinct(&variable, &is_unknown);
+	}
+	ReleaseVariableStats(variable);
+	return is_unknown;
 }
 
 /* Returns, as for a scan (path.c), whether there are many documents, and all of them are wanted. */

@@ -50,6 +50,7 @@
 
 static bool may_ask(const RelOptInfo *rel, const WalcuOptions *options);
 static double choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther);
+static bool ends_early(PlannerInfo *root, const RelOptInfo *rel);
 static bool is_assumed(const RelOptInfo *rel);
 static bool has_filter(const RelOptInfo *rel);
 static bool look_at_size(const RelOptInfo *rel, const WalcuOptions *options, int64 skip);
@@ -95,7 +96,7 @@ choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther
 
 	if (rel->reloptkind != RELOPT_BASEREL || !is_assumed(rel) ||
 		bms_membership(root->all_baserels) != BMS_MULTIPLE ||
-		(rel->joininfo == NIL && !rel->has_eclass_joins))
+		(rel->joininfo == NIL && !rel->has_eclass_joins) || ends_early(root, rel))
 		return 0;
 	while ((i = bms_next_member(root->all_baserels, i)) >= 0)
 	{
@@ -115,6 +116,22 @@ choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther
 		return 0;
 	*may_go_farther = true;
 	return JOB_PAYS_FROM;
+}
+
+/* Is it likely that few rows of the join are wanted, in an order that is none of the relation's? */
+static bool
+ends_early(PlannerInfo *root, const RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	if (root->limit_tuples < 0 || root->limit_tuples > FEW_ROWS)
+		return false;
+	foreach(lc, root->query_pathkeys)
+	{
+		if (bms_is_member(rel->relid, ((PathKey *) lfirst(lc))->pk_eclass->ec_relids))
+			return false;
+	}
+	return true;
 }
 
 /* Is it a table of ours whose size is a guess? */

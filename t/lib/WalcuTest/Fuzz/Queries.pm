@@ -61,7 +61,7 @@ my @SETTINGS = (
     [ 0.1,  sub { (enable_nestloop => 'off') } ],
     [ 0.1,  sub { (enable_mergejoin => 'off') } ],
     [ 0.1,  sub { (enable_hashagg => 'off') } ],
-    [ 0.35, sub { (enable_sort => 'off') } ],    # else few orders are worth a request
+    [ 0.6,  sub { (enable_sort => 'off') } ],    # else orders are worth a request where a LIMIT is small
     [ 0.1,  sub { (enable_material => 'off', enable_memoize => 'off') } ],
     [ 0.05, sub { (enable_incremental_sort => 'off') } ],
     [ 0.05, sub { (extra_float_digits => pick(-5, 0)) } ],
