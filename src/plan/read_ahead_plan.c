@@ -349,7 +349,7 @@ match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *
 	filtered = linitial(pushdown_conditions(relation, list_make1(list)));
 	if (filtered->filter == NULL)
 		return NULL;
-	*by_id = key_lookup_is_id(filtered->filter->condition->operand);
+	*by_id = filtered->filter->condition && key_lookup_is_id(filtered->filter->condition->operand);
 	return (Expr *) key;
 }
 
