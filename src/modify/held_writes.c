@@ -84,6 +84,8 @@ held_writes_next(WalcuHeldWrites *held, WalcuCommitQueueWrite *write)
 	write->body = get_slot_text(held->slot, HELD_BODY);
 	write->sets = get_slot_text(held->slot, HELD_SETS);
 	write->made_here = DatumGetBool(slot_getattr(held->slot, HELD_MADE_HERE + 1, &is_null));
+	/* a tuple that comes from the file is in the current memory context, which may end before the slot */
+	ExecClearTuple(held->slot);
 	return true;
 }
 
