@@ -113,7 +113,8 @@ for my $session (@sessions)
     is($sandbox->request_count(method => 'PATCH'), 0, "$name: nothing to change");
 
     $sandbox->clear_log;
-    $dbh->do("SELECT 1 FROM crm.cars c JOIN public.source s ON $_")
+    # a join with so few documents would ask for all of them
+    $dbh->do('SELECT 1 FROM crm.cars c WHERE ' . s/s\.(v\d+)/(SELECT $1 FROM public.source)/r)
       for ('c.created_at = s.v26', 'c.created_at > s.v26', 'c.created_at::date = s.v27', 'c.mileage = s.v17[1]', 'c.mileage = ANY (s.v17::numeric[])', 'c.make = (s.v28)[1]');
     my $requests = $json->encode([ map { $_->{query}{q} } $sandbox->log(kind => 'list') ]);
     $asked //= $requests;

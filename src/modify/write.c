@@ -111,13 +111,15 @@ write_must_be_shown(WalcuWrite *write, const char *credential)
 {
 	if (!write->needs_reply || write->reads || write->look_up || write_reply_shows(write->body))
 		return false;
-	if (write->is_new)
-	{
-		write_read_document(write, credential);
-		write_check_kept_id(write);
-		write->id = write->document.id;
-	}
-	return url_is_plain_segment(write->id);
+	if (!write->is_new)
+		return url_is_plain_segment(write->id);
+	write_read_document(write, credential);
+	write_check_kept_id(write);
+	/* nor can it be asked for where the credential had to be taken out of its _id */
+	if (!url_is_plain_segment(write->document.id))
+		return false;
+	write->id = MemoryContextStrdup(write->context, write->document.id);
+	return true;
 }
 
 /* Checks that the service has kept the _id that was sent. */
