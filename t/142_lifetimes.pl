@@ -97,6 +97,8 @@ sub explain_after_null
         "found_tasks t WHERE t.search = v.x AND t.description > 'a'" => 'q={"description":{"$gt":"a"}}&search={$0}',
         "crm.tasks t WHERE t._id = v.x AND t.description > 'a'" => '/{_id}',
     );
+    # a scan whose keys are read ahead is not executed with NULL
+    $dbh->do('SET walcu_fdw.enable_batched_join = off');
     for my $table (sort keys %tables)
     {
         my $plan = join "\n", @{ $dbh->selectcol_arrayref(
@@ -104,6 +106,7 @@ sub explain_after_null
              SELECT * FROM (VALUES (1, 't1'), (2, NULL)) v (n, x), LATERAL (SELECT description FROM $table OFFSET 0) t") };
         like($plan, qr/Request: GET \/tasks\S?\Q$tables{$table}\E/, "the last value is NULL: $table");
     }
+    $dbh->do('RESET walcu_fdw.enable_batched_join');
     return;
 }
 

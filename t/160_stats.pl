@@ -146,8 +146,8 @@ my @lines = progress('100ms', $scan);
 cmp_ok(scalar @lines, '>=', 2, 'a long one tells every interval how far it is');
 is_deeply([ grep { $_->{resource} ne 'cars' } @lines ], [], 'of which resource');
 lines_are_right('of a slow service', 10, @lines);
-my ($rows) = $dbh->selectrow_array("SELECT reltuples FROM pg_class WHERE oid = 'crm.cars'::regclass");
-is_deeply([ grep { ($_->{of} // 0) != 1000 } @lines ], [], 'of how many, by the estimate') if $rows < 0;
+my $known = () = $sandbox->dump('cars');
+is_deeply([ grep { ($_->{of} // $_->{documents}) != $known } @lines ], [], 'of how many, as the scan before it has seen');
 is_deeply([ grep { ($_->{of} // 0) != 250 } progress('100ms', "$scan LIMIT 250") ], [], 'or by the limit');
 @lines = progress('100ms', $scan . " WHERE dealer_id = '" . $sandbox->dealer_id . "'");
 cmp_ok(scalar @lines, '>=', 2, 'an estimate that was too small');
@@ -160,7 +160,9 @@ $sandbox->clear_faults;
 # Progress: the inner side of a loop
 $sandbox->fault({ match => { kind => 'get' }, fault => { type => 'latency', ms => 30 } });
 my $ids = join ',', map { "'$_->{_id}'" } ($sandbox->dump('cars'))[ 0 .. 19 ];
+$dbh->do('SET walcu_fdw.enable_batched_join = off');    # or they are read ahead
 @lines = progress('100ms', "SELECT (SELECT make FROM crm.cars WHERE _id = i) FROM unnest(ARRAY[$ids]) i");
+$dbh->do('RESET walcu_fdw.enable_batched_join');
 cmp_ok(scalar @lines, '>=', 2, 'requests for single documents are told of together');
 lines_are_right('of single documents', 1, @lines);
 is_deeply([ grep { defined $_->{of} } @lines ], [], 'nobody knows how many there will be');

@@ -34,12 +34,12 @@ for my $case (sort keys %wrong)
     $dbh->rollback;
 }
 
-# A port that does not speak TLS is not asked again
-$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '" . $endpoint =~ s/^http:/https:/r . "')");
+# A port that does not speak TLS is told of as such, though a proxy may have answered so for a while
+$dbh->do("ALTER SERVER crm OPTIONS (SET max_retries '0', SET endpoint '" . $endpoint =~ s/^http:/https:/r . "')");
 my $error = sql_error($dbh, 'SELECT make FROM crm.cars');
 is($error->{sqlstate}, '08001', 'https where http is spoken');
 like($error->{hint}, qr{^Check the server option endpoint: what answers at "https://[^"]+" does not speak TLS\.  Another port may, or http:// is meant\.$}, 'is told as such');
-unlike($error->{detail}, qr/tried/, 'at once');
+$dbh->do("ALTER SERVER crm OPTIONS (SET max_retries '12')");
 $dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '$endpoint')");
 
 # What takes long because requests fail says so, and why

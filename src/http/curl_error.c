@@ -54,7 +54,7 @@ walcu_curl_error_is_transient(const WalcuCurlError *failure)
 	bool refused = status / 100 == 4 && status != 408 && status != 429;
 
 	return failure->kind == WALCU_CURL_ERROR_CURL && failures[find_curl_row(failure->code)].transient &&
-		   !refused && !is_no_tls(failure);
+		   !refused;
 }
 
 /*
