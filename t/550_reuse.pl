@@ -50,7 +50,7 @@ for (
     [ 'ids that are not there' => "SELECT g, c._id FROM generate_series(1, 20) g
         LEFT JOIN clients c ON c._id = 'none' || g % 2", 2, @plain ],
     [ 'values of another column' => 'SELECT v.make, c._id FROM (VALUES (\'SEAT\'), (\'none\'), (\'SEAT\'), (NULL),
-        (\'none\')) v(make) JOIN cars c USING (make)', 2, @plain ],
+        (\'none\')) v(make) JOIN cars c USING (make)', 1, @plain ],
     [ 'LATERAL' => 'SELECT v.n, c._id FROM (VALUES (0), (1000), (0)) v(n), LATERAL (
         SELECT _id FROM cars WHERE mileage >= v.n ORDER BY _id LIMIT 3) c', 2, @plain ],
   )
@@ -114,7 +114,7 @@ for my $fault ({ type => 'truncate' }, { type => 'invalid_json' }, { type => 'cl
         'what broke is not held, what came instead is');
     $sandbox->clear_faults;
 }
-$sandbox->fault({ match => { kind => 'list', resource => 'cars' }, times => 1, fault => { type => 'status', status => 400 } });
+$sandbox->fault({ match => { kind => 'list', resource => 'cars' }, fault => { type => 'status', status => 400 } });
 is(sql_error($dbh, $self_join)->{sqlstate}, '22023', 'an error is one');
 $sandbox->clear_faults;
 same_rows('after it', $self_join, []);

@@ -48,6 +48,7 @@
 /* A look leaves a statement so many of its requests. */
 #define LEAST_REQUESTS_LEFT 10
 
+static bool writes_rows(const PlannerInfo *root);
 static bool may_ask(const RelOptInfo *rel, const WalcuOptions *options);
 static double choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther);
 static bool ends_early(PlannerInfo *root, const RelOptInfo *rel);
@@ -69,7 +70,7 @@ size_probe_ask(PlannerInfo *root, const RelOptInfo *rel)
 	bool may_go_farther = false;
 	double first = floor(choose_first_look(root, rel, &may_go_farther));
 
-	if (first == 0 || !may_ask(rel, options))
+	if (first == 0 || writes_rows(root) || !may_ask(rel, options))
 		return false;
 	if (look_at_size(rel, options, (int64) first))
 	{
@@ -151,6 +152,18 @@ has_filter(const RelOptInfo *rel)
 	foreach(lc, filtered)
 	{
 		if (((WalcuPushdownCondition *) lfirst(lc))->filter)
+			return true;
+	}
+	return false;
+}
+
+/* A statement that writes may be refused, and has asked for nothing then. */
+static bool
+writes_rows(const PlannerInfo *root)
+{
+	for (; root; root = root->parent_root)
+	{
+		if (root->parse->resultRelation > 0)
 			return true;
 	}
 	return false;
