@@ -45,7 +45,9 @@ for my $row (
     my ($name, $to, $options, $outcome, $asked) = @$row;
     follows("a redirect $name", $to, $options, $outcome, $asked);
 }
-follows('a redirect to a host that is not listed, with fetch_mode auto', "$storage\{url}", { fetch_mode => 'auto', job_threshold => 0, fdw_startup_cost => 100000, fetch_size => 2 },
+# a session that does not know yet how small the resource is, and how long jobs take
+$dbh = connect_db($node);
+follows('a redirect to a host that is not listed, with fetch_mode auto', "$storage\{url}", { fetch_mode => 'auto', job_threshold => 0, fdw_startup_cost => 100000, fetch_size => 10 },
     'right', 'api results');
 
 # What came encrypted is not asked for in clear
