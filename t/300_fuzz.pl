@@ -17,7 +17,7 @@ use constant LEAST_ORDERS  => 0.14;
 
 my $is_asked_for = grep { defined $ENV{$_} } qw(FUZZ_QUERIES FUZZ_SEED FUZZ_QUERY);
 my $tally = fuzz(
-    queries => $ENV{FUZZ_QUERIES} // 10000,
+    queries => $ENV{FUZZ_QUERIES} // 6000,
     seed    => $ENV{FUZZ_SEED} // 1,
     jobs    => $ENV{FUZZ_JOBS} // 2,
     only    => $ENV{FUZZ_QUERY},

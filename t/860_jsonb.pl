@@ -8,7 +8,7 @@ use utf8;
 use Test::More;
 use WalcuTest;
 
-my $values = 3000;
+my $values = 2000;
 my $at_once = 250;
 srand 860;
 

@@ -8,9 +8,9 @@ use POSIX ();
 use Test::More;
 use WalcuTest;
 
-use constant { ROWS => 10_000, KEYS => 4000 };
+use constant { ROWS => 5000, KEYS => 2000 };
 
-my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { clients => 100_000, saleleads => 2000 });
+my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { clients => 20_000, saleleads => 2000 });
 my $node = start_node();
 setup_crm($node, $sandbox, server => { on_type_mismatch => 'null', fetch_mode => 'parallel' }, limit_to => [qw(clients saleleads)]);
 my $dbh = connect_db($node);
@@ -165,7 +165,7 @@ sub make_tables
     $dbh->do('CREATE INDEX ON l (id)');
     $dbh->do('CREATE SEQUENCE s');
     $dbh->do('ANALYZE l');
-    $dbh->do("UPDATE pg_class SET reltuples = 100000 WHERE oid = 'crm.clients'::regclass");
+    $dbh->do("UPDATE pg_class SET reltuples = 20000 WHERE oid = 'crm.clients'::regclass");
     $dbh->do("UPDATE pg_class SET reltuples = 2000 WHERE oid = 'crm.saleleads'::regclass");
     return;
 }
