@@ -31,7 +31,7 @@
 /* A value, or the key of a member, which stands in front of the member's value. */
 typedef struct JsonbNode
 {
-	char kind;        /* This is its first character in the text; of a string also once it has no quotes. */
+	char kind;        /* This is its first character in the text. Of a string that is the quote. */
 	int length;       /* This is the length of a string's characters, or of a number's. */
 	int count;        /* A list has so many elements, an object so many members. */
 	int next;         /* What comes behind it and all that it holds has this index. */
@@ -66,8 +66,8 @@ typedef struct JsonbEntries
 
 static void read_jsonb_value(JsonbReader *reader);
 static JsonbNode *add_jsonb_node(JsonbReader *reader, char kind);
-static void read_jsonb_members(JsonbReader *reader);
-static void read_jsonb_elements(JsonbReader *reader);
+static void read_jsonb_container(JsonbReader *reader, char kind, char closing);
+static void read_jsonb_key(JsonbReader *reader);
 static void read_jsonb_string(JsonbReader *reader);
 static const char *find_closing_quote(const JsonbReader *reader, bool *escaped);
 static void read_jsonb_number(JsonbReader *reader);
@@ -122,10 +122,10 @@ read_jsonb_value(JsonbReader *reader)
 			read_jsonb_string(reader);
 			return;
 		case '{':
-			read_jsonb_members(reader);
+			read_jsonb_container(reader, kind, '}');
 			return;
 		case '[':
-			read_jsonb_elements(reader);
+			read_jsonb_container(reader, kind, ']');
 			return;
 		case 't':
 		case 'n':
@@ -159,29 +159,28 @@ add_jsonb_node(JsonbReader *reader, char kind)
 	return node;
 }
 
+/* Reads an object or a list, which opens here with its kind, up to the bracket that closes it. */
 static void
-read_jsonb_members(JsonbReader *reader)
+read_jsonb_container(JsonbReader *reader, char kind, char closing)
 {
 	int index = reader->count;
 	int count = 0;
 
 	check_stack_depth();
-	add_jsonb_node(reader, '{');
+	add_jsonb_node(reader, kind);
 	reader->at++;
 	for (;;)
 	{
 		pass_over_space(reader);
-		if (*reader->at == '}')
+		if (*reader->at == closing)
 			break;
 		if (*reader->at == ',')
 		{
 			reader->at++;
 			pass_over_space(reader);
 		}
-		read_jsonb_string(reader);
-		pass_over_space(reader);
-		reader->at++; /* this is the colon */
-		pass_over_space(reader);
+		if (kind == '{')
+			read_jsonb_key(reader);
 		read_jsonb_value(reader);
 		count++;
 	}
@@ -190,31 +189,14 @@ read_jsonb_members(JsonbReader *reader)
 	reader->nodes[index].next = reader->count;
 }
 
+/* Reads the key of a member, and the colon behind it. */
 static void
-read_jsonb_elements(JsonbReader *reader)
+read_jsonb_key(JsonbReader *reader)
 {
-	int index = reader->count;
-	int count = 0;
-
-	check_stack_depth();
-	add_jsonb_node(reader, '[');
-	reader->at++;
-	for (;;)
-	{
-		pass_over_space(reader);
-		if (*reader->at == ']')
-			break;
-		if (*reader->at == ',')
-		{
-			reader->at++;
-			pass_over_space(reader);
-		}
-		read_jsonb_value(reader);
-		count++;
-	}
-	reader->at++;
-	reader->nodes[index].count = count;
-	reader->nodes[index].next = reader->count;
+	read_jsonb_string(reader);
+	pass_over_space(reader);
+	reader->at++; /* this is the colon */
+	pass_over_space(reader);
 }
 
 static void
