@@ -77,6 +77,24 @@ $sandbox->fault({ match => { kind => 'list' }, fault => { type => 'status', stat
 my $dbh = connect_db($node);
 $dbh->do("ALTER SERVER crm OPTIONS (SET max_retries '1')");
 is(sql_error($dbh, q(SELECT _id FROM crm.cars WHERE _id = 'nada'))->{sqlstate}, '08006', 'a service that does not work is an error');
+$sandbox->clear_faults;
+
+# An order in two parts, with NULLs and without: what only the second could have in its URL is in neither, as the service would refuse it late
+$sandbox->put('/_sandbox/settings', { ids => 'objectid', filter_status => 422 });
+my @ids = map { $_->[0] } @{ $plain->selectall_arrayref('SELECT _id FROM crm.cars ORDER BY _id LIMIT 30') };
+my $list = join ', ', map { "'$_'" } @ids, 'no id', "$ids[0] ";
+for my $order ('ASC NULLS LAST', 'DESC NULLS FIRST')
+{
+    my $rows = "SELECT _id, purchase_date FROM crm.cars WHERE _id IN ($list) ORDER BY purchase_date $order, _id OFFSET 1";
+    my $short = connect_db($node);
+    $short->do("ALTER SERVER crm OPTIONS (ADD max_url_length '1000')");
+    $short->do('SET enable_sort = off');
+    my $found = $short->selectall_arrayref($rows);
+    $short->do('SET walcu_fdw.enable_pushdown = off');
+    is_deeply($found, $short->selectall_arrayref($rows), "a long list, and ORDER BY $order");
+    is(scalar @$found, 29, 'all that are there');
+    $short->do('ALTER SERVER crm OPTIONS (DROP max_url_length)');
+}
 done_testing();
 
 sub warnings_of { return grep { /^WARNING/ } sql_messages(@_) }

@@ -16,6 +16,7 @@
 
 static WalcuQueryPart *make_part(List *filters, List *keys, WalcuPartNulls nulls);
 static List *split_nulls(List *filters, List *keys, WalcuFilter *nulls);
+static WalcuFilter *find_uneven(List *by_nulls, List *filters, size_t room);
 static List *make_keys_with_value(List *keys);
 static WalcuFilter *negate_filter(WalcuFilter *filter);
 static List *fit_in_urls(const WalcuQueryPart *part, size_t room);
@@ -35,6 +36,7 @@ query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t 
 {
 	WalcuSortKey *first = keys ? linitial(keys) : NULL;
 	List *by_nulls;
+	WalcuFilter *uneven;
 	List *parts = NIL;
 	ListCell *lc;
 
@@ -44,6 +46,8 @@ query_parts_plan(const WalcuOptions *options, List *filters, List *keys, size_t 
 		by_nulls = list_make1(make_part(filters, make_keys_with_value(keys), WALCU_PART_WITH_VALUE));
 	else
 		by_nulls = split_nulls(filters, keys, deparse_null(options, first->operand));
+	if ((uneven = find_uneven(by_nulls, filters, room)) != NULL)
+		return query_parts_plan(options, list_delete_ptr(list_copy(filters), uneven), keys, room);
 	foreach(lc, by_nulls)
 		parts = list_concat(parts, fit_in_urls(lfirst(lc), room));
 	return parts;
@@ -77,6 +81,30 @@ split_nulls(List *filters, List *keys, WalcuFilter *nulls)
 		return list_make1(with);
 	return ((WalcuSortKey *) linitial(keys))->nulls_first ? list_make2(without, with)
 														  : list_make2(with, without);
+}
+
+/*
+ * A clause that would be left out of one part, and not of the other: each has another order, and another
+ * length without it.  It is left out of both.  Once documents of the first part were taken, it is too late
+ * for the service to refuse what only the second one asks for; and the first is read without it anyway.
+ */
+static WalcuFilter *
+find_uneven(List *by_nulls, List *filters, size_t room)
+{
+	List *first;
+	List *last;
+	ListCell *lc;
+
+	if (list_length(by_nulls) == 1)
+		return NULL;
+	first = fit_in_urls(linitial(by_nulls), room);
+	last = fit_in_urls(llast(by_nulls), room);
+	foreach(lc, filters)
+	{
+		if (query_parts_keep(first, lfirst(lc)) != query_parts_keep(last, lfirst(lc)))
+			return lfirst(lc);
+	}
+	return NULL;
 }
 
 /* The keys where the first is not null. */

@@ -240,8 +240,9 @@ sub enter_mode
 {
     my ($worker, $mode, $scene) = @_;
     my ($sandbox, $dbh) = ($worker->{sandbox}, $worker->{session}->dbh);
-    my ($imported, $declared) = create_schema($dbh, $sandbox, %{$scene}{qw(resources declarations)}, name => $mode->{name},
-        server => { results_hosts => $sandbox->results_endpoint =~ s{^http://}{}r, %{ $mode->{server} } });
+    # what is refused with 500 is asked for again, at once
+    my %server = (max_retry_wait => '10ms', results_hosts => $sandbox->results_endpoint =~ s{^http://}{}r, %{ $mode->{server} });
+    my ($imported, $declared) = create_schema($dbh, $sandbox, %{$scene}{qw(resources declarations)}, name => $mode->{name}, server => \%server);
     $sandbox->settings(%{ $mode->{settings} });
     $mode->{prepare}->($worker, $imported) if $mode->{prepare};
     create_copies($dbh, @$imported, @$declared) if $mode->{is_copied} // 1;
@@ -252,8 +253,11 @@ sub enter_mode
 sub leave_mode
 {
     my ($worker, $mode) = @_;
+    my $dbh = $worker->{session}->dbh;
     $worker->{sandbox}->clear_faults;
-    drop_schema($worker->{session}->dbh, $mode->{name});
+    # the settings of the last query are no one else's
+    $dbh->do('RESET ALL');
+    drop_schema($dbh, $mode->{name});
     return;
 }
 
