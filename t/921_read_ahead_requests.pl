@@ -88,6 +88,42 @@ $dbh->do('CREATE SEQUENCE calls');
 requests("SELECT nextval('calls'), (SELECT c.created_at FROM crm.clients c WHERE c._id = l.client_id) FROM l WHERE l.id <= 100 ORDER BY l.id LIMIT 3", 3);
 is($dbh->selectrow_array('SELECT last_value FROM calls'), 3, 'volatile functions are called for the rows that are wanted') or diag plan_of("SELECT nextval('calls'), (SELECT c.created_at FROM crm.clients c WHERE c._id = l.client_id) FROM l WHERE l.id <= 100 ORDER BY l.id LIMIT 3");
 
+# The first statement of a session is planned before the library is loaded, and reads ahead all the same; so does
+# a prepared one, each time
+for my $form (sort keys %forms)
+{
+    $dbh = connect_db($node);
+    my $most = 2 * $joined;
+    $dbh->do("PREPARE first AS $forms{$form}");
+    for my $time (1, 2)
+    {
+        my $count = requests('EXECUTE first', ROWS);
+        cmp_ok($count, '<=', $most, "$form, first of all in its session, time $time: $count requests");
+    }
+    is(requests("$forms{$form} ORDER BY l.id LIMIT 5", 5), 1, 'a later one is read ahead once');
+    is(documents(), 10, 'for ten documents');
+}
+$dbh = connect_db($node);
+like(plan_of($forms{'LATERAL with min'}), qr/Read Ahead/, 'EXPLAIN shows it');
+$dbh = connect_db($node);
+$dbh->begin_work;
+$dbh->do("DECLARE rows SCROLL CURSOR FOR SELECT l.id, (SELECT c._id FROM crm.clients c WHERE c._id = l.client_id) = l.client_id FROM l WHERE l.id <= 90");
+my $first = $dbh->selectall_arrayref('FETCH 3 FROM rows');
+$dbh->selectall_arrayref('FETCH 1 FROM rows');
+is_deeply($dbh->selectall_arrayref('FETCH BACKWARD 3 FROM rows'), [ reverse @$first ], 'a cursor goes back, first of all');
+$dbh->rollback;
+$dbh = connect_db($node);
+$dbh->do(q{CREATE FUNCTION made_at(text) RETURNS timestamptz STABLE LANGUAGE sql AS
+    'SELECT (SELECT min(c.created_at) FROM crm.clients c WHERE c._id = v.id) FROM (VALUES ($1)) v(id)'});
+is_deeply($dbh->selectall_arrayref('SELECT l.id, made_at(client_id) FROM l WHERE l.id <= 5 ORDER BY 1'),
+    $dbh->selectall_arrayref('SELECT l.id, (SELECT c.created_at FROM crm.clients c WHERE c._id = l.client_id) FROM l WHERE l.id <= 5 ORDER BY 1'), 'a function in SQL, first of all');
+
+# No more keys than a LIMIT wants, and no fewer than that in one request
+is(requests("$forms{'min in the target list'} ORDER BY l.id LIMIT 40", 40), 1, 'LIMIT 40: one request');
+is(documents(), 40, 'for forty documents');
+is(requests("$forms{'min in the target list'} LIMIT 30 OFFSET 10", 30), 1, 'LIMIT 30 OFFSET 10: one request');
+is(documents(), 40, 'for forty documents');
+
 # Cursors that go back
 $dbh->begin_work;
 $dbh->do("DECLARE rows SCROLL CURSOR FOR SELECT l.id, (SELECT c._id FROM crm.clients c WHERE c._id = l.client_id) = l.client_id FROM l");

@@ -30,8 +30,11 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-/* The first batch has so many keys at most; each further one has twice as many as the one before. */
-#define FIRST_KEYS 10
+/*
+ * The first batch has so many keys where a LIMIT wants no more rows, and never more than fit a reply; each
+ * further one has twice as many as the one before.
+ */
+#define FEWEST_KEYS 10
 
 /* So many rows are looked at for each key that is looked for. */
 #define ROWS_A_KEY 20
@@ -89,6 +92,7 @@ typedef struct ScanSettings
 
 static struct WalcuKeyRows *attach_key_rows(ForeignScanState *node);
 static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr *equality);
+static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
 static bool is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows);
 static List *gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first);
@@ -188,12 +192,22 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr
 	rows->kept = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
 										&TTSOpsMinimalTuple);
 	rows->context = AllocSetContextCreate(scan->context, "walcu keys ahead", ALLOCSET_DEFAULT_SIZES);
-	rows->batch_size = Min(FIRST_KEYS, scan->query.options->join_batch_size);
+	rows->batch_size = Min(count_first_keys(scan, rows), scan->query.options->join_batch_size);
 	rows->scan_size = PG_INT32_MAX;
 	/* a reply's worth of documents for each key is no less for all of them at once */
 	if (rows->is_narrow && scan->plan.assumed == 0 &&
 		scan->plan.documents > scan->query.options->fetch_size / 2)
 		rows->ahead = NULL;
+}
+
+/* Counts the keys of the first batch: no more than a reply's worth, as a key may have many documents. */
+static int
+count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows)
+{
+	int wanted = rows->ahead->plan.first_keys;
+	int most = Max(scan->query.options->fetch_size, FEWEST_KEYS);
+
+	return wanted > 0 ? Min(Max(wanted, FEWEST_KEYS), most) : most;
 }
 
 /* Returns whether an expression has a parameter, of those given, that is another for each row. */

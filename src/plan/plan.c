@@ -16,6 +16,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "plan/key_lookup.h"
+#include "plan/missed_plans.h"
 #include "plan/path.h"
 #include "plan/relinfo.h"
 #include "plan/used_columns.h"
@@ -33,7 +34,8 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_ASSUMED,   /* This is a double. */
 	SCAN_PRIVATE_COLUMNS,   /* This is a list of int. */
 	SCAN_PRIVATE_ORDER,     /* This is a list of int. */
-	SCAN_PRIVATE_KEYED_BY   /* This is a ScalarArrayOpExpr as of when the plan was made, or NULL. */
+	SCAN_PRIVATE_KEYED_BY,  /* This is a ScalarArrayOpExpr as of when the plan was made, or NULL. */
+	SCAN_PRIVATE_IS_MISSED  /* This is a Boolean. */
 } ScanPrivateIndex;
 
 /*
@@ -77,6 +79,7 @@ plan_of_scan(const ForeignScan *scan)
 		.pushdown = boolVal(list_nth(private, SCAN_PRIVATE_PUSHDOWN)),
 		.all_rows = boolVal(list_nth(private, SCAN_PRIVATE_ALL_ROWS)),
 		.skips = boolVal(list_nth(private, SCAN_PRIVATE_SKIPS)),
+		.is_missed = boolVal(list_nth(private, SCAN_PRIVATE_IS_MISSED)),
 		.wanted = float_node_value(list_nth(private, SCAN_PRIVATE_WANTED)),
 		.requests = float_node_value(list_nth(private, SCAN_PRIVATE_REQUESTS)),
 		.documents = float_node_value(list_nth(private, SCAN_PRIVATE_DOCUMENTS)),
@@ -111,6 +114,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 		.pushdown = info->relation.options->pushdown,
 		.all_rows = root->tuple_fraction <= 0 || details.all_rows,
 		.skips = details.skips,
+		.is_missed = missed_plans_note(),
 		.requests = details.requests,
 		.documents = details.documents,
 		.assumed = info->size.assumed,
@@ -146,8 +150,9 @@ make_scan_private(const WalcuPlan *plan)
 							makeBoolean(plan->all_rows), makeBoolean(plan->skips));
 	List *numbers = list_make4(float_node_make(plan->wanted), float_node_make(plan->requests),
 							   float_node_make(plan->documents), float_node_make(plan->assumed));
+	List *others = list_make4(plan->columns, plan->order, plan->keyed_by, makeBoolean(plan->is_missed));
 
-	return list_concat(list_concat(ways, numbers), list_make3(plan->columns, plan->order, plan->keyed_by));
+	return list_concat(list_concat(ways, numbers), others);
 }
 
 /* Writes the rest of the plan in the order of ScanExprIndex. */

@@ -24,7 +24,8 @@ typedef enum ReadAheadPrivateIndex
 	READ_AHEAD_PRIVATE_PARAMS,
 	READ_AHEAD_PRIVATE_SCANS,
 	READ_AHEAD_PRIVATE_QUALS,
-	READ_AHEAD_PRIVATE_KEY_PARAMS
+	READ_AHEAD_PRIVATE_KEY_PARAMS,
+	READ_AHEAD_PRIVATE_FIRST_KEYS
 } ReadAheadPrivateIndex;
 
 /* It gathers what a node computes subqueries from. */
@@ -219,7 +220,8 @@ make_node(WalcuPlanSearch *search, Plan *child, const WalcuReadAheadPlan *plan)
 	node->scan.plan.allParam = bms_copy(child->allParam);
 	node->scan.plan.lefttree = child;
 	/* in the order of ReadAheadPrivateIndex */
-	node->custom_private = list_make4(params, plan->scans, plan->quals, plan->key_params);
+	node->custom_private =
+		list_make5(params, plan->scans, plan->quals, plan->key_params, list_make1_int(search->wanted));
 	node->custom_exprs = plan->keys;
 	node->methods = GetCustomScanMethods(READ_AHEAD_NAME, false);
 	return node;
@@ -234,6 +236,7 @@ read_ahead_node_plan(const CustomScan *node)
 		.quals = list_nth(node->custom_private, READ_AHEAD_PRIVATE_QUALS),
 		.key_params = list_nth(node->custom_private, READ_AHEAD_PRIVATE_KEY_PARAMS),
 		.keys = node->custom_exprs,
+		.first_keys = linitial_int(list_nth(node->custom_private, READ_AHEAD_PRIVATE_FIRST_KEYS)),
 	};
 	ListCell *lc;
 

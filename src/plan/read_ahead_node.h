@@ -21,6 +21,7 @@ typedef struct WalcuReadAheadPlan
 	List *quals;       /* This condition of each scan has its key, of int: its place among the conditions. */
 	List *key_params;  /* A scan may take this parameter for an array of keys, of int. */
 	List *keys;        /* These are the keys, made of a row, of Expr. */
+	int first_keys;    /* The first batch has so many of them at most; 0 when a LIMIT does not say it. */
 } WalcuReadAheadPlan;
 
 /* What is known while a finished plan is looked through. */
@@ -29,6 +30,8 @@ typedef struct WalcuPlanSearch
 	PlannedStmt *statement; /* The plan is this statement's. */
 	Bitmapset *taken;       /* These scans (plan_node_id) are told of keys by a node already. */
 	int last_node;          /* No node has a larger number. */
+	bool only_missed;       /* This is about scans that are marked as missed. */
+	int wanted;             /* So many rows of a node are likely to be wanted; 0 when all of them are. */
 } WalcuPlanSearch;
 
 /* A subquery that a node computes. */

@@ -23,15 +23,21 @@
  * list moves as a whole, and conditions from the first one on that has such a subquery), and that held
  * documents are dropped when any other parameter changes (key_rows.c).
  *
- * Rows are read ahead only when a scan asks for keys; ten at first, and then twice as many each time, so that
- * a LIMIT above pays for few.  Where documents of a key may be many and few of them are wanted (LIMIT in
- * LATERAL, EXISTS), asking for those of all keys is given up when that takes more requests than it spares.
+ * The plan of a session's first statement is not seen when it is made (missed_plans.c).  A copy of it is
+ * looked through whenever it is to be run.
+ *
+ * Rows are read ahead only when a scan asks for keys; as many at first as a LIMIT above wants, or a reply's
+ * worth, and then twice as many each time.  Where documents of a key may be many and few of them are wanted
+ * (LIMIT in LATERAL, EXISTS), asking for those of all keys is given up when that takes more requests than it
+ * spares.
  */
 #include "postgres.h"
 
 #include "plan/read_ahead_plan.h"
 
+#include "access/parallel.h"
 #include "catalog/pg_class.h"
+#include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -41,6 +47,7 @@
 #include "plan/join_path.h"
 #include "plan/join_plan.h"
 #include "plan/key_lookup.h"
+#include "plan/missed_plans.h"
 #include "plan/plan.h"
 #include "plan/read_ahead_node.h"
 #include "plan/relinfo.h"
@@ -65,10 +72,17 @@ typedef struct ParamValues
 } ParamValues;
 
 static planner_hook_type previous_planner;
+static ExecutorStart_hook_type previous_executor_start;
 
 static PlannedStmt *plan_statement(Query *query, const char *text, int options, ParamListInfo values);
+static PlannedStmt *make_plan(Query *query, const char *text, int options, ParamListInfo values);
+static void start_statement(QueryDesc *description, int eflags);
+static bool may_improve_copy(const QueryDesc *description);
 static bool may_have_scans(const PlannedStmt *statement);
+static void improve_statement(WalcuPlanSearch *search, bool may_go_back);
 static void improve_plan(WalcuPlanSearch *search, Plan **place);
+static int count_wanted_below(const Plan *plan, int wanted);
+static int64 constant_of(const Node *expression);
 static void improve_children(WalcuPlanSearch *search, Plan *plan);
 static void improve_list(WalcuPlanSearch *search, List *plans);
 static void improve_loop(WalcuPlanSearch *search, NestLoop *loop);
@@ -86,24 +100,69 @@ read_ahead_plan_init(void)
 {
 	previous_planner = planner_hook;
 	planner_hook = plan_statement;
+	previous_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = start_statement;
 }
 
 /* planner_hook */
 static PlannedStmt *
 plan_statement(Query *query, const char *text, int options, ParamListInfo values)
 {
-	PlannedStmt *statement = previous_planner ? previous_planner(query, text, options, values)
-											  : standard_planner(query, text, options, values);
+	PlannedStmt *statement = make_plan(query, text, options, values);
 	WalcuPlanSearch search = {.statement = statement};
 
-	if (!join_path_enabled || !may_have_scans(statement))
-		return statement;
-	/* subqueries of subqueries come before these */
-	improve_list(&search, statement->subplans);
-	/* a plan that can be run backwards stays one */
-	if (!(options & CURSOR_OPT_SCROLL) || IsA(statement->planTree, Material))
-		improve_plan(&search, &statement->planTree);
+	if (join_path_enabled && may_have_scans(statement))
+		improve_statement(&search, (options & CURSOR_OPT_SCROLL) != 0);
 	return statement;
+}
+
+static PlannedStmt *
+make_plan(Query *query, const char *text, int options, ParamListInfo values)
+{
+	PlannedStmt *volatile statement = NULL;
+
+	missed_plans_begin_watched();
+	PG_TRY();
+	{
+		statement = previous_planner ? previous_planner(query, text, options, values)
+									 : standard_planner(query, text, options, values);
+	}
+	PG_FINALLY();
+	{
+		missed_plans_end_watched();
+	}
+	PG_END_TRY();
+	return statement;
+}
+
+/* ExecutorStart_hook */
+static void
+start_statement(QueryDesc *description, int eflags)
+{
+	if (may_improve_copy(description))
+	{
+		PlannedStmt *copy = copyObject(description->plannedstmt);
+		WalcuPlanSearch search = {.statement = copy, .only_missed = true};
+
+		improve_statement(&search, (eflags & EXEC_FLAG_BACKWARD) != 0);
+		if (search.taken)
+			description->plannedstmt = copy;
+	}
+	if (previous_executor_start)
+		previous_executor_start(description, eflags);
+	else
+		standard_ExecutorStart(description, eflags);
+}
+
+/*
+ * Returns whether a plan may have been missed, and may be replaced by a copy.  A function in SQL keeps what
+ * is allocated for its statements for as long as a query calls it.
+ */
+static bool
+may_improve_copy(const QueryDesc *description)
+{
+	return missed_plans_exist() && join_path_enabled && !IsParallelWorker() &&
+		   description->dest->mydest != DestSQLFunction && may_have_scans(description->plannedstmt);
 }
 
 /* Returns whether a statement reads a foreign table, and more than one time. */
@@ -124,16 +183,66 @@ may_have_scans(const PlannedStmt *statement)
 	return has_foreign && relations > 1;
 }
 
+/* Puts nodes that read ahead into a statement's plan; one that may be run backwards stays so. */
+static void
+improve_statement(WalcuPlanSearch *search, bool may_go_back)
+{
+	/* subqueries of subqueries come before these */
+	improve_list(search, search->statement->subplans);
+	if (!may_go_back || IsA(search->statement->planTree, Material))
+		improve_plan(search, &search->statement->planTree);
+}
+
 /* Puts nodes that read ahead into a plan, wherever they are of use; those of the innermost loops first. */
 static void
 improve_plan(WalcuPlanSearch *search, Plan **place)
 {
+	int wanted = search->wanted;
+
 	if (*place == NULL)
 		return;
+	search->wanted = count_wanted_below(*place, wanted);
 	improve_children(search, *place);
 	if (IsA(*place, NestLoop))
 		improve_loop(search, (NestLoop *) *place);
+	search->wanted = wanted;
 	improve_subqueries(search, place);
+}
+
+/* Counts how many rows of what is below a node are likely to be wanted, where so many of its own are. */
+static int
+count_wanted_below(const Plan *plan, int wanted)
+{
+	switch (nodeTag(plan))
+	{
+		case T_Limit:
+		{
+			const Limit *limit = (const Limit *) plan;
+			int64 count = constant_of(limit->limitCount);
+			int64 offset = limit->limitOffset ? constant_of(limit->limitOffset) : 0;
+
+			/* one that only the execution knows is likely to be small */
+			return Max(1, Min(Max(count, 0) + Max(offset, 0), PG_INT32_MAX));
+		}
+		case T_Sort:
+		case T_Agg:
+		case T_Group:
+		case T_WindowAgg:
+		case T_Hash:
+		case T_SetOp:
+			return 0;
+		default:
+			return wanted;
+	}
+}
+
+/* Returns the value of a constant number; 0 where it is none. */
+static int64
+constant_of(const Node *expression)
+{
+	const Const *value = (const Const *) expression;
+
+	return expression && IsA(expression, Const) && !value->constisnull ? DatumGetInt64(value->constvalue) : 0;
 }
 
 static void
@@ -292,7 +401,7 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 		bms_is_member(scan->scan.plan.plan_node_id, search->taken) || !relinfo_is_our_scan(scan))
 		return;
 	plan = plan_of_scan(scan);
-	if (plan.keyed_by || plan.search || plan.skips)
+	if ((search->only_missed && !plan.is_missed) || plan.keyed_by || plan.search || plan.skips)
 		return;
 	relation.relid = rt_fetch(scan->scan.scanrelid, search->statement->rtable)->relid;
 	options = *option_for_table(relation.relid);
