@@ -321,7 +321,9 @@ find_waiting(WalcuQueueDocument *document, const WalcuOptions *options, CommandI
 static void
 merge_writes(void)
 {
-	MemoryContext before = MemoryContextSwitchTo(queue->context);
+	MemoryContext context =
+		AllocSetContextCreate(queue->context, "walcu merged write", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
 	ListCell *lc;
 
 	foreach(lc, queue->entries)
@@ -332,10 +334,13 @@ merge_writes(void)
 		/* what an earlier one has taken in is not before this one any more */
 		while (later->before && later->before->dropped)
 			later->before = later->before->before;
-		if (later->before)
-			merged_writes_join(later->before, later);
+		if (later->before == NULL)
+			continue;
+		MemoryContextReset(context);
+		merged_writes_join(later->before, later);
 	}
 	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
 }
 
 /*

@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "json/skim.h"
+#include "modify/merged_sets.h"
 #include "modify/patched_document.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -29,8 +30,10 @@ typedef struct PatchOperation
 static bool is_method(const WalcuQueueEntry *entry, const char *method);
 static bool takes_in(const WalcuQueueEntry *earlier, const WalcuQueueEntry *later);
 static void take_in(WalcuQueueEntry *earlier, WalcuQueueEntry *later);
-static void join_patches(WalcuCommitQueueWrite *earlier, WalcuCommitQueueWrite *later);
-static void join_sets(WalcuCommitQueueWrite *to, const char *earlier, const char *later);
+static void join_patches(const WalcuQueueEntry *earlier, WalcuQueueEntry *later);
+static void join_sets(WalcuQueueEntry *to, const WalcuQueueEntry *earlier, const WalcuQueueEntry *later);
+static void put_text(WalcuQueueEntry *entry, const char **text, const char *other);
+static void drop_entry(WalcuQueueEntry *entry);
 static char *join_lists(const char *one, const char *other);
 static List *split_patch(char *patch);
 static PatchOperation *split_operation(char *text, const char *end);
@@ -38,7 +41,8 @@ static bool is_set_later(HTAB *set, const PatchOperation *operation);
 
 /*
  * Makes one of two writes of a document, if one can say what both do: the other is dropped.  Writes of two
- * users stay two.  What is made is in the current memory context.
+ * users stay two.  What is made is in the memory of the queue, in the place of what it is made of, and the
+ * current memory context is for what is not kept.
  */
 void
 merged_writes_join(WalcuQueueEntry *earlier, WalcuQueueEntry *later)
@@ -52,19 +56,23 @@ merged_writes_join(WalcuQueueEntry *earlier, WalcuQueueEntry *later)
 	else if (is_method(earlier, "POST") && is_method(later, "DELETE"))
 	{
 		/* one that was there before, as only the service can tell, is an error of the insert */
-		earlier->dropped = later->dropped = earlier->queued.made_here;
+		if (earlier->queued.made_here)
+		{
+			drop_entry(earlier);
+			drop_entry(later);
+		}
 	}
 	else if (changes && is_method(later, "DELETE"))
-		earlier->dropped = true;
+		drop_entry(earlier);
 	else if (changes && is_method(later, "PUT"))
 	{
-		join_sets(&later->queued, earlier->queued.sets, later->queued.sets);
-		earlier->dropped = true;
+		join_sets(later, earlier, later);
+		drop_entry(earlier);
 	}
 	else if (is_method(earlier, "PATCH") && is_method(later, "PATCH"))
 	{
-		join_patches(&earlier->queued, &later->queued);
-		earlier->dropped = true;
+		join_patches(earlier, later);
+		drop_entry(earlier);
 	}
 }
 
@@ -133,13 +141,16 @@ takes_in(const WalcuQueueEntry *earlier, const WalcuQueueEntry *later)
 static void
 take_in(WalcuQueueEntry *earlier, WalcuQueueEntry *later)
 {
+	const WalcuOptions *options = earlier->table->options;
+	WalcuCommitQueueWrite *queued = &earlier->queued;
+
 	if (is_method(later, "PATCH"))
-		earlier->queued.body = patched_document_whole(earlier->table->options, earlier->queued.id,
-													  earlier->queued.body, later->queued.leaves);
+		put_text(earlier, &queued->body,
+				 patched_document_whole(options, queued->id, queued->body, later->queued.leaves));
 	else
-		earlier->queued.body = later->queued.body;
-	join_sets(&earlier->queued, earlier->queued.sets, later->queued.sets);
-	later->dropped = true;
+		put_text(earlier, &queued->body, later->queued.body);
+	join_sets(earlier, earlier, later);
+	drop_entry(later);
 }
 
 /*
@@ -147,19 +158,49 @@ take_in(WalcuQueueEntry *earlier, WalcuQueueEntry *later)
  * as it will be found, so has what both do.
  */
 static void
-join_patches(WalcuCommitQueueWrite *earlier, WalcuCommitQueueWrite *later)
+join_patches(const WalcuQueueEntry *earlier, WalcuQueueEntry *later)
 {
-	later->leaves = merged_writes_patch(earlier->leaves, later->leaves);
-	later->body = (earlier->body && later->body) ? merged_writes_patch(earlier->body, later->body) : NULL;
-	later->is_sure &= earlier->is_sure;
-	join_sets(later, earlier->sets, later->sets);
+	const WalcuCommitQueueWrite *first = &earlier->queued;
+	WalcuCommitQueueWrite *second = &later->queued;
+
+	put_text(later, &second->leaves, merged_writes_patch(first->leaves, second->leaves));
+	put_text(later, &second->body,
+			 (first->body && second->body) ? merged_writes_patch(first->body, second->body) : NULL);
+	second->is_sure &= first->is_sure;
+	join_sets(later, earlier, later);
 }
 
 /* Lets a write say what both set.  What both set is as the later one says. */
 static void
-join_sets(WalcuCommitQueueWrite *to, const char *earlier, const char *later)
+join_sets(WalcuQueueEntry *to, const WalcuQueueEntry *earlier, const WalcuQueueEntry *later)
 {
-	to->sets = (earlier && later) ? join_lists(earlier, later) : earlier ? earlier : later;
+	const char *first = earlier->queued.sets;
+	const char *second = later->queued.sets;
+
+	put_text(to, &to->queued.sets, (first && second) ? merged_sets(first, second) : first ? first : second);
+}
+
+/* Gives an entry a copy of another text.  The one that it had is freed. */
+static void
+put_text(WalcuQueueEntry *entry, const char **text, const char *other)
+{
+	char *old = unconstify(char *, *text);
+
+	if (other == old)
+		return;
+	*text = other ? MemoryContextStrdup(GetMemoryChunkContext(entry), other) : NULL;
+	if (old)
+		pfree(old);
+}
+
+/* Drops an entry, with its texts. */
+static void
+drop_entry(WalcuQueueEntry *entry)
+{
+	put_text(entry, &entry->queued.body, NULL);
+	put_text(entry, &entry->queued.leaves, NULL);
+	put_text(entry, &entry->queued.sets, NULL);
+	entry->dropped = true;
 }
 
 /* Returns an array of the elements of two. */

@@ -23,6 +23,7 @@
 #include "modify/patched_document.h"
 #include "modify/row_source.h"
 #include "modify/updatable.h"
+#include "modify/waiting_insert.h"
 #include "utils/memutils.h"
 
 static WalcuModify *open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
@@ -30,7 +31,12 @@ static void check_returning(const WalcuOptions *options, const ModifyTable *plan
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
 static bool can_hold(const WalcuModify *modify);
-static WalcuWrite *send_new(WalcuModify *modify, TupleTableSlot *slot);
+static void make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made);
+static int send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots,
+						 int count, TupleTableSlot **inserted);
+static int queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots,
+						  int count, TupleTableSlot **inserted);
+static WalcuWrite *send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
 static WalcuWrite *create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
 static void send_held(WalcuModify *modify);
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
@@ -109,13 +115,12 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 	WalcuModify *modify = target->ri_FdwState;
 	MemoryContext before;
 	TupleTableSlot **inserted;
-	WalcuWrite **writes;
-	int rows = 0;
+	WalcuCommitQueueWrite *made;
 
 	MemoryContextReset(modify->row_context);
 	before = MemoryContextSwitchTo(modify->row_context);
 	inserted = palloc(*count * sizeof(TupleTableSlot *)); /* slots belongs to the executor */
-	writes = palloc(*count * sizeof(WalcuWrite *));
+	made = palloc(*count * sizeof(WalcuCommitQueueWrite));
 	for (int i = 0; i < *count; i++)
 	{
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, target, slots[i], estate);
@@ -123,16 +128,11 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		column_rules_check_new(modify->row, slots[i]->tts_values, slots[i]->tts_isnull);
 	}
 	for (int i = 0; i < *count; i++)
-		writes[i] = send_new(modify, slots[i]);
-	if (modify->waits)
-		writer_finish(modify->writer);
-	for (int i = 0; i < *count; i++)
-	{
-		/* rows that are under way, or wait for the commit, are counted now */
-		if (writes[i] == NULL || confirm_row(modify, writes[i], slots[i]))
-			inserted[rows++] = slots[i];
-	}
-	*count = rows;
+		make_new(modify, slots[i], &made[i]);
+	if (modify->queue)
+		*count = queue_new_rows(modify, made, slots, *count, inserted);
+	else
+		*count = send_new_rows(modify, made, slots, *count, inserted);
 	MemoryContextSwitchTo(before);
 	return inserted;
 }
@@ -310,42 +310,83 @@ create_seen_table(MemoryContext context)
 	return hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Sends a new row, or puts it where it waits.  Returns NULL when nobody is to wait for it. */
-static WalcuWrite *
-send_new(WalcuModify *modify, TupleTableSlot *slot)
+/* Says what a new row is to the service. */
+static void
+make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made)
 {
 	WalcuRow *row = modify->row;
-	WalcuCommitQueueWrite made = {
-		.method = "POST", .conflict_is_none = modify->skips_conflicts, .command = modify->command};
 	char *made_id = NULL;
 	char *sets;
-	WalcuWrite *write;
 
+	*made = (WalcuCommitQueueWrite){
+		.method = "POST", .conflict_is_none = modify->skips_conflicts, .command = modify->command};
 	if (row->id >= 0)
 	{
 		bool is_null;
 		Datum value = slot_getattr(slot, row->id + 1, &is_null);
 
-		made.id = is_null ? NULL : row_id(row, value, false);
+		made->id = is_null ? NULL : row_id(row, value, false);
 	}
-	if (made.id == NULL && row->options->client_ids)
-		made.id = made_id = objectid_create();
-	made.made_here = made_id != NULL;
-	made.body = row_new_document(row, slot, made_id, &sets);
-	made.sets = sets;
-	if (modify->queue)
+	if (made->id == NULL && row->options->client_ids)
+		made->id = made_id = objectid_create();
+	made->made_here = made_id != NULL;
+	made->body = row_new_document(row, slot, made_id, &sets);
+	made->sets = sets;
+}
+
+/* Sends new rows.  Puts those that were not there already into inserted, and returns how many they are. */
+static int
+send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots, int count,
+			  TupleTableSlot **inserted)
+{
+	WalcuWrite **writes = palloc(count * sizeof(WalcuWrite *));
+	int rows = 0;
+
+	for (int i = 0; i < count; i++)
+		writes[i] = send_new(modify, &made[i]);
+	if (modify->waits)
+		writer_finish(modify->writer);
+	for (int i = 0; i < count; i++)
 	{
-		commit_queue_add(modify->queue, &made);
-		if (made_id)
-			row_set_id(row, slot, made_id);
-		return NULL;
+		/* rows that are under way are counted now */
+		if (writes[i] == NULL || confirm_row(modify, writes[i], slots[i]))
+			inserted[rows++] = slots[i];
 	}
+	return rows;
+}
+
+/* Does the same with new rows that wait for the commit, and puts the _ids that were made into their slots. */
+static int
+queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots, int count,
+			   TupleTableSlot **inserted)
+{
+	bool *added = palloc(count * sizeof(bool));
+	int rows = 0;
+
+	waiting_insert_add(modify->queue, made, count, added);
+	for (int i = 0; i < count; i++)
+	{
+		if (!added[i])
+			continue;
+		if (made[i].made_here)
+			row_set_id(modify->row, slots[i], made[i].id);
+		inserted[rows++] = slots[i];
+	}
+	return rows;
+}
+
+/* Sends a new row, or puts it where it is held.  Returns NULL when nobody is to wait for it. */
+static WalcuWrite *
+send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
+{
+	WalcuWrite *write;
+
 	if (modify->held)
 	{
-		held_writes_add(modify->held, &made);
+		held_writes_add(modify->held, made);
 		return NULL;
 	}
-	write = create_new(modify, &made);
+	write = create_new(modify, made);
 	writer_send(write);
 	return modify->waits ? write : NULL;
 }

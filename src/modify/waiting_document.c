@@ -17,17 +17,17 @@
 static WalcuWaitingDocument *apply_writes(WalcuWaitingDocument *waiting, const WalcuQueueEntry *last,
 										  const WalcuQueueEntry *behind);
 static void apply_write(WalcuWaitingDocument *waiting, const WalcuQueueEntry *entry);
-static void set_waiting(WalcuWaitingDocument *waiting, char *whole, char *leaves);
+static void set_waiting(WalcuWaitingDocument *waiting, const char *whole, const char *leaves);
 
 /*
  * Returns what a document will be after those of its writes that a command is shown; NULL when it is shown
- * none of them.  context is the queue's, for what is kept; what is not kept is in the current one.
+ * none of them.  context is the queue's, for what is kept; what is not kept is in the current one.  Error:
+ * that of patched_document_text.
  */
 const WalcuWaitingDocument *
 waiting_document_of(WalcuQueueDocument *document, CommandId command, MemoryContext context)
 {
 	const WalcuQueueEntry *last = document->last;
-	MemoryContext before;
 
 	while (last && last->queued.command >= command)
 		last = last->before;
@@ -35,15 +35,9 @@ waiting_document_of(WalcuQueueDocument *document, CommandId command, MemoryConte
 		return NULL;
 	if (last != document->last)
 		return apply_writes(palloc0(sizeof(WalcuWaitingDocument)), last, NULL);
-	if (document->waiting == NULL || document->waiting->last != last)
-	{
-		before = MemoryContextSwitchTo(context);
-		if (document->waiting == NULL)
-			document->waiting = palloc0(sizeof(WalcuWaitingDocument));
-		apply_writes(document->waiting, last, document->waiting->last);
-		MemoryContextSwitchTo(before);
-	}
-	return document->waiting;
+	if (document->waiting == NULL)
+		document->waiting = MemoryContextAllocZero(context, sizeof(WalcuWaitingDocument));
+	return apply_writes(document->waiting, last, document->waiting->last);
 }
 
 /*
@@ -73,13 +67,20 @@ static WalcuWaitingDocument *
 apply_writes(WalcuWaitingDocument *waiting, const WalcuQueueEntry *last, const WalcuQueueEntry *behind)
 {
 	List *entries = NIL;
+	MemoryContext context;
+	MemoryContext before;
 	ListCell *lc;
 
+	if (last == behind)
+		return waiting;
+	context = AllocSetContextCreate(CurrentMemoryContext, "walcu waiting write", ALLOCSET_SMALL_SIZES);
+	before = MemoryContextSwitchTo(context);
 	for (const WalcuQueueEntry *entry = last; entry && entry != behind; entry = entry->before)
 		entries = lcons(unconstify(WalcuQueueEntry *, entry), entries);
 	foreach(lc, entries)
 		apply_write(waiting, lfirst(lc));
-	list_free(entries);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
 	return waiting;
 }
 
@@ -88,33 +89,38 @@ apply_write(WalcuWaitingDocument *waiting, const WalcuQueueEntry *entry)
 {
 	const WalcuCommitQueueWrite *write = &entry->queued;
 	WalcuDocument document = {.id = write->id, .data = waiting->whole};
+	const char *whole = NULL;
+	const char *leaves = NULL;
 
-	if (waiting->last == NULL)
-		waiting->is_new = strcmp(write->method, "POST") == 0;
-	waiting->last = entry;
-	waiting->is_deleted = strcmp(write->method, "DELETE") == 0;
-	if (waiting->is_deleted)
-		set_waiting(waiting, NULL, NULL);
-	else if (strcmp(write->method, "PATCH") != 0)
-		set_waiting(waiting, pstrdup(utf8_require(write->body)), NULL);
-	else if (waiting->whole)
+	if (strcmp(write->method, "POST") == 0 || strcmp(write->method, "PUT") == 0)
+		whole = utf8_require(write->body);
+	else if (strcmp(write->method, "PATCH") == 0 && waiting->whole)
 	{
 		document.length = strlen(waiting->whole);
-		set_waiting(waiting, patched_document_text(entry->table->options, write->leaves, &document), NULL);
+		whole = patched_document_text(entry->table->options, write->leaves, &document);
 	}
-	else
-		set_waiting(waiting, NULL,
-					waiting->leaves ? merged_writes_patch(waiting->leaves, write->leaves)
-									: pstrdup(write->leaves));
+	else if (strcmp(write->method, "PATCH") == 0)
+		leaves = waiting->leaves ? merged_writes_patch(waiting->leaves, write->leaves) : write->leaves;
+	/* nothing is changed before nothing can fail any more */
+	set_waiting(waiting, whole, leaves);
+	if (waiting->last == NULL)
+		waiting->is_new = strcmp(write->method, "POST") == 0;
+	waiting->is_deleted = whole == NULL && leaves == NULL;
+	waiting->last = entry;
 }
 
+/* Sets what a document will be, with copies in the memory that it is in itself. */
 static void
-set_waiting(WalcuWaitingDocument *waiting, char *whole, char *leaves)
+set_waiting(WalcuWaitingDocument *waiting, const char *whole, const char *leaves)
 {
+	MemoryContext context = GetMemoryChunkContext(waiting);
+	char *new_whole = whole ? MemoryContextStrdup(context, whole) : NULL;
+	char *new_leaves = leaves ? MemoryContextStrdup(context, leaves) : NULL;
+
 	if (waiting->whole)
 		pfree(waiting->whole);
 	if (waiting->leaves)
 		pfree(waiting->leaves);
-	waiting->whole = whole;
-	waiting->leaves = leaves;
+	waiting->whole = new_whole;
+	waiting->leaves = new_leaves;
 }
