@@ -66,6 +66,8 @@ my @queries = (
     [ 'a CTE', 'WITH x AS MATERIALIZED (SELECT * FROM l) SELECT x.id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = x.client_id) FROM x' ],
     [ 'a recursive CTE', 'WITH RECURSIVE r(i, id) AS (SELECT 1, (SELECT min(client_id) FROM l) UNION ALL SELECT r.i + 1, (SELECT min(c._id) FROM crm.clients c WHERE c._id = r.id) FROM r WHERE r.i < 9) SELECT * FROM r' ],
     [ 'a partitioned table', 'SELECT p.id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = p.client_id) FROM parts p' ],
+    [ 'foreign tables that are read at once', 'SELECT x._id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = x.client_id) FROM (SELECT _id, client_id FROM crm.tasks UNION ALL SELECT _id, client_id FROM crm.saleleads) x' ],
+    [ 'foreign tables that are read at once, and a condition', 'SELECT x._id FROM (SELECT _id, client_id FROM crm.tasks UNION ALL SELECT _id, client_id FROM crm.saleleads) x WHERE (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = x.client_id) > 1' ],
     [ 'whole rows and system columns', 'SELECT l, l.tableoid::regclass = 0::regclass, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = l.client_id) FROM l' ],
     [ 'an ANY of a correlated subquery', 'SELECT l.id, l.word = ANY (SELECT s.type FROM crm.saleleads s WHERE s.client_id = l.client_id) FROM l' ],
     [ 'an ARRAY', 'SELECT l.id, ARRAY(SELECT s._id FROM crm.saleleads s WHERE s.client_id = l.client_id ORDER BY 1) FROM l' ],

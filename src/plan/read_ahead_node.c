@@ -219,6 +219,8 @@ make_node(WalcuPlanSearch *search, Plan *child, const WalcuReadAheadPlan *plan)
 	node->scan.plan.extParam = bms_copy(child->extParam);
 	node->scan.plan.allParam = bms_copy(child->allParam);
 	node->scan.plan.lefttree = child;
+	/* the node waits for a row, as no Append does for those of a scan that is asynchronous */
+	child->async_capable = false;
 	/* in the order of ReadAheadPrivateIndex */
 	node->custom_private =
 		list_make5(params, plan->scans, plan->quals, plan->key_params, list_make1_int(search->wanted));
