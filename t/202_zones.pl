@@ -83,6 +83,10 @@ for (
     [ q(tz + interval '90 minutes' < '2025-06-15 12:00+00'), '{"created_at":{"$lt":"2025-06-15T10:30:00.000Z"}}' ],
     [ q(tz - interval '7 days' >= '2025-06-15 12:00+00'), '{"created_at":{"$gte":"2025-06-22T12:00:00.000Z"}}' ],
     [ q(tz + interval '7 days' < '2025-03-31 12:00+00'), '{"created_at":{"$lt":"2025-03-24T14:00:00.000Z"}}' ],
+    [ q('2025-06-15 12:00+00' - tz < interval '7 days'), '{"created_at":{"$gt":"2025-06-08T12:00:00.000Z"}}' ],
+    [ q(tz - '2025-06-15 12:00+00' >= interval '1 month'), '{"created_at":{"$gte":"2025-07-15T12:00:00.000Z"}}' ],
+    [ q(DATE '2025-06-15' - tz::date <= 7),            '{"created_at":{"$gte":"2025-06-07T22:00:00.000Z"}}' ],
+    [ q(trunc(extract(year from tz))::int = 2024),     '{"created_at":{"$gte":"2023-12-31T23:00:00.000Z","$lt":"2024-12-31T23:00:00.000Z"}}' ],
     [ q(d + 7 > '2025-06-15'),                         '{"created_at":{"$gte":"2025-06-09T00:00:00.000Z"}}' ],
     [ q((status->>'assigned_at')::timestamptz > '2025-06-15 12:00'), '{"status.assigned_at":{"$gt":"2025-06-15T10:00:00.000Z"}}' ],
   )
@@ -172,6 +176,7 @@ sub random_zone_condition
     return year_condition(@times) if chance(0.1);
     my $type = pick('timestamp', 'timestamptz', 'date');
     my $value = sub { my $time = pick(@times); return "'$time'::timestamp::$type" };
+    return span_condition(@times) if chance(0.12);
     my $form = between(1, 10);
     my $condition = $form <= 7 ? "$side " . pick('<', '<=', '=', '>=', '>', '<>') . ' ' . $value->()
       : $form == 8 ? "$side BETWEEN " . $value->() . ' AND ' . $value->()
@@ -185,4 +190,17 @@ sub year_condition
     my ($year) = pick(@_) =~ /^(\d+)/;
     my $side = pick("extract(year from tz)", "date_part('year', tz)", "extract(year from ts)", "extract(year from d)", "extract(year from tz)::int", "extract(year from tz AT TIME ZONE 'Asia/Tokyo')");
     return "$side " . pick('<', '<=', '=', '>=', '>', '<>') . ' ' . ($year + pick(-1, 0, 0, 1, 0.5));
+}
+
+# The time between two instants has no clock, but what is compared may have been shown by one.
+sub span_condition
+{
+    my @times = @_;
+    my $side = pick('tz', 'ts::timestamptz', 'd::timestamptz', 'tz::timestamp::timestamptz', q((status->>'assigned_at')::timestamptz));
+    my $value = "'" . pick(@times) . q('::timestamp::) . pick('timestamptz', 'timestamptz', 'date');
+    my $operator = pick(qw(< <= > >=));
+    my $span = pick('1 day', '24 hours', '2 days -3 hours', '1 month', '-30 days', '0', '00:30');
+    return "$value\::date - " . pick('tz', 'ts', 'd') . "::date $operator " . between(-2, 2) if chance(0.2);
+    return "extract(day from $value - $side) $operator " . between(0, 3) if chance(0.2);
+    return chance(0.5) ? "$value\::timestamptz - $side $operator interval '$span'" : "$side - $value\::timestamptz $operator interval '$span'";
 }

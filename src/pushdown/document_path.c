@@ -63,6 +63,7 @@ static List *list_array_keys(Const *constant);
 static bool append_path_key(WalcuDocumentPath *operand, Node *key);
 static WalcuDocumentPath *follow_function(const WalcuRelation *relation, FuncExpr *function);
 static WalcuDocumentPath *follow_instant(const WalcuRelation *relation, const WalcuInstantCall *call);
+static bool keeps_whole_numbers(const FuncExpr *function);
 static WalcuDocumentPath *follow_letters(const WalcuRelation *relation, FuncExpr *function);
 static WalcuDocumentPath *follow_text_cast(const WalcuRelation *relation, CoerceViaIO *cast);
 static WalcuDocumentPath *follow_relabel(const WalcuRelation *relation, RelabelType *relabel);
@@ -429,6 +430,13 @@ follow_function(const WalcuRelation *relation, FuncExpr *function)
 		return follow_letters(relation, function);
 	if (instant_step_of_call(function->funcid, function->args, &call))
 		return follow_instant(relation, &call);
+	if (keeps_whole_numbers(function))
+	{
+		operand = document_path_of_expression(relation, linitial(function->args));
+		return operand == NULL || operand->reason || operand->year
+				   ? operand
+				   : make_unusable("the service cannot compute it");
+	}
 	if (list_length(function->args) != 1 ||
 		find_coercion_pathway(function->funcresulttype, exprType(linitial(function->args)), COERCION_EXPLICIT,
 							  &cast_function) != COERCION_PATH_FUNC ||
@@ -440,6 +448,14 @@ follow_function(const WalcuRelation *relation, FuncExpr *function)
 	return apply_cast(operand, function->funcresulttype)
 			   ? operand
 			   : make_unusable("the cast changes more than the type");
+}
+
+/* trunc() and floor(), which Tableau calls of a year, too; PostgreSQL adds how many digits trunc() keeps. */
+static bool
+keeps_whole_numbers(const FuncExpr *function)
+{
+	return function->funcid == F_TRUNC_NUMERIC_INT4 || function->funcid == F_TRUNC_FLOAT8 ||
+		   function->funcid == F_FLOOR_NUMERIC || function->funcid == F_FLOOR_FLOAT8;
 }
 
 /* A function or an operator that makes another time of one, or its year. */

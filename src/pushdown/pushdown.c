@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 #include "pushdown/branches.h"
 #include "pushdown/deparse.h"
+#include "pushdown/restated.h"
 #include "pushdown/row_comparison.h"
 
 static WalcuPushdown *translate_expression(const WalcuRelation *relation, Expr *expression, bool outcome,
@@ -187,6 +188,8 @@ translate_expression(const WalcuRelation *relation, Expr *expression, bool outco
 	if (predicate_is_value(relation, expression))
 		return make_value(expression, outcome);
 	spelled_out = branches_spelled_out(relation, expression, outcome);
+	if (spelled_out == NULL)
+		spelled_out = restated_condition(relation, expression, outcome);
 	if (spelled_out)
 		return translate_expression(relation, spelled_out, true, reason);
 	condition = predicate_of_clause(relation, expression, outcome, reason);

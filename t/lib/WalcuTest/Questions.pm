@@ -162,7 +162,6 @@ my @QUESTIONS = (
     {
         tool  => 'Tableau',
         about => 'leads of two years by type',
-        open  => 'TRUNC and CAST of a year',
         sql   => q{SELECT "saleleads"."type" AS "type", COUNT("saleleads"."_id") AS "cnt:_id:ok",
             CAST(TRUNC(EXTRACT(YEAR FROM "saleleads"."created_at")) AS INTEGER) AS "yr:created_at:ok" FROM "crm"."saleleads" "saleleads"
             WHERE (CAST(TRUNC(EXTRACT(YEAR FROM "saleleads"."created_at")) AS INTEGER) IN (2024, 2025)) GROUP BY 1, 3},
@@ -192,7 +191,6 @@ my @QUESTIONS = (
     {
         tool  => 'Tableau',
         about => 'all but some states, the quick filter',
-        open  => 'LEFT',
         sql   => q{SELECT "offers"."status" AS "status", SUM(1) AS "sum:n:ok" FROM "crm"."offers" "offers"
             WHERE (NOT ("offers"."status" IN ('signed', 'draft')) AND (LEFT("offers"."lead_type", 1) = 's')) GROUP BY 1},
         least => q{SELECT pages(count(*)) FROM offers WHERE status NOT IN ('signed', 'draft') AND lead_type LIKE 's%'},
@@ -211,7 +209,6 @@ my @QUESTIONS = (
     {
         tool  => 'Grafana',
         about => 'tasks of the last ninety days, as a number',
-        open  => 'the difference to now',
         sql   => q{SELECT now() AS time, count(*) AS value FROM crm.tasks WHERE now() - created_at < interval '{90 days}'},
         least => q{SELECT pages(count(*)) FROM tasks WHERE created_at > now() - interval '{90 days}'},
         why   => 'the difference to now is a date',
@@ -412,7 +409,6 @@ my @QUESTIONS = (
     {
         tool  => 'psql',
         about => 'the stock by make and fuel, with totals',
-        open  => 'texts of numbers',
         sql   => q{SELECT make, fuel, count(*), round(avg((prices->'retail'->'current_price'->>'price')::numeric)) FROM crm.cars
             WHERE year::text = '2020' OR year::text = '2019' OR year::text = '2021' GROUP BY ROLLUP (make, fuel) ORDER BY 1, 2},
         least => q{SELECT pages(count(*)) FROM cars WHERE year IN (2019, 2020, 2021)},
@@ -421,7 +417,6 @@ my @QUESTIONS = (
     {
         tool  => 'psql',
         about => 'the latest note of each client of a year, and a word in it',
-        open  => 'position and strpos',
         sql   => q{SELECT DISTINCT ON (client_id) client_id, created_at, content FROM crm.notes
             WHERE position('llam' in content) > 0 OR strpos(content, 'presupuesto') > 0 ORDER BY client_id, created_at DESC NULLS LAST, _id},
         least => q{SELECT pages(count(*)) FROM notes WHERE content LIKE '%llam%' OR content LIKE '%presupuesto%'},

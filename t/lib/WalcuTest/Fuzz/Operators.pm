@@ -46,6 +46,8 @@ my %MARKS = (
     U => sub { return pick(qw(second minute hour day week month quarter year)) },
     Y => sub { return between(2015, 2027) + pick(0, 0, 0, 0.5) },
     Z => sub { return pick(qw(UTC Europe/Madrid Pacific/Apia America/St_Johns Asia/Kathmandu Australia/Lord_Howe Africa/Casablanca)) },
+    D => sub { return between(0, 4) },
+    M => sub { return pick(0, 1, 7, -3, 400, 1.5) },
     N => sub { return pick('90 minutes', '1 day', '7 days', '30 days -1 hour', '1 month', '1 month 3 days', '-1 year', '13 months', '0') },
 );
 
@@ -121,6 +123,30 @@ my @OPERATORS = (
     [ 1, 'lower NOT LIKE',        'text',    'lower(%t) NOT LIKE %p' ],
     [ 1, 'upper ILIKE',           'text',    'upper(%t) ILIKE %p' ],
     [ 1, 'lower ^@',              'text',    'lower(%t) ^@ lower(%s)' ],
+
+    [ 3, 'left =',                'text',    'left(%t, %D) = left(%v, %D)' ],
+    [ 1, 'left <>',               'text',    'left(%t, %D) <> left(%v, %D)' ],
+    [ 2, 'left IN',               'text',    'left(%t, %D) IN (left(%v, %D), left(%v, %D))' ],
+    [ 1, 'left of lower',         'text',    'left(lower(%t), %D) = lower(left(%v, %D))' ],
+    [ 1, 'right =',               'text',    'right(%t, %D) = right(%v, %D)' ],
+    [ 2, 'substr =',              'text',    'substr(%t, 1, %D) = left(%v, %D)' ],
+    [ 3, 'strpos',                'text',    'strpos(%t, left(%v, %D)) > 0' ],
+    [ 1, 'strpos = 0',            'text',    'strpos(%t, left(%v, %D)) = 0' ],
+    [ 2, 'strpos compared',       'text',    'strpos(%t, %s) %c %D' ],
+    [ 1, 'position of lower',     'text',    'pg_catalog.position(lower(%t), lower(left(%v, %D))) <> 0' ],
+
+    [ 3, '::text =',              'number',  '%t::text = %v::text' ],
+    [ 1, '::text <>',             'number',  '%t::text <> %v::text' ],
+    [ 2, '::text IN',             'number',  q(%t::text IN (%v::text, %v::text, 'x')) ],
+    [ 2, '::text =',              'boolean', q(%t::text = 'true') ],
+    [ 1, '::text <>',             'boolean', '%t::text <> %v::text' ],
+
+    [ 4, 'difference',            'instant', q((%v)::timestamptz - %t %R interval '%N') ],
+    [ 2, 'difference turned',     'instant', q(NOT %t - (%v)::timestamptz %R interval '%N') ],
+    [ 2, 'difference of clocks',  'instant', q(interval '%N' %R %t::timestamp - (%v)::timestamp) ],
+    [ 2, 'difference of days',    'instant', q((%v)::date - %t::date %R (%M)::int) ],
+    [ 2, 'whole days',            'instant', q(extract(day from (%v)::timestamptz - %t) %R %M) ],
+    [ 1, 'trunc of a year',       'instant', 'trunc(extract(year from %t))::int %c (%Y)::int' ],
 
     [ 6, 'date_trunc',            'instant', q(date_trunc('%U', %t) %c %v) ],
     [ 2, 'date_trunc IN',         'instant', q(date_trunc('%U', %t) IN (%l)) ],
