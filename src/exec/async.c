@@ -36,11 +36,12 @@ async_configure_wait(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 	AppendState *append = (AppendState *) request->requestor;
-	bool at_once = fetch_look(scan->fetch);
+	/* one that gives way to a sibling goes on when that has ended, which nobody has to wait for */
+	bool at_once = scan->fetch ? fetch_look(scan->fetch) : !sibling_scans_are_ahead(scan->sibling);
 
 	if (scan->watch == NULL)
 		scan->watch = wait_descriptor_create(scan->context);
-	wait_descriptor_set(scan->watch, fetch_transfer(scan->fetch), at_once);
+	wait_descriptor_set(scan->watch, scan->fetch ? fetch_transfer(scan->fetch) : NULL, at_once);
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, wait_descriptor_descriptor(scan->watch), NULL,
 					  request);
 }
@@ -51,7 +52,8 @@ async_notify(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 
-	fetch_wait(scan->fetch, 0);
+	if (scan->fetch)
+		fetch_wait(scan->fetch, 0);
 	answer_request(request);
 }
 
@@ -61,8 +63,16 @@ answer_request(AsyncRequest *request)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	WalcuScan *scan = node->fdw_state;
-	TupleTableSlot *slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
+	TupleTableSlot *slot;
 
+	if (scan->sibling)
+		scan->sibling->append = request->requestor;
+	if (scan->fetch == NULL && !scan->ended && sibling_scans_are_ahead(scan->sibling))
+	{
+		ExecAsyncRequestPending(request);
+		return;
+	}
+	slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
 	if (!TupIsNull(slot))
 		ExecAsyncRequestDone(request, slot);
 	else if (scan->ended)

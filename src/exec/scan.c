@@ -82,6 +82,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	pushdown_prepare(scan->keyed, (PlanState *) node);
 	scan->limit = ExecInitExpr(scan->plan.limit, (PlanState *) node);
 	scan->offset = ExecInitExpr(scan->plan.offset, (PlanState *) node);
+	scan->sibling = sibling_scans_add(node, &scan->plan);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
@@ -250,7 +251,7 @@ prepare_scan_columns(WalcuScan *scan, Relation relation)
 			paths = lappend(paths, option->path);
 		}
 	}
-	scan->query.project = projection_fields(paths);
+	scan->project = projection_fields(paths);
 }
 
 /* Sends the first requests of this execution.  Returns false when no row can match. */
@@ -276,6 +277,8 @@ open_fetch(ForeignScanState *node)
 	expect_shifts(node);
 	scan->read_before = scan->tally.documents;
 	scan->fetch = fetch_open(&query, &scan->tally);
+	if (scan->sibling)
+		scan->sibling->is_open = true;
 	MemoryContextSwitchTo(before);
 	return true;
 }
@@ -328,6 +331,7 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	WalcuQuery *query = &scan->query;
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
+	query->project = sibling_scans_fields(scan->sibling, scan->project);
 	query->filters = make_current_filters(node, use);
 	query->parts = NIL;
 	/* an id that cannot stand in a path is in the filter, as every condition is */
@@ -454,6 +458,8 @@ close_fetch(WalcuScan *scan)
 		fetch_close(scan->fetch);
 	}
 	scan->fetch = NULL;
+	if (scan->sibling)
+		scan->sibling->is_open = false;
 	scan->ended = true;
 }
 

@@ -10,6 +10,7 @@
 #include "exec/local_sort.h"
 #include "exec/order_check.h"
 #include "exec/progress.h"
+#include "exec/sibling_scans.h"
 #include "exec/waiting_scan.h"
 #include "fetch/fetch.h"
 #include "fetch/own_writes.h"
@@ -51,6 +52,8 @@ typedef struct WalcuScan
 	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
 	bool ended;        /* There are no more rows. */
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
+	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
+	List *project;                 /* These fields are those of its own columns. */
 	WalcuWaitDescriptor *watch;    /* Append waits for this, among others; NULL until it does. */
 } WalcuScan;
 

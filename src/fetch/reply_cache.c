@@ -88,6 +88,13 @@ reply_cache_expect(WalcuReplyCache *cache)
 	cache->needed = true;
 }
 
+/* The bytes that the replies of a statement, and resource, may take up. */
+size_t
+reply_cache_limit(void)
+{
+	return Min(work_mem * (size_t) 1024, MOST_BYTES);
+}
+
 /* Is something held, or to be held? */
 bool
 reply_cache_serves(const WalcuReplyCacheUse *share)
@@ -164,7 +171,7 @@ create_cache(MemoryContext statement, const WalcuOptions *options)
 	cache->context = context;
 	cache->serverid = options->serverid;
 	cache->resource = MemoryContextStrdup(context, options->resource);
-	cache->limit = Min(work_mem * (size_t) 1024, MOST_BYTES);
+	cache->limit = reply_cache_limit();
 	cache->entries = hash_create("walcu replies", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&cache->used);
 	/* by which it is found */

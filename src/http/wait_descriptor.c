@@ -53,17 +53,17 @@ wait_descriptor_create(MemoryContext context)
 
 /*
  * Let it tell when a transfer has something to do, as things are now; at_once when there is something to do
- * already.
+ * already.  Without a transfer (NULL) there is nothing to do before the time has come.
  */
 void
 wait_descriptor_set(WalcuWaitDescriptor *watch, WalcuTransfer *transfer, bool at_once)
 {
-	double due = transfer_due(transfer);
+	double due = transfer ? transfer_due(transfer) : 0;
 	double left = due - walcu_curl_multi_now();
 	double wait = (due == 0) ? LONGEST_WAIT : Min(Max(left, 0), LONGEST_WAIT);
-	int count;
+	int count = 0;
 	/* what is left of a timeout may be lost in rounding: then only the clock brings its end */
-	const struct pollfd *sockets = transfer_begin_wait(transfer, Max(wait, 1), &count);
+	const struct pollfd *sockets = transfer ? transfer_begin_wait(transfer, Max(wait, 1), &count) : NULL;
 	struct itimerspec when = {.it_value.tv_nsec = at_once ? 1 : (long) Max(ceil(wait * 1000 * 1000), 1)};
 
 	close_descriptors(watch);

@@ -1,0 +1,258 @@
+/*
+ * sibling_scans.c
+ *	  The scans of one statement that read the same documents.
+ *
+ * The arms of a UNION ALL that turn columns into rows, the two sides of a self join, the subqueries of a
+ * report: each reads all documents of a resource, or all of one filter, and needs fields of its own.  So each
+ * asks for the fields of all, and what the first one was answered serves the others, too (reply_cache.c).
+ * Where Append runs them beside each other, the first is read to its end before the others begin: at once,
+ * each would ask for itself.
+ *
+ * That is worth while only where the replies can be held.  Larger ones would come once for each scan, with
+ * fields that it does not need.
+ *
+ * scan.c has each scan of an execution noted here before the first one is read; async.c asks who is ahead.
+ */
+#include "postgres.h"
+
+#include "exec/sibling_scans.h"
+
+#include "base/compat.h"
+#include "base/reset_callback.h"
+#include "catalog/pg_type.h"
+#include "pushdown/projection.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* What JSON has around a value, but for its name: quotes, colon, comma. */
+#define MEMBER_SIZE 6
+
+/* Bytes of a JSON value that nobody has analyzed, where it may be an object or a list. */
+#define SIZE_OF_NESTED 500
+
+/* The scans of a statement. */
+typedef struct StatementScans
+{
+	List *scans;     /* These (WalcuSiblingScan) may have siblings. */
+	bool is_settled; /* Each knows its own. */
+} StatementScans;
+
+static StatementScans *find_statement_scans(EState *estate);
+static void mark_ended(void *arg);
+static bool may_have_siblings(const WalcuPlan *plan);
+static List *copy_conditions(ForeignScanState *node);
+static void settle_siblings(List *scans);
+static List *find_siblings(List *scans, const WalcuSiblingScan *scan);
+static bool are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other);
+static List *union_columns(List *siblings);
+static bool fits_reply_cache(List *siblings, List *columns);
+static double estimate_member_size(Oid relid, TupleDesc descriptor, int column);
+static List *make_shared_fields(Oid relid, List *columns);
+
+/* Notes a scan that is to be read, or shown.  Returns NULL for one that can have no siblings. */
+WalcuSiblingScan *
+sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan)
+{
+	EState *estate = node->ss.ps.state;
+	StatementScans *statement = find_statement_scans(estate);
+	WalcuSiblingScan *scan;
+
+	if (!may_have_siblings(plan))
+		return NULL;
+	if (statement == NULL)
+	{
+		statement = palloc0(sizeof(StatementScans));
+		reset_callback_add(estate->es_query_cxt, mark_ended, statement);
+	}
+	scan = palloc0(sizeof(WalcuSiblingScan));
+	scan->node = node;
+	scan->plan = plan;
+	statement->scans = lappend(statement->scans, scan);
+	return scan;
+}
+
+/* The fields that a scan, which is about to be read or shown, asks for: its own, or those of its siblings. */
+List *
+sibling_scans_fields(WalcuSiblingScan *scan, List *own)
+{
+	EState *estate;
+	StatementScans *statement;
+
+	if (scan == NULL)
+		return own;
+	estate = scan->node->ss.ps.state;
+	statement = find_statement_scans(estate);
+	if (!statement->is_settled && list_length(statement->scans) > 1)
+	{
+		MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
+
+		settle_siblings(statement->scans);
+		MemoryContextSwitchTo(before);
+	}
+	statement->is_settled = true;
+	return scan->siblings ? scan->project : own;
+}
+
+/* Is a sibling, below the same Append, being read, whose replies are to serve this scan? */
+bool
+sibling_scans_are_ahead(const WalcuSiblingScan *scan)
+{
+	ListCell *lc;
+
+	if (scan == NULL)
+		return false;
+	foreach(lc, scan->siblings)
+	{
+		const WalcuSiblingScan *sibling = lfirst(lc);
+
+		if (sibling != scan && sibling->append == scan->append && sibling->is_open)
+			return true;
+	}
+	return false;
+}
+
+/* The scans of the statement that are noted; NULL for none. */
+static StatementScans *
+find_statement_scans(EState *estate)
+{
+	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
+
+	while (callback && callback->func != mark_ended)
+		callback = callback->next;
+	return callback ? callback->arg : NULL;
+}
+
+/* There is nothing to be done: by this function, the scans of a statement are found. */
+static void
+mark_ended(void *arg)
+{
+}
+
+/* One that ends early, asks for keys or for one document has replies of its own.  A job's are not held. */
+static bool
+may_have_siblings(const WalcuPlan *plan)
+{
+	return (plan->strategy == WALCU_BY_PAGES || plan->strategy == WALCU_BY_RANGES) && plan->all_rows &&
+		   plan->keyed_by == NULL && plan->search == NULL && plan->limit == NULL && plan->offset == NULL;
+}
+
+/* Finds out which scans read the same, and which fields these ask for. */
+static void
+settle_siblings(List *scans)
+{
+	ListCell *lc;
+
+	foreach(lc, scans)
+	{
+		WalcuSiblingScan *scan = lfirst(lc);
+
+		scan->conditions = copy_conditions(scan->node);
+	}
+	foreach(lc, scans)
+	{
+		WalcuSiblingScan *scan = lfirst(lc);
+		List *siblings = find_siblings(scans, scan);
+		List *columns = union_columns(siblings);
+
+		if (list_length(siblings) < 2 || !fits_reply_cache(siblings, columns))
+			continue;
+		scan->siblings = siblings;
+		scan->project = make_shared_fields(RelationGetRelid(scan->node->ss.ss_currentRelation), columns);
+	}
+}
+
+/* A scan's conditions, as those of the statement's first relation. */
+static List *
+copy_conditions(ForeignScanState *node)
+{
+	List *conditions = copyObject(node->ss.ps.plan->qual);
+
+	ChangeVarNodes((Node *) conditions, ((Scan *) node->ss.ps.plan)->scanrelid, 1, 0);
+	return conditions;
+}
+
+/* Those that read what a scan does, itself among them. */
+static List *
+find_siblings(List *scans, const WalcuSiblingScan *scan)
+{
+	List *siblings = NIL;
+	ListCell *lc;
+
+	foreach(lc, scans)
+	{
+		if (are_siblings(scan, lfirst(lc)))
+			siblings = lappend(siblings, lfirst(lc));
+	}
+	return siblings;
+}
+
+static bool
+are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other)
+{
+	return RelationGetRelid(scan->node->ss.ss_currentRelation) ==
+			   RelationGetRelid(other->node->ss.ss_currentRelation) &&
+		   compat_scan_userid(scan->node) == compat_scan_userid(other->node) &&
+		   scan->plan->pushdown == other->plan->pushdown && equal(scan->plan->order, other->plan->order) &&
+		   equal(scan->conditions, other->conditions);
+}
+
+/* The columns that one of them needs, of int: attribute numbers. */
+static List *
+union_columns(List *siblings)
+{
+	List *columns = NIL;
+	ListCell *lc;
+
+	foreach(lc, siblings)
+		columns = list_concat_unique_int(columns, ((WalcuSiblingScan *) lfirst(lc))->plan->columns);
+	list_sort(columns, list_int_cmp);
+	return columns;
+}
+
+/* Are the replies with these columns likely to be held until the last scan has ended? */
+static bool
+fits_reply_cache(List *siblings, List *columns)
+{
+	Relation relation = ((WalcuSiblingScan *) linitial(siblings))->node->ss.ss_currentRelation;
+	double documents = 0;
+	double size = 0;
+	ListCell *lc;
+
+	foreach(lc, siblings)
+		documents = Max(documents, ((WalcuSiblingScan *) lfirst(lc))->plan->documents);
+	foreach(lc, columns)
+		size += estimate_member_size(RelationGetRelid(relation), RelationGetDescr(relation), lfirst_int(lc));
+	return documents * size <= reply_cache_limit();
+}
+
+/* The bytes that a column's value has in a document, with its name. */
+static double
+estimate_member_size(Oid relid, TupleDesc descriptor, int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(descriptor, column - 1);
+	int width = get_attavgwidth(relid, column);
+	bool is_nested = type_is_array(attribute->atttypid) || attribute->atttypid == JSONBOID ||
+					 attribute->atttypid == JSONOID;
+
+	if (width <= 0)
+		width = is_nested ? SIZE_OF_NESTED : get_typavgwidth(attribute->atttypid, attribute->atttypmod);
+	return width + strlen(NameStr(attribute->attname)) + MEMBER_SIZE;
+}
+
+static List *
+make_shared_fields(Oid relid, List *columns)
+{
+	List *paths = NIL;
+	ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		const WalcuColumn *option = option_for_column(relid, lfirst_int(lc));
+
+		if (!option->parameter)
+			paths = lappend(paths, option->path);
+	}
+	return projection_fields(paths);
+}
