@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/objectid.h"
+#include "catalog/pg_attribute.h"
 #include "http/latency.h"
 #include "http/no_jobs.h"
 #include "nodes/extensible.h"
@@ -31,6 +32,7 @@
 #include "pushdown/pushdown.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
+#include "utils/syscache.h"
 
 /*
  * So much of a URL's length is not left for keys, and a key takes so much beside its text: its quotes and a
@@ -38,6 +40,9 @@
  */
 #define URL_OVERHEAD 500
 #define KEY_OVERHEAD 7
+
+/* A range of dates takes so much, with the name of the place, and what of it is escaped. */
+#define RANGE_LENGTH 200
 
 /* The first batch has so many keys at least, however few rows are wanted. */
 #define LEAST_FIRST_BATCH 10
@@ -55,6 +60,8 @@ typedef struct JoinKey
 	double documents;            /* The service is expected to send so many. */
 	double first_requests;       /* The first batch is expected to send so many. */
 	bool by_job;                 /* Background jobs are expected to bring the documents. */
+	bool of_ranges;              /* Each key is a range of values in documents. */
+	bool takes_null;             /* The equality takes NULL for NULL, too. */
 } JoinKey;
 
 bool join_path_enabled = true;
@@ -73,7 +80,10 @@ static JoinKey *choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptIn
 								RelOptInfo *innerrel, JoinType type, List *restrictions);
 static JoinKey *match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 								 RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
-static bool find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static bool is_never_null(const RelOptInfo *rel, const Expr *expression);
+static bool is_place_filtered(const RelOptInfo *rel, const char *path);
+static OpExpr *find_equality_or_nulls(Expr *clause);
+static bool find_equality_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static double estimate_keyed_rows(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, JoinType type,
 								  List *restrictions);
@@ -204,12 +214,14 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 				 JoinType type, RestrictInfo *restriction)
 {
 	JoinKey *key = palloc0(sizeof(JoinKey));
+	const WalcuDocumentPath *place;
 	WalcuPushdownCondition *filtered;
 
 	key->restriction = restriction;
 	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
 		!restriction_is_securely_promotable(restriction, innerrel) ||
-		!(find_equality_sides(outerrel, innerrel, key) || find_array_sides(root, outerrel, innerrel, key)) ||
+		!(find_equality_sides(root, outerrel, innerrel, key) ||
+		  find_array_sides(root, outerrel, innerrel, key)) ||
 		!OidIsValid(key->plan.op) || !op_strict(key->plan.op) ||
 		(key->keyed_by = make_key_condition(key)) == NULL)
 		return NULL;
@@ -217,29 +229,117 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 	if (filtered->filter == NULL || filtered->filter->kind != WALCU_PUSHDOWN_PREDICATE ||
 		filtered->filter->condition->operand->letters != WALCU_LETTERS_KEPT)
 		return NULL;
-	key->plan.by_id = key_lookup_is_id(filtered->filter->condition->operand);
+	place = filtered->filter->condition->operand;
+	key->plan.by_id = key_lookup_is_id(place);
+	key->of_ranges = place->steps != NIL;
+	if ((key->takes_null && !is_never_null(innerrel, key->plan.inner_key)) ||
+		(key->of_ranges && is_place_filtered(innerrel, place->path)))
+		return NULL;
 	return key;
+}
+
+/* Returns whether an expression is a column that is declared NOT NULL, as an _id is when it is imported. */
+static bool
+is_never_null(const RelOptInfo *rel, const Expr *expression)
+{
+	HeapTuple column;
+	bool is_not_null;
+
+	while (IsA(expression, RelabelType))
+		expression = ((const RelabelType *) expression)->arg;
+	if (!IsA(expression, Var) || ((const Var *) expression)->varno != rel->relid)
+		return false;
+	column = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relinfo_relation(rel)->relid),
+							 Int16GetDatum(((const Var *) expression)->varattno));
+	if (!HeapTupleIsValid(column))
+		return false;
+	is_not_null = ((Form_pg_attribute) GETSTRUCT(column))->attnotnull;
+	ReleaseSysCache(column);
+	return is_not_null;
+}
+
+/*
+ * Returns whether the conditions on a relation have one on a place.  Where keys are ranges there, as days
+ * are, a query that says both means the days of a time: they lead to all documents that the condition leaves.
+ */
+static bool
+is_place_filtered(const RelOptInfo *rel, const char *path)
+{
+	List *filtered = pushdown_conditions(relinfo_relation(rel), get_actual_clauses(rel->baserestrictinfo));
+	ListCell *lc;
+
+	foreach(lc, filtered)
+	{
+		const WalcuPushdown *filter = ((WalcuPushdownCondition *) lfirst(lc))->filter;
+
+		if (filter && filter->kind == WALCU_PUSHDOWN_PREDICATE &&
+			strcmp(filter->condition->operand->path, path) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Finds the sides of an equality of both relations that can be hashed; false for any other clause. */
 static bool
-find_equality_sides(RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
+find_equality_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
-	const RestrictInfo *restriction = key->restriction;
-	OpExpr *equality = (OpExpr *) restriction->clause;
-	bool outer_is_left = bms_is_subset(restriction->left_relids, outerrel->relids) &&
-						 bms_is_subset(restriction->right_relids, innerrel->relids);
-	bool outer_is_right = bms_is_subset(restriction->right_relids, outerrel->relids) &&
-						  bms_is_subset(restriction->left_relids, innerrel->relids);
+	OpExpr *equality = (OpExpr *) key->restriction->clause;
+	Relids left;
+	Relids right;
+	bool outer_is_left;
 
-	if (!restriction->can_join || !OidIsValid(restriction->hashjoinoperator) ||
-		(!outer_is_left && !outer_is_right))
+	if (IsA(equality, BoolExpr))
+	{
+		equality = find_equality_or_nulls((Expr *) equality);
+		key->takes_null = equality != NULL;
+	}
+	else if (!key->restriction->can_join || !OidIsValid(key->restriction->hashjoinoperator))
+		return false;
+	if (equality == NULL)
+		return false;
+	left = pull_varnos(root, linitial(equality->args));
+	right = pull_varnos(root, lsecond(equality->args));
+	outer_is_left = bms_is_subset(left, outerrel->relids) && bms_is_subset(right, innerrel->relids);
+	if (bms_is_empty(left) || bms_is_empty(right) ||
+		(!outer_is_left &&
+		 !(bms_is_subset(right, outerrel->relids) && bms_is_subset(left, innerrel->relids))))
 		return false;
 	key->plan.outer_key = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
 	key->plan.inner_key = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
 	key->plan.op = outer_is_left ? equality->opno : get_commutator(equality->opno);
 	key->plan.collation = equality->inputcollid;
 	return true;
+}
+
+/*
+ * Finds the equality in a = b OR (a IS NULL AND b IS NULL), as Power Query joins tables.  Where one of the
+ * sides is never NULL, as an _id, it is all that the condition says.
+ */
+static OpExpr *
+find_equality_or_nulls(Expr *clause)
+{
+	List *arms = is_orclause(clause) ? ((BoolExpr *) clause)->args : NIL;
+	OpExpr *equality;
+	BoolExpr *nulls;
+	ListCell *lc;
+
+	if (list_length(arms) != 2)
+		return NULL;
+	equality = IsA(linitial(arms), OpExpr) ? linitial(arms) : lsecond(arms);
+	nulls = IsA(linitial(arms), OpExpr) ? lsecond(arms) : linitial(arms);
+	if (!IsA(equality, OpExpr) || list_length(equality->args) != 2 || !is_andclause(nulls) ||
+		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))) ||
+		contain_volatile_functions((Node *) equality) || list_length(nulls->args) != 2)
+		return NULL;
+	foreach(lc, nulls->args)
+	{
+		const NullTest *test = lfirst(lc);
+
+		if (!IsA(test, NullTest) || test->nulltesttype != IS_NULL || test->argisrow ||
+			!equal(test->arg, list_nth(equality->args, foreach_current_index(lc))))
+			return NULL;
+	}
+	return equality;
 }
 
 /* Finds the sides of an inner value that equals any element of an outer array. */
@@ -406,8 +506,10 @@ estimate_join_requests(const WalcuOptions *options, JoinKey *key)
 	WalcuJoinPlan *plan = &key->plan;
 	double per_key = key->documents / plan->keys;
 	double length =
-		(plan->by_id ? OBJECTID_LENGTH : get_typavgwidth(exprType((Node *) key->plan.outer_key), -1)) +
-		KEY_OVERHEAD;
+		key->of_ranges
+			? RANGE_LENGTH
+			: (plan->by_id ? OBJECTID_LENGTH : get_typavgwidth(exprType((Node *) key->plan.outer_key), -1)) +
+				  KEY_OVERHEAD;
 	double fit = Max(floor((options->max_url_length - URL_OVERHEAD) / length), 1);
 	double batch = plan->first_batch;
 	double left = plan->keys;
