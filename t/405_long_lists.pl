@@ -55,6 +55,34 @@ for my $name (sort keys %statements)
     cmp_ok($all, '<', 6, "$name: and the work grows with the list, not with its square");
 }
 
+# Conditions by the thousand, of which a URL has room for some: work that grows with their number, not with its cube, and
+# a list of ids is what is kept of them.  What is left out is checked here
+$dbh->do('SET plan_cache_mode = auto');
+my @ids = map { sprintf '%024x', $_ } 1 .. 3000;
+my %conditions = (
+    'conditions' => join(' AND ', map { "make <> 'make $_'" } 1 .. 8000),
+    'conditions on many columns' => join(' AND ', map { my $column = (qw(make model color vin))[$_ % 4]; "($column <> 'text $_' OR $column IS NULL)" } 1 .. 8000),
+    'arms' => join(' OR ', map { "(_id = '$_' AND make <> 'make $_')" } @ids),
+    'conditions and ids' => "_id = ANY ('{" . join(',', @ids[ 0 .. 99 ]) . "}') AND " . join(' AND ', map { "make <> 'make $_'" } 1 .. 8000),
+);
+for my $name (sort keys %conditions)
+{
+    for my $tail ('', ' ORDER BY _id')
+    {
+        my $sql = "SELECT _id FROM crm.cars WHERE $conditions{$name}$tail";
+        $sandbox->clear_log;
+        my $before = spent();
+        my $count = eval { scalar @{ $dbh->selectcol_arrayref($sql) } };
+        cmp_ok(spent() - $before, '<', 6, "$name$tail: no work that grows with the square of their number");
+        is($count, $name =~ /ids|arms/ ? 0 : 10, "$name$tail: the rows");
+        my @requests = $sandbox->log(resource => 'cars', kind => 'list');
+        is(scalar @requests, 1, "$name$tail: one request");
+        cmp_ok(length $requests[0]{raw_path}, '<=', 8000, "$name$tail: which is no longer than it may be");
+        is(scalar(() = $requests[0]{raw_path} =~ /0{20}/g), 100, "$name$tail: and has the ids") if $name =~ /ids/;
+        cmp_ok(length $requests[0]{raw_path}, '>', 6000, "$name$tail: with as much as fits") if $name =~ /^conditions/ && $name !~ /ids/;
+    }
+}
+
 done_testing();
 
 # Cancels a statement when it has done such a part of its work.  If it was done sooner than the times before, the next

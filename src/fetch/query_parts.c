@@ -14,20 +14,35 @@
 #include "miscadmin.h"
 #include "pushdown/deparse_null.h"
 
+/* It is how long a clause is that may be left out. */
+typedef struct ClauseLength
+{
+	int position;       /* It stands there among the clauses of its part. */
+	size_t text;        /* Its text has so many bytes; the longest ones are left out first. */
+	size_t least;       /* It takes up so many bytes of a URL at least, however it is written. */
+	bool is_splittable; /* It is a list that several requests can share. */
+} ClauseLength;
+
 static WalcuQueryPart *make_part(List *filters, List *keys, WalcuPartNulls nulls);
 static List *split_nulls(List *filters, List *keys, WalcuFilter *nulls);
 static WalcuFilter *find_uneven(List *by_nulls, List *filters, size_t room);
 static List *make_keys_with_value(List *keys);
 static WalcuFilter *negate_filter(WalcuFilter *filter);
 static List *fit_in_urls(const WalcuQueryPart *part, size_t room);
-static int find_list_to_split(const WalcuQueryPart *part, size_t room);
-static int find_longest(const WalcuQueryPart *part, bool splittable);
+static const WalcuQueryPart *drop_hopeless(const WalcuQueryPart *part, size_t room);
+static int sort_by_length(const WalcuQueryPart *part, ClauseLength *clauses);
+static int compare_lengths(const void *a, const void *b);
+static List *fit_one_by_one(const WalcuQueryPart *part, size_t room);
+static int find_list_to_split(const WalcuQueryPart *part, bool is_short);
+static int find_longest(const WalcuQueryPart *part, bool splittable, int besides);
 static bool can_be_split(const WalcuFilter *filter, List *keys);
 static List *split_list(const WalcuQueryPart *part, int position, size_t room);
 static WalcuQueryPart *make_part_of_list(const WalcuQueryPart *part, int position, List *literals);
 static WalcuQueryPart *replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filter);
+static WalcuQueryPart *drop_part_filters(const WalcuQueryPart *part, const Bitmapset *positions);
 static List *reverse_list(List *list);
 static List *replace_filter(List *filters, int position, WalcuFilter *filter);
+static bool exceeds_room(List *filters, size_t room);
 static size_t measure_filters(List *filters);
 
 /* The parts, of WalcuQueryPart; room is how long a filter may be in a URL, in bytes. */
@@ -128,20 +143,104 @@ negate_filter(WalcuFilter *filter)
 }
 
 /*
- * Parts whose filters are short enough.  A list is split over several; of what cannot be
- * split, the longest is left out, as every condition is checked here anyway.
+ * Parts whose filters are short enough.  The longest list is split over several, once all else takes up less
+ * than half of the room; of what is not split, the longest is left out, as every condition is checked here
+ * anyway.
  */
 static List *
 fit_in_urls(const WalcuQueryPart *part, size_t room)
 {
-	int position = find_list_to_split(part, room);
+	return fit_one_by_one(drop_hopeless(part, room), room);
+}
 
-	if (position >= 0)
-		return split_list(part, position, room);
-	position = find_longest(part, false);
-	if (position < 0 || measure_filters(part->filters) <= room)
+/*
+ * The part without clauses that fit_one_by_one would leave out in any case, as what is left with them is too
+ * long even if nothing but operators and operands were written: where there are thousands, each of them is
+ * looked at once here.
+ */
+static const WalcuQueryPart *
+drop_hopeless(const WalcuQueryPart *part, size_t room)
+{
+	ClauseLength *clauses = palloc(Max(list_length(part->filters), 1) * sizeof(ClauseLength));
+	int count = sort_by_length(part, clauses);
+	Bitmapset *dropped = NULL;
+	size_t length = 0;
+	int list = 0;
+
+	for (int i = 0; i < count; i++)
+		length += clauses[i].least;
+	while (list < count && !clauses[list].is_splittable)
+		list++;
+	for (int i = 0; i < count && length > room; i++)
+	{
+		if (i == list)
+			continue;
+		if (list < count && length - clauses[list].least < room / 2)
+			break;
+		dropped = bms_add_member(dropped, clauses[i].position);
+		length -= clauses[i].least;
+	}
+	pfree(clauses);
+	return dropped ? drop_part_filters(part, dropped) : part;
+}
+
+/* Measures the clauses that may be left out, and sorts them, the longest first.  Returns their number. */
+static int
+sort_by_length(const WalcuQueryPart *part, ClauseLength *clauses)
+{
+	int count = 0;
+	ListCell *lc;
+
+	foreach(lc, part->filters)
+	{
+		const WalcuFilter *filter = lfirst(lc);
+		ClauseLength *clause = &clauses[count];
+
+		CHECK_FOR_INTERRUPTS();
+		if (filter == part->null_test)
+			continue;
+		clause->position = foreach_current_index(lc);
+		clause->text = strlen(filter->text);
+		/* with the operator's and the clause's own punctuation */
+		clause->least = request_encoded_length(filter->text);
+		if (filter->path && strcmp(filter->op, "$eq") != 0)
+			clause->least += request_encoded_length(filter->op) + request_encoded_length("\"\":");
+		clause->is_splittable = can_be_split(filter, part->keys);
+		count++;
+	}
+	qsort(clauses, count, sizeof(ClauseLength), compare_lengths);
+	return count;
+}
+
+/* Of those of one length, the last is left out first. */
+static int
+compare_lengths(const void *a, const void *b)
+{
+	const ClauseLength *left = a;
+	const ClauseLength *right = b;
+
+	if (left->text != right->text)
+		return left->text > right->text ? -1 : 1;
+	return right->position - left->position;
+}
+
+/* What fit_in_urls does, for clauses that do not take up much more than the room. */
+static List *
+fit_one_by_one(const WalcuQueryPart *part, size_t room)
+{
+	bool is_short = !exceeds_room(part->filters, room);
+	int list = find_list_to_split(part, is_short);
+	int longest;
+
+	if (list >= 0 && room > 1 && !exceeds_room(replace_filter(part->filters, list, NULL), room / 2 - 1))
+		return split_list(part, list, room);
+	longest = find_longest(part, false, list);
+	/* where what makes the part one leaves no room for it */
+	if (longest < 0)
+		longest = list;
+	if (longest < 0 || is_short)
 		return list_make1(unconstify(WalcuQueryPart *, part));
-	return fit_in_urls(replace_part_filter(part, position, NULL), room);
+	return fit_one_by_one(replace_part_filter(part, longest, NULL), room);
 }
 
 /* Tells whether parts ask for a filter, as a whole or in pieces. */
@@ -163,39 +262,43 @@ query_parts_keep(List *parts, const WalcuFilter *filter)
 
 /* The position of a list that has too many values for one request; -1 when there is none. */
 static int
-find_list_to_split(const WalcuQueryPart *part, size_t room)
+find_list_to_split(const WalcuQueryPart *part, bool is_short)
 {
-	bool too_long = part->filters && measure_filters(part->filters) > room;
-	int position = too_long ? find_longest(part, true) : -1;
+	int position = is_short ? -1 : find_longest(part, true, -1);
+	ListCell *lc;
 
-	for (int i = 0; i < list_length(part->filters) && !too_long; i++)
+	if (!is_short)
+		return position;
+	foreach(lc, part->filters)
 	{
-		const WalcuFilter *filter = list_nth(part->filters, i);
+		const WalcuFilter *filter = lfirst(lc);
 
 		if (filter->most > 0 && list_length(filter->literals) > filter->most &&
 			can_be_split(filter, part->keys))
-			position = i;
+			position = foreach_current_index(lc);
 	}
-	if (position >= 0 && measure_filters(replace_filter(part->filters, position, NULL)) < room / 2)
-		return position;
-	return -1;
+	return position;
 }
 
-/* The position of the longest clause, apart from what makes the part one; -1 when there is none. */
+/*
+ * The position of the longest clause, apart from what makes the part one, and from that at another position;
+ * -1 when there is none.
+ */
 static int
-find_longest(const WalcuQueryPart *part, bool splittable)
+find_longest(const WalcuQueryPart *part, bool splittable, int besides)
 {
 	int position = -1;
 	size_t length = 0;
+	ListCell *lc;
 
-	for (int i = 0; i < list_length(part->filters); i++)
+	foreach(lc, part->filters)
 	{
-		const WalcuFilter *filter = list_nth(part->filters, i);
+		const WalcuFilter *filter = lfirst(lc);
 
-		if (filter != part->null_test && (!splittable || can_be_split(filter, part->keys)) &&
-			strlen(filter->text) >= length)
+		if (filter != part->null_test && foreach_current_index(lc) != besides &&
+			(!splittable || can_be_split(filter, part->keys)) && strlen(filter->text) >= length)
 		{
-			position = i;
+			position = foreach_current_index(lc);
 			length = strlen(filter->text);
 		}
 	}
@@ -290,6 +393,24 @@ replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filte
 	return replaced;
 }
 
+/* The part without the clauses at some positions. */
+static WalcuQueryPart *
+drop_part_filters(const WalcuQueryPart *part, const Bitmapset *positions)
+{
+	List *filters = NIL;
+	WalcuQueryPart *shorter;
+	ListCell *lc;
+
+	foreach(lc, part->filters)
+	{
+		if (!bms_is_member(foreach_current_index(lc), positions))
+			filters = lappend(filters, lfirst(lc));
+	}
+	shorter = make_part(filters, part->keys, part->nulls);
+	shorter->null_test = part->null_test;
+	return shorter;
+}
+
 /* The clauses with another one, or none, in a place. */
 static List *
 replace_filter(List *filters, int position, WalcuFilter *filter)
@@ -304,6 +425,23 @@ replace_filter(List *filters, int position, WalcuFilter *filter)
 			copy = lappend(copy, kept);
 	}
 	return copy;
+}
+
+/* Are clauses longer than the room?  A list of a million values is not written to find that out. */
+static bool
+exceeds_room(List *filters, size_t room)
+{
+	size_t least = 0;
+	ListCell *lc;
+
+	foreach(lc, filters)
+	{
+		CHECK_FOR_INTERRUPTS();
+		least += strlen(((WalcuFilter *) lfirst(lc))->text);
+		if (least > room)
+			return true;
+	}
+	return measure_filters(filters) > room;
 }
 
 static size_t

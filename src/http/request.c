@@ -18,6 +18,7 @@
 #define PLAIN_IN_VALUES ",:"
 
 static void append_encoded(StringInfo url, const char *text, const char *plain);
+static bool is_plain(unsigned char c, const char *plain);
 
 /*
  * A request below /dealers/{dealer_id} of the server's endpoint, without any
@@ -96,12 +97,17 @@ request_add_parameter(WalcuRequest *request, const char *name, const char *value
 size_t
 request_encoded_length(const char *text)
 {
-	StringInfoData encoded;
+	const char *utf8 = utf8_require(text);
+	size_t length = 0;
 
-	initStringInfo(&encoded);
-	append_encoded(&encoded, text, PLAIN_IN_VALUES);
-	pfree(encoded.data);
-	return encoded.len;
+	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
+	{
+		/* a list of a million keys is measured as a whole before it is split */
+		if ((((const char *) c - utf8) & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+		length += is_plain(*c, PLAIN_IN_VALUES) ? 1 : strlen("%22");
+	}
+	return length;
 }
 
 /*
@@ -110,16 +116,26 @@ request_encoded_length(const char *text)
 static void
 append_encoded(StringInfo url, const char *text, const char *plain)
 {
+	static const char digits[] = "0123456789ABCDEF";
 	const char *utf8 = utf8_require(text);
 
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
 	{
-		/* a list of a million keys is measured as a whole before it is split */
 		if ((((const char *) c - utf8) & 0xFFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (url_is_unreserved(*c) || strchr(plain, *c) != NULL)
+		if (is_plain(*c, plain))
 			appendStringInfoChar(url, *c);
 		else
-			appendStringInfo(url, "%%%02X", *c);
+		{
+			appendStringInfoChar(url, '%');
+			appendStringInfoChar(url, digits[*c >> 4]);
+			appendStringInfoChar(url, digits[*c & 0xF]);
+		}
 	}
+}
+
+static bool
+is_plain(unsigned char c, const char *plain)
+{
+	return url_is_unreserved(c) || strchr(plain, c) != NULL;
 }

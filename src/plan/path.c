@@ -298,19 +298,16 @@ may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 static bool
 is_filtered_exactly(const RelOptInfo *rel)
 {
-	const WalcuRelation *relation = relinfo_relation(rel);
-	const Expr *search = key_lookup_of_restrictions(relation, rel->baserestrictinfo).search;
-	List *clauses = NIL;
+	const Expr *search = key_lookup_of_restrictions(relinfo_relation(rel), rel->baserestrictinfo).search;
+	List *conditions = NIL;
 	ListCell *lc;
 
-	foreach(lc, rel->baserestrictinfo)
+	foreach(lc, relinfo_get(rel)->conditions)
 	{
-		Expr *clause = ((RestrictInfo *) lfirst(lc))->clause;
-
-		if (!key_lookup_is_search(clause, search))
-			clauses = lappend(clauses, clause);
+		if (!key_lookup_is_search(((WalcuPushdownCondition *) lfirst(lc))->expression, search))
+			conditions = lappend(conditions, lfirst(lc));
 	}
-	return pushdown_is_complete(pushdown_conditions(relation, clauses));
+	return pushdown_is_complete(conditions);
 }
 
 static void
@@ -381,11 +378,13 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel)
 	{
 		ParamPathInfo *info = get_baserel_parampathinfo(root, rel, lfirst(lc));
 		List *restrictions = list_concat_copy(info->ppi_clauses, rel->baserestrictinfo);
+		List *conditions =
+			list_concat(relsize_conditions(relation, info->ppi_clauses), relinfo_get(rel)->conditions);
 		ScanOutput output = {.rows = info->ppi_rows, .required_outer = lfirst(lc)};
 
 		output.documents = key_lookup_of_restrictions(relation, restrictions).id
 							   ? 1
-							   : relsize_of_pushed(root, rel, relation, restrictions);
+							   : relsize_of_pushed(root, rel, relation, restrictions, conditions);
 		add_scan_paths(root, rel, &output);
 	}
 }

@@ -28,12 +28,13 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 	refused_writes_check(root, rel, relid);
 	info->relation = (WalcuRelation){rel->relid, relid, option_for_table(relid)};
+	info->conditions = relsize_conditions(&info->relation, rel->baserestrictinfo);
 	rel->fdw_private = info;
 	lookup = key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo);
 	warn_of_idle_search(root, rel, lookup.search);
 	info->by_id = lookup.id != NULL;
 	info->size = info->by_id ? relsize_of_document(root, rel, info->relation.options)
-							 : relsize_of_scan(root, rel, &info->relation, lookup.search);
+							 : relsize_of_scan(root, rel, &info->relation, info->conditions, lookup.search);
 }
 
 /* Else there would be no rows, and nobody would know why. */
@@ -82,7 +83,7 @@ relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel)
 	WalcuRelInfo *info = rel->fdw_private;
 
 	rel->tuples = RELSIZE_UNKNOWN;
-	info->size = relsize_of_scan(root, rel, &info->relation,
+	info->size = relsize_of_scan(root, rel, &info->relation, info->conditions,
 								 key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo).search);
 }
 

@@ -18,6 +18,7 @@ typedef struct WalcuRelInfo
 	WalcuRelation relation; /* This is the table, with the settings in force. */
 	bool by_id;             /* The table's own conditions ask for one document by its _id. */
 	WalcuRelSize size;      /* This is how many documents the service is expected to send. */
+	List *conditions;       /* The table's own conditions, each translated once, of WalcuPushdownCondition. */
 } WalcuRelInfo;
 
 extern void relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);

@@ -46,12 +46,20 @@ static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation 
 static List *list_clauses(List *restrictions);
 static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
 
+/* Translates restrictions, of RestrictInfo, into conditions for the service, of WalcuPushdownCondition. */
+List *
+relsize_conditions(const WalcuRelation *relation, List *restrictions)
+{
+	return pushdown_conditions(relation, list_clauses(restrictions));
+}
+
 /*
- * Estimates a relation's size, and puts it into the relation, too.  search is the value of the service's
- * search text, or NULL.
+ * Estimates a relation's size, and puts it into the relation, too.  conditions are its own, translated;
+ * search is the value of the service's search text, or NULL.
  */
 WalcuRelSize
-relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search)
+relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, const List *conditions,
+				Expr *search)
 {
 	/* less than none (RELSIZE_UNKNOWN): it was never analyzed */
 	bool is_known = rel->tuples >= 0;
@@ -62,7 +70,7 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 	if (!is_known)
 		rel->tuples = assume_documents(relation->options, &size);
 	set_baserel_size_estimates(root, rel);
-	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo);
+	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo, conditions);
 	return size;
 }
 
@@ -99,17 +107,17 @@ assume_documents(const WalcuOptions *options, WalcuRelSize *size)
 	return size->assumed;
 }
 
-/* Estimates how many documents the service sends for what is pushed of the conditions. */
+/* Estimates how many documents the service sends for what is pushed of restrictions, which conditions are. */
 double
-relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions)
+relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions,
+				  const List *conditions)
 {
-	List *filtered = pushdown_conditions(relation, list_clauses(restrictions));
 	Expr *search = key_lookup_of_restrictions(relation, restrictions).search;
 	List *pushed = NIL;
 
-	for (int i = 0; i < list_length(filtered); i++)
+	for (int i = 0; i < list_length(conditions); i++)
 	{
-		const WalcuPushdownCondition *entry = list_nth(filtered, i);
+		const WalcuPushdownCondition *entry = list_nth(conditions, i);
 
 		if (entry->filter || key_lookup_is_search(entry->expression, search))
 			pushed = lappend(pushed, list_nth(restrictions, i));
@@ -161,10 +169,11 @@ ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, E
 	return true;
 }
 
+/* Values take the place of expressions in the conditions, so that these are translated for that alone. */
 static Conditions
 sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions, Expr *search)
 {
-	List *filtered = pushdown_conditions(relation, list_clauses(restrictions));
+	List *filtered = relsize_conditions(relation, restrictions);
 	Conditions conditions = {0};
 
 	for (int i = 0; i < list_length(filtered); i++)

@@ -20,10 +20,11 @@ typedef struct WalcuRelSize
 	double assumed;   /* The resource is assumed to have so many; 0 when somebody has counted them. */
 } WalcuRelSize;
 
+extern List *relsize_conditions(const WalcuRelation *relation, List *restrictions);
 extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-									Expr *search);
+									const List *conditions, Expr *search);
 extern WalcuRelSize relsize_of_document(PlannerInfo *root, RelOptInfo *rel, const WalcuOptions *options);
 extern double relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
-								List *restrictions);
+								List *restrictions, const List *conditions);
 
 #endif /* WALCU_RELSIZE_H */

@@ -146,10 +146,9 @@ is_assumed(const RelOptInfo *rel)
 static bool
 has_filter(const RelOptInfo *rel)
 {
-	List *filtered = pushdown_conditions(relinfo_relation(rel), get_actual_clauses(rel->baserestrictinfo));
 	ListCell *lc;
 
-	foreach(lc, filtered)
+	foreach(lc, relinfo_get(rel)->conditions)
 	{
 		if (((WalcuPushdownCondition *) lfirst(lc))->filter)
 			return true;
