@@ -4,7 +4,8 @@
  *
  * Most of a document is not wanted, yet every byte of it must be JSON.  The server's
  * lexer says so at a third of the speed, and makes tokens that nobody reads.  Called by
- * decode.c, which lets that lexer tell what is wrong when something is.
+ * decode.c, which lets that lexer tell what is wrong when something is, and by modify/ for
+ * the members of a document that is written.
  *
  * Bytes are valid in the server's encoding, in which no character has a part that looks
  * like ASCII.
@@ -49,6 +50,26 @@ skim_value(WalcuSkimmer *skimmer, char *at)
 		default:
 			return skim_number(skimmer, at);
 	}
+}
+
+/*
+ * Goes on to the next member of an object, the first time from the object's beginning, member->end.  Returns
+ * false at the end of the object, and where something else than an object stands.
+ */
+bool
+skim_next_member(WalcuSkimmer *skimmer, WalcuSkimMember *member)
+{
+	char *at = skim_space(skimmer, member->end);
+	char *key_end;
+
+	if (skim_peek(skimmer, at) != '{' && skim_peek(skimmer, at) != ',')
+		return false;
+	member->key = skim_space(skimmer, at + 1);
+	key_end = skim_string(skimmer, member->key);
+	member->key_length = key_end ? key_end - member->key : 0;
+	member->value = key_end ? skim_colon(skimmer, key_end) : NULL;
+	member->end = member->value ? skim_value(skimmer, member->value) : NULL;
+	return member->end != NULL;
 }
 
 static char *

@@ -14,9 +14,20 @@ typedef struct WalcuSkimmer
 	bool suspect;    /* Escapes and large numbers set it; see WalcuJson. */
 } WalcuSkimmer;
 
+/* A member of an object. */
+typedef struct WalcuSkimMember
+{
+	char *key;      /* Its key begins here, with the quote. */
+	int key_length; /* The key has so many bytes, with its quotes. */
+	char *value;    /* Its value begins here. */
+	char *end;      /* This is behind its value; before the first member, the object begins here. */
+} WalcuSkimMember;
+
 /* Each of these returns what is behind the thing that begins at a byte; NULL when there is no such thing. */
 extern char *skim_value(WalcuSkimmer *skimmer, char *at);
 extern char *skim_string(WalcuSkimmer *skimmer, char *at);
+
+extern bool skim_next_member(WalcuSkimmer *skimmer, WalcuSkimMember *member);
 
 /* Passes over white space, of which there is hardly any. */
 static inline char *

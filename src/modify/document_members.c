@@ -17,19 +17,10 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-/* A member of a document. */
-typedef struct DocumentMember
-{
-	char *key;      /* Its key begins here, with the quote. */
-	int key_length; /* The key has so many bytes, with its quotes. */
-	char *end;      /* This is behind its value. */
-} DocumentMember;
-
 static void append_members(StringInfo text, char *object, char *end, List *places, int depth);
-static void append_value(StringInfo text, const DocumentMember *member, List *within, int depth);
-static List *find_places(List *places, int depth, const DocumentMember *member);
-static bool next_member(WalcuSkimmer *skimmer, DocumentMember *member);
-static bool is_named(List *names, const DocumentMember *member);
+static void append_value(StringInfo text, const WalcuSkimMember *member, List *within, int depth);
+static List *find_places(List *places, int depth, const WalcuSkimMember *member);
+static bool is_named(List *names, const WalcuSkimMember *member);
 
 /*
  * Returns an object of the members of a document in which places are (lists of text *, which are the keys
@@ -74,11 +65,11 @@ static void
 append_members(StringInfo text, char *object, char *end, List *places, int depth)
 {
 	WalcuSkimmer skimmer = {.end = end};
-	DocumentMember member = {.end = object};
+	WalcuSkimMember member = {.end = object};
 	bool is_first = true;
 
 	appendStringInfoChar(text, '{');
-	while (next_member(&skimmer, &member))
+	while (skim_next_member(&skimmer, &member))
 	{
 		List *within = find_places(places, depth, &member);
 
@@ -93,27 +84,26 @@ append_members(StringInfo text, char *object, char *end, List *places, int depth
 
 /* Appends the value of a member, or what is needed of it. */
 static void
-append_value(StringInfo text, const DocumentMember *member, List *within, int depth)
+append_value(StringInfo text, const WalcuSkimMember *member, List *within, int depth)
 {
-	WalcuSkimmer skimmer = {.end = member->end};
-	char *value = skim_colon(&skimmer, member->key + member->key_length);
+	int length = member->end - member->value;
 	WalcuJson json = {
-		.type = JSON_TOKEN_OBJECT_START, .text = value, .length = member->end - value, .suspect = true};
+		.type = JSON_TOKEN_OBJECT_START, .text = member->value, .length = length, .suspect = true};
 	bool is_within = true;
 	ListCell *lc;
 
 	foreach(lc, within)
 		is_within &= list_length(lfirst(lc)) > depth;
 	/* what a patch sets whole, below the members of a free form, it needs as it is */
-	if (depth == 1 && is_within && *value == '{' && !convert_is_storable(&json))
-		append_members(text, value, member->end, within, depth);
+	if (depth == 1 && is_within && *member->value == '{' && !convert_is_storable(&json))
+		append_members(text, member->value, member->end, within, depth);
 	else
-		appendBinaryStringInfo(text, value, member->end - value);
+		appendBinaryStringInfo(text, member->value, length);
 }
 
 /* Returns those of the places that lead to, or into, a member. */
 static List *
-find_places(List *places, int depth, const DocumentMember *member)
+find_places(List *places, int depth, const WalcuSkimMember *member)
 {
 	List *found = NIL;
 	ListCell *lc;
@@ -134,13 +124,13 @@ char *
 document_members_replace(const WalcuDocument *document, List *names, Jsonb *members)
 {
 	WalcuSkimmer skimmer = {.end = document->data + document->length};
-	DocumentMember member = {.end = document->data};
+	WalcuSkimMember member = {.end = document->data};
 	char *added = JsonbToCString(NULL, &members->root, VARSIZE(members));
 	StringInfoData text;
 
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '{');
-	while (next_member(&skimmer, &member))
+	while (skim_next_member(&skimmer, &member))
 	{
 		if (!is_named(names, &member))
 			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (member.end - member.key),
@@ -153,26 +143,9 @@ document_members_replace(const WalcuDocument *document, List *names, Jsonb *memb
 	return text.data;
 }
 
-/* Goes on to the next member of a document; returns false at its end. */
-static bool
-next_member(WalcuSkimmer *skimmer, DocumentMember *member)
-{
-	char *at = skim_space(skimmer, member->end);
-	char *key_end;
-
-	if (skim_peek(skimmer, at) != '{' && skim_peek(skimmer, at) != ',')
-		return false;
-	member->key = skim_space(skimmer, at + 1);
-	key_end = skim_string(skimmer, member->key);
-	at = key_end ? skim_colon(skimmer, key_end) : NULL;
-	member->end = at ? skim_value(skimmer, at) : NULL;
-	member->key_length = key_end ? key_end - member->key : 0;
-	return member->end != NULL;
-}
-
 /* Tells whether a member has one of these names.  Documents may write its key with escapes. */
 static bool
-is_named(List *names, const DocumentMember *member)
+is_named(List *names, const WalcuSkimMember *member)
 {
 	WalcuJson json = {.type = JSON_TOKEN_STRING, .text = member->key, .length = member->key_length};
 	const char *key;

@@ -86,22 +86,15 @@ ignored_write_add_members(StringInfo sets, const WalcuSetColumn *column, const c
 {
 	char *text = pstrdup(document);
 	WalcuSkimmer skimmer = {.end = text + strlen(text)};
-	char *at = skim_space(&skimmer, text);
+	WalcuSkimMember member = {.end = text};
 
-	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	while (skim_next_member(&skimmer, &member))
 	{
-		char *key = skim_space(&skimmer, at + 1);
-		char *key_end = skim_string(&skimmer, key);
-		char *value = key_end ? skim_colon(&skimmer, key_end) : NULL;
-
-		at = value ? skim_value(&skimmer, value) : NULL;
-		if (at && !columns_is_set_by_service(pnstrdup(key + 1, key_end - key - 2)))
-		{
-			begin_set(sets, column);
-			appendBinaryStringInfo(sets, key, key_end - key);
-			end_set(sets, value, at - value);
-		}
-		at = at ? skim_space(&skimmer, at) : NULL;
+		if (columns_is_set_by_service(pnstrdup(member.key + 1, member.key_length - 2)))
+			continue;
+		begin_set(sets, column);
+		appendBinaryStringInfo(sets, member.key, member.key_length);
+		end_set(sets, member.value, member.end - member.value);
 	}
 }
 

@@ -17,7 +17,7 @@
 #include "json/transcode.h"
 #include "utils/memutils.h"
 
-static bool is_key_among(const char *key, const char *end, const char *const *names, int count);
+static bool is_key_among(const WalcuSkimMember *member, const char *const *names, int count);
 
 /*
  * Reads the document of a reply's body, which is the body itself or the only one of a list.  It points into
@@ -66,35 +66,27 @@ write_reply_tells(const WalcuDocument *document)
 	static const char *const others[] = {"_id", "id", "__v", "updated_at"};
 	static const char *const always[] = {"dealer_id", "created_at"};
 	WalcuSkimmer skimmer = {.end = document->data + document->length};
-	char *at = skim_space(&skimmer, document->data);
+	WalcuSkimMember member = {.end = document->data};
 	int whole = 0;
 
-	while (at && (skim_peek(&skimmer, at) == '{' || skim_peek(&skimmer, at) == ','))
+	while (skim_next_member(&skimmer, &member))
 	{
-		char *key = skim_space(&skimmer, at + 1);
-		char *end = skim_string(&skimmer, key);
-		char *value = end ? skim_colon(&skimmer, end) : NULL;
-
-		if (value == NULL)
-			break;
-		if (is_key_among(key, end, always, lengthof(always)))
+		if (is_key_among(&member, always, lengthof(always)))
 			whole++;
-		else if (!is_key_among(key, end, others, lengthof(others)))
+		else if (!is_key_among(&member, others, lengthof(others)))
 			return true;
-		at = skim_value(&skimmer, value);
-		at = at ? skim_space(&skimmer, at) : NULL;
 	}
 	return whole == lengthof(always);
 }
 
 static bool
-is_key_among(const char *key, const char *end, const char *const *names, int count)
+is_key_among(const WalcuSkimMember *member, const char *const *names, int count)
 {
-	int length = (int) (end - key) - 2;
+	int length = member->key_length - 2;
 
 	for (int i = 0; i < count; i++)
 	{
-		if (strlen(names[i]) == length && strncmp(names[i], key + 1, length) == 0)
+		if (strlen(names[i]) == length && strncmp(names[i], member->key + 1, length) == 0)
 			return true;
 	}
 	return false;
