@@ -56,8 +56,8 @@ _PG_init(void)
 	DefineCustomBoolVariable(
 		"walcu_fdw.enable_batched_join",
 		"Lets a foreign table be joined by asking for the other side's keys in batches.",
-		"When off, plans made from now on do not read rows ahead for subqueries, either.", &join_path_enabled,
-		true, PGC_USERSET, 0, NULL, NULL, NULL);
+		"When off, plans made from now on do not read rows ahead for subqueries, either.",
+		&option_enable_batched_join, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("walcu_fdw.progress_interval",
 							"Time from one message about a long scan to the next.", "0 sends none.",
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,

@@ -64,8 +64,6 @@ typedef struct JoinKey
 	bool takes_null;             /* The equality takes NULL for NULL, too. */
 } JoinKey;
 
-bool join_path_enabled = true;
-
 static set_join_pathlist_hook_type previous_join_hook;
 
 static const CustomPathMethods join_path_methods = {.CustomName = JOIN_PLAN_NAME,
@@ -152,7 +150,7 @@ is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel
 {
 	ListCell *lc;
 
-	if (!join_path_enabled || !relinfo_is_ours(innerrel) || IS_DUMMY_REL(innerrel))
+	if (!option_enable_batched_join || !relinfo_is_ours(innerrel) || IS_DUMMY_REL(innerrel))
 		return false;
 	if (type != JOIN_INNER && type != JOIN_LEFT && type != JOIN_SEMI && type != JOIN_ANTI &&
 		type != JOIN_UNIQUE_OUTER)

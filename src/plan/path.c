@@ -18,6 +18,7 @@
 #include "http/latency.h"
 #include "http/no_jobs.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
@@ -25,6 +26,7 @@
 #include "plan/relinfo.h"
 #include "plan/size_probe.h"
 #include "pushdown/pushdown.h"
+#include "utils/lsyscache.h"
 
 /*
  * A page that is asked for once the one before is here costs so much, in pages that are asked for several at
@@ -79,6 +81,9 @@ static bool is_limited_scan(PlannerInfo *root, const RelOptInfo *rel);
 static bool is_filtered_exactly(const RelOptInfo *rel);
 static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output,
 							  WalcuStrategy strategy, bool all_rows, ReadCost reading);
+static double share_of_request(const WalcuOptions *options, const RelOptInfo *rel, double documents);
+static bool has_key_of_row(PlannerInfo *root, const RelOptInfo *rel);
+static bool has_param_of_row(Node *node, void *context);
 static List *make_path_private(const WalcuPathDetails *details);
 static void add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, List *pathkeys);
 static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
@@ -314,7 +319,11 @@ static void
 add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, WalcuStrategy strategy,
 				  bool all_rows, ReadCost reading)
 {
-	Cost request = relinfo_options(rel)->fdw_startup_cost;
+	const WalcuOptions *options = relinfo_options(rel);
+	double share = reading.requests <= 1 && has_key_of_row(root, rel)
+					   ? share_of_request(options, rel, output->documents)
+					   : 1;
+	Cost request = options->fdw_startup_cost * share;
 	Cost startup = rel->baserestrictcost.startup;
 	WalcuPathDetails details = {
 		.requests = reading.requests,
@@ -331,6 +340,67 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, 
 
 	add_path(rel, (Path *) compat_foreignscan_path(root, rel, cost, output->pathkeys, output->required_outer,
 												   make_path_private(&details)));
+}
+
+/*
+ * Returns which part of a request one key of many costs, as its documents fill a reply.  Of a table that
+ * nobody has analyzed, a key is taken to have one, as ids have (join_path.c).
+ */
+static double
+share_of_request(const WalcuOptions *options, const RelOptInfo *rel, double documents)
+{
+	if (relinfo_get(rel)->size.assumed > 0)
+		documents = 1;
+	return Min(Max(documents, 1) / options->fetch_size, 1);
+}
+
+/*
+ * Returns whether a subquery is executed for one row after another, and asks for a key of the row, so that
+ * keys can be read ahead (read_ahead_plan.c).
+ */
+static bool
+has_key_of_row(PlannerInfo *root, const RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	if (root->parent_root == NULL || !option_enable_batched_join)
+		return false;
+	foreach(lc, rel->baserestrictinfo)
+	{
+		OpExpr *equality = (OpExpr *) ((RestrictInfo *) lfirst(lc))->clause;
+
+		if (IsA(equality, OpExpr) && list_length(equality->args) == 2 && op_strict(equality->opno) &&
+			op_hashjoinable(equality->opno, exprType(linitial(equality->args))) &&
+			has_param_of_row((Node *) equality, root) &&
+			((WalcuPushdownCondition *) linitial(
+				 pushdown_conditions(relinfo_relation(rel), list_make1(equality))))
+				->filter)
+			return true;
+	}
+	return false;
+}
+
+/* Returns whether an expression has a parameter that stands for a column of a row further out. */
+static bool
+has_param_of_row(Node *node, void *context)
+{
+	const Param *param = (const Param *) node;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Param) || param->paramkind != PARAM_EXEC)
+		return expression_tree_walker(node, has_param_of_row, context);
+	for (PlannerInfo *root = ((PlannerInfo *) context)->parent_root; root; root = root->parent_root)
+	{
+		ListCell *lc;
+
+		foreach(lc, root->plan_params)
+		{
+			if (((PlannerParamItem *) lfirst(lc))->paramId == param->paramid)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* Adds paths in as much of an order as the service can give. */

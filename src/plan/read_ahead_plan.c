@@ -111,7 +111,7 @@ plan_statement(Query *query, const char *text, int options, ParamListInfo values
 	PlannedStmt *statement = make_plan(query, text, options, values);
 	WalcuPlanSearch search = {.statement = statement};
 
-	if (join_path_enabled && may_have_scans(statement))
+	if (option_enable_batched_join && may_have_scans(statement))
 		improve_statement(&search, (options & CURSOR_OPT_SCROLL) != 0);
 	return statement;
 }
@@ -161,7 +161,7 @@ start_statement(QueryDesc *description, int eflags)
 static bool
 may_improve_copy(const QueryDesc *description)
 {
-	return missed_plans_exist() && join_path_enabled && !IsParallelWorker() &&
+	return missed_plans_exist() && option_enable_batched_join && !IsParallelWorker() &&
 		   description->dest->mydest != DestSQLFunction && may_have_scans(description->plannedstmt);
 }
 

@@ -186,6 +186,7 @@ static const WalcuOptions defaults = {
 /* clang-format on */
 
 bool option_enable_pushdown = true;
+bool option_enable_batched_join = true;
 
 static const WalcuImportOptions import_defaults = {.import_collate = true};
 

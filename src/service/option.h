@@ -189,6 +189,7 @@ typedef struct WalcuColumn
 
 /* This is the setting walcu_fdw.enable_pushdown.  Off is as if every server had pushdown 'off'. */
 extern bool option_enable_pushdown;
+extern bool option_enable_batched_join;
 
 extern WalcuOptions *option_for_server(Oid serverid);
 extern const WalcuOptions *option_for_table(Oid relid);
