@@ -64,6 +64,22 @@ order_check_restart(WalcuOrderCheck *check)
 	check->has_row = false;
 }
 
+/* Compares two rows whose values are out: less than 0 when the first one comes first. */
+int
+order_check_compare(WalcuOrderCheck *check, const TupleTableSlot *one, const TupleTableSlot *other)
+{
+	int order = 0;
+
+	for (int i = 0; order == 0 && i < check->nkeys; i++)
+	{
+		int column = check->keys[i].ssup_attno - 1;
+
+		order = ApplySortComparator(one->tts_values[column], one->tts_isnull[column],
+									other->tts_values[column], other->tts_isnull[column], &check->keys[i]);
+	}
+	return order;
+}
+
 /* Compares a row, by columns, with the one before.  Returns the column that is out of order, or NULL. */
 const char *
 order_check_row(WalcuOrderCheck *check, Datum *values, bool *nulls)

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "nodes/pg_list.h"
 #include "service/option.h"
 
@@ -15,6 +16,8 @@ typedef struct WalcuOrderCheck WalcuOrderCheck;
 
 extern WalcuOrderCheck *order_check_create(TupleDesc columns, List *keys);
 extern void order_check_restart(WalcuOrderCheck *check);
+extern int order_check_compare(WalcuOrderCheck *check, const TupleTableSlot *one,
+							   const TupleTableSlot *other);
 extern const char *order_check_row(WalcuOrderCheck *check, Datum *values, bool *nulls);
 
 #endif /* WALCU_ORDER_CHECK_H */

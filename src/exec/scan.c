@@ -11,6 +11,7 @@
 
 #include "base/compat.h"
 #include "base/url.h"
+#include "exec/row_order.h"
 #include "executor/executor.h"
 #include "fetch/document_values.h"
 #include "fetch/seen_ids.h"
@@ -34,6 +35,8 @@ static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
 static void prepare_scan_columns(WalcuScan *scan, Relation relation);
 static void expect_shifts(ForeignScanState *node);
+static TupleTableSlot *next_row(ForeignScanState *node);
+static TupleTableSlot *next_sent_row(ForeignScanState *node);
 static bool open_fetch(ForeignScanState *node);
 static void evaluate_values(ForeignScanState *node);
 static bool is_sure_of_no_match(List *clauses);
@@ -43,11 +46,9 @@ static int64 evaluate_row_count(ForeignScanState *node, ExprState *expression, W
 static char *evaluate_text(ForeignScanState *node, ExprState *expression);
 static void begin_progress(WalcuScan *scan);
 static void close_fetch(WalcuScan *scan);
+static void drop_waiting(WalcuScan *scan);
 static void note_size(WalcuScan *scan);
-static bool is_in_its_place(WalcuScan *scan, TupleTableSlot *slot);
-pg_noreturn static void raise_out_of_order(const WalcuOptions *options, const char *column);
 static bool give_sorted(WalcuScan *scan, TupleTableSlot *slot);
-static bool is_of_part(const WalcuScan *scan, const TupleTableSlot *slot);
 static bool has_come_before(WalcuScan *scan, const WalcuDocument *document);
 static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
 
@@ -105,6 +106,39 @@ TupleTableSlot *
 scan_iterate(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
+	TupleTableSlot *slot;
+
+	do
+		slot = next_row(node);
+	while (scan->waiting && !TupIsNull(slot) && waiting_scan_passes_over(scan->waiting));
+	return slot;
+}
+
+/* Gives the next row: one that waits for the commit, or one that the service sends. */
+static TupleTableSlot *
+next_row(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	for (;;)
+	{
+		WalcuNextRow next = scan->among ? waiting_order_next(scan->among, slot) : WALCU_NEXT_IS_UNKNOWN;
+
+		if (next != WALCU_NEXT_IS_UNKNOWN)
+			return next == WALCU_NEXT_IS_HERE ? slot : ExecClearTuple(slot);
+		next_sent_row(node);
+		if (scan->among == NULL || (TupIsNull(slot) && !scan->ended))
+			return slot;
+		waiting_order_put_sent(scan->among, slot);
+	}
+}
+
+/* Gives the next row that the service sends. */
+static TupleTableSlot *
+next_sent_row(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	WalcuDocument document;
 
@@ -120,8 +154,11 @@ scan_iterate(ForeignScanState *node)
 		progress_note(&scan->progress, &scan->tally);
 		if (found)
 		{
-			if (store_row(scan, &document, slot) && (scan->sort == NULL || is_in_its_place(scan, slot)) &&
-				!waiting_scan_passes_over(scan->waiting, slot))
+			if (!store_row(scan, &document, slot))
+				continue;
+			if (waiting_scan_comes_first(scan->waiting))
+				waiting_order_put(scan->among, slot);
+			else if (scan->sort == NULL || row_order_keeps(scan->order_check, scan->sort, scan->fetch, slot))
 				return slot;
 		}
 		else if (fetch_order(scan->fetch)->pausing || fetch_has_ended(scan->fetch))
@@ -149,6 +186,7 @@ scan_rescan(ForeignScanState *node)
 	if (((ForeignScan *) node->ss.ps.plan)->operation != CMD_SELECT)
 		return;
 	close_fetch(scan);
+	drop_waiting(scan);
 	reply_cache_expect(scan->query.cache);
 	if (scan->order_check)
 		order_check_restart(scan->order_check);
@@ -167,6 +205,7 @@ scan_end(ForeignScanState *node)
 	if (scan == NULL)
 		return;
 	close_fetch(scan);
+	drop_waiting(scan);
 	mismatches = decode_mismatches(scan->decoder);
 	if (mismatches > 0)
 		ereport(WARNING, errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
@@ -273,6 +312,9 @@ open_fetch(ForeignScanState *node)
 	own_writes_settle(scan->query.options);
 	query = scan->query;
 	scan->waiting = waiting_scan_open(&query, scan->snapshot->curcid);
+	scan->among = waiting_scan_comes_first(scan->waiting)
+					  ? waiting_order_create(RelationGetDescr(node->ss.ss_currentRelation), scan->query.keys)
+					  : NULL;
 	MemoryContextSwitchTo(scan->context);
 	expect_shifts(node);
 	scan->read_before = scan->tally.documents;
@@ -453,7 +495,8 @@ close_fetch(WalcuScan *scan)
 	/* another execution need not find out again what the service does not take */
 	if (scan->fetch)
 	{
-		note_size(scan);
+		if (scan->waiting == NULL)
+			note_size(scan);
 		scan->query.extent = fetch_extent(scan->fetch);
 		fetch_close(scan->fetch);
 	}
@@ -461,6 +504,16 @@ close_fetch(WalcuScan *scan)
 	if (scan->sibling)
 		scan->sibling->is_open = false;
 	scan->ended = true;
+}
+
+/* Forgets what waits of the documents that an execution asked for. */
+static void
+drop_waiting(WalcuScan *scan)
+{
+	if (scan->among)
+		waiting_order_clear(scan->among);
+	scan->among = NULL;
+	scan->waiting = NULL;
 }
 
 /*
@@ -510,55 +563,25 @@ store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
 		slot->tts_isnull[lfirst_int(lc)] = false;
 	}
 	MemoryContextSwitchTo(before);
-	if (!is_of_part(scan, slot))
+	if (waiting_scan_has_parts(scan->waiting) && !row_order_is_of_part(scan->fetch, scan->query.keys, slot))
 		return false;
 	ExecStoreVirtualTuple(slot);
 	return true;
-}
-
-/*
- * Returns whether a row can be given as it comes.  One of those that are not known to be sorted waits for
- * the others.  Error: HV000 for one that is out of order among those that were said to be sorted.
- */
-static bool
-is_in_its_place(WalcuScan *scan, TupleTableSlot *slot)
-{
-	const char *out_of_order = order_check_row(scan->order_check, slot->tts_values, slot->tts_isnull);
-
-	if (out_of_order)
-		order_probe_note_disorder(fetch_query(scan->fetch));
-	if (fetch_order(scan->fetch)->order == WALCU_ORDER_SORTED)
-	{
-		if (out_of_order)
-			raise_out_of_order(scan->query.options, out_of_order);
-		return true;
-	}
-	local_sort_put(scan->sort, slot);
-	ExecClearTuple(slot);
-	CHECK_FOR_INTERRUPTS();
-	return false;
-}
-
-static void
-raise_out_of_order(const WalcuOptions *options, const char *column)
-{
-	ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
-			errmsg("documents of resource \"%s\" did not arrive in the requested order", options->resource),
-			errdetail("Column \"%s\" is out of order.", column),
-			errhint("Run the statement again: rows are sorted here from now on.  The option sort_format says "
-					"how the service is asked to sort."));
 }
 
 /* Gives the first of the rows that waited for a part's, or the scan's, end; false when there are none. */
 static bool
 give_sorted(WalcuScan *scan, TupleTableSlot *slot)
 {
+	/* what is passed over of rows that wait, too, scan_iterate passes over */
+	int64 skip = scan->waiting ? 0 : scan->query.skip;
+
 	ExecClearTuple(slot);
 	if (scan->sort)
 	{
 		local_sort_finish(scan->sort);
 		/* there is an offset only where one part has all documents */
-		for (int64 i = 0; fetch_query(scan->fetch)->unsorted && i < scan->query.skip; i++)
+		for (int64 i = 0; fetch_query(scan->fetch)->unsorted && i < skip; i++)
 		{
 			if (!local_sort_next(scan->sort, slot))
 				break;
@@ -572,20 +595,4 @@ give_sorted(WalcuScan *scan, TupleTableSlot *slot)
 	else
 		fetch_order(scan->fetch)->pausing = false;
 	return false;
-}
-
-/*
- * Returns whether a row is of the part that was asked for.  A service that ignores the filter sends every
- * document with each part, and one without a value where no condition lets it through may come anywhere.
- */
-static bool
-is_of_part(const WalcuScan *scan, const TupleTableSlot *slot)
-{
-	WalcuPartNulls part = scan->waiting ? WALCU_PART_ALL : fetch_part(scan->fetch);
-	bool is_null;
-
-	if (part == WALCU_PART_ALL)
-		return true;
-	is_null = slot->tts_isnull[((WalcuSortKey *) linitial(scan->query.keys))->column - 1];
-	return is_null == (part == WALCU_PART_WITHOUT_VALUE);
 }

@@ -11,6 +11,7 @@
 #include "exec/order_check.h"
 #include "exec/progress.h"
 #include "exec/sibling_scans.h"
+#include "exec/waiting_order.h"
 #include "exec/waiting_scan.h"
 #include "fetch/fetch.h"
 #include "fetch/own_writes.h"
@@ -49,6 +50,7 @@ typedef struct WalcuScan
 	HTAB *seen;                    /* These documents have come, where some may come again; or NULL. */
 	Snapshot snapshot;             /* It says which of these are left out. */
 	WalcuWaitingScan *waiting;     /* This is written, and not sent yet; NULL for nothing. */
+	WalcuWaitingOrder *among;      /* It puts that among what the service sorts; or NULL. */
 	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
 	bool ended;        /* There are no more rows. */
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */

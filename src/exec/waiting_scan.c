@@ -7,6 +7,12 @@
  * gone is left out.  At the end it asks for the others: those that are new, and those that the service has
  * not sent, as they match the conditions only once they are changed.  PostgreSQL checks each condition
  * again, so that a document may come from here that does not match.
+ *
+ * Where the service sorts, what waits is read first (waiting_order.c), so that a LIMIT ends the scan as early
+ * as ever; unless it is so much that all may as well be read, and sorted here.
+ *
+ * What a text in the service's own query language finds, only the service knows: then what it sends is shown
+ * as it will be, and there are no others.
  */
 #include "postgres.h"
 
@@ -17,6 +23,9 @@
 #include "pushdown/filter.h"
 #include "utils/memutils.h"
 
+/* So many of the service's documents that wait, which one request brings, are read before those it sorts. */
+#define MOST_FIRST 50
+
 struct WalcuWaitingScan
 {
 	const WalcuOptions *options; /* The documents are of this table. */
@@ -25,13 +34,22 @@ struct WalcuWaitingScan
 	int next;                    /* This one is the next to be given at the end. */
 	HTAB *seen;                  /* These have come. */
 	bool has_filter;             /* The service may have left some out that are there. */
+	bool is_searched;            /* The service alone knows which documents match. */
+	bool comes_first;            /* What waits is read before what the service sorts, */
+	bool has_come;               /* and that was done. */
+	WalcuQuery sorted;           /* This is asked for then. */
 	int64 skip;                  /* So many rows are still to be passed over. */
 	MemoryContext context;       /* It holds the document that was shown last. */
 };
 
 static bool show_document(WalcuWaitingScan *waiting, WalcuDocument *document);
 static bool next_new_document(WalcuWaitingScan *waiting, WalcuDocument *document);
-static bool find_missing(WalcuWaitingScan *waiting, WalcuQuery *query);
+static void open_order(WalcuWaitingScan *waiting, WalcuQuery *query);
+static void open_next_fetch(WalcuWaitingScan *waiting, WalcuFetch **fetch, const WalcuQuery *query,
+							WalcuTally *tally);
+static List *list_changed(WalcuWaitingScan *waiting);
+static void ask_for(WalcuQuery *query, List *ids);
+static void sort_as_written(WalcuQuery *query);
 static bool is_all_here(WalcuWaitingScan *waiting, const WalcuQuery *query);
 static bool note_shown(WalcuWaitingScan *waiting, const char *id);
 static void add_dealer(const WalcuOptions *options, WalcuDocument *document);
@@ -39,9 +57,9 @@ static WalcuWaiting show_current(WalcuWaitingScan *waiting, const char *id, Walc
 
 /*
  * Returns what waits of the documents that a query asks for, in the current memory context; NULL when nothing
- * does.  What the service sorts and counts off is not what it will have, so that the query does not ask for
- * it any more: the reader sorts, and what was to be passed over is here.  Where all of one document is here,
- * nothing is asked for.
+ * does.  What the service sorts and counts off is not what it will have.  So what waits is asked for first,
+ * or the query does not ask for an order any more, and the reader sorts; and what was to be passed over is
+ * here.  Where all of one document is here, nothing is asked for.
  */
 WalcuWaitingScan *
 waiting_scan_open(WalcuQuery *query, CommandId command)
@@ -65,47 +83,94 @@ waiting_scan_open(WalcuQuery *query, CommandId command)
 	waiting->command = command;
 	waiting->ids = ids;
 	waiting->seen = seen_ids_create(CurrentMemoryContext);
-	waiting->has_filter = query->strategy != WALCU_BY_ID && (query->filters != NIL || query->search);
+	waiting->is_searched = query->search != NULL;
+	waiting->has_filter = query->strategy != WALCU_BY_ID && query->filters != NIL && !waiting->is_searched;
 	waiting->context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu waiting document", ALLOCSET_DEFAULT_SIZES);
-	query->unsorted = query->unsplit = query->keys != NIL;
-	waiting->skip = query->keys == NIL ? query->skip : 0;
+	waiting->skip = query->skip;
 	query->skip = 0;
 	if (is_all_here(waiting, query))
 		query->filters = list_make1(&filter_nothing);
+	else if (query->keys != NIL && !waiting->is_searched)
+		open_order(waiting, query);
 	return waiting;
+}
+
+/* Has what waits come before what the service sorts, or nothing be sorted by it. */
+static void
+open_order(WalcuWaitingScan *waiting, WalcuQuery *query)
+{
+	List *changed = list_changed(waiting);
+
+	waiting->comes_first = query_asks_for_order(query) && list_length(changed) <= MOST_FIRST;
+	if (!waiting->comes_first)
+	{
+		sort_as_written(query);
+		return;
+	}
+	waiting->sorted = *query;
+	/* of what the service sends, so many may have come before, or be gone */
+	if (query->wanted > 0)
+		waiting->sorted.wanted += Min(list_length(waiting->ids), MOST_FIRST);
+	ask_for(query, changed);
+	query->keys = NIL;
 }
 
 /*
  * Takes the next document that is here from a query's fetch, as the transaction has written it; waiting is
  * NULL where nothing waits.  At the end come those of which the service does not know, and, from another
- * fetch, those of which it does not know that they match.
+ * fetch, those of which it does not know that they match; or all of these come first.
  */
 bool
 waiting_scan_take(WalcuWaitingScan *waiting, WalcuFetch **fetch, const WalcuQuery *query, WalcuTally *tally,
 				  WalcuDocument *document)
 {
-	WalcuQuery missing = *query;
-	MemoryContext before;
-
 	while (fetch_next(*fetch, document))
 	{
 		if (waiting == NULL || show_document(waiting, document))
 			return true;
 	}
-	if (waiting == NULL || !fetch_has_ended(*fetch))
+	if (waiting == NULL || waiting->has_come || !fetch_has_ended(*fetch))
 		return false;
 	if (next_new_document(waiting, document))
 		return true;
-	before = MemoryContextSwitchTo(GetMemoryChunkContext(waiting));
-	if (find_missing(waiting, &missing))
+	open_next_fetch(waiting, fetch, query, tally);
+	return false;
+}
+
+/* Opens the fetch that comes after one which has ended, if there is one. */
+static void
+open_next_fetch(WalcuWaitingScan *waiting, WalcuFetch **fetch, const WalcuQuery *query, WalcuTally *tally)
+{
+	MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(waiting));
+	WalcuQuery next = waiting->comes_first ? waiting->sorted : *query;
+	List *missing = waiting->has_filter && !waiting->comes_first ? list_changed(waiting) : NIL;
+
+	waiting->has_come = waiting->comes_first;
+	waiting->has_filter = false;
+	if (missing != NIL)
+		ask_for(&next, missing);
+	if (missing != NIL || waiting->comes_first)
 	{
 		MemoryContextSwitchTo(MemoryContextGetParent(GetMemoryChunkContext(*fetch)));
 		fetch_close(*fetch);
-		*fetch = fetch_open(&missing, tally);
+		*fetch = fetch_open(&next, tally);
 	}
 	MemoryContextSwitchTo(before);
-	return false;
+}
+
+/* Tells whether the documents that come now wait, and are to be put among those that the service sorts. */
+bool
+waiting_scan_comes_first(const WalcuWaitingScan *waiting)
+{
+	return waiting && waiting->comes_first && !waiting->has_come;
+}
+
+/* Tells whether the service sends what has a value apart from what has none, as it is asked to. */
+bool
+waiting_scan_has_parts(const WalcuWaitingScan *waiting)
+{
+	return waiting == NULL || waiting->has_come || waiting->is_searched;
 }
 
 /*
@@ -117,15 +182,16 @@ show_document(WalcuWaitingScan *waiting, WalcuDocument *document)
 {
 	WalcuWaiting kind = show_current(waiting, document->id, document);
 
-	return kind == WALCU_WAITING_NONE ||
-		   (note_shown(waiting, document->id) && kind != WALCU_WAITING_DELETION);
+	if (kind == WALCU_WAITING_NONE)
+		return true;
+	return !waiting->has_come && note_shown(waiting, document->id) && kind != WALCU_WAITING_DELETION;
 }
 
 /* Finds the next document that the service does not have. Returns false when there are no more. */
 static bool
 next_new_document(WalcuWaitingScan *waiting, WalcuDocument *document)
 {
-	while (waiting->next < list_length(waiting->ids))
+	while (!waiting->is_searched && waiting->next < list_length(waiting->ids))
 	{
 		const char *id = list_nth(waiting->ids, waiting->next++);
 
@@ -136,51 +202,64 @@ next_new_document(WalcuWaitingScan *waiting, WalcuDocument *document)
 	return false;
 }
 
-/*
- * Tells whether a row is one of those that the service would have passed over.  It is taken out of the slot
- * then.
- */
+/* Tells whether the next row is one of those that the service would have passed over. */
 bool
-waiting_scan_passes_over(WalcuWaitingScan *waiting, TupleTableSlot *slot)
+waiting_scan_passes_over(WalcuWaitingScan *waiting)
 {
-	if (waiting == NULL || waiting->skip == 0)
-		return false;
-	waiting->skip--;
-	ExecClearTuple(slot);
-	return true;
+	return waiting->skip > 0 && waiting->skip-- > 0;
 }
 
-/*
- * Makes a query, of one that has ended, for the documents that it did not bring and that will be changed.
- * Returns false when there are none. The parts of the query are in the current memory context.
- */
-static bool
-find_missing(WalcuWaitingScan *waiting, WalcuQuery *query)
+/* Returns the ids (of char *) of the documents that will be changed, and have not come. */
+static List *
+list_changed(WalcuWaitingScan *waiting)
 {
-	List *literals = NIL;
+	List *changed = NIL;
 	ListCell *lc;
 
-	foreach(lc, waiting->has_filter ? waiting->ids : NIL)
+	foreach(lc, waiting->ids)
 	{
 		WalcuDocument document = {.id = lfirst(lc)};
 		StringInfoData id = {.data = lfirst(lc), .len = strlen(lfirst(lc))};
 
+		CHECK_FOR_INTERRUPTS();
 		if (!seen_ids_has(waiting->seen, &id, false) &&
 			show_current(waiting, lfirst(lc), &document) == WALCU_WAITING_PATCH)
-			literals = lappend(literals, filter_string(lfirst(lc)));
+			changed = lappend(changed, lfirst(lc));
 	}
-	waiting->has_filter = false;
+	return changed;
+}
+
+/* Makes of a query one for documents with these ids (of char *), in the current memory context. */
+static void
+ask_for(WalcuQuery *query, List *ids)
+{
+	List *literals = NIL;
+	ListCell *lc;
+
+	foreach(lc, ids)
+		literals = lappend(literals, filter_string(lfirst(lc)));
 	if (literals == NIL)
-		return false;
-	query->filters = list_make1(filter_test("_id", "$in", filter_list(literals)));
-	((WalcuFilter *) linitial(query->filters))->literals = literals;
+		query->filters = list_make1(&filter_nothing);
+	else
+	{
+		query->filters = list_make1(filter_test("_id", "$in", filter_list(literals)));
+		((WalcuFilter *) linitial(query->filters))->literals = literals;
+	}
 	query->strategy = WALCU_BY_PAGES;
-	query->search = NULL;
 	query->parts = NIL;
-	query->unsorted = query->unsplit = query->keys != NIL;
-	query->skip = 0;
 	query->extent = WALCU_FILTER_WHOLE;
-	return true;
+	query->skip = 0;
+	/* a LIMIT is about the rows of the whole scan */
+	query->wanted = 0;
+	query->all_rows = true;
+	sort_as_written(query);
+}
+
+/* Has a query ask for no order, as the reader sorts. */
+static void
+sort_as_written(WalcuQuery *query)
+{
+	query->unsorted = query->unsplit = query->is_as_written = query->keys != NIL;
 }
 
 /* Tells whether a query is for one document of which the service knows no more. */

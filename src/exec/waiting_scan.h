@@ -7,7 +7,6 @@
 
 #include "postgres.h"
 
-#include "executor/tuptable.h"
 #include "fetch/fetch.h"
 #include "json/decode.h"
 
@@ -17,6 +16,8 @@ typedef struct WalcuWaitingScan WalcuWaitingScan;
 extern WalcuWaitingScan *waiting_scan_open(WalcuQuery *query, CommandId command);
 extern bool waiting_scan_take(WalcuWaitingScan *waiting, WalcuFetch **fetch, const WalcuQuery *query,
 							  WalcuTally *tally, WalcuDocument *document);
-extern bool waiting_scan_passes_over(WalcuWaitingScan *waiting, TupleTableSlot *slot);
+extern bool waiting_scan_comes_first(const WalcuWaitingScan *waiting);
+extern bool waiting_scan_has_parts(const WalcuWaitingScan *waiting);
+extern bool waiting_scan_passes_over(WalcuWaitingScan *waiting);
 
 #endif /* WALCU_WAITING_SCAN_H */

@@ -33,7 +33,10 @@ order_state_settle(WalcuOrderState *state, WalcuCursorGroup *group, List **curso
 	{
 		drop_probe(state);
 		state->order = order;
-		group->tally->unsorted |= group->query->unsorted;
+		if (group->query->is_as_written)
+			group->tally->as_written = true;
+		else
+			group->tally->unsorted |= group->query->unsorted;
 	}
 	return false;
 }

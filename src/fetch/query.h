@@ -43,6 +43,7 @@ typedef struct WalcuQuery
 	int64 skip;                  /* The service passes over so many documents; only without a filter. */
 	bool unsorted;               /* The service does not sort: what it sends is in any order. */
 	bool unsplit;                /* NULLs are no part of their own, as the service refused their filter. */
+	bool is_as_written;          /* The reader sorts, as it has what the service does not know of yet. */
 	bool all_rows;               /* The reader is likely to want every document. */
 	double wanted;               /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;

@@ -23,7 +23,9 @@ tally_explain(const WalcuTally *tally, ExplainState *es)
 		ExplainPropertyInteger("Ranges", NULL, tally->ranges + 1, es);
 	if (tally->probes > 0)
 		ExplainPropertyInteger("Order Probes", NULL, tally->probes, es);
-	if (tally->unsorted)
+	if (tally->as_written)
+		ExplainPropertyText("Sorted", "here, with what waits for the commit", es);
+	else if (tally->unsorted)
 		ExplainPropertyText("Sorted", "here, as the service does not sort as it is asked to", es);
 	if (tally->no_job[0] != '\0')
 		ExplainPropertyText("Pages because", tally->no_job, es);

@@ -24,6 +24,7 @@ typedef struct WalcuTally
 	int64 probes;    /* So many requests only asked whether the service sorts. */
 	int64 jobs;      /* So many background jobs were begun. */
 	bool unsorted;   /* The service does not sort, so that rows were sorted here. */
+	bool as_written; /* Rows were sorted here, as some of them wait for the commit. */
 	/* This is why pages were read instead of a job's results; empty when it was not so. */
 	char no_job[NO_JOBS_REASON_SIZE];
 } WalcuTally;
