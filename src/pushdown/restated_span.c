@@ -81,10 +81,12 @@ read_difference(const WalcuRelation *relation, Expr *expression, SpanComparison 
 	if (IsA(expression, FuncExpr))
 	{
 		const FuncExpr *part = (const FuncExpr *) expression;
-		const Const *word = linitial(part->args);
+		const Const *word;
 
-		if ((part->funcid != F_EXTRACT_TEXT_INTERVAL && part->funcid != F_DATE_PART_TEXT_INTERVAL) ||
-			!IsA(word, Const) || word->constisnull ||
+		if (part->funcid != F_EXTRACT_TEXT_INTERVAL && part->funcid != F_DATE_PART_TEXT_INTERVAL)
+			return false;
+		word = linitial(part->args);
+		if (!IsA(word, Const) || word->constisnull ||
 			pg_strcasecmp(TextDatumGetCString(word->constvalue), "day") != 0)
 			return false;
 		span->has_days = true;

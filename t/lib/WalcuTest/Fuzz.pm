@@ -368,7 +368,7 @@ sub smaller_trees
 
 sub new_tally
 {
-    my %counts = map { ($_ => 0) } qw(queries reported requests has_rows filter sort leak);
+    my %counts = map { ($_ => 0) } qw(queries selects reported requests has_rows filter sort leak);
     return { %counts, map { ($_ => {}) } qw(verdicts modes shapes kinds) };
 }
 
@@ -377,6 +377,8 @@ sub count_query
     my ($tally, $mode, $query, $outcome) = @_;
     my @leaves = map { condition_leaves($_) } @{ $query->{trees} };
     $tally->{queries}++;
+    # such a query is several, whose answers are columns of its own
+    $tally->{selects} += $query->{separable} ? @{ $query->{trees} } : 1;
     $tally->{$_} += $outcome->{$_} for qw(requests has_rows filter sort leak);
     $tally->{verdicts}{ $outcome->{verdict} }++;
     $tally->{modes}{"$mode->{name} $outcome->{verdict}"}++;
@@ -408,8 +410,8 @@ sub tally_text
 {
     my ($tally) = @_;
     my @text = (
-        sprintf('%d queries, %d with rows, %d requests with pushdown; filter pushed in %d, order in %d',
-            @{$tally}{qw(queries has_rows requests filter sort)}),
+        sprintf('%d queries in %d statements, %d of these with rows, %d requests with pushdown; filter pushed in %d, order in %d',
+            @{$tally}{qw(selects queries has_rows requests filter sort)}),
         map { sprintf '  %-30s %6d', $_, $tally->{modes}{$_} } sort keys %{ $tally->{modes} });
     push @text, sprintf '%-34s %8s %8s %8s', 'shape of query', 'queries', 'filter', 'order';
     for my $shape (names_in($tally->{shapes}, 'queries'))
