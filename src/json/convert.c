@@ -321,11 +321,7 @@ convert_array(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 {
 	JsonLexContext *lex;
 	WalcuJson element = {.suspect = value->suspect};
-	int count = 0;
-	int size = 8;
-	Datum *datums = palloc(size * sizeof(Datum));
-	bool *nulls = palloc(size * sizeof(bool));
-	int lower_bound = 1;
+	WalcuArrayDraft draft = {0};
 
 	if (value->type != JSON_TOKEN_ARRAY_START)
 		return false;
@@ -333,22 +329,45 @@ convert_array(const WalcuConverter *converter, WalcuJson *value, Datum *result)
 	json_lex(lex); /* this is the opening bracket */
 	while (next_element(lex, &element) != JSON_TOKEN_ARRAY_END)
 	{
-		if (count == size)
-		{
-			size *= 2;
-			datums = repalloc(datums, size * sizeof(Datum));
-			nulls = repalloc(nulls, size * sizeof(bool));
-		}
-		datums[count] = (Datum) 0;
-		nulls[count] = (element.type == JSON_TOKEN_NULL);
-		if (!nulls[count] && !converter->element->convert(converter->element, &element, &datums[count]))
+		if (!convert_add_element(converter, &draft, &element))
 			return false;
-		count++;
 	}
-	*result = PointerGetDatum(construct_md_array(datums, nulls, 1, &count, &lower_bound,
-												 converter->element_type, converter->element_length,
-												 converter->element_by_value, converter->element_align));
+	*result = convert_make_array(converter, &draft);
 	return true;
+}
+
+/* Adds an element to an array that is being made; returns false when it does not fit. */
+bool
+convert_add_element(const WalcuConverter *converter, WalcuArrayDraft *draft, WalcuJson *value)
+{
+	int at = draft->count++;
+
+	if (draft->size == 0)
+	{
+		draft->size = 8;
+		draft->datums = palloc(draft->size * sizeof(Datum));
+		draft->nulls = palloc(draft->size * sizeof(bool));
+	}
+	else if (at == draft->size)
+	{
+		draft->size *= 2;
+		draft->datums = repalloc(draft->datums, draft->size * sizeof(Datum));
+		draft->nulls = repalloc(draft->nulls, draft->size * sizeof(bool));
+	}
+	draft->datums[at] = (Datum) 0;
+	draft->nulls[at] = (value->type == JSON_TOKEN_NULL);
+	return draft->nulls[at] || converter->element->convert(converter->element, value, &draft->datums[at]);
+}
+
+/* Makes an array of its elements. */
+Datum
+convert_make_array(const WalcuConverter *converter, WalcuArrayDraft *draft)
+{
+	int lower_bound = 1;
+
+	return PointerGetDatum(construct_md_array(draft->datums, draft->nulls, 1, &draft->count, &lower_bound,
+											  converter->element_type, converter->element_length,
+											  converter->element_by_value, converter->element_align));
 }
 
 /*
@@ -443,4 +462,27 @@ convert_is_storable(const WalcuJson *value)
 			return false;
 	}
 	return false;
+}
+
+/* Returns the type of the first token of a well-formed value, by its first byte. */
+JsonTokenType
+convert_token_type(char c)
+{
+	switch (c)
+	{
+		case '"':
+			return JSON_TOKEN_STRING;
+		case '{':
+			return JSON_TOKEN_OBJECT_START;
+		case '[':
+			return JSON_TOKEN_ARRAY_START;
+		case 't':
+			return JSON_TOKEN_TRUE;
+		case 'f':
+			return JSON_TOKEN_FALSE;
+		case 'n':
+			return JSON_TOKEN_NULL;
+		default:
+			return JSON_TOKEN_NUMBER;
+	}
 }

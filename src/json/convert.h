@@ -41,8 +41,20 @@ struct WalcuConverter
 	bool keeps_text;         /* It is json or a domain over it, which has escapes as they are. */
 };
 
+/* The elements of an array that is being made.  It begins with zeroes. */
+typedef struct WalcuArrayDraft
+{
+	Datum *datums; /* These are the elements. */
+	bool *nulls;   /* These tell which of them are NULL. */
+	int count;     /* This is their number. */
+	int size;      /* There is room for so many. */
+} WalcuArrayDraft;
+
 extern void convert_prepare(WalcuConverter *converter, Oid type, int32 typmod);
 extern bool convert_is_storable(const WalcuJson *value);
 extern bool convert_string(const WalcuJson *value, const char **text, int *length);
+extern bool convert_add_element(const WalcuConverter *converter, WalcuArrayDraft *draft, WalcuJson *value);
+extern Datum convert_make_array(const WalcuConverter *converter, WalcuArrayDraft *draft);
+extern JsonTokenType convert_token_type(char c);
 
 #endif /* WALCU_CONVERT_H */

@@ -9,6 +9,11 @@
  * A path names members of objects.  Where something else stands on the way, the document
  * has no such member and the column is NULL.  Of equal members the last one counts, as it does in
  * jsonb, so that what an earlier one brought is taken back.
+ *
+ * A column of an array type goes on through arrays of objects that are on its way (gather.c).  Where the
+ * service's description has such an array and the document has nothing, the column is the empty array:
+ * services show one there, or do not, by their version and by what they are asked for, and the answer must
+ * not depend on that.
  */
 #include "postgres.h"
 
@@ -18,9 +23,12 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "json/convert.h"
+#include "json/gather.h"
 #include "json/path_tree.h"
 #include "json/skim.h"
 #include "json/transcode.h"
+#include "service/remote_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -35,11 +43,19 @@ typedef struct Mismatch
 	bool lacking;    /* The database's encoding lacks a character of it. */
 } Mismatch;
 
+/* A column whose path goes on below the objects of an array. */
+typedef struct Continuation
+{
+	int column;       /* It is this column (from 0). */
+	const char *path; /* This is the rest of its path, in UTF-8. */
+} Continuation;
+
 struct WalcuDecoder
 {
 	const WalcuOptions *options; /* These are the options of the table. */
 	TupleDesc columns;           /* These are the columns of the table. */
 	WalcuPathNode root;          /* The values of wanted members are lists of int: their columns. */
+	List *lists;                 /* These columns (of int, from 0) go through an array of the description. */
 	WalcuConverter *converters;  /* These are by column. */
 	char **paths;                /* These are by column, for messages. */
 	bool transcodes;             /* The database is not in UTF-8. */
@@ -59,11 +75,14 @@ static char *walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *
 static char *walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
 static WalcuPathNode *find_member_node(const WalcuDecoder *decoder, const WalcuPathNode *node, char *text,
 									   int size);
-static JsonTokenType get_token_type(char c);
 static void begin_member(WalcuDecoder *decoder, WalcuPathNode *member);
 static void forget_values(WalcuDecoder *decoder, const WalcuPathNode *node);
 static void forget_mismatch(WalcuDecoder *decoder, int column);
+static void add_continuations(WalcuDecoder *decoder, int column, const char *path);
 static void store_value(WalcuDecoder *decoder, int column, WalcuJson value);
+static void store_gathered(WalcuDecoder *decoder, const Continuation *continuation, const WalcuJson *array);
+static void fill_lists(WalcuDecoder *decoder);
+static void note_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value, bool lacking);
 static bool convert_encoding(const WalcuConverter *converter, WalcuJson *value);
 static void settle_mismatches(WalcuDecoder *decoder);
 pg_noreturn static void raise_lacking(const WalcuDecoder *decoder, int column, WalcuJson value);
@@ -101,7 +120,27 @@ decode_want(WalcuDecoder *decoder, int column, const char *path)
 		WalcuPathNode *node = path_tree_add(&decoder->root, utf8_path);
 
 		node->value = lappend_int(node->value, column);
+		if (OidIsValid(decoder->converters[column].element_type))
+			add_continuations(decoder, column, utf8_path);
 	}
+}
+
+/* Lets a column go through arrays at each place that its path leads through, but for indexes of them. */
+static void
+add_continuations(WalcuDecoder *decoder, int column, const char *path)
+{
+	for (const char *dot = strchr(path, '.'); dot && dot[1] != '\0'; dot = strchr(dot + 1, '.'))
+	{
+		WalcuPathNode *node = path_tree_add(&decoder->root, pnstrdup(path, dot - path));
+		Continuation *continuation = palloc(sizeof(Continuation));
+
+		if (strspn(dot + 1, "0123456789") == strcspn(dot + 1, "."))
+			return;
+		*continuation = (Continuation){.column = column, .path = pstrdup(dot + 1)};
+		node->through = lappend(node->through, continuation);
+	}
+	if (remote_type_is_through_array(decoder->options->resource, path))
+		decoder->lists = lappend_int(decoder->lists, column);
 }
 
 /*
@@ -128,6 +167,8 @@ decode_document(WalcuDecoder *decoder, const WalcuDocument *document, Datum *val
 	at = skim_space(&decoder->skimmer, walk_value(decoder, &decoder->root, at));
 	if (at != decoder->skimmer.end)
 		raise_invalid(decoder);
+	if (decoder->lists != NIL)
+		fill_lists(decoder);
 	if (decoder->unfit != NIL)
 		settle_mismatches(decoder);
 	fixed_settings_leave(level);
@@ -169,9 +210,14 @@ walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 	skimmer->suspect |= suspect_before;
 	if (node && node->value)
 	{
-		value.type = get_token_type(value.text[0]);
+		value.type = convert_token_type(value.text[0]);
 		foreach(lc, (List *) node->value)
 			store_value(decoder, lfirst_int(lc), value);
+	}
+	if (node && node->through && value.text[0] == '[')
+	{
+		foreach(lc, (List *) node->through)
+			store_gathered(decoder, lfirst(lc), &value);
 	}
 	return at;
 }
@@ -210,13 +256,12 @@ walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at)
 static WalcuPathNode *
 find_member_node(const WalcuDecoder *decoder, const WalcuPathNode *node, char *text, int size)
 {
-	WalcuJson key = {.type = JSON_TOKEN_STRING, .text = text, .length = size};
 	const char *name;
 	int length;
 
-	if (decoder->transcodes)
-		transcode_unescape(&key);
-	return convert_string(&key, &name, &length) ? path_tree_find_child(node, name, length) : NULL;
+	return transcode_key(text, size, decoder->transcodes, &name, &length)
+			   ? path_tree_find_child(node, name, length)
+			   : NULL;
 }
 
 /* Begins a member.  One that is in the document a second time takes the place of the first. */
@@ -258,29 +303,6 @@ forget_mismatch(WalcuDecoder *decoder, int column)
 	}
 }
 
-/* Returns the type of the first token of a well-formed value, by its first byte. */
-static JsonTokenType
-get_token_type(char c)
-{
-	switch (c)
-	{
-		case '"':
-			return JSON_TOKEN_STRING;
-		case '{':
-			return JSON_TOKEN_OBJECT_START;
-		case '[':
-			return JSON_TOKEN_ARRAY_START;
-		case 't':
-			return JSON_TOKEN_TRUE;
-		case 'f':
-			return JSON_TOKEN_FALSE;
-		case 'n':
-			return JSON_TOKEN_NULL;
-		default:
-			return JSON_TOKEN_NUMBER;
-	}
-}
-
 static void
 store_value(WalcuDecoder *decoder, int column, WalcuJson value)
 {
@@ -295,14 +317,63 @@ store_value(WalcuDecoder *decoder, int column, WalcuJson value)
 	if (!lacking && converter->convert(converter, &value, &decoder->values[column]))
 		decoder->nulls[column] = false;
 	else
-	{
-		Mismatch *mismatch = palloc(sizeof(Mismatch));
+		note_mismatch(decoder, column, &value, lacking);
+}
 
-		mismatch->column = column;
-		mismatch->value = value;
-		mismatch->lacking = lacking;
-		decoder->unfit = lappend(decoder->unfit, mismatch);
+/* Stores what a column's path leads to below the objects of an array. */
+static void
+store_gathered(WalcuDecoder *decoder, const Continuation *continuation, const WalcuJson *array)
+{
+	const WalcuConverter *converter = &decoder->converters[continuation->column];
+	List *values = gather_values(array, continuation->path, decoder->transcodes);
+	WalcuArrayDraft draft = {0};
+	ListCell *lc;
+
+	foreach(lc, values)
+	{
+		WalcuJson *value = lfirst(lc);
+		bool lacking = value->type != JSON_TOKEN_NULL && decoder->transcodes &&
+					   !convert_encoding(converter->element, value);
+
+		if (lacking || !convert_add_element(converter, &draft, value))
+		{
+			note_mismatch(decoder, continuation->column, value, lacking);
+			return;
+		}
 	}
+	decoder->values[continuation->column] = convert_make_array(converter, &draft);
+	decoder->nulls[continuation->column] = false;
+}
+
+/* Gives the empty array to columns that go through an array which the document does not have. */
+static void
+fill_lists(WalcuDecoder *decoder)
+{
+	ListCell *lc;
+
+	foreach(lc, decoder->lists)
+	{
+		int column = lfirst_int(lc);
+		bool is_unfit = false;
+		ListCell *mismatch;
+
+		foreach(mismatch, decoder->unfit)
+			is_unfit |= ((Mismatch *) lfirst(mismatch))->column == column;
+		if (!decoder->nulls[column] || is_unfit)
+			continue;
+		decoder->values[column] =
+			PointerGetDatum(construct_empty_array(decoder->converters[column].element_type));
+		decoder->nulls[column] = false;
+	}
+}
+
+static void
+note_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value, bool lacking)
+{
+	Mismatch *mismatch = palloc(sizeof(Mismatch));
+
+	*mismatch = (Mismatch){.column = column, .value = *value, .lacking = lacking};
+	decoder->unfit = lappend(decoder->unfit, mismatch);
 }
 
 /* Converts a value to the database's encoding; returns false when that lacks a character. */
@@ -369,8 +440,9 @@ raise_mismatch(WalcuDecoder *decoder, int column, const WalcuJson *value)
 							 value->text, shown < value->length ? "..." : "")
 				 : errdetail("It holds \\u0000, half of a surrogate pair, or a number out of range: %.*s%s",
 							 shown, value->text, shown < value->length ? "..." : ""),
-		errhint("Set the option on_type_mismatch to 'null' to read such values as NULL%s.",
-				storable ? ", or declare the column as jsonb" : ""));
+		errhint("Set the option on_type_mismatch to 'null' to read such values as NULL%s%s.",
+				storable ? ", or declare the column as jsonb" : "",
+				storable && list_member_int(decoder->lists, column) ? "[]" : ""));
 }
 
 /* Raises the error for what is not JSON.  The server's own parser has the words for what is wrong. */

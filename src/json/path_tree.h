@@ -23,6 +23,7 @@ typedef struct WalcuPathNode
 	struct WalcuPathNode *next;   /* This is the next child of the same parent in the same slot. */
 	List *children;               /* These are the children, in the order that they were added. */
 	void *value;                  /* The owner of the tree keeps here what it knows of the member. */
+	void *through;                /* And here, of the paths that lead through it. */
 	uint64 visit;                 /* And here, when it came by the member last. */
 } WalcuPathNode;
 

@@ -58,6 +58,17 @@ transcode_to_server_escaped(WalcuJson *value)
 	value->length = strlen(value->text);
 }
 
+/* Gets the name that a key of an object is, in its quotes, in UTF-8. */
+bool
+transcode_key(char *key, int size, bool transcodes, const char **name, int *length)
+{
+	WalcuJson value = {.type = JSON_TOKEN_STRING, .text = key, .length = size};
+
+	if (transcodes)
+		transcode_unescape(&value);
+	return convert_string(&value, name, length);
+}
+
 /* Most values are of ASCII alone. */
 static bool
 needs_nothing(const WalcuJson *value)

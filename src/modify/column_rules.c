@@ -66,8 +66,8 @@ column_rules_need_values(const WalcuRow *row, const Bitmapset *columns)
 
 /*
  * Checks the values of a new row.  An _id may be given, and so may the dealer, who tells partitions apart.
- * Errors: 428C9 for a column that is readonly, 0A000 for a parameter, 23514 for another dealer, and those
- * of write_check_new_id and row_check_document.
+ * Errors: 428C9 for a column that is readonly or gathered from an array, 0A000 for a parameter, 23514 for
+ * another dealer, and those of write_check_new_id and row_check_document.
  */
 void
 column_rules_check_new(const WalcuRow *row, const Datum *values, const bool *nulls)
@@ -215,6 +215,13 @@ raise_unwritten(const WalcuRow *row, int column)
 		ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
 				errmsg("column \"%s\" of resource \"%s\" cannot be changed", name, row->options->resource),
 				errdetail("A document keeps its _id and its dealer."));
+	if (!option->readonly)
+		ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
+				errmsg("column \"%s\" of resource \"%s\" cannot be written", name, row->options->resource),
+				errdetail("Its path \"%s\" leads through an array, whose elements have the values.",
+						  option->path),
+				errhint("Leave it out, or set it to NULL or DEFAULT.  A jsonb column can have the whole "
+						"array, and be written."));
 	ereport(ERROR, errcode(ERRCODE_GENERATED_ALWAYS),
 			errmsg("column \"%s\" of resource \"%s\" cannot be written", name, row->options->resource),
 			errdetail("The column has the option readonly."),

@@ -217,9 +217,9 @@ set_values(PlannerInfo *root, Index target, List **columns, List **values)
 		WalcuColumn *option = option_for_column(relation->relid, lfirst_int(number));
 
 		/* what is left out; any other value of such a column is compared with the row's */
-		if (!row_sets_column(option) && is_null_constant(value))
+		if (!row_sets_column(relation->options, option) && is_null_constant(value))
 			continue;
-		if (needs_row(value) || !row_sets_column(option) || strcmp(option->path, ".") == 0)
+		if (needs_row(value) || !row_sets_column(relation->options, option) || strcmp(option->path, ".") == 0)
 			return false;
 		*columns = lappend_int(*columns, lfirst_int(number) - 1);
 		*values = lappend(*values, value);

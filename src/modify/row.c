@@ -61,7 +61,7 @@ row_prepare(const WalcuOptions *options, Relation relation)
 		if (attribute->attisdropped || attribute->attgenerated == GENERATED_VIRTUAL)
 			continue;
 		row->columns[i].option = option_for_column(RelationGetRelid(relation), i + 1);
-		row->columns[i].is_set = row_sets_column(row->columns[i].option);
+		row->columns[i].is_set = row_sets_column(options, row->columns[i].option);
 		row->columns[i].is_inserted = row->columns[i].is_set || is_path(row, i, "_id");
 		row->columns[i].base_type = getBaseType(attribute->atttypid);
 		if (row->id < 0 && is_path(row, i, "_id"))
@@ -70,12 +70,16 @@ row_prepare(const WalcuOptions *options, Relation relation)
 	return row;
 }
 
-/* Tells whether an UPDATE sets the column in the document.  A document keeps its _id and its dealer. */
+/*
+ * Tells whether an UPDATE sets the column in the document.  A document keeps its _id and its dealer, and what
+ * is gathered from the elements of an array does not say which of them has which value.
+ */
 bool
-row_sets_column(const WalcuColumn *option)
+row_sets_column(const WalcuOptions *options, const WalcuColumn *option)
 {
 	return option->parameter == NULL && !option->readonly && strcmp(option->path, "_id") != 0 &&
-		   strcmp(option->path, "dealer_id") != 0;
+		   strcmp(option->path, "dealer_id") != 0 &&
+		   !remote_type_is_through_array(options->resource, option->path);
 }
 
 /* Tells whether a type, without domains, has ids as the service does, not padded nor in quotes. */

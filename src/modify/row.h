@@ -54,7 +54,7 @@ typedef struct WalcuRowPatch
 } WalcuRowPatch;
 
 extern WalcuRow *row_prepare(const WalcuOptions *options, Relation relation);
-extern bool row_sets_column(const WalcuColumn *option);
+extern bool row_sets_column(const WalcuOptions *options, const WalcuColumn *option);
 extern bool row_is_id_type(Oid type);
 extern char *row_id(const WalcuRow *row, Datum value, bool is_null);
 extern char *row_new_document(WalcuRow *row, TupleTableSlot *slot, const char *made_id, char **sets);

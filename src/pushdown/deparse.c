@@ -239,20 +239,12 @@ find_order_obstacle(const WalcuPredicate *condition)
 	}
 }
 
-/* The elements of an array, for which a filter on the array's path looks. */
+/* The elements of an array, compared with the condition's value. */
 static WalcuDocumentPath *
 make_element_operand(const WalcuPredicate *condition)
 {
-	const WalcuDocumentPath *operand = condition->operand;
-	WalcuDocumentPath *element = document_path_of_type(get_element_type(operand->type), -1);
+	WalcuDocumentPath *element = document_path_of_elements(condition->operand);
 
-	element->path = operand->path;
-	element->remote = operand->remote;
-	element->remote.array = false;
-	element->element = true;
-	element->id = operand->id;
-	element->id_type = operand->id_type;
-	element->options = operand->options;
 	document_path_compare_with(element, condition->value_type);
 	return element;
 }

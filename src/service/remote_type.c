@@ -79,6 +79,31 @@ describe_place(const char *resource, const char *path)
 	}
 }
 
+/* Tells whether the description has an array that a dotted path leads through, other than by an index. */
+bool
+remote_type_is_through_array(const char *resource, const char *path)
+{
+	const WalcuResource *described;
+	List *fields;
+
+	if (strchr(path, '.') == NULL)
+		return false;
+	read_description();
+	described = openapi_find_resource(resources, resource);
+	fields = described ? described->fields : NIL;
+	for (const char *dot; (dot = strchr(path, '.')) != NULL; path = dot + 1)
+	{
+		const WalcuField *field = openapi_find_field(fields, path, dot - path);
+
+		if (field == NULL)
+			return false;
+		if (field->array)
+			return strspn(dot + 1, "0123456789") < strcspn(dot + 1, ".");
+		fields = field->fields;
+	}
+	return false;
+}
+
 static void
 read_description(void)
 {
