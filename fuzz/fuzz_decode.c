@@ -88,7 +88,10 @@ static void decode(void *argument);
 static void compare_values(const Decoding *decoding, const TruthValue *document);
 static void compare_errors(const Decoding *decoding, const FuzzError *error, const TruthValue *document);
 static void compare_sqlstate(const FuzzError *error);
+static TruthDatum column_truth(const Decoding *decoding, int column, const TruthValue *document);
+static TruthDatum array_truth(List *elements, Oid type, int32 typmod);
 static const TruthValue *value_at(const TruthValue *document, const char *path);
+static bool gather(const TruthValue *value, const char *path, List **elements);
 static void compare_value(const Decoding *decoding, int column, const TruthDatum *truth);
 
 void
@@ -178,9 +181,7 @@ compare_values(const Decoding *decoding, const TruthValue *document)
 
 	for (int i = 0; i < decoding->columns->natts; i++)
 	{
-		Form_pg_attribute column = TupleDescAttr(decoding->columns, i);
-		TruthDatum truth =
-			truth_datum(value_at(document, decoding->column_paths[i]), column->atttypid, column->atttypmod);
+		TruthDatum truth = column_truth(decoding, i, document);
 
 		if (truth.fit != TRUTH_FITS)
 		{
@@ -222,9 +223,7 @@ compare_errors(const Decoding *decoding, const FuzzError *error, const TruthValu
 	}
 	for (int i = 0; i < decoding->columns->natts; i++)
 	{
-		Form_pg_attribute column = TupleDescAttr(decoding->columns, i);
-		TruthDatum truth =
-			truth_datum(value_at(document, decoding->column_paths[i]), column->atttypid, column->atttypmod);
+		TruthDatum truth = column_truth(decoding, i, document);
 		int expected =
 			truth.fit == TRUTH_UNSTORABLE ? ERRCODE_UNTRANSLATABLE_CHARACTER : ERRCODE_FDW_INVALID_DATA_TYPE;
 
@@ -252,6 +251,65 @@ compare_sqlstate(const FuzzError *error)
 			return;
 	}
 	fuzz_finding("it raised %s: %s", unpack_sql_state(error->sqlstate), error->message);
+}
+
+/* A column of an array type goes through arrays, too. */
+static TruthDatum
+column_truth(const Decoding *decoding, int column, const TruthValue *document)
+{
+	Form_pg_attribute attribute = TupleDescAttr(decoding->columns, column);
+	const char *path = decoding->column_paths[column];
+	List *elements = NIL;
+
+	if (OidIsValid(get_element_type(attribute->atttypid)) && strcmp(path, ".") != 0 &&
+		gather(document, path, &elements))
+		return array_truth(elements, attribute->atttypid, attribute->atttypmod);
+	return truth_datum(value_at(document, path), attribute->atttypid, attribute->atttypmod);
+}
+
+/* The first element that does not fit is what an error is about. */
+static TruthDatum
+array_truth(List *elements, Oid type, int32 typmod)
+{
+	TruthValue array = {.text = "[", .length = 1, .elements = elements};
+	ListCell *lc;
+
+	foreach(lc, elements)
+	{
+		TruthDatum element = truth_datum(lfirst(lc), get_element_type(type), typmod);
+
+		if (element.fit != TRUTH_FITS)
+			return element;
+	}
+	return truth_datum(&array, type, typmod);
+}
+
+/* Adds the values that a path leads to; tells whether an array is on its way. */
+static bool
+gather(const TruthValue *value, const char *path, List **elements)
+{
+	size_t length = strcspn(path, ".");
+	ListCell *lc;
+
+	if (value && value->text[0] == '{')
+	{
+		value = truth_member(value, pnstrdup(path, length));
+		if (value && path[length] == '.')
+			return gather(value, path + length + 1, elements);
+		if (value && value->text[0] == '[')
+			*elements = list_concat(*elements, value->elements);
+		else if (value)
+			*elements = lappend(*elements, (TruthValue *) value);
+		return false;
+	}
+	if (value == NULL || value->text[0] != '[')
+		return false;
+	foreach(lc, value->elements)
+	{
+		if (((TruthValue *) lfirst(lc))->text[0] == '{')
+			gather(lfirst(lc), path, elements);
+	}
+	return true;
 }
 
 /* The value that a path leads to, through objects; NULL when it leads nowhere. */

@@ -68,17 +68,26 @@ sub value
     return undef;
 }
 
-# An element of an array at the path.
+# An element of an array at the path, or of what stands there in the objects of arrays on the way.
 sub element
 {
     my ($self, $resource, $path, $class) = @_;
     for (1 .. ATTEMPTS)
     {
-        my $array = value_at($self->document($resource), @$path);
-        my $text = ref $array eq 'ARRAY' && @$array ? as_class(pick(@$array), $class) : undef;
+        my @elements = elements_at($self->document($resource), @$path);
+        my $text = @elements ? as_class(pick(@elements), $class) : undef;
         return $text if defined $text;
     }
     return undef;
+}
+
+sub elements_at
+{
+    my ($value, @path) = @_;
+    return ref $value eq 'ARRAY' ? @$value : $value unless @path;
+    return map { ref $_ eq 'HASH' ? elements_at($_, @path) : () } @$value if ref $value eq 'ARRAY';
+    my ($key, @below) = @path;
+    return ref $value eq 'HASH' && exists $value->{$key} ? elements_at($value->{$key}, @below) : ();
 }
 
 # A path that leads on from here in one of the documents, perhaps nowhere.

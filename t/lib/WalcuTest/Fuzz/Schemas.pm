@@ -36,7 +36,7 @@ my %REDECLARED = (
     date => [ 'timestamptz', 'timestamptz(0)', 'timestamptz(3)', 'timestamp', 'timestamp(1)', 'date', 'text COLLATE "C"', 'jsonb' ],
     number => [ 'integer', 'bigint', 'smallint', 'float8', 'real', 'numeric', 'numeric(7,1)', 'fuzz_positive', 'jsonb', 'text COLLATE "C"' ],
     boolean => [ qw(boolean jsonb numeric), 'text COLLATE "C"' ],
-    array => [ 'text[] COLLATE "C"', 'text[]', 'varchar[]', 'numeric[]', 'integer[]', 'float8[]', 'jsonb[]', 'jsonb' ],
+    array => [ 'text[] COLLATE "C"', 'text[]', 'varchar[]', 'numeric[]', 'integer[]', 'float8[]', 'timestamptz[]', 'boolean[]', 'jsonb[]', 'jsonb' ],
     object => [ 'jsonb', 'json', 'text COLLATE "C"' ],
 );
 
@@ -125,20 +125,25 @@ sub declarations
     return \%declarations;
 }
 
-# A path of plain names, and what mostly stands there.
+# A path of plain names, and what mostly stands there.  It may lead through arrays.
 sub declarable_path
 {
     my ($data, $table) = @_;
     my $column = pick(grep { $_->{name} ne '_id' } @{ $table->{columns} });
     my @path = @{ $column->{path} };
+    my $through = 0;
     if ($column->{type} eq 'jsonb' && chance(0.8))
     {
+        my $goes_on = chance(0.6);
         for my $key ($data->path_below($table->{resource}, \@path))
         {
-            last unless $key =~ /^[a-zA-Z_]\w*$/;
+            last unless $key =~ /^[a-zA-Z_]\w*$/ || ($goes_on && $key =~ /^-?\d+$/);
             push @path, $key;
         }
+        $through = grep { /^-?\d+$/ } @path;
+        @path = grep { !/^-?\d+$/ } @path;
     }
+    return (\@path, 'array') if $through;
     return (\@path, ($column->{class} // '') eq 'instant' ? 'date' : kind_at($data, $table->{resource}, \@path));
 }
 
