@@ -239,12 +239,21 @@ find_order_obstacle(const WalcuPredicate *condition)
 	}
 }
 
-/* The elements of an array, compared with the condition's value. */
+/* The elements of an array, for which a filter on the array's path looks. */
 static WalcuDocumentPath *
 make_element_operand(const WalcuPredicate *condition)
 {
-	WalcuDocumentPath *element = document_path_of_elements(condition->operand);
+	const WalcuDocumentPath *operand = condition->operand;
+	WalcuDocumentPath *element = document_path_of_type(get_element_type(operand->type), -1);
 
+	element->path = operand->path;
+	element->remote = operand->remote;
+	element->remote.array = false;
+	element->element = true;
+	element->id = operand->id;
+	element->id_type = operand->id_type;
+	element->options = operand->options;
+	document_path_limit_sources(element);
 	document_path_compare_with(element, condition->value_type);
 	return element;
 }

@@ -54,7 +54,6 @@ static const struct
 static int find_id_type(const WalcuDocumentPath *operand);
 static WalcuDocumentPath *make_unusable(const char *reason);
 static WalcuDocumentPath *follow_column(const WalcuRelation *relation, const Var *var);
-static void limit_sources(WalcuDocumentPath *operand);
 static bool is_nameable_path(const char *path);
 static WalcuDocumentPath *follow_operator(const WalcuRelation *relation, OpExpr *operation);
 static WalcuDocumentPath *follow_subscripts(const WalcuRelation *relation, SubscriptingRef *reference);
@@ -157,35 +156,18 @@ follow_column(const WalcuRelation *relation, const Var *var)
 	/* said of a column, it is of the column itself, whatever its name */
 	operand->remote.id |= column->id_type == WALCU_ID_OBJECTID;
 	document_path_set_ids(operand, relation->options, column->id_type);
-	limit_sources(operand);
+	document_path_limit_sources(operand);
 	return operand;
 }
 
 /* A text that is a date, or a date that is a text, the service's own writes rule out. */
-static void
-limit_sources(WalcuDocumentPath *operand)
+void
+document_path_limit_sources(WalcuDocumentPath *operand)
 {
 	if (operand->remote.type == WALCU_REMOTE_DATE && operand->domain == WALCU_DOMAIN_INSTANT)
 		operand->sources = WALCU_IS_DATE;
 	else if (operand->remote.type != WALCU_REMOTE_DATE && operand->domain == WALCU_DOMAIN_TEXT)
 		operand->sources = WALCU_IS_STRING;
-}
-
-/* The elements of an array, for which a filter on the array's path looks. */
-WalcuDocumentPath *
-document_path_of_elements(const WalcuDocumentPath *array)
-{
-	WalcuDocumentPath *element = document_path_of_type(get_element_type(array->type), -1);
-
-	element->path = array->path;
-	element->remote = array->remote;
-	element->remote.array = false;
-	element->element = true;
-	element->id = array->id;
-	element->id_type = array->id_type;
-	element->options = array->options;
-	limit_sources(element);
-	return element;
 }
 
 /* What a column of a type is made of, wherever it stands in the document. */

@@ -89,7 +89,7 @@ typedef struct WalcuRelation
 
 extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relation, Expr *expression);
 extern WalcuDocumentPath *document_path_of_type(Oid type, int32 typmod);
-extern WalcuDocumentPath *document_path_of_elements(const WalcuDocumentPath *array);
+extern void document_path_limit_sources(WalcuDocumentPath *operand);
 extern void document_path_compare_with(WalcuDocumentPath *operand, Oid type);
 extern WalcuFilter *document_path_test(const WalcuDocumentPath *operand, const char *op, const char *value);
 extern void document_path_set_ids(WalcuDocumentPath *operand, const WalcuOptions *options, int id_type);
