@@ -4,6 +4,7 @@
 
 use strict;
 use warnings;
+use utf8;
 
 use JSON::PP ();
 use Test::More;
@@ -213,6 +214,20 @@ for (
 $dbh->do("UPDATE crm.strict SET car_ids = car_ids, makes = NULL, inquiry = 'changed' WHERE '$C' = ANY (car_ids)");
 is_deeply($dbh->selectall_arrayref("SELECT inquiry, car_ids FROM crm.strict WHERE '$C' = ANY (car_ids)"), [ [ 'changed', "{$C,$C}" ] ], 'the rest of a row is written');
 is_deeply($dbh->selectall_arrayref("INSERT INTO crm.strict (inquiry, car_ids, list) VALUES ('new', DEFAULT, '[{\"car_id\": \"$A\"}]') RETURNING inquiry, car_ids"), [ [ 'new', "{$A}" ] ], 'a new row has the whole list');
+# A database in another encoding: names and values are those of the document, and what it lacks matters where it is asked for
+$node->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
+setup_crm($node, $sandbox, dbname => 'latin', limit_to => ['saleleads']);
+my $latin = connect_db($node, dbname => 'latin');
+$latin->{pg_expand_array} = 0;
+$latin->do('SET client_encoding = UTF8');
+put({ _id => '1' x 24, custom => { list => [ { 'año' => 'mañana', other => '😀' }, { "a\x{f1}o" => 'ÿ' } ] } });
+$latin->do(q(CREATE FOREIGN TABLE crm.latin (_id text COLLATE "C", years text[] OPTIONS (path 'custom.list.año') COLLATE "C", others text[] OPTIONS (path 'custom.list.other') COLLATE "C")
+    SERVER crm OPTIONS (resource 'saleleads')));
+is_deeply($latin->selectcol_arrayref('SELECT years FROM crm.latin'), ['{mañana,ÿ}'], 'texts in LATIN1');
+is_deeply($latin->selectcol_arrayref("SELECT years FROM crm.latin WHERE 'ÿ' = ANY (years)"), ['{mañana,ÿ}'], 'and a condition on them');
+is(sql_error($latin, 'SELECT others FROM crm.latin')->{sqlstate}, '22P05', 'what the encoding does not have');
+$latin->do("ALTER FOREIGN TABLE crm.latin OPTIONS (ADD on_type_mismatch 'null')");
+is_deeply($latin->selectcol_arrayref('SELECT others FROM crm.latin'), [undef], 'or NULL');
 done_testing();
 
 sub put
