@@ -198,6 +198,12 @@ my $pairs = 'SELECT left(l._id, 1) || left(c._id, 1) FROM %s ORDER BY 1';
 is_deeply($dbh->selectcol_arrayref(sprintf $pairs, 'crm.strict l JOIN crm.cars c ON c._id = ANY (l.car_ids)'), [qw(1a 1b 4a 6b 7c)], 'documents of the ids of a list');
 is(scalar($sandbox->log(kind => 'list')), 2, 'two requests');
 is($json->encode(($sandbox->log(kind => 'list'))[1]{query}{q}), $json->encode({ _id => { '$in' => [ $A, $B, $C ] } }), 'the second one asks for the ids');
+$sandbox->clear_log;
+is_deeply($dbh->selectcol_arrayref("SELECT left(_id, 1) FROM crm.strict WHERE car_ids && ARRAY(SELECT _id FROM crm.cars WHERE make IN ('make b', 'make c')) ORDER BY 1"), [ 1, 6, 7 ], 'documents that have ids of others in their list');
+is_deeply([ map { $json->encode($_->{query}{q}) } $sandbox->log(kind => 'list') ],
+    [ map { $json->encode($_) } { make => { '$in' => [ 'make b', 'make c' ] } }, { 'car_list.car_id' => { '$in' => [ $B, $C ] } } ], 'two requests');
+is_deeply($dbh->selectcol_arrayref("SELECT left(c._id, 1) || count(l._id) FROM crm.cars c LEFT JOIN crm.strict l ON c._id = ANY (l.car_ids) GROUP BY c._id ORDER BY 1"), [qw(a2 b2 c1 d0)], 'a left join');
+is_deeply($dbh->selectcol_arrayref("SELECT left(c._id, 1) FROM crm.cars c WHERE NOT EXISTS (SELECT FROM crm.strict l WHERE c._id = ANY (l.car_ids)) ORDER BY 1"), ['d'], 'an anti join');
 
 # Nobody writes them; NULL, DEFAULT and the value that is there say nothing
 for (
@@ -214,6 +220,10 @@ for (
 $dbh->do("UPDATE crm.strict SET car_ids = car_ids, makes = NULL, inquiry = 'changed' WHERE '$C' = ANY (car_ids)");
 is_deeply($dbh->selectall_arrayref("SELECT inquiry, car_ids FROM crm.strict WHERE '$C' = ANY (car_ids)"), [ [ 'changed', "{$C,$C}" ] ], 'the rest of a row is written');
 is_deeply($dbh->selectall_arrayref("INSERT INTO crm.strict (inquiry, car_ids, list) VALUES ('new', DEFAULT, '[{\"car_id\": \"$A\"}]') RETURNING inquiry, car_ids"), [ [ 'new', "{$A}" ] ], 'a new row has the whole list');
+# The check finds nothing wrong with such columns
+my @misfits = grep { /car_list|status_history|strict/ } map { join ' ', map { $_ // '' } @$_ } @{ $dbh->selectall_arrayref("SELECT * FROM walcu_fdw_check('crm')") };
+is_deeply(\@misfits, [], 'the check has no advice for them');
+
 # A database in another encoding: names and values are those of the document, and what it lacks matters where it is asked for
 $node->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
 setup_crm($node, $sandbox, dbname => 'latin', limit_to => ['saleleads']);
