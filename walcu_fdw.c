@@ -17,6 +17,7 @@
 #include "exec/count_scan.h"
 #include "exec/join_exec.h"
 #include "exec/key_rows.h"
+#include "exec/lone_session.h"
 #include "exec/progress.h"
 #include "exec/read_ahead.h"
 #include "exec/scan.h"
@@ -71,6 +72,7 @@ _PG_init(void)
 	explain_watch_init();
 	join_path_init();
 	read_ahead_plan_init();
+	lone_session_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

@@ -1,5 +1,5 @@
 # write_mode 'commit': what the transaction has written is read first where the service sorts, so that LIMIT takes no more
-# requests than without it; and what the service searches for stays what it finds.
+# requests than without it; what the service searches for stays what it finds; and no parallel worker reads something else.
 
 use strict;
 use warnings;
@@ -65,6 +65,22 @@ for my $table ('crm.cars', 'copy') { $dbh->do("UPDATE $table SET year = -year WH
 is(rows($_, 'crm.cars'), rows($_, 'copy'), "much that waits: $_") for @queries;
 like(explained('SELECT _id FROM crm.cars ORDER BY year LIMIT 3'), qr/^ *Sorted: here, with what waits for the commit$/m, 'EXPLAIN says why it is sorted here');
 $dbh->rollback;
+
+# A parallel worker knows nothing of what waits, and so takes no part
+$dbh->do($_) for 'CREATE TABLE numbers AS SELECT i FROM generate_series(1, 1000) i; ANALYZE numbers',
+    q(CREATE FUNCTION count_model(name text) RETURNS bigint STABLE PARALLEL SAFE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM crm.cars WHERE model = name); END'),
+    map { "SET $_" } 'parallel_setup_cost = 0', 'parallel_tuple_cost = 0', 'min_parallel_table_scan_size = 0', 'parallel_leader_participation = off';
+my $parallel = q(SELECT max(count_model('new')) FROM numbers WHERE i < 3);
+like(explained($parallel), qr/Workers Launched: [1-9]/, 'a function that reads is executed by workers');
+$dbh->do("PREPARE kept AS $parallel");
+is($dbh->selectrow_array('EXECUTE kept'), 0, 'and finds what is there') for 1 .. 6;
+$dbh->begin_work;
+$dbh->do(q(INSERT INTO crm.cars (model) VALUES ('new')));
+is($dbh->selectrow_array($_), 1, "and what waits: $_") for $parallel, 'EXECUTE kept';
+$dbh->do('DELETE FROM crm.cars WHERE model = ?', undef, 'new');
+is($dbh->selectrow_array('EXECUTE kept'), 0, 'or will be gone');
+$dbh->rollback;
+like(explained($parallel), qr/Workers Launched: [1-9]/, 'then workers take part again');
 
 # A search
 $dbh->begin_work;

@@ -19,6 +19,13 @@ waiting_writes_set_source(const WalcuWaitingSource *keeper)
 	source = keeper;
 }
 
+/* Tells whether the transaction has written anything that waits, to whatever table. */
+bool
+waiting_writes_exist(void)
+{
+	return source && source->exist();
+}
+
 /*
  * Returns the ids (of char *) of the documents of a table for which something waits that the command of this
  * number is shown.  A table that sends its writes at once shows what the service has.

@@ -25,6 +25,9 @@ typedef enum WalcuWaiting
  */
 typedef struct WalcuWaitingSource
 {
+	/* Tells whether anything waits. */
+	bool (*exist)(void);
+
 	/* Returns the ids (of char *) of a resource's documents for which something that is shown waits. */
 	List *(*ids)(const WalcuOptions *options, CommandId command);
 
@@ -40,6 +43,7 @@ typedef struct WalcuWaitingSource
 } WalcuWaitingSource;
 
 extern void waiting_writes_set_source(const WalcuWaitingSource *source);
+extern bool waiting_writes_exist(void);
 extern List *waiting_writes_ids(const WalcuOptions *options, CommandId command);
 extern WalcuWaiting waiting_writes_show(const WalcuOptions *options, const char *id, CommandId command,
 										WalcuDocument *document);

@@ -52,6 +52,7 @@ static void queue_at_subtransaction_end(SubXactEvent event, SubTransactionId id,
 										void *arg);
 static void forget_last(WalcuQueueEntry *entry);
 static WalcuQueueDocument *find_document(const WalcuOptions *options, const char *id, HASHACTION action);
+static bool has_entries(void);
 static List *list_waiting_ids(const WalcuOptions *options, CommandId command);
 static WalcuWaiting show_waiting_document(const WalcuOptions *options, const char *id, CommandId command,
 										  WalcuDocument *document);
@@ -71,6 +72,7 @@ static void send_entry(const WalcuQueueEntry *entry);
 static void finish_writers(void);
 
 static const WalcuWaitingSource waiting_source = {
+	.exist = has_entries,
 	.ids = list_waiting_ids,
 	.show = show_waiting_document,
 	.count = count_waiting_documents,
@@ -258,6 +260,13 @@ find_document(const WalcuOptions *options, const char *id, HASHACTION action)
 	return document;
 }
 
+/* WalcuWaitingSource.exist */
+static bool
+has_entries(void)
+{
+	return queue && queue->entries != NIL;
+}
+
 /* WalcuWaitingSource.ids */
 static List *
 list_waiting_ids(const WalcuOptions *options, CommandId command)
@@ -266,7 +275,7 @@ list_waiting_ids(const WalcuOptions *options, CommandId command)
 	WalcuQueueDocument *document;
 	List *ids = NIL;
 
-	if (queue == NULL || queue->entries == NIL)
+	if (!has_entries())
 		return NIL;
 	hash_seq_init(&status, queue->documents);
 	while ((document = hash_seq_search(&status)) != NULL)
@@ -295,7 +304,7 @@ count_waiting_documents(const WalcuOptions *options, CommandId command)
 	WalcuQueueDocument *document;
 	int64 count = 0;
 
-	if (queue == NULL || queue->entries == NIL)
+	if (!has_entries())
 		return 0;
 	hash_seq_init(&status, queue->documents);
 	while ((document = hash_seq_search(&status)) != NULL)
