@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/shared_table.h"
 #include "command/analyze.h"
 #include "command/explain.h"
 #include "command/explain_modify.h"
@@ -69,6 +70,7 @@ _PG_init(void)
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
 	learned_size_init();
+	shared_table_request_memory();
 	explain_watch_init();
 	join_path_init();
 	read_ahead_plan_init();

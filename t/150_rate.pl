@@ -68,7 +68,7 @@ for (
     is_deeply([ too_early($rate, $start, @{ $requests{$_} }) ], [], "$way: none for $_ too early") for @tables;
     is_deeply([ too_early($rate, $start, map { @$_ } values %requests) ], [], "$way: nor both together") if $shared;
     next if $version >= 170000;
-    is($backends[0]->selectrow_array("SELECT count(*) FROM pg_shmem_allocations WHERE name = 'walcu_fdw rate'"),
+    is($backends[0]->selectrow_array("SELECT count(*) FROM pg_shmem_allocations WHERE name = 'walcu_fdw rates'"),
         $shared ? 1 : 0, "$way: memory is shared only then");
 }
 $preloaded->stop;

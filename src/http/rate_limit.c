@@ -9,54 +9,38 @@
  * have been paid for, if each costs the time that stands between two requests.  A
  * request may go while less than a second's worth is owed.
  *
- * The buckets are in memory that all backends share where PostgreSQL gives it: from 17 on,
- * or when the library is preloaded.  Elsewhere each backend has its own.
+ * All backends share the buckets where PostgreSQL gives memory for that (shared_table.c).
+ * Elsewhere each backend has its own.
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "base/compat.h"
 #include "http/rate_limit.h"
+
+#include "base/shared_table.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "storage/lwlock.h"
-#include "utils/memutils.h"
 
 /* How many servers can be limited at once. */
 #define BUCKETS 1024
 
 /* By this name backends find the table: another layout needs another name. */
-#define TABLE_NAME "walcu_fdw rate"
+#define TABLE_NAME "walcu_fdw rates"
 
 typedef struct Bucket
 {
-	Oid databaseid; /* The server is one of this database. */
-	Oid serverid;   /* The places are in the rate of this server. */
-	int64 paid;     /* All places are paid for then (by get_microseconds); 0 in a bucket never used. */
-	double rate;    /* The last place was taken at this rate, in requests a second. */
+	WalcuSharedEntry entry; /* All places are paid for at its age (by get_microseconds). */
+	double rate;            /* The last place was taken at this rate, in requests a second. */
 } Bucket;
 
-typedef struct BucketTable
-{
-	LWLock lock;             /* It is held while buckets are read or changed. */
-	Bucket buckets[BUCKETS]; /* They are in no order. */
-} BucketTable;
+/*
+ * An idle bucket, which has the least age, has no state worth keeping.  Were all in use, the one that owes
+ * least would lose it.
+ */
+static WalcuSharedTable buckets = {.name = TABLE_NAME, .entry_size = sizeof(Bucket), .entries = BUCKETS};
 
-/* NULL until a request is to be limited. */
-static BucketTable *table = NULL;
-static bool table_is_shared = false;
-
-static bool preloaded = false;
-static CompatHook next_request_hook = NULL;
-
-static void request_memory(void);
-static void attach_table(void);
-static void init_table(void *memory);
-static void lock_table(void);
-static void unlock_table(void);
-static Bucket *find_bucket(Oid serverid);
-static Bucket *replace_idlest_bucket(Oid serverid);
+static WalcuDigest make_bucket_key(Oid serverid);
 static int64 compute_interval(double rate);
 static int64 compute_credit(double rate);
 static int64 get_microseconds(void);
@@ -65,9 +49,7 @@ static int64 get_microseconds(void);
 void
 rate_limit_init(void)
 {
-	preloaded = process_shared_preload_libraries_in_progress;
-	if (preloaded)
-		next_request_hook = compat_hook_shmem_request(request_memory);
+	shared_table_announce(&buckets);
 }
 
 /*
@@ -82,6 +64,7 @@ double
 rate_limit_reserve(const WalcuOptions *options, int64 *place)
 {
 	double rate = options->max_requests_per_second;
+	WalcuDigest key = make_bucket_key(options->serverid);
 	int64 between;
 	int64 now;
 	int64 debt;
@@ -90,22 +73,18 @@ rate_limit_reserve(const WalcuOptions *options, int64 *place)
 	*place = 0;
 	if (rate == 0)
 		return 0;
-	if (table == NULL)
-		attach_table();
 	between = compute_interval(rate);
 
-	lock_table();
-	bucket = find_bucket(options->serverid);
-	if (bucket == NULL)
-		bucket = replace_idlest_bucket(options->serverid);
+	shared_table_lock(&buckets);
+	bucket = shared_table_enter(&buckets, &key);
 	now = get_microseconds();
-	debt = Max(bucket->paid - now, 0);
+	debt = Max(bucket->entry.age - now, 0);
 	if (bucket->rate < rate)
 		debt = (int64) ceil(debt * (bucket->rate / rate));
-	bucket->paid = now + debt + between;
+	bucket->entry.age = now + debt + between;
 	bucket->rate = rate;
-	*place = bucket->paid;
-	unlock_table();
+	*place = bucket->entry.age;
+	shared_table_unlock(&buckets);
 	return Max(debt - compute_credit(rate), 0) / 1000.0;
 }
 
@@ -117,91 +96,24 @@ rate_limit_reserve(const WalcuOptions *options, int64 *place)
 void
 rate_limit_give_back(Oid serverid, int64 place)
 {
+	WalcuDigest key = make_bucket_key(serverid);
 	Bucket *bucket;
 
 	if (place == 0)
 		return;
-	lock_table();
-	bucket = find_bucket(serverid);
-	if (bucket && bucket->paid == place)
-		bucket->paid -= compute_interval(bucket->rate);
-	unlock_table();
+	shared_table_lock(&buckets);
+	bucket = shared_table_find(&buckets, &key);
+	if (bucket && bucket->entry.age == place)
+		bucket->entry.age -= compute_interval(bucket->rate);
+	shared_table_unlock(&buckets);
 }
 
-static void
-request_memory(void)
+static WalcuDigest
+make_bucket_key(Oid serverid)
 {
-	if (next_request_hook)
-		next_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(BucketTable)));
-}
+	Oid server[] = {MyDatabaseId, serverid};
 
-/* Find the shared table, or make one for this backend. */
-static void
-attach_table(void)
-{
-	BucketTable *shared = compat_shared_memory(TABLE_NAME, sizeof(BucketTable), init_table, preloaded);
-
-	if (shared)
-		LWLockRegisterTranche(shared->lock.tranche, TABLE_NAME);
-	table_is_shared = shared != NULL;
-	table = shared ? shared : MemoryContextAllocZero(TopMemoryContext, sizeof(BucketTable));
-}
-
-/* Runs once, in the first backend that wants the shared table. */
-static void
-init_table(void *memory)
-{
-	BucketTable *shared = memory;
-
-	memset(shared, 0, sizeof(BucketTable));
-	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
-}
-
-/* PostgreSQL takes the lock away from a backend that fails. */
-static void
-lock_table(void)
-{
-	if (table_is_shared)
-		LWLockAcquire(&table->lock, LW_EXCLUSIVE);
-}
-
-static void
-unlock_table(void)
-{
-	if (table_is_shared)
-		LWLockRelease(&table->lock);
-}
-
-/* A server's bucket, or NULL.  There are few and requests are slow: no hashing. */
-static Bucket *
-find_bucket(Oid serverid)
-{
-	for (int i = 0; i < BUCKETS; i++)
-	{
-		if (table->buckets[i].serverid == serverid && table->buckets[i].databaseid == MyDatabaseId)
-			return &table->buckets[i];
-	}
-	return NULL;
-}
-
-/*
- * A bucket for a server that has none, in place of one never used, else of the one idle
- * longest.  An idle bucket has no state worth keeping; were all of 1,024 in use, the one
- * that owes least would lose it.
- */
-static Bucket *
-replace_idlest_bucket(Oid serverid)
-{
-	Bucket *idlest = &table->buckets[0];
-
-	for (int i = 1; i < BUCKETS; i++)
-	{
-		if (table->buckets[i].paid < idlest->paid)
-			idlest = &table->buckets[i];
-	}
-	*idlest = (Bucket){.databaseid = MyDatabaseId, .serverid = serverid};
-	return idlest;
+	return digest_of((const char *) server, sizeof(server));
 }
 
 /* The time between two requests in microseconds, rounded up: never more than the rate. */

@@ -5,20 +5,16 @@
  * Those who read to the end (scan.c), count (count_scan.c) or look far out (size_probe.c) note here what they
  * have seen, and the planner (relsize.c) makes an estimate of it where a table was never analyzed.
  *
- * It is kept in memory that all backends share where PostgreSQL gives it: from 17 on, or when the library is
- * preloaded.  Elsewhere each backend has its own.  A number is no secret that a credential guards: it is as
- * coarse as what pg_class tells everybody after ANALYZE.
+ * All backends share it where PostgreSQL gives memory for that (shared_table.c).  A number is no secret that
+ * a credential guards: it is as coarse as what pg_class tells everybody after ANALYZE.
  */
 #include "postgres.h"
 
 #include "service/learned_size.h"
 
-#include "base/compat.h"
-#include "base/digest.h"
+#include "base/shared_table.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "storage/lwlock.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 /* So many resources can be remembered at once. */
@@ -28,44 +24,23 @@
 #define LIFETIME (60 * 60 * 1000)
 
 /* By this name backends find the table: another layout needs another name. */
-#define TABLE_NAME "walcu_fdw sizes"
+#define TABLE_NAME "walcu_fdw seen sizes"
 
 typedef struct SizeEntry
 {
-	WalcuDigest key;       /* It says which resource of which dealer it is; zeros where there is none. */
-	WalcuLearnedSize size; /* The resource has so many documents. */
-	TimestampTz noted_at;  /* Somebody has seen that then. */
+	WalcuSharedEntry entry; /* Somebody has seen it at its age, a TimestampTz. */
+	WalcuLearnedSize size;  /* The resource has so many documents. */
 } SizeEntry;
 
-typedef struct SizeTable
-{
-	LWLock lock;                /* It is held while entries are read or changed. */
-	SizeEntry entries[ENTRIES]; /* They are in no order. */
-} SizeTable;
+static WalcuSharedTable sizes = {.name = TABLE_NAME, .entry_size = sizeof(SizeEntry), .entries = ENTRIES};
 
-/* It is NULL until a size is asked for or noted. */
-static SizeTable *sizes = NULL;
-static bool sizes_are_shared = false;
-
-static bool sizes_are_preloaded = false;
-static CompatHook following_request_hook = NULL;
-
-static void request_size_memory(void);
-static void attach_sizes(void);
-static void init_sizes(void *memory);
-static void lock_sizes(void);
-static void unlock_sizes(void);
 static WalcuDigest make_size_key(const WalcuOptions *options);
-static SizeEntry *find_size(const WalcuDigest *key);
-static SizeEntry *replace_oldest_size(const WalcuDigest *key);
 
 /* Called from _PG_init. */
 void
 learned_size_init(void)
 {
-	sizes_are_preloaded = process_shared_preload_libraries_in_progress;
-	if (sizes_are_preloaded)
-		following_request_hook = compat_hook_shmem_request(request_size_memory);
+	shared_table_announce(&sizes);
 }
 
 /* Tells what is known of the size of the options' resource. */
@@ -74,14 +49,13 @@ learned_size(const WalcuOptions *options)
 {
 	WalcuDigest key = make_size_key(options);
 	WalcuLearnedSize size = {.least = 0, .most = LEARNED_SIZE_OPEN};
-	SizeEntry *entry;
+	SizeEntry *known;
 
-	attach_sizes();
-	lock_sizes();
-	entry = find_size(&key);
-	if (entry && !TimestampDifferenceExceeds(entry->noted_at, GetCurrentTimestamp(), LIFETIME))
-		size = entry->size;
-	unlock_sizes();
+	shared_table_lock(&sizes);
+	known = shared_table_find(&sizes, &key);
+	if (known && !TimestampDifferenceExceeds(known->entry.age, GetCurrentTimestamp(), LIFETIME))
+		size = known->size;
+	shared_table_unlock(&sizes);
 	return size;
 }
 
@@ -94,67 +68,17 @@ learned_size_note(const WalcuOptions *options, double least, double most)
 {
 	WalcuLearnedSize before = learned_size(options);
 	WalcuDigest key = make_size_key(options);
-	SizeEntry *entry;
+	SizeEntry *known;
 
 	if (most == LEARNED_SIZE_OPEN && before.most >= least)
 		most = before.most;
 	if (before.least > least && (most == LEARNED_SIZE_OPEN || before.least <= most))
 		least = before.least;
-	lock_sizes();
-	entry = find_size(&key);
-	if (entry == NULL)
-		entry = replace_oldest_size(&key);
-	entry->size = (WalcuLearnedSize){least, most};
-	entry->noted_at = GetCurrentTimestamp();
-	unlock_sizes();
-}
-
-static void
-request_size_memory(void)
-{
-	if (following_request_hook)
-		following_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(SizeTable)));
-}
-
-/* Finds the shared table, or makes one for this backend. */
-static void
-attach_sizes(void)
-{
-	SizeTable *shared;
-
-	if (sizes)
-		return;
-	shared = compat_shared_memory(TABLE_NAME, sizeof(SizeTable), init_sizes, sizes_are_preloaded);
-	if (shared)
-		LWLockRegisterTranche(shared->lock.tranche, TABLE_NAME);
-	sizes_are_shared = shared != NULL;
-	sizes = shared ? shared : MemoryContextAllocZero(TopMemoryContext, sizeof(SizeTable));
-}
-
-/* Runs once, in the first backend that wants the shared table. */
-static void
-init_sizes(void *memory)
-{
-	SizeTable *shared = memory;
-
-	memset(shared, 0, sizeof(SizeTable));
-	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
-}
-
-/* PostgreSQL takes the lock away from a backend that fails. */
-static void
-lock_sizes(void)
-{
-	if (sizes_are_shared)
-		LWLockAcquire(&sizes->lock, LW_EXCLUSIVE);
-}
-
-static void
-unlock_sizes(void)
-{
-	if (sizes_are_shared)
-		LWLockRelease(&sizes->lock);
+	shared_table_lock(&sizes);
+	known = shared_table_enter(&sizes, &key);
+	known->size = (WalcuLearnedSize){least, most};
+	known->entry.age = GetCurrentTimestamp();
+	shared_table_unlock(&sizes);
 }
 
 /* Makes a key of where the resource is, so that a server that is altered has other ones. */
@@ -170,31 +94,4 @@ make_size_key(const WalcuOptions *options)
 	digest = digest_of(text.data, text.len);
 	pfree(text.data);
 	return digest;
-}
-
-/* Returns a resource's entry, or NULL.  There are few, and requests are slow: no hashing. */
-static SizeEntry *
-find_size(const WalcuDigest *key)
-{
-	for (int i = 0; i < ENTRIES; i++)
-	{
-		if (memcmp(&sizes->entries[i].key, key, sizeof(WalcuDigest)) == 0)
-			return &sizes->entries[i];
-	}
-	return NULL;
-}
-
-/* Returns an entry for a resource that has none, in place of one never used, else of the oldest. */
-static SizeEntry *
-replace_oldest_size(const WalcuDigest *key)
-{
-	SizeEntry *oldest = &sizes->entries[0];
-
-	for (int i = 1; i < ENTRIES; i++)
-	{
-		if (sizes->entries[i].noted_at < oldest->noted_at)
-			oldest = &sizes->entries[i];
-	}
-	oldest->key = *key;
-	return oldest;
 }
