@@ -91,7 +91,7 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->BeginForeignScan = scan_begin;
 	routine->IterateForeignScan = key_rows_iterate;
 	routine->ReScanForeignScan = key_rows_rescan;
-	routine->EndForeignScan = scan_end;
+	routine->EndForeignScan = key_rows_end;
 
 	routine->IsForeignPathAsyncCapable = async_is_capable;
 	routine->ForeignAsyncRequest = async_request;

@@ -167,6 +167,49 @@ is($fetched, ROWS, 'all rows of a cursor with little memory');
 cmp_ok($most, '<=', 1024 * 1024, "batches are as large as work_mem allows ($most bytes held for documents of some megabytes)");
 $dbh->do('RESET work_mem');
 
+# What finds no room is kept in a file: no key is asked for again, whatever the order of the rows
+{
+    my $repeated = 'SELECT l.id, c.created_at FROM (SELECT * FROM l ORDER BY md5(id::text) OFFSET 0) l JOIN crm.clients c ON c._id = l.client_id';
+    my $filed = sub { $dbh->selectrow_array("SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp', true, false)") };
+    my $whole = sorted($repeated);
+    $dbh->do("SET $_ = off") for qw(enable_hashjoin enable_mergejoin enable_nestloop);
+    for my $memory ('64kB', '256kB', '1MB')
+    {
+        $dbh->do("SET work_mem = '$memory'");
+        my $count = () = requests($repeated, ROWS);
+        cmp_ok($count, '<=', KEYS / 50 * ($memory eq '64kB' ? 1.5 : 1.15), "with $memory, $count requests bring the documents of all keys");
+        is(documents(), KEYS, 'each document once');
+        is_deeply(sorted($repeated), $whole, 'and the rows are the same');
+    }
+    $dbh->do("SET work_mem = '64kB'");
+    my %leads = map { $_->[1] => 1 } @{ $dbh->selectall_arrayref("SELECT l.id, s._id FROM l JOIN crm.saleleads s ON s.client_id = l.client_id AND s._id > '0'") };
+    requests("SELECT l.id, s._id FROM l LEFT JOIN crm.saleleads s ON s.client_id = l.client_id AND s._id > '0'");
+    is(documents(), scalar keys %leads, 'keys with several documents, or none, are not asked for again either');
+    # a cursor that is not read to its end, and an error, leave no file
+    $dbh->begin_work;
+    $dbh->do("DECLARE rows CURSOR FOR $repeated");
+    $dbh->do('FETCH 9000 FROM rows');
+    cmp_ok($filed->(), '>', 0, 'there is a file while it is needed');
+    $dbh->rollback;
+    is($filed->(), 0, 'and none afterwards');
+    $sandbox->fault({ match => { kind => 'list' }, skip => 60, times => 1, fault => { type => 'status', status => 401 } });
+    is(sql_error($dbh, $repeated)->{sqlstate}, '28000', 'an error in the midst of it');
+    $sandbox->clear_faults;
+    is($filed->(), 0, 'leaves none');
+    $dbh->do("RESET $_") for qw(enable_hashjoin enable_mergejoin enable_nestloop work_mem);
+}
+
+# Keys that lead nowhere: the first ones tell how many go into a list
+{
+    $dbh->do(q{CREATE TABLE strangers AS SELECT id, CASE WHEN id % 20 = 0 THEN (SELECT _id FROM ids WHERE n = id) ELSE lpad(to_hex(id * 7919), 24, '0') END AS client_id FROM generate_series(1, 4000) id});
+    $dbh->do('ANALYZE strangers');
+    my $sql = 'SELECT s.id, c._id FROM strangers s LEFT JOIN crm.clients c ON c._id = s.client_id';
+    my @lists = requests($sql, 4000);
+    cmp_ok(scalar @lists, '<=', 22, 'four thousand keys of which 200 have a document are ' . @lists . ' requests, not 80');
+    is(documents(), 200, 'for these documents');
+    is(scalar(grep { $_->[1] } @{ $dbh->selectall_arrayref($sql) }), 200, 'and there is a row for each of them');
+}
+
 # A fault in the midst of a batch, and cancelling
 $sandbox->fault({ match => { kind => 'list' }, skip => 5, times => 1, fault => { type => 'status', status => 401 } });
 is(sql_error($dbh, $join)->{sqlstate}, '28000', 'an error of the service ends the join');

@@ -32,7 +32,7 @@ for my $memory ('4MB', '256kB')
     $dbh->do("SET work_mem = '$memory'");
     for my $form (sort keys %forms)
     {
-        my $most = $memory eq '4MB' ? 2 * $joined : 2 * ROWS / 50;
+        my $most = $memory eq '4MB' ? 2 * $joined : 1.15 * $joined;
         my $count = requests($forms{$form}, ROWS);
         cmp_ok($count, '<=', $most, "$form: $count requests with work_mem $memory, where a batched join has $joined");
     }

@@ -4,8 +4,9 @@
  *
  * The executor takes row by row, in the order of the outer side.  Rows of that side are gathered in batches;
  * those of their keys that are new are asked for together (scan.c sends what they become),
- * and the rows that come are kept by key (join_table.c), also for later batches while they fit
- * into work_mem.  Batches begin small, so that whoever wants few rows pays for few.
+ * and the rows that come are kept by key (join_table.c), also for later batches; those that do not fit
+ * into work_mem are kept in a temporary file.  Batches begin small, so that whoever wants few rows pays for
+ * few.
  */
 #include "postgres.h"
 
@@ -48,12 +49,16 @@ static bool evaluate_outer_key(WalcuJoinState *join, Datum *value);
 static void keep_outer_row(WalcuJoinState *join, TupleTableSlot *slot);
 static void add_array_keys(WalcuJoinState *join, Datum value);
 static void add_key(WalcuJoinState *join, Datum value);
+static void load_filed_keys(WalcuJoinState *join);
 static void ask_for_keys(WalcuJoinState *join);
+static int choose_scan_keys(const WalcuJoinState *join, int most, int left, int before);
+static int ask_for_some(WalcuJoinState *join, int from, int count, int most);
 static void adapt_batch(WalcuJoinState *join);
+static int count_keys_a_reply(const WalcuJoinState *join);
 static Datum make_key_array(const WalcuJoinState *join, int from, int count);
-static int count_keys_a_request(const WalcuJoinState *join);
+static int count_keys_a_request(const WalcuJoinState *join, int keys);
 static double estimate_documents_a_key(const WalcuJoinState *join);
-static void read_inner_rows(WalcuJoinState *join);
+static void keep_inner_row(WalcuJoinState *join, TupleTableSlot *row);
 static void place_side_row(WalcuJoinState *join, TupleTableSlot *row, bool inner);
 static const WalcuOptions *get_inner_options(const WalcuJoinState *join);
 
@@ -149,8 +154,11 @@ exec_join(CustomScanState *node)
 static void
 end_join(CustomScanState *node)
 {
+	WalcuJoinState *join = (WalcuJoinState *) node;
 	ListCell *lc;
 
+	if (join->table)
+		join_table_reset(join->table);
 	foreach(lc, node->custom_ps)
 		ExecEndNode(lfirst(lc));
 }
@@ -254,13 +262,15 @@ static void
 gather_batch(WalcuJoinState *join)
 {
 	if (join_table_size(join->table) > BATCH_MEMORY)
-		join_table_reset(join->table);
+		join_table_file(join->table);
 	MemoryContextReset(join->batch_context);
 	join->rows = NULL;
 	join->row_count = join->row_room = join->next_row = 0;
-	join->new_keys = NIL;
+	join->new_keys = join->filed_keys = NIL;
 	while (!is_batch_full(join) && take_outer_row(join))
 		;
+	if (join->filed_keys != NIL)
+		load_filed_keys(join);
 	if (join->new_keys != NIL)
 	{
 		ask_for_keys(join);
@@ -276,7 +286,8 @@ is_batch_full(const WalcuJoinState *join)
 
 	return list_length(join->new_keys) >= join->batch_size ||
 		   (growing && join->row_count >= join->batch_size * ROWS_A_KEY) ||
-		   MemoryContextMemAllocated(join->batch_context, false) > BATCH_MEMORY;
+		   MemoryContextMemAllocated(join->batch_context, false) > BATCH_MEMORY ||
+		   join_table_filed_size(join->table) > BATCH_MEMORY;
 }
 
 /* Adds the next row of the outer side to the batch.  Returns false at the end. */
@@ -375,7 +386,9 @@ add_key(WalcuJoinState *join, Datum value)
 	bool is_new;
 	WalcuJoinKey *key = join_table_enter(join->table, value, &is_new);
 
-	if (is_new)
+	if (is_new && key->may_be_filed)
+		join->filed_keys = lappend(join->filed_keys, key);
+	else if (is_new)
 		join->new_keys = lappend(join->new_keys, key);
 	if (row->key == NULL)
 		row->key = key;
@@ -385,36 +398,89 @@ add_key(WalcuJoinState *join, Datum value)
 	MemoryContextSwitchTo(before);
 }
 
+/* Gets the documents of keys that are in the table's file; the others, if there are any, are new ones. */
+static void
+load_filed_keys(WalcuJoinState *join)
+{
+	MemoryContext before = MemoryContextSwitchTo(join->batch_context);
+	ListCell *lc;
+
+	join_table_load(join->table);
+	foreach(lc, join->filed_keys)
+	{
+		if (((WalcuJoinKey *) lfirst(lc))->scan == 0)
+			join->new_keys = lappend(join->new_keys, lfirst(lc));
+	}
+	MemoryContextSwitchTo(before);
+}
+
 /* Asks for the documents of the new keys, in as few scans as can be. */
 static void
 ask_for_keys(WalcuJoinState *join)
 {
 	int total = list_length(join->new_keys);
-	int most = count_keys_a_request(join);
-	int count;
+	int count = 0;
 
 	join->batches++;
-	join->keys += total;
 	for (int from = 0; from < total; from += count)
 	{
-		int64 widened = INNER_SCAN(join)->tally.widened;
-		WalcuKeysUse use;
+		int most = count_keys_a_request(join, total - from);
 
-		ExecReScan(&INNER_PLAN(join)->ss.ps);
-		do
-		{
-			count = Min(total - from, join->scan_size);
-			use = scan_set_keys(INNER_PLAN(join), make_key_array(join, from, count), most, most == 0);
-			if (use == WALCU_KEYS_TOO_LONG)
-				join->scan_size = Max(count / 2, 1);
-		} while (use == WALCU_KEYS_TOO_LONG && count > 1);
-		join->scans++;
-		for (int i = from; i < from + count; i++)
-			((WalcuJoinKey *) list_nth(join->new_keys, i))->scan = join->scans;
-		read_inner_rows(join);
-		if (use != WALCU_KEYS_ASKED || INNER_SCAN(join)->tally.widened > widened)
-			join->reads_all = true;
+		count = ask_for_some(join, from, choose_scan_keys(join, most, total - from, count), most);
 	}
+}
+
+/*
+ * Chooses how many of the keys that are left the next scan asks for.  Where each is expected to have a
+ * document, the first ones of the first batch tell whether they have: as many as are under way at once are
+ * asked for, and then twice as many as before, until lists are as long as they can be.
+ */
+static int
+choose_scan_keys(const WalcuJoinState *join, int most, int left, int before)
+{
+	const WalcuOptions *options = get_inner_options(join);
+	int64 first = (int64) most * options->max_connections;
+
+	if (most == 0 || most > options->fetch_size || most >= join->plan.keys_a_url || join->reads_all ||
+		join->batches > 1)
+		return left;
+	return Min(left, Max(first, before * INT64CONST(2)));
+}
+
+/* Asks for the documents of so many of the new keys at most.  Returns how many it were. */
+static int
+ask_for_some(WalcuJoinState *join, int from, int count, int most)
+{
+	PlanState *inner = &INNER_PLAN(join)->ss.ps;
+	int64 widened = INNER_SCAN(join)->tally.widened;
+	int64 documents = INNER_SCAN(join)->tally.documents;
+	TupleTableSlot *row;
+	WalcuKeysUse use;
+
+	ExecReScan(inner);
+	do
+	{
+		count = Min(count, join->scan_size);
+		use = scan_set_keys(INNER_PLAN(join), make_key_array(join, from, count), most, most == 0);
+		if (use == WALCU_KEYS_TOO_LONG)
+			join->scan_size = Max(count / 2, 1);
+	} while (use == WALCU_KEYS_TOO_LONG && count > 1);
+	join->scans++;
+	row = ExecProcNode(inner);
+	/* when no keys are asked for, it brings the documents of all */
+	if (use != WALCU_KEYS_ASKED || INNER_SCAN(join)->tally.widened > widened)
+	{
+		join->reads_all = true;
+		count = list_length(join->new_keys) - from;
+	}
+	for (int i = from; i < from + count; i++)
+		((WalcuJoinKey *) list_nth(join->new_keys, i))->scan = join->scans;
+	for (; !TupIsNull(row); row = ExecProcNode(inner))
+		keep_inner_row(join, row);
+	join->reads_all |= INNER_SCAN(join)->tally.widened > widened;
+	join->keys += count;
+	join->documents += INNER_SCAN(join)->tally.documents - documents;
+	return count;
 }
 
 /* Learns from a batch how large the next one may be. */
@@ -427,10 +493,18 @@ adapt_batch(WalcuJoinState *join)
 	else if (join_table_size(join->table) > 2 * BATCH_MEMORY)
 	{
 		join->outgrown = true;
-		join->batch_size = Max(join->batch_size / 2, 1);
+		/* one reply's worth of documents in any case */
+		join->batch_size = Max(join->batch_size / 2, Min(count_keys_a_reply(join), join->batch_size));
 	}
 	else if (!join->outgrown)
 		join->batch_size = Min(join->batch_size * 2, get_inner_options(join)->join_batch_size);
+}
+
+/* Counts how many keys have a reply's worth of documents. */
+static int
+count_keys_a_reply(const WalcuJoinState *join)
+{
+	return Max(get_inner_options(join)->fetch_size / Max(estimate_documents_a_key(join), 1e-3), 1);
 }
 
 static Datum
@@ -449,15 +523,14 @@ make_key_array(const WalcuJoinState *join, int from, int count)
 }
 
 /*
- * Counts how many keys a request asks for, so that the documents of each fill one reply: then all requests
- * can be under way at once.  Where a key has several documents, there are as many requests as may be under
- * way.  Returns 0 for background jobs, which bring any number.
+ * Counts how many of some keys a request asks for, so that the documents of each fill one reply: then all
+ * requests can be under way at once.  Where a key has several documents, there are as many requests as may be
+ * under way.  Returns 0 for background jobs, which bring any number.
  */
 static int
-count_keys_a_request(const WalcuJoinState *join)
+count_keys_a_request(const WalcuJoinState *join, int keys)
 {
 	const WalcuOptions *options = get_inner_options(join);
-	int keys = list_length(join->new_keys);
 	double per_key = estimate_documents_a_key(join);
 	double most;
 
@@ -473,42 +546,31 @@ count_keys_a_request(const WalcuJoinState *join)
 	return (int) most;
 }
 
-/* Estimates by the batches so far, or as the planner expects it of the first one. */
+/* Estimates by the keys so far, or as the planner expects it of the first ones. */
 static double
 estimate_documents_a_key(const WalcuJoinState *join)
 {
-	int64 keys = join->keys - list_length(join->new_keys);
-	double per_key = keys > 0 ? join->documents / (double) keys : join->plan.per_key;
+	double per_key = join->keys > 0 ? join->documents / (double) join->keys : join->plan.per_key;
 
 	return join->plan.by_id ? Min(per_key, 1) : per_key;
 }
 
-/* Keeps the rows that have one of the keys that were asked for. */
+/* Keeps a row, if it has one of the keys that its scan has asked for. */
 static void
-read_inner_rows(WalcuJoinState *join)
+keep_inner_row(WalcuJoinState *join, TupleTableSlot *row)
 {
-	PlanState *inner = &INNER_PLAN(join)->ss.ps;
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
-	int64 before = INNER_SCAN(join)->tally.documents;
+	WalcuJoinKey *key;
+	bool is_null;
+	Datum value;
 
-	for (;;)
-	{
-		TupleTableSlot *slot = ExecProcNode(inner);
-		WalcuJoinKey *key;
-		bool is_null;
-		Datum value;
-
-		if (TupIsNull(slot))
-			break;
-		ResetExprContext(context);
-		place_side_row(join, slot, true);
-		value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
-		key = is_null ? NULL : join_table_find(join->table, value);
-		/* what another scan asked for, comes with that */
-		if (key && key->scan == join->scans)
-			join_table_add(join->table, key, slot);
-	}
-	join->documents += INNER_SCAN(join)->tally.documents - before;
+	ResetExprContext(context);
+	place_side_row(join, row, true);
+	value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
+	key = is_null ? NULL : join_table_find(join->table, value);
+	/* what another scan asked for, comes with that */
+	if (key && key->scan == join->scans)
+		join_table_add(join->table, key, row);
 }
 
 /* Puts a row of one side, or NULLs, into the scan slot.  An outer one is without an inner one at first. */

@@ -46,7 +46,8 @@ typedef struct WalcuJoinState
 	int next_key;                /* After that come rows of this one of the current row's more keys. */
 	bool matched;                /* The current row had a match. */
 	bool outer_ended;            /* The outer side has no more rows. */
-	List *new_keys;              /* These keys of the batch are to be asked for, of WalcuJoinKey. */
+	List *new_keys;              /* These keys of the batch are to be asked for, of WalcuJoinKey, */
+	List *filed_keys;            /* and these as well, if the table's file does not have them. */
 	int batch_size;              /* A batch may have so many of them. */
 	int scan_size;               /* A scan can ask for so many, as far as is known. */
 	bool reads_all;              /* The service does not tell documents by the keys. */

@@ -21,10 +21,12 @@ typedef struct WalcuJoinRow
 typedef struct WalcuJoinKey
 {
 	Datum value;         /* The table owns a copy of the key. */
-	uint64 scan;         /* The scan of this number has asked for it. */
+	uint64 scan;         /* The scan of this number has asked for it; 0 for none. */
 	uint64 row;          /* The last outer row that has it is of this number. */
 	WalcuJoinRow *first; /* This inner row came first; NULL when none did. */
 	WalcuJoinRow *last;  /* This one came last. */
+	bool is_filed;       /* The table's file has its rows. */
+	bool may_be_filed;   /* The file may have them; join_table_load finds out. */
 } WalcuJoinKey;
 
 typedef struct WalcuJoinTable WalcuJoinTable;
@@ -34,6 +36,9 @@ extern WalcuJoinKey *join_table_enter(WalcuJoinTable *table, Datum value, bool *
 extern WalcuJoinKey *join_table_find(WalcuJoinTable *table, Datum value);
 extern void join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot);
 extern Size join_table_size(const WalcuJoinTable *table);
+extern Size join_table_filed_size(const WalcuJoinTable *table);
+extern void join_table_file(WalcuJoinTable *table);
+extern void join_table_load(WalcuJoinTable *table);
 extern void join_table_reset(WalcuJoinTable *table);
 
 #endif /* WALCU_JOIN_TABLE_H */

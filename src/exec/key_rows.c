@@ -9,8 +9,8 @@
  * key (join_table.c), and an execution returns those of its key, sorted as it promises.  The executor checks
  * all conditions, as always.
  *
- * What is kept takes half of work_mem when a batch begins, or is forgotten.  It is forgotten, too, when a
- * parameter changes that is not one of the node's rows.
+ * What is kept takes half of work_mem when a batch begins, or goes into a temporary file.  It is forgotten
+ * when a parameter changes that is not one of the node's rows.
  */
 #include "postgres.h"
 
@@ -95,6 +95,7 @@ static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, 
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
 static bool is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows);
+static bool get_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key);
 static List *gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first);
 static bool read_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
 static bool read_keys(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
@@ -141,6 +142,18 @@ key_rows_rescan(ForeignScanState *node)
 	if (rows)
 		rows->is_decided = false;
 	scan_rescan(node);
+}
+
+/* FdwRoutine.EndForeignScan */
+void
+key_rows_end(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+
+	/* nothing was begun when an error came first */
+	if (scan && scan->key_rows && scan->key_rows->table)
+		join_table_reset(scan->key_rows->table);
+	scan_end(node);
 }
 
 /* Finds out whether a node reads ahead for the scan. */
@@ -236,14 +249,14 @@ is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows)
 		key = join_table_enter(rows->table, value, &is_new);
 		if (key->scan == 0 && join_table_size(rows->table) > KEPT_MEMORY)
 		{
-			join_table_reset(rows->table);
+			join_table_file(rows->table);
 			read_ahead_restart(rows->ahead, rows->place);
 			key = join_table_enter(rows->table, value, &is_new);
 		}
 		if (key->scan == 0)
 		{
 			MemoryContextReset(rows->context);
-			if (!read_batch(node, rows, gather_keys(rows, key)))
+			if (!get_documents(node, rows, key))
 				key = NULL;
 		}
 	}
@@ -254,11 +267,29 @@ is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows)
 	return is_null || key;
 }
 
-/* Lists a key, and those that come next and have no documents here, of WalcuJoinKey. */
+/*
+ * Gets the documents of a key, and of those that come next: from the file where they are there.  Returns
+ * false when they had better be asked for one by one.
+ */
+static bool
+get_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key)
+{
+	List *keys = gather_keys(rows, key);
+
+	join_table_load(rows->table);
+	if (key->scan == 0)
+		return read_batch(node, rows, list_member_ptr(keys, key) ? keys : lcons(key, keys));
+	/* the others are asked for when one of them is needed, and with it those that come next by then */
+	if (keys != NIL)
+		read_ahead_restart(rows->ahead, rows->place);
+	return true;
+}
+
+/* Lists a key, and those that come next and have no documents, of WalcuJoinKey; none that may be filed. */
 static List *
 gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first)
 {
-	List *keys = list_make1(first);
+	List *keys = first->may_be_filed ? NIL : list_make1(first);
 	Datum value;
 	bool is_null;
 
@@ -268,12 +299,13 @@ gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first)
 		WalcuJoinKey *key;
 		bool is_new;
 
-		if (!read_ahead_next_key(rows->ahead, rows->place, &value, &is_null))
+		if (join_table_filed_size(rows->table) > KEPT_MEMORY ||
+			!read_ahead_next_key(rows->ahead, rows->place, &value, &is_null))
 			break;
 		if (is_null)
 			continue;
 		key = join_table_enter(rows->table, value, &is_new);
-		if (key->scan == 0 && key->row != rows->round)
+		if (key->scan == 0 && key->row != rows->round && !key->may_be_filed)
 			keys = lappend(keys, key);
 		key->row = rows->round;
 	}

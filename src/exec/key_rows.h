@@ -11,5 +11,6 @@
 
 extern TupleTableSlot *key_rows_iterate(ForeignScanState *node);
 extern void key_rows_rescan(ForeignScanState *node);
+extern void key_rows_end(ForeignScanState *node);
 
 #endif /* WALCU_KEY_ROWS_H */
