@@ -4,6 +4,8 @@
 #   all clients of the sandbox, with some milliseconds before each reply, in every way there
 #   is.  Prints requests, documents and seconds, and how many times those of the batched join by
 #   pages they are.  What asks for one document at a time is measured for a tenth of the clients.
+#   Then it prints how long it takes to make requests of very long lists and of thousands of
+#   conditions, none of which is sent.
 #   VISITS, KEYS, DOCUMENTS and LATENCY in the environment set the sizes.
 use strict;
 use warnings;
@@ -39,6 +41,7 @@ printf "%d rows with %d distinct ids, joined to %d clients, pages of %d, %d ms b
   $visits, $keys, $documents, $PAGE_SIZE, $latency;
 printf "%-42s %9s %10s %9s %9s %9s\n", '', 'requests', 'documents', 's', 'requests', 's';
 $base = show('batched key join, pages', { fetch_mode => 'parallel' }, [], qr/Batched Key Join.*by key/s);
+show('batched key join, pages, work_mem 256 kB', { fetch_mode => 'parallel' }, ["SET work_mem = '256kB'"], qr/Batched Key Join.*by key/s);
 show('batched key join, background jobs', { fetch_mode => 'job', max_url_length => 15_000 },
     [ @no{qw(hashjoin mergejoin)} ], qr/Batched Key Join.*background job/s);
 show('whole collection, pages', { fetch_mode => 'parallel' }, [ $not_batched, $no{nestloop} ], qr/Hash Join.*parallel/s);
@@ -52,6 +55,31 @@ if (has_http())
 else
 {
     printf "%-42s skipped: no extension \"http\" here (postgresql-NN-http)\n", 'http in a LATERAL join';
+}
+
+show_rendering();
+
+# EXPLAIN makes all requests to show the first one.
+sub show_rendering
+{
+    my $conditions = join ' AND ', map { "created_by <> 'somebody $_'" } 1 .. 4000;
+    my $arms = join ' OR ', map { "(_id = '$_' AND created_by <> 'somebody $_')" } 1 .. 4000;
+    $dbh->do($_) for 'SET plan_cache_mode = force_generic_plan',
+      q{CREATE FUNCTION keys(n int) RETURNS text[] LANGUAGE sql AS
+          'SELECT array_agg(lpad(to_hex(g::bigint * 7919 % n), 24, ''5'')) FROM generate_series(1, n) g'},
+      'PREPARE many(text[]) AS SELECT _id FROM crm.clients WHERE _id = ANY ($1)';
+    print "\n";
+    for my $case (
+        [ '1,500,000 ids', 'EXECUTE many(keys(1500000))' ],
+        [ '4,000 conditions', "SELECT _id FROM crm.clients WHERE $conditions" ],
+        [ '4,000 arms of OR', "SELECT _id FROM crm.clients WHERE $arms" ])
+    {
+        my ($name, $sql) = @$case;
+        my $began = time;
+        $dbh->do("EXPLAIN $sql");
+        printf "%-42s %31.2f s\n", "requests made of $name", time - $began;
+    }
+    return;
 }
 
 # Run a join in this way, and print a line; a query of some visits counts for all of them.
