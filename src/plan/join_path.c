@@ -28,6 +28,7 @@
 #include "plan/join_plan.h"
 #include "plan/key_lookup.h"
 #include "plan/path.h"
+#include "plan/read_anyway.h"
 #include "plan/relinfo.h"
 #include "pushdown/pushdown.h"
 #include "utils/lsyscache.h"
@@ -71,8 +72,8 @@ static const CustomPathMethods join_path_methods = {.CustomName = JOIN_PLAN_NAME
 
 static void add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 							  RelOptInfo *innerrel, JoinType type, JoinPathExtraData *extra);
-static bool is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-							 JoinPathExtraData *extra);
+static bool is_possible_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+							 RelOptInfo *innerrel, JoinType type, JoinPathExtraData *extra);
 static bool is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
 static JoinKey *choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 								RelOptInfo *innerrel, JoinType type, List *restrictions);
@@ -117,7 +118,7 @@ add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, 
 
 	if (previous_join_hook)
 		previous_join_hook(root, joinrel, outerrel, innerrel, type, extra);
-	if (!is_possible_join(joinrel, outerrel, innerrel, type, extra))
+	if (!is_possible_join(root, joinrel, outerrel, innerrel, type, extra))
 		return;
 	type = unique ? JOIN_INNER : type;
 	key = choose_join_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
@@ -145,8 +146,8 @@ add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, 
 
 /* Returns whether the inner side is a table of ours, and the join of a kind that can be batched. */
 static bool
-is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
-				 JoinPathExtraData *extra)
+is_possible_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
+				 JoinType type, JoinPathExtraData *extra)
 {
 	ListCell *lc;
 
@@ -156,7 +157,8 @@ is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel
 		type != JOIN_UNIQUE_OUTER)
 		return false;
 	if (!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(innerrel->lateral_relids) ||
-		relinfo_get(innerrel)->by_id)
+		relinfo_get(innerrel)->by_id ||
+		read_anyway(root, innerrel, relinfo_get(innerrel)->size.documents, false))
 		return false;
 	foreach(lc, list_concat_copy(extra->restrictlist, innerrel->baserestrictinfo))
 	{

@@ -23,6 +23,7 @@
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
 #include "plan/key_lookup.h"
+#include "plan/read_anyway.h"
 #include "plan/relinfo.h"
 #include "plan/size_probe.h"
 #include "pushdown/pushdown.h"
@@ -33,6 +34,9 @@
  * once.  It is as much a request as they are; but while it is waited for, nothing else comes.
  */
 #define IN_SEQUENCE 2
+
+/* A LIMIT of so many rows is none. */
+#define LIMIT_OF_TOOLS 1e6
 
 /* A LIMIT of more pages than these is worth ranges that are read at once. */
 #define PAGES_IN_SEQUENCE 4
@@ -178,6 +182,16 @@ path_details(const ForeignPath *path)
 	};
 }
 
+/*
+ * Returns whether a query wants all rows.  The LIMITs that BI tools put on everything, 1,000,001 or
+ * 1,048,575, end none.
+ */
+bool
+path_wants_all(const PlannerInfo *root)
+{
+	return root->tuple_fraction <= 0 || root->tuple_fraction >= LIMIT_OF_TOOLS;
+}
+
 /* Returns whether the query's LIMIT, or that of EXISTS, ends the scan when it has brought so many rows. */
 bool
 path_has_limit(PlannerInfo *root, const Path *path)
@@ -235,7 +249,7 @@ static void
 add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 {
 	const WalcuOptions *options = relinfo_options(rel);
-	bool is_whole = root->tuple_fraction <= 0;
+	bool is_whole = path_wants_all(root);
 	bool allows_jobs =
 		options->fetch_mode == WALCU_FETCH_JOB ||
 		(options->fetch_mode == WALCU_FETCH_AUTO && output->documents > options->job_threshold &&
@@ -323,7 +337,10 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, 
 	double share = reading.requests <= 1 && has_key_of_row(root, rel)
 					   ? share_of_request(options, rel, output->documents)
 					   : 1;
-	Cost request = options->fdw_startup_cost * share;
+	/* what another scan reads is at hand */
+	bool is_free = all_rows && output->sort_keys == NIL && output->required_outer == NULL &&
+				   read_anyway(root, rel, output->documents, true);
+	Cost request = is_free ? 0 : options->fdw_startup_cost * share;
 	Cost startup = rel->baserestrictcost.startup;
 	WalcuPathDetails details = {
 		.requests = reading.requests,

@@ -112,7 +112,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 	WalcuPlan plan = {
 		.strategy = details.strategy,
 		.pushdown = info->relation.options->pushdown,
-		.all_rows = root->tuple_fraction <= 0 || details.all_rows,
+		.all_rows = path_wants_all(root) || details.all_rows,
 		.skips = details.skips,
 		.is_missed = missed_plans_note(),
 		.requests = details.requests,

@@ -92,6 +92,7 @@ static double
 choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther)
 {
 	double rows = 0;
+	double keys = 0;
 	bool has_unknown = false;
 	int i = -1;
 
@@ -106,16 +107,21 @@ choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther
 		if (other == NULL || other == rel || IS_DUMMY_REL(other))
 			continue;
 		if (is_assumed(other))
-			has_unknown = true;
+		{
+			/* what joins a table with itself reads all of it, however large it is */
+			has_unknown |= relinfo_relation(other)->relid != relinfo_relation(rel)->relid;
+			keys = Max(keys, other->rows);
+		}
 		else
 			rows = Max(rows, other->rows);
 	}
 	if (rows > FEW_ROWS)
 		return Min(Max(rows, NEAREST), FARTHEST);
 	/* a filter may leave few documents, of which the size of the whole says little */
-	if (!has_unknown || has_filter(rel))
+	if (!has_unknown || keys <= FEW_ROWS || has_filter(rel))
 		return 0;
-	*may_go_farther = true;
+	/* more documents than keys are enough to know */
+	*may_go_farther = keys >= JOB_PAYS_FROM;
 	return JOB_PAYS_FROM;
 }
 
