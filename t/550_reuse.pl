@@ -189,7 +189,8 @@ $dbh->commit;
 
 # EXPLAIN
 my $plan = join "\n", @{ $dbh->selectcol_arrayref("EXPLAIN (ANALYZE, COSTS off) $self_join") };
-like($plan, qr/Requests: 1\n.*Requests: 0\n\s+Reused Replies: 1\n\s+Documents: 40\n\s+Bytes: 0\n/s, 'EXPLAIN ANALYZE tells what was reused');
+my $reused = qr/Requests: 0\n\s+Reused Replies: 1\n\s+Documents: 40\n\s+Bytes: 0\n/;
+like($plan, qr/Requests: 1\n.*$reused|$reused.*Requests: 1\n/s, 'EXPLAIN ANALYZE tells what was reused');
 unlike(join("\n", @{ $dbh->selectcol_arrayref('EXPLAIN (ANALYZE) SELECT _id FROM cars') }), qr/Reused/, 'and nothing where nothing was');
 
 # Limits are those of requests

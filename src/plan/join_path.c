@@ -72,8 +72,8 @@ static const CustomPathMethods join_path_methods = {.CustomName = JOIN_PLAN_NAME
 
 static void add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 							  RelOptInfo *innerrel, JoinType type, JoinPathExtraData *extra);
-static bool is_possible_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
-							 RelOptInfo *innerrel, JoinType type, JoinPathExtraData *extra);
+static bool is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+							 JoinPathExtraData *extra);
 static bool is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo *innerrel);
 static JoinKey *choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 								RelOptInfo *innerrel, JoinType type, List *restrictions);
@@ -118,7 +118,7 @@ add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, 
 
 	if (previous_join_hook)
 		previous_join_hook(root, joinrel, outerrel, innerrel, type, extra);
-	if (!is_possible_join(root, joinrel, outerrel, innerrel, type, extra))
+	if (!is_possible_join(joinrel, outerrel, innerrel, type, extra))
 		return;
 	type = unique ? JOIN_INNER : type;
 	key = choose_join_key(root, joinrel, outerrel, innerrel, type, extra->restrictlist);
@@ -146,8 +146,8 @@ add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, 
 
 /* Returns whether the inner side is a table of ours, and the join of a kind that can be batched. */
 static bool
-is_possible_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
-				 JoinType type, JoinPathExtraData *extra)
+is_possible_join(RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinType type,
+				 JoinPathExtraData *extra)
 {
 	ListCell *lc;
 
@@ -157,8 +157,7 @@ is_possible_join(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 		type != JOIN_UNIQUE_OUTER)
 		return false;
 	if (!bms_is_empty(joinrel->lateral_relids) || !bms_is_empty(innerrel->lateral_relids) ||
-		relinfo_get(innerrel)->by_id ||
-		read_anyway(root, innerrel, relinfo_get(innerrel)->size.documents, false))
+		relinfo_get(innerrel)->by_id)
 		return false;
 	foreach(lc, list_concat_copy(extra->restrictlist, innerrel->baserestrictinfo))
 	{
@@ -583,6 +582,9 @@ set_join_costs(PlannerInfo *root, CustomPath *path, const Path *outer, RelOptInf
 	Cost run = outer->total_cost - outer->startup_cost + key->documents * path_document_cost(innerrel);
 	QualCost quals;
 
+	/* what another scan was to get for nothing has to be paid then */
+	if (read_anyway(root, innerrel, relinfo_get(innerrel)->size.documents, false))
+		run += relinfo_get(innerrel)->size.documents / options->fetch_size * options->fdw_startup_cost;
 	cost_qual_eval(&quals, restrictions, root);
 	path->path.startup_cost = outer->startup_cost + innerrel->baserestrictcost.startup + quals.startup +
 							  key->first_requests * options->fdw_startup_cost + run * first;
