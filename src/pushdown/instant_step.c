@@ -327,6 +327,6 @@ measure_slack(const WalcuInstantStep *step, TimestampTz value)
 
 	if (!step->by_clock || (interval->month == 0 && interval->day == 0))
 		return slack;
-	zone_offsets_near(NULL, value, days + (int) (Abs(interval->time) / USECS_PER_DAY), &least, &greatest);
+	zone_offsets_near(NULL, value, days + (int) (llabs(interval->time) / USECS_PER_DAY), &least, &greatest);
 	return slack + 2 * (greatest - least);
 }

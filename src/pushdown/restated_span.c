@@ -133,7 +133,7 @@ read_comparison(const OpExpr *comparison, bool outcome, SpanComparison *span)
 	if (constant->consttype != INT4OID)
 		return false;
 	span->span = DatumGetInt32(constant->constvalue);
-	return Abs(span->span) <= MOST_DAYS;
+	return llabs(span->span) <= MOST_DAYS;
 }
 
 /* Reads an interval as PostgreSQL compares it. */
@@ -145,7 +145,7 @@ read_span_interval(const Const *constant, SpanComparison *span)
 	if (constant->consttype != INTERVALOID)
 		return false;
 	interval = DatumGetIntervalP(constant->constvalue);
-	if (Abs((int64) interval->month) * DAYS_PER_MONTH > MOST_DAYS || Abs((int64) interval->day) > MOST_DAYS ||
+	if (llabs(interval->month) * DAYS_PER_MONTH > MOST_DAYS || llabs(interval->day) > MOST_DAYS ||
 		interval->time > MOST_DAYS * USECS_PER_DAY || interval->time < -MOST_DAYS * USECS_PER_DAY)
 		return false;
 	span->span = interval->time + (interval->day + (int64) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
