@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pushdown/deparse_caseless.h"
 #include "pushdown/deparse_id.h"
@@ -30,6 +31,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+static bool is_of_limit(const WalcuDocumentPath *operand, const char *text);
 static bool is_text_of_own_type(const char *text);
 static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
 static void add_caseless(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
@@ -105,7 +107,9 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 	switch (operand->domain)
 	{
 		case WALCU_DOMAIN_TEXT:
-			if (operand->letters != WALCU_LETTERS_KEPT)
+			if (is_of_limit(operand, scalar_text(value, type)))
+				matches->unchecked |= operand->sources;
+			else if (operand->letters != WALCU_LETTERS_KEPT)
 				add_caseless(operand, scalar_text(value, type), matches);
 			else
 				add_text(operand, scalar_text(value, type), matches);
@@ -141,6 +145,13 @@ deparse_equal_add(const WalcuDocumentPath *operand, Datum value, Oid type, Walcu
 			matches->unchecked |= WALCU_IS_ARRAY;
 			break;
 	}
+}
+
+/* Is it so long that a document may have blanks behind it, which the column's type cuts off? */
+static bool
+is_of_limit(const WalcuDocumentPath *operand, const char *text)
+{
+	return operand->limit > 0 && pg_mbstrlen(text) >= operand->limit;
 }
 
 /* A text. */
@@ -389,6 +400,7 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 		case WALCU_DOMAIN_TEXT:
 		case WALCU_DOMAIN_ENUM:
 			if (!(checked & WALCU_IS_STRING) || operand->letters != WALCU_LETTERS_KEPT ||
+				is_of_limit(operand, scalar_text(value, type)) ||
 				utf8_from_server(scalar_text(value, type)) == NULL)
 				return NULL;
 			return filter_string(scalar_text(value, type));

@@ -175,9 +175,10 @@ WalcuDocumentPath *
 document_path_of_type(Oid type, int32 typmod)
 {
 	WalcuDocumentPath *operand = palloc0(sizeof(WalcuDocumentPath));
-	Oid base = getBaseType(type);
+	Oid base = getBaseTypeAndTypmod(type, &typmod);
 
 	operand->type = base;
+	operand->limit = (base == VARCHAROID && typmod != -1) ? typmod - VARHDRSZ : 0;
 	operand->single = (base == FLOAT4OID);
 	operand->steps = (base == DATEOID) ? list_make1(instant_step_to_day()) : NIL;
 	for (int i = 0; i < lengthof(column_types); i++)

@@ -64,11 +64,12 @@ typedef struct WalcuDocumentPath
 	bool element;   /* It is an element of an array, so that a document may have several of the values. */
 	bool json_null; /* JSON's null is a value, not NULL. */
 	bool indexed;   /* The path has an index of an array. */
-	List *first_elements_of;     /* The path takes the first element of these paths (of char *). */
-	List *null_elements_of;      /* Of these, JSON null is a value for these, and its own first element. */
-	bool plain;                  /* The SQL value is the JSON value, neither rounded nor checked. */
-	double rounding;             /* Numbers may differ by so much. */
-	bool single;                 /* Numbers are rounded to float4. */
+	List *first_elements_of; /* The path takes the first element of these paths (of char *). */
+	List *null_elements_of;  /* Of these, JSON null is a value for these, and its own first element. */
+	bool plain;              /* The SQL value is the JSON value, neither rounded nor checked. */
+	double rounding;         /* Numbers may differ by so much. */
+	int limit;   /* A text has so many characters at most, blanks at its end cut off; 0 for no limit. */
+	bool single; /* Numbers are rounded to float4. */
 	WalcuLetters letters;        /* lower() or upper() makes the value of a text. */
 	Oid letters_collation;       /* It does so by this collation. */
 	List *steps;                 /* The value is made of a document's date by these (WalcuInstantStep). */

@@ -97,6 +97,12 @@ predicate_of_clause(const WalcuRelation *relation, Expr *clause, bool outcome, c
 
 	if (condition == NULL)
 		return NULL;
+	if (condition->operand->limit > 0 && condition->kind != WALCU_PREDICATE_NULL &&
+		condition->strategy != BTEqualStrategyNumber)
+	{
+		*reason = "the column's type cuts off blanks";
+		return NULL;
+	}
 	document_path_compare_with(condition->operand, condition->value_type);
 	return condition;
 }

@@ -246,7 +246,7 @@ is_sorted_alike(const WalcuOptions *options, const WalcuDocumentPath *operand, O
 	{
 		case WALCU_DOMAIN_TEXT:
 			/* bytes of UTF-8 are in the order of code points, and those of LATIN1 are, too */
-			return compat_collation_is_c(collation) && utf8_orders_alike(NULL);
+			return compat_collation_is_c(collation) && utf8_orders_alike(NULL) && operand->limit == 0;
 		case WALCU_DOMAIN_NUMBER:
 			/* equal ones among float4 differ at the service */
 			return !operand->single;
