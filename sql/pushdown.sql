@@ -167,7 +167,9 @@ EXPLAIN (COSTS OFF) SELECT _id FROM crm.odd WHERE make > 'S' AND make ILIKE 's%'
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.odd WHERE model = 'A' AND mileage = 5 AND engine_size LIKE '1%';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.odd WHERE equipment IS NULL AND location = 'Madrid';
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.odd WHERE make < ALL (ARRAY['T', 'U']) AND odd IS DISTINCT FROM NULL;
+RESET enable_sort;
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.odd ORDER BY make;
+SET enable_sort = off;
 
 --
 -- Values that only the execution knows
@@ -216,6 +218,7 @@ SELECT * FROM cost_of($$SELECT _id FROM crm.cars WHERE purchase_date > '2025-01-
 -- The first key is sent, the second sorted here
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars ORDER BY make, model;
 SELECT make, model FROM crm.cars ORDER BY make, model DESC;
+RESET enable_sort;
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars ORDER BY lower(make), status ->> 'status';
 -- The last of all
 SELECT max(purchase_date), min(year) FROM crm.cars;
@@ -224,6 +227,7 @@ SELECT * FROM cost_of('SELECT max(purchase_date) FROM crm.cars');
 --
 -- LIMIT and OFFSET
 --
+SET enable_sort = off;
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE make = 'SEAT' LIMIT 1;
 EXPLAIN (COSTS OFF) SELECT _id FROM crm.cars WHERE length(make) = 4 LIMIT 1;
 SELECT * FROM cost_of($$SELECT EXISTS (SELECT FROM crm.cars WHERE make = 'SEAT')$$);
@@ -266,6 +270,7 @@ ALTER SERVER crm OPTIONS (DROP max_url_length);
 --
 -- Off
 --
+RESET enable_sort;
 PREPARE kept AS SELECT _id FROM crm.cars WHERE make = 'SEAT' ORDER BY _id LIMIT 2;
 EXPLAIN (COSTS OFF) EXECUTE kept;
 SET walcu_fdw.enable_pushdown = off;
