@@ -15,6 +15,7 @@
 
 #include "mb/pg_wchar.h"
 #include "pushdown/case_variant.h"
+#include "pushdown/pattern_runs.h"
 
 /* Any characters, at most two, and the end. */
 #define ANY_CHARACTERS "[\\d\\D]*"
@@ -72,7 +73,7 @@ caseless_pattern_from_like(const char *pattern, const WalcuCaseless *caseless, W
 		appendStringInfoString(&like.output, END_OF_TEXT);
 	else if (like.output.len > 0)
 		like.output.data[like.output.len -= strlen(ANY_CHARACTERS)] = '\0';
-	return like.output.data;
+	return pattern_runs_gather(like.output.data);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "pushdown/case_variant.h"
+#include "pushdown/pattern_runs.h"
 
 /* PostgreSQL's limit for the bounds of a quantifier. */
 #define MAX_BOUND 255
@@ -66,7 +67,7 @@ static bool translate_member(Translation *translation);
 static bool read_member(Translation *translation, char *c);
 static bool append_range(Translation *translation, char first, char last);
 
-/* A LIKE pattern; NULL when it is none. */
+/* A LIKE pattern; NULL when it is none, or the service would search too long. */
 char *
 pattern_from_like(const char *like, bool ignore_case, WalcuPatternBound bound)
 {
@@ -99,7 +100,7 @@ pattern_from_like(const char *like, bool ignore_case, WalcuPatternBound bound)
 	}
 	if (anchored)
 		appendStringInfoString(&output, END_OF_TEXT);
-	return output.data;
+	return pattern_runs_gather(output.data);
 }
 
 /*
@@ -232,7 +233,7 @@ pattern_from_regex(const char *regex, bool ignore_case, bool ascii_classes, Walc
 		if (!translate_next(&translation))
 			return NULL;
 	}
-	return translation.depth == 0 ? translation.output.data : NULL;
+	return translation.depth == 0 ? pattern_runs_gather(translation.output.data) : NULL;
 }
 
 /* A character that stands for itself; bytes of longer ones pass one by one. */
