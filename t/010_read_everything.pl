@@ -78,7 +78,8 @@ SQL
         for my $i (0 .. $#columns)
         {
             my ($path, $type) = @{ $columns[$i] }{qw(path type)};
-            my $expected = expected_text(value_at($document, $path), $type);
+            my $value = $type =~ /\[\]$/ ? array_at($document, split /\./, $path) : value_at($document, $path);
+            my $expected = expected_text($value, $type);
             my $read = $row->[ $i + 1 ];
             $read = $json->encode($json->decode($read)) if defined $read && $type eq 'jsonb';
             return "$document->{_id}, $path ($type): read " . ($read // 'NULL') . ', expected ' . ($expected // 'NULL')
@@ -111,6 +112,26 @@ sub value_at
         $value = $value->{$name};
     }
     return $value;
+}
+
+# What a column of an array type has: through lists, what stands in each of their objects.
+sub array_at
+{
+    my ($value, @names) = @_;
+    return $value unless @names;
+    return [ map { ref $_ eq 'HASH' ? elements_at($_, @names) : () } @$value ] if ref $value eq 'ARRAY';
+    return undef unless ref $value eq 'HASH';
+    my ($name, @below) = @names;
+    return array_at($value->{$name}, @below);
+}
+
+sub elements_at
+{
+    my ($value, @names) = @_;
+    return ref $value eq 'ARRAY' ? @$value : ($value) unless @names;
+    return map { ref $_ eq 'HASH' ? elements_at($_, @names) : () } @$value if ref $value eq 'ARRAY';
+    my ($name, @below) = @names;
+    return ref $value eq 'HASH' && exists $value->{$name} ? elements_at($value->{$name}, @below) : ();
 }
 
 # The text that a column of a type shows for a JSON value; undef for NULL.
