@@ -64,7 +64,7 @@ double
 rate_limit_reserve(const WalcuOptions *options, int64 *place)
 {
 	double rate = options->max_requests_per_second;
-	WalcuDigest key = make_bucket_key(options->serverid);
+	WalcuDigest key;
 	int64 between;
 	int64 now;
 	int64 debt;
@@ -73,6 +73,7 @@ rate_limit_reserve(const WalcuOptions *options, int64 *place)
 	*place = 0;
 	if (rate == 0)
 		return 0;
+	key = make_bucket_key(options->serverid);
 	between = compute_interval(rate);
 
 	shared_table_lock(&buckets);
@@ -96,11 +97,12 @@ rate_limit_reserve(const WalcuOptions *options, int64 *place)
 void
 rate_limit_give_back(Oid serverid, int64 place)
 {
-	WalcuDigest key = make_bucket_key(serverid);
+	WalcuDigest key;
 	Bucket *bucket;
 
 	if (place == 0)
 		return;
+	key = make_bucket_key(serverid);
 	shared_table_lock(&buckets);
 	bucket = shared_table_find(&buckets, &key);
 	if (bucket && bucket->entry.age == place)
