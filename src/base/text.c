@@ -12,7 +12,9 @@
 
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 
+static int compare_bytes(const ListCell *one, const ListCell *other);
 static int control_length(const char *at);
 
 /*
@@ -68,6 +70,29 @@ text_in_list(List *texts, const char *text)
 			return true;
 	}
 	return false;
+}
+
+/* Returns a list of texts in the order of their bytes, each once.  The list itself is sorted, too. */
+List *
+text_sort_unique(List *texts)
+{
+	List *unique = NIL;
+	ListCell *lc;
+
+	list_sort(texts, compare_bytes);
+	foreach(lc, texts)
+	{
+		if (unique == NIL || strcmp(llast(unique), lfirst(lc)) != 0)
+			unique = lappend(unique, lfirst(lc));
+	}
+	return unique;
+}
+
+static int
+compare_bytes(const ListCell *one, const ListCell *other)
+{
+	CHECK_FOR_INTERRUPTS();
+	return strcmp(lfirst(one), lfirst(other));
 }
 
 /*

@@ -16,6 +16,7 @@
 extern char *text_shown(const char *text, int limit);
 extern bool text_contains(const char *text, const char *word);
 extern bool text_in_list(List *texts, const char *text);
+extern List *text_sort_unique(List *texts);
 extern char *text_escape_like(const char *text);
 
 #endif /* WALCU_TEXT_H */

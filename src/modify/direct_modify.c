@@ -58,7 +58,6 @@ static void send_direct_changes(ForeignScanState *node);
 static List *evaluate_ids(ForeignScanState *node);
 static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
 static bool is_sure_id(const WalcuOptions *options, const char *id);
-static int compare_ids(const ListCell *one, const ListCell *other);
 static WalcuRowPatch make_current_patch(ForeignScanState *node);
 static char *remake_patch(void *arg, const WalcuDocument *document);
 static void count_rows(ForeignScanState *node, int64 rows);
@@ -300,8 +299,6 @@ evaluate_ids(ForeignScanState *node)
 	bool is_null;
 	Datum value = ExecEvalExprSwitchContext(direct->state, node->ss.ps.ps_ExprContext, &is_null);
 	List *ids = NIL;
-	List *once = NIL;
-	ListCell *lc;
 	Datum *elements;
 	bool *nulls;
 	int count;
@@ -317,13 +314,7 @@ evaluate_ids(ForeignScanState *node)
 		if (!nulls[i])
 			ids = lappend(ids, TextDatumGetCString(elements[i]));
 	}
-	list_sort(ids, compare_ids);
-	foreach(lc, ids)
-	{
-		if (once == NIL || strcmp(llast(once), lfirst(lc)) != 0)
-			once = lappend(once, lfirst(lc));
-	}
-	return once;
+	return text_sort_unique(ids);
 }
 
 /*
@@ -362,13 +353,6 @@ is_sure_id(const WalcuOptions *options, const char *id)
 {
 	return url_is_plain_segment(id) &&
 		   (objectid_is_valid(id) || id_place_own_type(options) == WALCU_ID_STRING);
-}
-
-static int
-compare_ids(const ListCell *one, const ListCell *other)
-{
-	CHECK_FOR_INTERRUPTS();
-	return strcmp(lfirst(one), lfirst(other));
 }
 
 static WalcuRowPatch

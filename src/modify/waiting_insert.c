@@ -19,7 +19,6 @@ static List *find_known_ids(const WalcuCommitQueueTable *table, const WalcuCommi
 static bool may_be_there(const WalcuCommitQueueWrite *row);
 static bool is_there(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *row, List *known);
 static WalcuWaiting see_waiting(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *row);
-static int compare_known_ids(const ListCell *one, const ListCell *other);
 
 /*
  * Puts new rows of one command into the queue, all with or all without ON CONFLICT DO NOTHING.  Says of each
@@ -56,13 +55,7 @@ find_known_ids(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *
 			see_waiting(table, &rows[i]) == WALCU_WAITING_NONE)
 			ids = lappend(ids, unconstify(char *, rows[i].id));
 	}
-	list_sort(ids, compare_known_ids);
-	for (int i = list_length(ids) - 1; i > 0; i--)
-	{
-		if (strcmp(list_nth(ids, i), list_nth(ids, i - 1)) == 0)
-			ids = list_delete_nth_cell(ids, i);
-	}
-	return ids == NIL ? NIL : find_ids(table->options, table->credential, ids);
+	return ids == NIL ? NIL : find_ids(table->options, table->credential, text_sort_unique(ids));
 }
 
 /* Tells whether somebody else may have made the row's _id. */
@@ -93,10 +86,4 @@ see_waiting(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *row
 	WalcuDocument document = {.id = row->id};
 
 	return waiting_writes_show(table->options, row->id, row->command + 1, &document);
-}
-
-static int
-compare_known_ids(const ListCell *one, const ListCell *other)
-{
-	return strcmp(lfirst(one), lfirst(other));
 }
