@@ -66,15 +66,13 @@ read_ahead_init(void)
 WalcuReadAhead *
 read_ahead_find(EState *estate, int scan, int *place)
 {
-	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
+	MemoryContextCallback *callback = NULL;
 
-	for (; callback; callback = callback->next)
+	while ((callback = reset_callback_next(estate->es_query_cxt, forget_read_ahead, callback)) != NULL)
 	{
 		WalcuReadAhead *ahead = callback->arg;
 		ListCell *lc;
 
-		if (callback->func != forget_read_ahead)
-			continue;
 		foreach(lc, ahead->plan.scans)
 		{
 			*place = foreach_current_index(lc);

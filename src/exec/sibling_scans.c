@@ -117,10 +117,8 @@ sibling_scans_are_ahead(const WalcuSiblingScan *scan)
 static StatementScans *
 find_statement_scans(EState *estate)
 {
-	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
+	MemoryContextCallback *callback = reset_callback_next(estate->es_query_cxt, mark_ended, NULL);
 
-	while (callback && callback->func != mark_ended)
-		callback = callback->next;
 	return callback ? callback->arg : NULL;
 }
 

@@ -66,13 +66,14 @@ static void drop_oldest(WalcuReplyCache *cache);
 WalcuReplyCache *
 reply_cache_get(EState *estate, const WalcuOptions *options)
 {
-	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
+	MemoryContext statement = estate->es_query_cxt;
+	MemoryContextCallback *callback = reset_callback_next(statement, mark_dropped, NULL);
 	WalcuReplyCache *cache;
 
-	while (callback && !(callback->func == mark_dropped && is_of_resource(callback->arg, options)))
-		callback = callback->next;
+	while (callback && !is_of_resource(callback->arg, options))
+		callback = reset_callback_next(statement, mark_dropped, callback);
 	if (callback == NULL)
-		return create_cache(estate->es_query_cxt, options);
+		return create_cache(statement, options);
 	cache = callback->arg;
 	reply_cache_expect(cache);
 	return cache;
