@@ -31,10 +31,18 @@ typedef struct Set
 	char *keys; /* The first of its keys begins here, with the quote. */
 } Set;
 
+/* The places on the way to that of a set, from the outermost to its own. */
+typedef struct PlaceWalk
+{
+	char *end;       /* This is behind the last key of a place. */
+	WalcuDigest key; /* It stands for the keys that lead there. */
+	bool is_last;    /* It is the place of the set itself. */
+} PlaceWalk;
+
 static bool next_set(WalcuSkimmer *skimmer, Set *set);
 static void add_later(HTAB *places, const Set *set);
 static bool is_said_later(HTAB *places, const Set *set);
-static char *end_key(WalcuSkimmer *skimmer, char *key, bool *is_last);
+static bool next_place(const Set *set, PlaceWalk *walk);
 
 /* Returns the sets of both, which are arrays with something in them, in the current memory context. */
 char *
@@ -82,19 +90,14 @@ next_set(WalcuSkimmer *skimmer, Set *set)
 static void
 add_later(HTAB *places, const Set *set)
 {
-	WalcuSkimmer skimmer = {.end = set->end};
-	char *key = set->keys;
-	bool is_last = false;
+	PlaceWalk walk = {.end = set->keys - 1};
 
-	while (!is_last)
+	while (next_place(set, &walk))
 	{
-		char *end = end_key(&skimmer, key, &is_last);
-		WalcuDigest digest = digest_of(set->keys, end - set->keys);
 		bool found;
-		LaterPlace *place = hash_search(places, &digest, HASH_ENTER, &found);
+		LaterPlace *place = hash_search(places, &walk.key, HASH_ENTER, &found);
 
-		place->is_set = is_last || (found && place->is_set);
-		key = end + 1;
+		place->is_set = walk.is_last || (found && place->is_set);
 	}
 }
 
@@ -102,29 +105,28 @@ add_later(HTAB *places, const Set *set)
 static bool
 is_said_later(HTAB *places, const Set *set)
 {
-	WalcuSkimmer skimmer = {.end = set->end};
-	char *key = set->keys;
-	bool is_last = false;
+	PlaceWalk walk = {.end = set->keys - 1};
 
-	while (!is_last)
+	while (next_place(set, &walk))
 	{
-		char *end = end_key(&skimmer, key, &is_last);
-		WalcuDigest digest = digest_of(set->keys, end - set->keys);
-		const LaterPlace *place = hash_search(places, &digest, HASH_FIND, NULL);
+		const LaterPlace *place = hash_search(places, &walk.key, HASH_FIND, NULL);
 
-		if (place && (is_last || place->is_set))
+		if (place && (walk.is_last || place->is_set))
 			return true;
-		key = end + 1;
 	}
 	return false;
 }
 
-/* Returns what is behind a key of a set, and tells whether it is the last. */
-static char *
-end_key(WalcuSkimmer *skimmer, char *key, bool *is_last)
+/* Goes on to the next place.  Returns false behind that of the set. */
+static bool
+next_place(const Set *set, PlaceWalk *walk)
 {
-	char *end = skim_string(skimmer, key);
+	WalcuSkimmer skimmer = {.end = set->end};
 
-	*is_last = *end != ',';
-	return end;
+	if (walk->is_last)
+		return false;
+	walk->end = skim_string(&skimmer, walk->end + 1);
+	walk->key = digest_of(set->keys, walk->end - set->keys);
+	walk->is_last = *walk->end != ',';
+	return true;
 }
