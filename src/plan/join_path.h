@@ -16,8 +16,6 @@
  */
 #define JOIN_PATH_FIRST_BATCH 50
 
-/* The setting walcu_fdw.enable_batched_join. */
-
 extern void join_path_init(void);
 extern bool join_path_prefers_jobs(const WalcuOptions *options, const WalcuJoinPlan *plan, double keys,
 								   double pages);

@@ -10,11 +10,8 @@
 
 #include "plan/read_anyway.h"
 
-#include "miscadmin.h"
+#include "fetch/reply_cache.h"
 #include "plan/relinfo.h"
-
-/* Replies are held in so much, or work_mem if that is less (reply_cache.c). */
-#define HELD_KILOBYTES 4096
 
 /* A document takes so much beside the fields that are asked for: its _id and the names of the fields. */
 #define DOCUMENT_OVERHEAD 200
@@ -31,7 +28,7 @@ read_anyway(PlannerInfo *root, const RelOptInfo *rel, double documents, bool is_
 	double bytes = documents * (rel->reltarget->width + DOCUMENT_OVERHEAD);
 
 	if (rel->baserestrictinfo != NIL || rel->lateral_relids != NULL || root->tuple_fraction > 0 ||
-		bytes > Min(work_mem, HELD_KILOBYTES) * 1024.0)
+		bytes > reply_cache_limit())
 		return false;
 	if (reads_whole_table(root, rel, is_paid ? rel->relid : root->simple_rel_array_size))
 		return true;

@@ -189,6 +189,8 @@ typedef struct WalcuColumn
 
 /* This is the setting walcu_fdw.enable_pushdown.  Off is as if every server had pushdown 'off'. */
 extern bool option_enable_pushdown;
+
+/* This is the setting walcu_fdw.enable_batched_join. */
 extern bool option_enable_batched_join;
 
 extern WalcuOptions *option_for_server(Oid serverid);
