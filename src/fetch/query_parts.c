@@ -40,6 +40,7 @@ static List *split_list(const WalcuQueryPart *part, int position, size_t room);
 static WalcuQueryPart *make_part_of_list(const WalcuQueryPart *part, int position, List *literals);
 static WalcuQueryPart *replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filter);
 static WalcuQueryPart *drop_part_filters(const WalcuQueryPart *part, const Bitmapset *positions);
+static WalcuQueryPart *set_part_filters(const WalcuQueryPart *part, List *filters);
 static List *reverse_list(List *list);
 static List *replace_filter(List *filters, int position, WalcuFilter *filter);
 static bool exceeds_room(List *filters, size_t room);
@@ -264,11 +265,11 @@ query_parts_keep(List *parts, const WalcuFilter *filter)
 static int
 find_list_to_split(const WalcuQueryPart *part, bool is_short)
 {
-	int position = is_short ? -1 : find_longest(part, true, -1);
+	int position = -1;
 	ListCell *lc;
 
 	if (!is_short)
-		return position;
+		return find_longest(part, true, -1);
 	foreach(lc, part->filters)
 	{
 		const WalcuFilter *filter = lfirst(lc);
@@ -386,11 +387,7 @@ reverse_list(List *list)
 static WalcuQueryPart *
 replace_part_filter(const WalcuQueryPart *part, int position, WalcuFilter *filter)
 {
-	WalcuQueryPart *replaced =
-		make_part(replace_filter(part->filters, position, filter), part->keys, part->nulls);
-
-	replaced->null_test = part->null_test;
-	return replaced;
+	return set_part_filters(part, replace_filter(part->filters, position, filter));
 }
 
 /* The part without the clauses at some positions. */
@@ -398,7 +395,6 @@ static WalcuQueryPart *
 drop_part_filters(const WalcuQueryPart *part, const Bitmapset *positions)
 {
 	List *filters = NIL;
-	WalcuQueryPart *shorter;
 	ListCell *lc;
 
 	foreach(lc, part->filters)
@@ -406,9 +402,17 @@ drop_part_filters(const WalcuQueryPart *part, const Bitmapset *positions)
 		if (!bms_is_member(foreach_current_index(lc), positions))
 			filters = lappend(filters, lfirst(lc));
 	}
-	shorter = make_part(filters, part->keys, part->nulls);
-	shorter->null_test = part->null_test;
-	return shorter;
+	return set_part_filters(part, filters);
+}
+
+/* The part with other clauses, among which what makes it one still is. */
+static WalcuQueryPart *
+set_part_filters(const WalcuQueryPart *part, List *filters)
+{
+	WalcuQueryPart *changed = make_part(filters, part->keys, part->nulls);
+
+	changed->null_test = part->null_test;
+	return changed;
 }
 
 /* The clauses with another one, or none, in a place. */
