@@ -244,8 +244,7 @@ is_never_null(const RelOptInfo *rel, const Expr *expression)
 	HeapTuple column;
 	bool is_not_null;
 
-	while (IsA(expression, RelabelType))
-		expression = ((const RelabelType *) expression)->arg;
+	expression = document_path_strip_relabels(expression);
 	if (!IsA(expression, Var) || ((const Var *) expression)->varno != rel->relid)
 		return false;
 	column = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relinfo_relation(rel)->relid),

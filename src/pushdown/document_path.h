@@ -88,6 +88,15 @@ typedef struct WalcuRelation
 	const WalcuOptions *options; /* These settings are in force for it. */
 } WalcuRelation;
 
+/* An expression without the casts that change nothing but the name of its type. */
+static inline Expr *
+document_path_strip_relabels(const Expr *expression)
+{
+	while (IsA(expression, RelabelType))
+		expression = ((const RelabelType *) expression)->arg;
+	return unconstify(Expr *, expression);
+}
+
 extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relation, Expr *expression);
 extern WalcuDocumentPath *document_path_of_type(Oid type, int32 typmod);
 extern void document_path_limit_sources(WalcuDocumentPath *operand);

@@ -51,7 +51,6 @@ static Expr *restate_number_text(Expr *number, const char *text);
 static Expr *restate_truth_text(Expr *truth, const char *text);
 static Expr *make_like(Expr *text, const char *pattern, Oid collation, bool outcome);
 static Expr *make_not_null(Expr *expression);
-static Expr *strip_relabels(Expr *expression);
 
 /* Returns what is true where a condition has the outcome; NULL where it is none of those known here. */
 Expr *
@@ -73,7 +72,7 @@ restated_condition(const WalcuRelation *relation, Expr *condition, bool outcome)
 	}
 	if (IsA(lsecond(comparison->args), Const) && !((Const *) lsecond(comparison->args))->constisnull)
 	{
-		Expr *left = strip_relabels(linitial(comparison->args));
+		Expr *left = document_path_strip_relabels(linitial(comparison->args));
 		Expr *restated = restate_equality(comparison, left, lsecond(comparison->args), outcome);
 
 		if (restated)
@@ -97,7 +96,7 @@ restate_list(const WalcuRelation *relation, const ScalarArrayOpExpr *list, bool 
 	List *arms = NIL;
 
 	if (!list->useOr || !outcome || !IsA(values, Const) || values->constisnull ||
-		!can_restate(strip_relabels(linitial(list->args))))
+		!can_restate(document_path_strip_relabels(linitial(list->args))))
 		return NULL;
 	type = get_element_type(values->consttype);
 	get_typlenbyvalalign(type, &length, &by_value, &align);
@@ -282,13 +281,4 @@ make_not_null(Expr *expression)
 	test->nulltesttype = IS_NOT_NULL;
 	test->location = -1;
 	return (Expr *) test;
-}
-
-/* What an expression is without the casts that change nothing but the name of its type. */
-static Expr *
-strip_relabels(Expr *expression)
-{
-	while (IsA(expression, RelabelType))
-		expression = ((RelabelType *) expression)->arg;
-	return expression;
 }

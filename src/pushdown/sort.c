@@ -189,11 +189,9 @@ match_pathkey(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 	compat_begin_members(&members, class, rel->relids);
 	while ((member = compat_next_member(&members)) != NULL)
 	{
-		Expr *expression = member->em_expr;
+		Expr *expression = document_path_strip_relabels(member->em_expr);
 		WalcuSortKey *key;
 
-		while (IsA(expression, RelabelType))
-			expression = ((RelabelType *) expression)->arg;
 		if (!IsA(expression, Var) || ((Var *) expression)->varno != rel->relid)
 			continue;
 		key = match_key_column(relation, (Var *) expression);
