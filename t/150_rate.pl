@@ -2,7 +2,8 @@
 # or, where memory is shared, by several together; waiting for it can be cancelled and is
 # no failure of the service.
 #
-# Nothing here says that requests are fast.  A bound is counted from a moment before the
+# A table takes a dozen requests and a few more: how the ranges of _id are cut that are read side by side hangs on when
+# each is answered.  Nothing here says that requests are fast.  A bound is counted from a moment before the
 # first request, as one that is slow to arrive makes the next ones seem close behind it.
 
 use strict;
@@ -34,15 +35,14 @@ my $version = $dbh->{pg_server_version};
 set_rate($dbh, 0);
 start_counting();
 count_rows($dbh, 'cars');
-my $pages = $sandbox->request_count(kind => 'list');
-cmp_ok($pages, '>=', 12, 'without a rate a table takes a dozen requests');
+cmp_ok($sandbox->request_count(kind => 'list'), '>=', 12, 'without a rate a table takes a dozen requests');
 for my $rate (4, 2.5)
 {
     set_rate($dbh, $rate);
     my $start = start_counting();
     is(count_rows($dbh, 'cars'), 60, "every row comes at $rate requests a second");
     my @requests = $sandbox->log(kind => 'list');
-    is(scalar @requests, $pages, 'with as many requests as without a rate');
+    cmp_ok(scalar @requests, '>=', 12, 'with a dozen requests');
     is_deeply([ too_early($rate, $start, @requests) ], [], 'none of them too early');
 }
 
@@ -64,7 +64,7 @@ for (
     is($_->pg_result, 1, "$way: a backend has its answer") for @backends;
 
     my %requests = map { ($_ => [ $sandbox->log(kind => 'list', resource => $_) ]) } @tables;
-    is(scalar @{ $requests{$_} }, $pages, "$way: all requests for $_ were sent") for @tables;
+    cmp_ok(scalar @{ $requests{$_} }, '>=', 12, "$way: all requests for $_ were sent") for @tables;
     is_deeply([ too_early($rate, $start, @{ $requests{$_} }) ], [], "$way: none for $_ too early") for @tables;
     is_deeply([ too_early($rate, $start, map { @$_ } values %requests) ], [], "$way: nor both together") if $shared;
     next if $version >= 170000;

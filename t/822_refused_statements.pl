@@ -26,6 +26,8 @@ $dbh->do(qq{
 });
 
 # WHERE CURRENT OF
+# A cursor over local rows and a partition would have the partition's first request under way: that is none of these.
+$dbh->do('SET enable_async_append = off');
 my $cursor = qr/Fetch the column that shows _id with each row/;
 for my $case (
     [ 'crm.notes', 'UPDATE crm.notes SET content = $$x$$ WHERE CURRENT OF c' ],
