@@ -79,6 +79,30 @@ is(join(' ', map { "$_->{method} " . @{ $_->{body} } } $sandbox->log), 'PATCH 7'
 cmp_ok(peak_memory() - $most, '<', 40_000, 'which took less than 40 MB to find') or diag(peak_memory() - $most . ' kB');
 is_deeply($dbh->selectrow_arrayref('SELECT description, custom FROM crm.tasks'), [ 'n1500', '{"k0": 1500}' ], 'and is right');
 
+# Many members of one document, each by a statement of its own, as in a local table: what an older cursor shows, and what is
+# left after a savepoint
+fill();
+my $member = q((coalesce(custom, '{}') #- ARRAY['k' || i - 3]) || jsonb_build_object('k' || i, i, 'deep', coalesce(custom->'deep', '{}') || jsonb_build_object('d' || i % 7, i)));
+$dbh->do(q(CREATE TABLE local AS SELECT lpad('1', 24, '0') AS _id, NULL::jsonb AS custom));
+my @shown;
+for my $table ('local', 'crm.tasks')
+{
+    my $change = "DO \$\$BEGIN FOR i IN %d .. %d LOOP UPDATE $table SET custom = CASE WHEN i % 5 = 0 THEN coalesce(custom, '{}') || jsonb_build_object('w' || i, i) ELSE $member END; END LOOP; END\$\$";
+    $dbh->begin_work;
+    $dbh->do(sprintf $change =~ s/%(?!d)/%%/gr, 1, 60);
+    $dbh->do("DECLARE old CURSOR FOR SELECT custom FROM $table");
+    $dbh->do('SAVEPOINT s');
+    $dbh->do(sprintf $change =~ s/%(?!d)/%%/gr, 61, 90);
+    my @now = $dbh->selectrow_array("SELECT custom FROM $table");
+    $dbh->do('ROLLBACK TO s');
+    $dbh->do(sprintf $change =~ s/%(?!d)/%%/gr, 91, 120);
+    push @shown, [ @now, $dbh->selectrow_array("SELECT custom FROM $table"), $dbh->selectrow_array('FETCH old') ];
+    $dbh->commit;
+    push @{ $shown[-1] }, $dbh->selectrow_array("SELECT custom FROM $table");
+}
+is_deeply($shown[1], $shown[0], 'a hundred members are what they are in a local table');
+cmp_ok(length $shown[0][0], '>', 100, 'which are many');
+
 done_testing();
 
 sub fill

@@ -117,15 +117,14 @@ find_places(List *places, int depth, const WalcuSkimMember *member)
 }
 
 /*
- * Returns a document as JSON, in UTF-8, with other members in the place of those that have these names (of
- * text *).
+ * Returns a document as JSON, in UTF-8, with other members, an object as JSON, in the place of those that
+ * have these names (of text *).
  */
 char *
-document_members_replace(const WalcuDocument *document, List *names, Jsonb *members)
+document_members_replace(const WalcuDocument *document, List *names, const char *members)
 {
 	WalcuSkimmer skimmer = {.end = document->data + document->length};
 	WalcuSkimMember member = {.end = document->data};
-	char *added = JsonbToCString(NULL, &members->root, VARSIZE(members));
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -136,8 +135,8 @@ document_members_replace(const WalcuDocument *document, List *names, Jsonb *memb
 			appendStringInfo(&text, "%s%.*s", text.len > 1 ? "," : "", (int) (member.end - member.key),
 							 member.key);
 	}
-	if (JB_ROOT_COUNT(members) > 0)
-		appendStringInfo(&text, "%s%s", text.len > 1 ? "," : "", utf8_require(added) + 1);
+	if (strcmp(members, "{}") != 0)
+		appendStringInfo(&text, "%s%s", text.len > 1 ? "," : "", utf8_require(members) + 1);
 	else
 		appendStringInfoChar(&text, '}');
 	return text.data;

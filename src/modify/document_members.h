@@ -12,7 +12,7 @@
 #include "utils/jsonb.h"
 
 extern Jsonb *document_members_read(const WalcuOptions *options, const WalcuDocument *document, List *places);
-extern char *document_members_replace(const WalcuDocument *document, List *names, Jsonb *members);
+extern char *document_members_replace(const WalcuDocument *document, List *names, const char *members);
 extern JsonbValue *document_members_find(Jsonb *document, List *keys, int count);
 extern bool document_members_is_object(const JsonbValue *value);
 

@@ -90,7 +90,6 @@ merged_writes_patch(const char *earlier, const char *later)
 	List *operations = split_patch(joined);
 	List *kept = NIL;
 	StringInfoData patch;
-	ListCell *lc;
 
 	for (int i = list_length(operations) - 1; i >= 0; i--)
 	{
@@ -104,12 +103,12 @@ merged_writes_patch(const char *earlier, const char *later)
 
 			hash_search(set, &key, HASH_ENTER, NULL);
 		}
-		kept = lcons(operation, kept);
+		kept = lappend(kept, operation);
 	}
 	initStringInfo(&patch);
-	foreach(lc, kept)
+	for (int i = list_length(kept) - 1; i >= 0; i--)
 	{
-		const PatchOperation *operation = lfirst(lc);
+		const PatchOperation *operation = list_nth(kept, i);
 
 		appendStringInfo(&patch, "%c%.*s", patch.len == 0 ? '[' : ',', operation->length, operation->text);
 	}

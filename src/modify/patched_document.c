@@ -15,13 +15,11 @@
 #include "modify/patched_document.h"
 
 #include "base/utf8.h"
-#include "catalog/pg_type.h"
 #include "modify/document_members.h"
 #include "modify/json_patch.h"
-#include "utils/array.h"
+#include "modify/member_tree.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 
 /* A patch, kept for when the document is read. */
 typedef struct KeptPatch
@@ -33,22 +31,21 @@ typedef struct KeptPatch
 /* An operation of a patch. */
 typedef struct Operation
 {
-	List *keys;   /* These (of text *) lead to the place. */
-	Jsonb *value; /* This is set there; NULL to remove what is there. */
+	List *keys;        /* These (of text *) lead to the place. */
+	JsonbValue *value; /* This is set there; NULL to remove what is there. */
 } Operation;
 
 static char *make_difference(void *arg, const WalcuDocument *document);
 static List *name_members(List *operations);
+static bool has_member_name(List *names, const text *wanted);
 static List *list_places(List *operations);
 static List *make_places(List *names);
-static Jsonb *apply_operations(Jsonb *members, List *operations);
+static char *apply_operations(Jsonb *members, List *operations);
+static Jsonb *read_jsonb(const char *text);
 static List *read_operations(const char *leaf_patch);
 static Operation *read_operation(JsonbContainer *operation);
 static List *split_pointer(const char *pointer, int length);
 static JsonbValue *get_member_value(JsonbContainer *object, const char *name);
-static Jsonb *apply_operation(Jsonb *document, const Operation *operation);
-static Datum make_path_array(List *keys, int count);
-static Jsonb *set_place(Jsonb *document, List *keys, int count, Jsonb *value);
 
 /*
  * Returns the patch for the service that makes of a document what a patch that names leaves does; NULL when
@@ -63,7 +60,7 @@ patched_document_difference(const WalcuOptions *options, const char *leaf_patch,
 	Jsonb *old = document_members_read(options, document, list_places(operations));
 	WalcuJsonPatch *patch = json_patch_create(options, false);
 
-	json_patch_members(patch, old, apply_operations(old, operations));
+	json_patch_members(patch, old, read_jsonb(apply_operations(old, operations)));
 	return patch->count > 0 ? json_patch_text(patch) : NULL;
 }
 
@@ -116,7 +113,7 @@ make_difference(void *arg, const WalcuDocument *document)
 	return patched_document_difference(kept->options, kept->leaf_patch, document);
 }
 
-/* Returns the names (of text *) of the members of a document that operations change. */
+/* Returns the names (of text *) of the members of a document that operations change, each once. */
 static List *
 name_members(List *operations)
 {
@@ -124,8 +121,28 @@ name_members(List *operations)
 	ListCell *lc;
 
 	foreach(lc, operations)
-		names = lappend(names, linitial(((Operation *) lfirst(lc))->keys));
+	{
+		text *name = linitial(((Operation *) lfirst(lc))->keys);
+
+		if (!has_member_name(names, name))
+			names = lappend(names, name);
+	}
 	return names;
+}
+
+static bool
+has_member_name(List *names, const text *wanted)
+{
+	ListCell *lc;
+
+	foreach(lc, names)
+	{
+		const text *other = lfirst(lc);
+
+		if (VARSIZE_ANY(other) == VARSIZE_ANY(wanted) && memcmp(other, wanted, VARSIZE_ANY(wanted)) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Returns the places (lists of text *) of operations. */
@@ -152,21 +169,36 @@ make_places(List *names)
 	return places;
 }
 
-static Jsonb *
+/* Returns what operations make of members, as JSON. */
+static char *
 apply_operations(Jsonb *members, List *operations)
 {
+	WalcuMemberTree *tree = member_tree_create(members);
 	ListCell *lc;
 
 	foreach(lc, operations)
-		members = apply_operation(members, lfirst(lc));
-	return members;
+	{
+		const Operation *operation = lfirst(lc);
+
+		if (operation->value)
+			member_tree_set(tree, operation->keys, operation->value);
+		else
+			member_tree_remove(tree, operation->keys);
+	}
+	return member_tree_text(tree);
+}
+
+static Jsonb *
+read_jsonb(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
 /* Returns the operations (of Operation) of a patch. */
 static List *
 read_operations(const char *leaf_patch)
 {
-	Jsonb *patch = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(leaf_patch)));
+	Jsonb *patch = read_jsonb(leaf_patch);
 	List *operations = NIL;
 
 	for (uint32 i = 0; i < JB_ROOT_COUNT(patch); i++)
@@ -180,10 +212,9 @@ read_operation(JsonbContainer *operation)
 {
 	Operation *read = palloc0(sizeof(Operation));
 	JsonbValue *path = get_member_value(operation, "path");
-	JsonbValue *value = get_member_value(operation, "value");
 
 	read->keys = split_pointer(path->val.string.val, path->val.string.len);
-	read->value = value ? JsonbValueToJsonb(value) : NULL;
+	read->value = get_member_value(operation, "value");
 	return read;
 }
 
@@ -209,46 +240,4 @@ static JsonbValue *
 get_member_value(JsonbContainer *object, const char *name)
 {
 	return getKeyJsonValueFromContainer(object, name, strlen(name), NULL);
-}
-
-/* Returns the document after an operation. */
-static Jsonb *
-apply_operation(Jsonb *document, const Operation *operation)
-{
-	int count = list_length(operation->keys);
-	Jsonb *empty = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	JsonbValue *place;
-
-	if (operation->value)
-	{
-		for (int i = 1; i < count; i++)
-		{
-			if (!document_members_is_object(document_members_find(document, operation->keys, i)))
-				document = set_place(document, operation->keys, i, empty);
-		}
-		return set_place(document, operation->keys, count, operation->value);
-	}
-	place = document_members_find(document, operation->keys, count);
-	if (place == NULL)
-		return document;
-	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path, JsonbPGetDatum(document),
-											  make_path_array(operation->keys, count)));
-}
-
-static Datum
-make_path_array(List *keys, int count)
-{
-	Datum *elements = palloc(count * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = PointerGetDatum(list_nth(keys, i));
-	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-static Jsonb *
-set_place(Jsonb *document, List *keys, int count, Jsonb *value)
-{
-	return DatumGetJsonbP(DirectFunctionCall4(jsonb_set, JsonbPGetDatum(document),
-											  make_path_array(keys, count), JsonbPGetDatum(value),
-											  BoolGetDatum(true)));
 }

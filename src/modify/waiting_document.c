@@ -2,8 +2,9 @@
  * waiting_document.c
  *	  What a document will be after the writes that wait for the commit.
  *
- * commit_queue.c asks for the documents that a statement reads.  A write that comes in changes what was known
- * before it; only for a cursor, which must not see what came after it was opened, is a document made anew.
+ * commit_queue.c asks for the documents that a statement reads.  What has come in since the last one changes
+ * what was known; only for a cursor, which must not see what later statements have been shown, is a document
+ * made anew.
  */
 #include "postgres.h"
 
@@ -33,7 +34,8 @@ waiting_document_of(WalcuQueueDocument *document, CommandId command, MemoryConte
 		last = last->before;
 	if (last == NULL)
 		return NULL;
-	if (last != document->last)
+	/* a cursor may be shown less than what is known */
+	if (document->waiting && document->waiting->last && document->waiting->last->queued.command >= command)
 		return apply_writes(palloc0(sizeof(WalcuWaitingDocument)), last, NULL);
 	if (document->waiting == NULL)
 		document->waiting = MemoryContextAllocZero(context, sizeof(WalcuWaitingDocument));
