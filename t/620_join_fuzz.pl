@@ -48,6 +48,7 @@ my %PLACES = (
     },
 );
 my @TABLES = sort keys %PLACES;
+my %ARRAYS = ('crm.saleleads' => 'car_ids');
 my @SETTINGS = (
     {},
     { join_batch_size => 1 },
@@ -218,6 +219,13 @@ sub place
 sub equality
 {
     my ($left, $right, $plain) = @_;
+    my @arrays = grep { $ARRAYS{ $_->{table} } } @$left, @$right;
+    if (@arrays && !$plain && chance(0.15))
+    {
+        my $array = pick(@arrays);
+        my $of_left = grep { $_ == $array } @$left;
+        return place(pick($of_left ? @$right : @$left), 'text') . " = ANY ($array->{name}.$ARRAYS{ $array->{table} })";
+    }
     my $type = pick(qw(text text text text number instant));
     my @sides = (place(pick(@$left), $type), place(pick(@$right), $type));
     @sides = reverse @sides if chance(0.5);
@@ -314,6 +322,7 @@ sub add_odd_documents
 
 sub make_tables
 {
+    $dbh->do(q(ALTER FOREIGN TABLE crm.saleleads ADD car_ids text[] OPTIONS (path 'car_list.car_id') COLLATE "C"));
     $dbh->do('CREATE SCHEMA copy');
     $dbh->do("CREATE TABLE copy.$_ AS SELECT * FROM crm.$_") for qw(clients saleleads cars tasks);
     $dbh->do(<<'SQL');

@@ -205,6 +205,39 @@ is_deeply([ map { $json->encode($_->{query}{q}) } $sandbox->log(kind => 'list') 
 is_deeply($dbh->selectcol_arrayref("SELECT left(c._id, 1) || count(l._id) FROM crm.cars c LEFT JOIN crm.strict l ON c._id = ANY (l.car_ids) GROUP BY c._id ORDER BY 1"), [qw(a2 b2 c1 d0)], 'a left join');
 is_deeply($dbh->selectcol_arrayref("SELECT left(c._id, 1) FROM crm.cars c WHERE NOT EXISTS (SELECT FROM crm.strict l WHERE c._id = ANY (l.car_ids)) ORDER BY 1"), ['d'], 'an anti join');
 
+# A join onto the list: its elements are asked for, in batches, and a row that has two keys matches each once
+$dbh->do('CREATE TABLE sought (n int, id text COLLATE "C")');
+$dbh->do("INSERT INTO sought VALUES (1, '$A'), (2, '$C'), (3, '$A'), (4, NULL), (5, 'x')");
+$dbh->do('ANALYZE sought');
+put(@documents, map { { _id => sprintf('%024x', $_), inquiry => 'other', car_list => [ { car_id => 'd' x 24 } ] } } 1 .. 300);
+for (
+    [ 'inner', 'SELECT n || left(_id, 1) FROM sought JOIN %s ON id = ANY (car_ids) ORDER BY 1', [qw(11 14 27 31 34)] ],
+    [ 'left', 'SELECT n || coalesce(left(_id, 1), $$-$$) FROM sought LEFT JOIN %s ON id = ANY (car_ids) ORDER BY 1', [qw(11 14 27 31 34 4- 5-)] ],
+    [ 'semi', 'SELECT n FROM sought WHERE EXISTS (SELECT FROM %s WHERE id = ANY (car_ids)) ORDER BY 1', [ 1, 2, 3 ] ],
+    [ 'anti', 'SELECT n FROM sought WHERE NOT EXISTS (SELECT FROM %s WHERE id = ANY (car_ids)) ORDER BY 1', [ 4, 5 ] ],
+  )
+{
+    my ($kind, $sql, $rows) = @$_;
+    $sandbox->clear_log;
+    is_deeply($dbh->selectcol_arrayref(sprintf $sql, 'crm.strict'), $rows, "rows of the $kind join");
+    is(join(' ', map { $json->encode($_->{query}{q}) } $sandbox->log(kind => 'list')), $json->encode({ 'car_list.car_id' => { '$in' => [ $A, $C ] } }), "one request of the $kind join");
+}
+like(join("\n", @{ $dbh->selectcol_arrayref('EXPLAIN SELECT * FROM sought JOIN crm.strict ON id = ANY (car_ids)') }), qr/Batched Key Join.*^ *Key: \(sought\.id = ANY \(strict\.car_ids\)\)$/ms, 'EXPLAIN shows the condition');
+# keys of several requests, of which a document has some of each
+$dbh->do("ALTER SERVER crm OPTIONS (ADD max_url_length '1200')");
+$dbh->do("TRUNCATE sought; INSERT INTO sought SELECT i, lpad(to_hex(i), 24, '0') FROM generate_series(1, 100) i; ANALYZE sought");
+put(map { my $n = $_; { _id => sprintf('%024x', $n), car_list => [ map { { car_id => sprintf '%024x', $_ * $n } } 1 .. 40 ] } } 1 .. 60);
+$dbh->do('CREATE TEMP TABLE leads AS SELECT * FROM crm.strict');
+for my $sql ('SELECT count(*), sum(n::bigint * hashtext(_id)) FROM sought JOIN %s ON id = ANY (car_ids)',
+    q(SELECT count(*), sum(hashtext(_id)) FROM %s WHERE car_ids && ARRAY(SELECT id FROM sought)))
+{
+    $sandbox->clear_log;
+    is_deeply($dbh->selectrow_arrayref(sprintf $sql, 'crm.strict'), $dbh->selectrow_arrayref(sprintf $sql, 'leads'), "of several requests: $sql");
+    cmp_ok(scalar(my @lists = grep { $_->{query}{q} } $sandbox->log(kind => 'list')), '>', 3, 'which they are');
+}
+$dbh->do("ALTER SERVER crm OPTIONS (DROP max_url_length)");
+put(@documents);
+
 # Nobody writes them; NULL, DEFAULT and the value that is there say nothing
 for (
     "INSERT INTO crm.strict (inquiry, car_ids) VALUES ('n', '{$A}')", "INSERT INTO crm.strict (inquiry, prices) VALUES ('n', NULL), ('n', '{1}')", "UPDATE crm.strict SET car_ids = '{$A}' WHERE _id = '" . '1' x 24 . "'",

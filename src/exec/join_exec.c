@@ -560,17 +560,16 @@ static void
 keep_inner_row(WalcuJoinState *join, TupleTableSlot *row)
 {
 	ExprContext *context = join->node.ss.ps.ps_ExprContext;
-	WalcuJoinKey *key;
 	bool is_null;
 	Datum value;
 
 	ResetExprContext(context);
 	place_side_row(join, row, true);
 	value = ExecEvalExprSwitchContext(join->inner_key, context, &is_null);
-	key = is_null ? NULL : join_table_find(join->table, value);
-	/* what another scan asked for, comes with that */
-	if (key && key->scan == join->scans)
-		join_table_add(join->table, key, row);
+	if (!is_null && join->plan.in_array)
+		join_table_add_to_elements(join->table, value, join->scans, row);
+	else if (!is_null)
+		join_table_add(join->table, value, join->scans, row);
 }
 
 /* Puts a row of one side, or NULLs, into the scan slot.  An outer one is without an inner one at first. */

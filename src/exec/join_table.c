@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
+#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -73,6 +74,7 @@ struct WalcuJoinTable
 	struct filed_hash *filed; /* These are the hashes of its keys, of HashEntry. */
 	uint64 file_keys;         /* The file has so many keys, */
 	uint64 file_size;         /* of so many bytes with their rows. */
+	uint64 inner_rows;        /* So many inner rows have come with arrays of keys. */
 	uint64 sought;            /* The file may have so many keys of the table that are to be loaded. */
 };
 
@@ -110,6 +112,8 @@ static void write_key(WalcuJoinTable *table, const WalcuJoinKey *key);
 static void load_next_key(WalcuJoinTable *table);
 static void load_rows(WalcuJoinTable *table, WalcuJoinKey *key, uint32 count);
 static void read_file(WalcuJoinTable *table, void *bytes, size_t length);
+static WalcuJoinKey *find_asked_key(WalcuJoinTable *table, Datum value, uint64 scan);
+static void add_row(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot);
 static void append_row(WalcuJoinKey *key, WalcuJoinRow *row);
 
 /* Makes a table, in the current memory context, for an equality of an outer and an inner value. */
@@ -162,20 +166,53 @@ join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new)
 	return entry->key;
 }
 
-/* Finds the key that an inner value equals, or NULL. */
-WalcuJoinKey *
-join_table_find(WalcuJoinTable *table, Datum value)
+/*
+ * Adds a copy of an inner row to the key that its value equals, if the scan of this number has asked for it:
+ * what another one asked for, comes with that.
+ */
+void
+join_table_add(WalcuJoinTable *table, Datum value, uint64 scan, TupleTableSlot *slot)
+{
+	WalcuJoinKey *key = find_asked_key(table, value, scan);
+
+	if (key)
+		add_row(table, key, slot);
+}
+
+/* Does the same for each key that a row's array has. */
+void
+join_table_add_to_elements(WalcuJoinTable *table, Datum array, uint64 scan, TupleTableSlot *slot)
+{
+	ArrayIterator iterator = array_create_iterator(DatumGetArrayTypeP(array), 0, NULL);
+	Datum value;
+	bool is_null;
+
+	table->inner_rows++;
+	while (array_iterate(iterator, &value, &is_null))
+	{
+		WalcuJoinKey *key = is_null ? NULL : find_asked_key(table, value, scan);
+
+		if (key == NULL || key->inner_row == table->inner_rows)
+			continue;
+		key->inner_row = table->inner_rows;
+		add_row(table, key, slot);
+	}
+	array_free_iterator(iterator);
+}
+
+/* Finds the key that an inner value equals, and that a scan has asked for; NULL when there is none. */
+static WalcuJoinKey *
+find_asked_key(WalcuJoinTable *table, Datum value, uint64 scan)
 {
 	KeyEntry *entry;
 
 	table->current = &table->inner;
 	entry = keys_lookup(table->keys, value);
-	return entry ? entry->key : NULL;
+	return entry && entry->key->scan == scan ? entry->key : NULL;
 }
 
-/* Adds a copy of an inner row to its key. */
-void
-join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot)
+static void
+add_row(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot)
 {
 	MemoryContext before = MemoryContextSwitchTo(table->context);
 	WalcuJoinRow *row = palloc(sizeof(WalcuJoinRow));

@@ -22,7 +22,8 @@ typedef struct WalcuJoinKey
 {
 	Datum value;         /* The table owns a copy of the key. */
 	uint64 scan;         /* The scan of this number has asked for it; 0 for none. */
-	uint64 row;          /* The last outer row that has it is of this number. */
+	uint64 row;          /* The last outer row that has it is of this number, */
+	uint64 inner_row;    /* and the last inner row, where its arrays have keys, of this one. */
 	WalcuJoinRow *first; /* This inner row came first; NULL when none did. */
 	WalcuJoinRow *last;  /* This one came last. */
 	bool is_filed;       /* The table's file has its rows. */
@@ -33,8 +34,8 @@ typedef struct WalcuJoinTable WalcuJoinTable;
 
 extern WalcuJoinTable *join_table_create(Oid op, Oid collation);
 extern WalcuJoinKey *join_table_enter(WalcuJoinTable *table, Datum value, bool *is_new);
-extern WalcuJoinKey *join_table_find(WalcuJoinTable *table, Datum value);
-extern void join_table_add(WalcuJoinTable *table, WalcuJoinKey *key, TupleTableSlot *slot);
+extern void join_table_add(WalcuJoinTable *table, Datum value, uint64 scan, TupleTableSlot *slot);
+extern void join_table_add_to_elements(WalcuJoinTable *table, Datum array, uint64 scan, TupleTableSlot *slot);
 extern Size join_table_size(const WalcuJoinTable *table);
 extern Size join_table_filed_size(const WalcuJoinTable *table);
 extern void join_table_file(WalcuJoinTable *table);

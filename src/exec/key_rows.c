@@ -415,7 +415,6 @@ keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests)
 	for (;;)
 	{
 		TupleTableSlot *slot = scan_iterate(node);
-		WalcuJoinKey *key;
 		bool is_null;
 		Datum value;
 
@@ -424,10 +423,8 @@ keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests)
 		context->ecxt_scantuple = slot;
 		ResetExprContext(context);
 		value = ExecEvalExprSwitchContext(rows->inner_key, context, &is_null);
-		key = is_null ? NULL : join_table_find(rows->table, value);
-		/* what another scan asked for, comes with that */
-		if (key && key->scan == rows->scans)
-			join_table_add(rows->table, key, slot);
+		if (!is_null)
+			join_table_add(rows->table, value, rows->scans, slot);
 	}
 	context->ecxt_scantuple = row;
 	rows->documents += scan->tally.documents - documents;
@@ -471,7 +468,7 @@ ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows)
 
 	scan->filtered = rows->others;
 	scan->keyed = rows->keyed;
-	scan->plan.keyed_by = rows->condition;
+	scan->plan.keyed_by = (Expr *) rows->condition;
 	scan->id = scan->limit = NULL;
 	scan->plan.wanted = 0;
 	scan->order_check = NULL;

@@ -416,7 +416,7 @@ WalcuKeysUse
 scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job)
 {
 	WalcuScan *scan = node->fdw_state;
-	const Param *parameter = lsecond(scan->plan.keyed_by->args);
+	const Param *parameter = lsecond(plan_keyed_arguments(scan->plan.keyed_by));
 	ParamExecData *value = &node->ss.ps.state->es_param_exec_vals[parameter->paramid];
 	MemoryContext before;
 

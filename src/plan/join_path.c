@@ -25,6 +25,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "plan/join_key.h"
 #include "plan/join_plan.h"
 #include "plan/key_lookup.h"
 #include "plan/path.h"
@@ -54,15 +55,14 @@
 /* A join key is the equality that drives a join, with what is expected of it. */
 typedef struct JoinKey
 {
-	RestrictInfo *restriction;   /* This is the equality. */
-	ScalarArrayOpExpr *keyed_by; /* See WalcuPlan; the parameter has no number yet. */
-	WalcuJoinPlan plan;          /* The plan will carry this. */
-	double outer_rows;           /* So many outer rows are expected to be such as may match. */
-	double documents;            /* The service is expected to send so many. */
-	double first_requests;       /* The first batch is expected to send so many. */
-	bool by_job;                 /* Background jobs are expected to bring the documents. */
-	bool of_ranges;              /* Each key is a range of values in documents. */
-	bool takes_null;             /* The equality takes NULL for NULL, too. */
+	RestrictInfo *restriction; /* This is the equality. */
+	Expr *keyed_by;            /* See WalcuPlan; the parameter has no number yet. */
+	WalcuJoinPlan plan;        /* The plan will carry this. */
+	double outer_rows;         /* So many outer rows are expected to be such as may match. */
+	double documents;          /* The service is expected to send so many. */
+	double first_requests;     /* The first batch is expected to send so many. */
+	bool by_job;               /* Background jobs are expected to bring the documents. */
+	bool of_ranges;            /* Each key is a range of values in documents. */
 } JoinKey;
 
 static set_join_pathlist_hook_type previous_join_hook;
@@ -81,15 +81,11 @@ static JoinKey *match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptI
 								 RelOptInfo *innerrel, JoinType type, RestrictInfo *restriction);
 static bool is_never_null(const RelOptInfo *rel, const Expr *expression);
 static bool is_place_filtered(const RelOptInfo *rel, const char *path);
-static OpExpr *find_equality_or_nulls(Expr *clause);
-static bool find_equality_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
-static bool find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static double estimate_keyed_rows(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, JoinType type,
 								  List *restrictions);
 static double estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo *innerrel,
 								  const JoinKey *key);
 static bool has_unknown_ids(PlannerInfo *root, const JoinKey *key);
-static ScalarArrayOpExpr *make_key_condition(const JoinKey *key);
 static void estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
 static bool allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
 static int choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
@@ -215,14 +211,13 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 	JoinKey *key = palloc0(sizeof(JoinKey));
 	const WalcuDocumentPath *place;
 	WalcuPushdownCondition *filtered;
+	bool takes_null;
 
 	key->restriction = restriction;
 	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
 		!restriction_is_securely_promotable(restriction, innerrel) ||
-		!(find_equality_sides(root, outerrel, innerrel, key) ||
-		  find_array_sides(root, outerrel, innerrel, key)) ||
-		!OidIsValid(key->plan.op) || !op_strict(key->plan.op) ||
-		(key->keyed_by = make_key_condition(key)) == NULL)
+		!join_key_find(root, outerrel, innerrel, restriction, &key->plan, &takes_null) ||
+		(key->keyed_by = join_key_condition(&key->plan)) == NULL)
 		return NULL;
 	filtered = linitial(pushdown_conditions(relinfo_relation(innerrel), list_make1(key->keyed_by)));
 	if (filtered->filter == NULL || filtered->filter->kind != WALCU_PUSHDOWN_PREDICATE ||
@@ -231,7 +226,7 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 	place = filtered->filter->condition->operand;
 	key->plan.by_id = key_lookup_is_id(place);
 	key->of_ranges = place->steps != NIL;
-	if ((key->takes_null && !is_never_null(innerrel, key->plan.inner_key)) ||
+	if ((takes_null && !is_never_null(innerrel, key->plan.inner_key)) ||
 		(key->of_ranges && is_place_filtered(innerrel, place->path)))
 		return NULL;
 	return key;
@@ -275,118 +270,6 @@ is_place_filtered(const RelOptInfo *rel, const char *path)
 			return true;
 	}
 	return false;
-}
-
-/* Finds the sides of an equality of both relations that can be hashed; false for any other clause. */
-static bool
-find_equality_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
-{
-	OpExpr *equality = (OpExpr *) key->restriction->clause;
-	Relids left;
-	Relids right;
-	bool outer_is_left;
-
-	if (IsA(equality, BoolExpr))
-	{
-		equality = find_equality_or_nulls((Expr *) equality);
-		key->takes_null = equality != NULL;
-	}
-	else if (!key->restriction->can_join || !OidIsValid(key->restriction->hashjoinoperator))
-		return false;
-	if (equality == NULL)
-		return false;
-	left = pull_varnos(root, linitial(equality->args));
-	right = pull_varnos(root, lsecond(equality->args));
-	outer_is_left = bms_is_subset(left, outerrel->relids) && bms_is_subset(right, innerrel->relids);
-	if (bms_is_empty(left) || bms_is_empty(right) ||
-		(!outer_is_left &&
-		 !(bms_is_subset(right, outerrel->relids) && bms_is_subset(left, innerrel->relids))))
-		return false;
-	key->plan.outer_key = outer_is_left ? linitial(equality->args) : lsecond(equality->args);
-	key->plan.inner_key = outer_is_left ? lsecond(equality->args) : linitial(equality->args);
-	key->plan.op = outer_is_left ? equality->opno : get_commutator(equality->opno);
-	key->plan.collation = equality->inputcollid;
-	return true;
-}
-
-/*
- * Finds the equality in a = b OR (a IS NULL AND b IS NULL), as Power Query joins tables.  Where one of the
- * sides is never NULL, as an _id, it is all that the condition says.
- */
-static OpExpr *
-find_equality_or_nulls(Expr *clause)
-{
-	List *arms = is_orclause(clause) ? ((BoolExpr *) clause)->args : NIL;
-	OpExpr *equality;
-	BoolExpr *nulls;
-	ListCell *lc;
-
-	if (list_length(arms) != 2)
-		return NULL;
-	equality = IsA(linitial(arms), OpExpr) ? linitial(arms) : lsecond(arms);
-	nulls = IsA(linitial(arms), OpExpr) ? lsecond(arms) : linitial(arms);
-	if (!IsA(equality, OpExpr) || list_length(equality->args) != 2 || !is_andclause(nulls) ||
-		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))) ||
-		contain_volatile_functions((Node *) equality) || list_length(nulls->args) != 2)
-		return NULL;
-	foreach(lc, nulls->args)
-	{
-		const NullTest *test = lfirst(lc);
-
-		if (!IsA(test, NullTest) || test->nulltesttype != IS_NULL || test->argisrow ||
-			!equal(test->arg, list_nth(equality->args, foreach_current_index(lc))))
-			return NULL;
-	}
-	return equality;
-}
-
-/* Finds the sides of an inner value that equals any element of an outer array. */
-static bool
-find_array_sides(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
-{
-	ScalarArrayOpExpr *equality = (ScalarArrayOpExpr *) key->restriction->clause;
-	Relids outer_relids;
-
-	if (!IsA(equality, ScalarArrayOpExpr) || !equality->useOr ||
-		contain_volatile_functions((Node *) equality) ||
-		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
-		return false;
-	key->plan.inner_key = linitial(equality->args);
-	key->plan.outer_key = lsecond(equality->args);
-	outer_relids = pull_varnos(root, (Node *) key->plan.outer_key);
-	if (bms_is_empty(outer_relids) || !bms_is_subset(outer_relids, outerrel->relids) ||
-		!bms_equal(pull_varnos(root, (Node *) key->plan.inner_key), innerrel->relids))
-		return false;
-	key->plan.of_array = true;
-	key->plan.op = get_commutator(equality->opno);
-	key->plan.collation = equality->inputcollid;
-	return true;
-}
-
-/* Makes inner key = ANY (keys), where the parameter of the keys has no number yet. */
-static ScalarArrayOpExpr *
-make_key_condition(const JoinKey *key)
-{
-	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
-	Param *keys = makeNode(Param);
-
-	keys->paramkind = PARAM_EXEC;
-	keys->paramid = -1;
-	keys->paramtype = exprType((Node *) key->plan.outer_key);
-	if (!key->plan.of_array)
-		keys->paramtype = get_array_type(keys->paramtype);
-	keys->paramtypmod = -1;
-	keys->paramcollid = exprCollation((Node *) key->plan.outer_key);
-	keys->location = -1;
-	condition->opno = get_commutator(key->plan.op);
-	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
-		return NULL;
-	condition->opfuncid = get_opcode(condition->opno);
-	condition->useOr = true;
-	condition->inputcollid = key->plan.collation;
-	condition->args = list_make2(key->plan.inner_key, keys);
-	condition->location = -1;
-	return condition;
 }
 
 static void

@@ -37,6 +37,7 @@ typedef enum JoinPrivateIndex
 	JOIN_PRIVATE_BY_ID,          /* This is a Boolean. */
 	JOIN_PRIVATE_BY_JOB,         /* This is a Boolean. */
 	JOIN_PRIVATE_OF_ARRAY,       /* This is a Boolean. */
+	JOIN_PRIVATE_IN_ARRAY,       /* This is a Boolean. */
 	JOIN_PRIVATE_FIRST_BATCH,    /* This is an Integer. */
 	JOIN_PRIVATE_KEYS_A_URL,     /* This is an Integer. */
 	JOIN_PRIVATE_OP,             /* This is a list of one Oid. */
@@ -206,8 +207,9 @@ join_plan_same(const Node *node, List *expressions)
 static List *
 make_join_private(const WalcuJoinPlan *plan)
 {
-	List *flags = list_make4(makeBoolean(plan->single_match), makeBoolean(plan->by_id),
-							 makeBoolean(plan->by_job), makeBoolean(plan->of_array));
+	List *flags =
+		list_make5(makeBoolean(plan->single_match), makeBoolean(plan->by_id), makeBoolean(plan->by_job),
+				   makeBoolean(plan->of_array), makeBoolean(plan->in_array));
 	List *comparison = list_make2(list_make1_oid(plan->op), list_make1_oid(plan->collation));
 	List *counts = list_make2(makeInteger(plan->first_batch), makeInteger(plan->keys_a_url));
 	List *estimates = list_make4(float_node_make(plan->keys), float_node_make(plan->keys_a_request),
@@ -227,6 +229,7 @@ read_join_private(const List *private)
 		.by_id = boolVal(list_nth(private, JOIN_PRIVATE_BY_ID)),
 		.by_job = boolVal(list_nth(private, JOIN_PRIVATE_BY_JOB)),
 		.of_array = boolVal(list_nth(private, JOIN_PRIVATE_OF_ARRAY)),
+		.in_array = boolVal(list_nth(private, JOIN_PRIVATE_IN_ARRAY)),
 		.first_batch = intVal(list_nth(private, JOIN_PRIVATE_FIRST_BATCH)),
 		.keys_a_url = intVal(list_nth(private, JOIN_PRIVATE_KEYS_A_URL)),
 		.op = linitial_oid(list_nth(private, JOIN_PRIVATE_OP)),
@@ -257,14 +260,15 @@ join_plan_condition(const WalcuJoinPlan *plan)
 {
 	ScalarArrayOpExpr *condition;
 
-	if (!plan->of_array)
+	if (!plan->of_array && !plan->in_array)
 		return make_opclause(plan->op, BOOLOID, false, plan->outer_key, plan->inner_key, InvalidOid,
 							 plan->collation);
 	condition = makeNode(ScalarArrayOpExpr);
-	condition->opno = get_commutator(plan->op);
+	condition->opno = plan->in_array ? plan->op : get_commutator(plan->op);
 	condition->useOr = true;
 	condition->inputcollid = plan->collation;
-	condition->args = list_make2(plan->inner_key, plan->outer_key);
+	condition->args = plan->in_array ? list_make2(plan->outer_key, plan->inner_key)
+									 : list_make2(plan->inner_key, plan->outer_key);
 	return (Expr *) condition;
 }
 

@@ -21,7 +21,8 @@ typedef struct WalcuJoinPlan
 	bool single_match;     /* An outer row has one match at most, or needs no other. */
 	bool by_id;            /* The inner key is _id, so that no two documents have the same. */
 	bool by_job;           /* Background jobs may find the documents of many keys. */
-	bool of_array;         /* The outer key is an array, whose elements are keys. */
+	bool of_array;         /* The outer key is an array, whose elements are keys; */
+	bool in_array;         /* or the inner one is. */
 	int first_batch;       /* The first batch has so many keys. */
 	int keys_a_url;        /* So many keys are expected to fit into a URL, at least 1. */
 	Oid op;                /* This operator compares an outer key with an inner one. */

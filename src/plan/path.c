@@ -50,7 +50,7 @@ typedef enum PathPrivateIndex
 	PATH_PRIVATE_STRATEGY,  /* This is an Integer. */
 	PATH_PRIVATE_ALL_ROWS,  /* This is a Boolean. */
 	PATH_PRIVATE_SKIPS,     /* This is a Boolean. */
-	PATH_PRIVATE_KEYED_BY   /* This is a ScalarArrayOpExpr, or NULL. */
+	PATH_PRIVATE_KEYED_BY   /* This is an Expr, or NULL. */
 } PathPrivateIndex;
 
 /* A path brings this, whichever way its documents are read. */
@@ -121,7 +121,7 @@ path_add_all(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 /* Makes a path for the documents that one key or another leads to; a batched join (join_path.c) sets them. */
 ForeignPath *
 path_with_keys(PlannerInfo *root, RelOptInfo *rel, double requests, double documents, bool by_job,
-			   ScalarArrayOpExpr *keyed_by)
+			   Expr *keyed_by)
 {
 	const WalcuOptions *options = relinfo_options(rel);
 	Cost startup = rel->baserestrictcost.startup;

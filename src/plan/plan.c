@@ -34,7 +34,7 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_ASSUMED,   /* This is a double. */
 	SCAN_PRIVATE_COLUMNS,   /* This is a list of int. */
 	SCAN_PRIVATE_ORDER,     /* This is a list of int. */
-	SCAN_PRIVATE_KEYED_BY,  /* This is a ScalarArrayOpExpr as of when the plan was made, or NULL. */
+	SCAN_PRIVATE_KEYED_BY,  /* This is an Expr as of when the plan was made, or NULL. */
 	SCAN_PRIVATE_IS_MISSED  /* This is a Boolean. */
 } ScanPrivateIndex;
 
@@ -54,7 +54,7 @@ typedef enum ScanExprIndex
 static WalcuPlan make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List *clauses);
 static List *make_scan_private(const WalcuPlan *plan);
 static List *make_scan_exprs(const WalcuPlan *plan);
-static ScalarArrayOpExpr *assign_key_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by);
+static Expr *assign_key_parameter(PlannerInfo *root, const Expr *keyed_by);
 
 /* FdwRoutine.GetForeignPlan */
 ForeignScan *
@@ -97,9 +97,17 @@ plan_of_scan(const ForeignScan *scan)
 	if (plan.key)
 	{
 		plan.keyed_by = copyObject(list_nth(private, SCAN_PRIVATE_KEYED_BY));
-		linitial(plan.keyed_by->args) = plan.key;
+		linitial(plan_keyed_arguments(plan.keyed_by)) = plan.key;
 	}
 	return plan;
+}
+
+/* Returns the arguments of a condition that is keyed_by in a plan: the key of a document, and the keys. */
+List *
+plan_keyed_arguments(const Expr *keyed_by)
+{
+	return IsA(keyed_by, ScalarArrayOpExpr) ? ((const ScalarArrayOpExpr *) keyed_by)->args
+											: castNode(OpExpr, unconstify(Expr *, keyed_by))->args;
 }
 
 /* Makes the plan of a path and of the conditions that were chosen for it, of RestrictInfo. */
@@ -136,7 +144,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 	}
 	if (details.keyed_by)
 	{
-		plan.key = linitial(details.keyed_by->args);
+		plan.key = linitial(plan_keyed_arguments(details.keyed_by));
 		plan.keyed_by = assign_key_parameter(root, details.keyed_by);
 	}
 	return plan;
@@ -163,13 +171,13 @@ make_scan_exprs(const WalcuPlan *plan)
 }
 
 /* Copies the condition, with a parameter that is the plan's alone. */
-static ScalarArrayOpExpr *
-assign_key_parameter(PlannerInfo *root, ScalarArrayOpExpr *keyed_by)
+static Expr *
+assign_key_parameter(PlannerInfo *root, const Expr *keyed_by)
 {
-	ScalarArrayOpExpr *condition = copyObject(keyed_by);
-	const Param *keys = lsecond(keyed_by->args);
+	Expr *condition = copyObject(unconstify(Expr *, keyed_by));
+	const Param *keys = lsecond(plan_keyed_arguments(keyed_by));
 
-	lsecond(condition->args) =
+	lsecond(plan_keyed_arguments(condition)) =
 		generate_new_exec_param(root, keys->paramtype, keys->paramtypmod, keys->paramcollid);
 	return condition;
 }

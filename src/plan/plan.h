@@ -30,11 +30,12 @@ typedef struct WalcuPlan
 	Expr *limit;            /* The query ends after so many rows of the scan; NULL when it may not. */
 	Expr *offset;           /* The query passes over so many rows before; or NULL. */
 	Expr *key;              /* The keys of a batched join equal this part of a document; or NULL. */
-	ScalarArrayOpExpr *keyed_by; /* It says key = ANY (keys), where the join sets the parameter keys. */
+	Expr *keyed_by;         /* It says key = ANY (keys), or key && keys; the join sets the parameter keys. */
 } WalcuPlan;
 
 extern ForeignScan *plan_scan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 							  List *clauses, Plan *outer_plan);
 extern WalcuPlan plan_of_scan(const ForeignScan *scan);
+extern List *plan_keyed_arguments(const Expr *keyed_by);
 
 #endif /* WALCU_PLAN_H */

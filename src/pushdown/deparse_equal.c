@@ -40,7 +40,7 @@ static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber numbe
 					   WalcuEqualMatches *matches);
 static void add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualMatches *matches);
 static void add_json(const WalcuDocumentPath *operand, Jsonb *json, WalcuEqualMatches *matches);
-static bool is_exclusive(const WalcuDocumentPath *operand);
+static bool is_partible(const WalcuDocumentPath *operand);
 static int compare_texts(const ListCell *a, const ListCell *b);
 static int compare_strings(const char *left, const char *right);
 static int compare_numbers(const char *left, const char *right);
@@ -344,7 +344,7 @@ deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matche
 		if (matches->unchecked)
 			return &filter_everything;
 		return filter_or(
-			lappend(filters, deparse_id_equal(operand, literals, is_exclusive(operand) && filters == NIL)));
+			lappend(filters, deparse_id_equal(operand, literals, is_partible(operand) && filters == NIL)));
 	}
 	if (list_length(literals) == 1)
 		filters = lappend(filters, document_path_test(operand, "$eq", linitial(literals)));
@@ -352,7 +352,7 @@ deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matche
 	{
 		WalcuFilter *list = document_path_test(operand, "$in", filter_list(literals));
 
-		if (is_exclusive(operand) && filters == NIL && matches->unchecked == 0)
+		if (is_partible(operand) && filters == NIL && matches->unchecked == 0)
 			list->literals = literals;
 		filters = lappend(filters, list);
 	}
@@ -360,14 +360,14 @@ deparse_equal_clause(const WalcuDocumentPath *operand, WalcuEqualMatches *matche
 }
 
 /*
- * Can a document be of one part of a list only?  One that has several values does not fit the
- * column, and a filter that the service may ignore would bring every document with each part.
+ * Can a list be asked for in parts?  A filter that the service may ignore would bring every document with
+ * each part.  A document that has several values fits an array alone: fetch.c takes it once.
  */
 static bool
-is_exclusive(const WalcuDocumentPath *operand)
+is_partible(const WalcuDocumentPath *operand)
 {
-	return !operand->nested && !operand->element && !folded_text_is_at(operand) &&
-		   operand->remote.type != WALCU_REMOTE_UNKNOWN && operand->remote.type != WALCU_REMOTE_FREE;
+	return !operand->nested && !folded_text_is_at(operand) && operand->remote.type != WALCU_REMOTE_UNKNOWN &&
+		   operand->remote.type != WALCU_REMOTE_FREE;
 }
 
 /* One of the clauses, or a value of the types that the service cannot compare here. */

@@ -25,6 +25,7 @@ package WalcuTest;
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use DBI;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
@@ -50,6 +51,7 @@ sub start_node
 {
     my ($name, %settings) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name // 'main');
+    local $ENV{PATH} = abs_path('t/bin') . ":$ENV{PATH}";
     $node->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
     %settings = (log_min_messages => 'debug2', timezone => "'UTC'", %settings);
     $node->append_conf('postgresql.conf', "$_ = $settings{$_}") for sort keys %settings;

@@ -1,0 +1,17 @@
+/*
+ * join_key.h
+ *	  Which conditions of a join have keys by which the service can be asked for the inner side.
+ */
+#ifndef WALCU_JOIN_KEY_H
+#define WALCU_JOIN_KEY_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+#include "plan/join_plan.h"
+
+extern bool join_key_find(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo *innerrel,
+						  const RestrictInfo *restriction, WalcuJoinPlan *plan, bool *takes_null);
+extern Expr *join_key_condition(const WalcuJoinPlan *plan);
+
+#endif /* WALCU_JOIN_KEY_H */
