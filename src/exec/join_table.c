@@ -183,7 +183,8 @@ join_table_add(WalcuJoinTable *table, Datum value, uint64 scan, TupleTableSlot *
 void
 join_table_add_to_elements(WalcuJoinTable *table, Datum array, uint64 scan, TupleTableSlot *slot)
 {
-	ArrayIterator iterator = array_create_iterator(DatumGetArrayTypeP(array), 0, NULL);
+	ArrayType *elements = DatumGetArrayTypeP(array);
+	ArrayIterator iterator = array_create_iterator(elements, 0, NULL);
 	Datum value;
 	bool is_null;
 
@@ -198,6 +199,8 @@ join_table_add_to_elements(WalcuJoinTable *table, Datum array, uint64 scan, Tupl
 		add_row(table, key, slot);
 	}
 	array_free_iterator(iterator);
+	if ((Pointer) elements != DatumGetPointer(array))
+		pfree(elements);
 }
 
 /* Finds the key that an inner value equals, and that a scan has asked for; NULL when there is none. */
