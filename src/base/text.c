@@ -14,7 +14,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
-static int compare_bytes(const ListCell *one, const ListCell *other);
 static int control_length(const char *at);
 
 /*
@@ -72,24 +71,29 @@ text_in_list(List *texts, const char *text)
 	return false;
 }
 
-/* Returns a list of texts in the order of their bytes, each once.  The list itself is sorted, too. */
+/*
+ * Returns a list of texts in order, each once; text_compare_bytes is one order.  The list itself is sorted,
+ * too.
+ */
 List *
-text_sort_unique(List *texts)
+text_sort_unique(List *texts, list_sort_comparator compare)
 {
 	List *unique = NIL;
 	ListCell *lc;
 
-	list_sort(texts, compare_bytes);
+	list_sort(texts, compare);
 	foreach(lc, texts)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (unique == NIL || strcmp(llast(unique), lfirst(lc)) != 0)
 			unique = lappend(unique, lfirst(lc));
 	}
 	return unique;
 }
 
-static int
-compare_bytes(const ListCell *one, const ListCell *other)
+/* list_sort_comparator: texts in the order of their bytes. */
+int
+text_compare_bytes(const ListCell *one, const ListCell *other)
 {
 	CHECK_FOR_INTERRUPTS();
 	return strcmp(lfirst(one), lfirst(other));

@@ -314,7 +314,7 @@ evaluate_ids(ForeignScanState *node)
 		if (!nulls[i])
 			ids = lappend(ids, TextDatumGetCString(elements[i]));
 	}
-	return text_sort_unique(ids);
+	return text_sort_unique(ids, text_compare_bytes);
 }
 
 /*

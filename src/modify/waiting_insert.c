@@ -55,7 +55,9 @@ find_known_ids(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *
 			see_waiting(table, &rows[i]) == WALCU_WAITING_NONE)
 			ids = lappend(ids, unconstify(char *, rows[i].id));
 	}
-	return ids == NIL ? NIL : find_ids(table->options, table->credential, text_sort_unique(ids));
+	return ids == NIL
+			   ? NIL
+			   : find_ids(table->options, table->credential, text_sort_unique(ids, text_compare_bytes));
 }
 
 /* Tells whether somebody else may have made the row's _id. */

@@ -15,6 +15,7 @@
 
 #include "access/stratnum.h"
 #include "base/objectid.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "catalog/pg_type.h"
 #include "json/iso8601.h"
@@ -435,17 +436,7 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 List *
 deparse_equal_sort_unique(List *texts)
 {
-	List *unique = NIL;
-	ListCell *lc;
-
-	list_sort(texts, compare_texts);
-	foreach(lc, texts)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (unique == NIL || strcmp(llast(unique), lfirst(lc)) != 0)
-			unique = lappend(unique, lfirst(lc));
-	}
-	return unique;
+	return text_sort_unique(texts, compare_texts);
 }
 
 /*
