@@ -45,33 +45,33 @@
 /* What a scan has for the keys that come next. */
 struct WalcuKeyRows
 {
-	WalcuReadAhead *ahead; /* It tells which keys come next; NULL when the scan has to ask for each key. */
-	int place;             /* The scan is this one of its scans. */
-	ScalarArrayOpExpr *condition; /* The scan's key equals one of many. */
-	List *keyed;                  /* This is what it is for the service, of WalcuPushdownCondition. */
-	List *others;                 /* These conditions hold for all keys, as in the scan's list of all. */
-	bool is_narrow;               /* One execution may need less than all documents of its key. */
-	ExprState *outer_key;         /* It computes the key of this execution. */
-	ExprState *inner_key;         /* It computes the key of a document's row. */
-	Oid type;                     /* Keys are of this type, */
-	int16 length;                 /* which has this length, */
-	bool by_value;                /* is passed by value, or not, */
-	char align;                   /* and is aligned so. */
-	WalcuJoinTable *table;        /* It has the keys that were asked for, and the rows that came. */
-	TupleTableSlot *kept;         /* It shows a row that was kept. */
-	MemoryContext context;        /* It holds the keys of a batch. */
-	uint64 round;                 /* The last batch is of this number, */
-	int scan_size;                /* A scan can ask for so many keys, as far as is known. */
-	int batch_size;               /* and the next has so many keys at most. */
-	uint64 scans;                 /* So many scans have asked for keys, */
-	int64 keys;                   /* for so many keys, */
-	int64 documents;              /* and so many documents came. */
-	WalcuFilterExtent extent;     /* The service takes so much of their list, */
-	bool is_taken;                /* and has taken it. */
-	bool outgrown;                /* A batch's documents did not fit into work_mem. */
-	bool is_decided;              /* This execution has begun. */
-	bool is_kept;                 /* Its rows are these: */
-	WalcuJoinRow *next_row;       /* This one comes next; NULL when there are no more. */
+	WalcuReadAhead *ahead;    /* It tells which keys come next; NULL when the scan has to ask for each key. */
+	int place;                /* The scan is this one of its scans. */
+	Expr *condition;          /* The scan's key equals one of many. */
+	List *keyed;              /* This is what it is for the service, of WalcuPushdownCondition. */
+	List *others;             /* These conditions hold for all keys, as in the scan's list of all. */
+	bool is_narrow;           /* One execution may need less than all documents of its key. */
+	ExprState *outer_key;     /* It computes the key of this execution. */
+	ExprState *inner_key;     /* It computes the key of a document's row. */
+	Oid type;                 /* Keys are of this type, */
+	int16 length;             /* which has this length, */
+	bool by_value;            /* is passed by value, or not, */
+	char align;               /* and is aligned so. */
+	WalcuJoinTable *table;    /* It has the keys that were asked for, and the rows that came. */
+	TupleTableSlot *kept;     /* It shows a row that was kept. */
+	MemoryContext context;    /* It holds the keys of a batch. */
+	uint64 round;             /* The last batch is of this number, */
+	int scan_size;            /* A scan can ask for so many keys, as far as is known. */
+	int batch_size;           /* and the next has so many keys at most. */
+	uint64 scans;             /* So many scans have asked for keys, */
+	int64 keys;               /* for so many keys, */
+	int64 documents;          /* and so many documents came. */
+	WalcuFilterExtent extent; /* The service takes so much of their list, */
+	bool is_taken;            /* and has taken it. */
+	bool outgrown;            /* A batch's documents did not fit into work_mem. */
+	bool is_decided;          /* This execution has begun. */
+	bool is_kept;             /* Its rows are these: */
+	WalcuJoinRow *next_row;   /* This one comes next; NULL when there are no more. */
 };
 
 /* What a scan is while it asks for many keys differs in this from what it is else. */
@@ -468,7 +468,7 @@ ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows)
 
 	scan->filtered = rows->others;
 	scan->keyed = rows->keyed;
-	scan->plan.keyed_by = (Expr *) rows->condition;
+	scan->plan.keyed_by = rows->condition;
 	scan->id = scan->limit = NULL;
 	scan->plan.wanted = 0;
 	scan->order_check = NULL;

@@ -14,8 +14,6 @@
 #include "miscadmin.h"
 #include "modify/document_members.h"
 #include "utils/hsearch.h"
-#include "utils/json.h"
-#include "utils/memutils.h"
 
 /* A value in the tree. */
 typedef struct Member

@@ -3,7 +3,7 @@
  *	  Which conditions of a join have keys by which the service can be asked for the inner side.
  *
  * join_path.c asks about each condition of a join: an equality of both sides, or of one side and an element
- * of an array of the other.
+ * of an array of the other.  The condition on many keys is made here for read_ahead_plan.c, too.
  */
 #include "postgres.h"
 
@@ -151,32 +151,49 @@ is_own_equality(const ScalarArrayOpExpr *equality)
 Expr *
 join_key_condition(const WalcuJoinPlan *plan)
 {
-	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
+	Oid type = exprType((Node *) plan->outer_key);
+	Param *keys = join_key_parameter(plan->outer_key, plan->of_array ? type : get_array_type(type), -1);
+	Expr *overlap;
+
+	if (!plan->in_array)
+		return join_key_equals_any(plan->inner_key, keys, plan->op, plan->collation);
+	overlap = make_opclause(OID_ARRAY_OVERLAP_OP, BOOLOID, false, plan->inner_key, (Expr *) keys, InvalidOid,
+							plan->collation);
+	set_opfuncid((OpExpr *) overlap);
+	return overlap;
+}
+
+/* Makes the parameter, of a number, that has outer keys in an array of a type. */
+Param *
+join_key_parameter(const Expr *outer_key, Oid type, int number)
+{
 	Param *keys = makeNode(Param);
 
 	keys->paramkind = PARAM_EXEC;
-	keys->paramid = -1;
-	keys->paramtype = exprType((Node *) plan->outer_key);
-	if (!plan->of_array)
-		keys->paramtype = get_array_type(keys->paramtype);
+	keys->paramid = number;
+	keys->paramtype = type;
 	keys->paramtypmod = -1;
-	keys->paramcollid = exprCollation((Node *) plan->outer_key);
+	keys->paramcollid = exprCollation((const Node *) outer_key);
 	keys->location = -1;
-	if (plan->in_array)
-	{
-		Expr *overlap = make_opclause(OID_ARRAY_OVERLAP_OP, BOOLOID, false, plan->inner_key, (Expr *) keys,
-									  InvalidOid, plan->collation);
+	return keys;
+}
 
-		set_opfuncid((OpExpr *) overlap);
-		return overlap;
-	}
-	condition->opno = get_commutator(plan->op);
+/*
+ * Makes inner key = ANY (keys), where op compares an outer key with an inner one.  Returns NULL where that
+ * has no commutator, or the keys have no array type.
+ */
+Expr *
+join_key_equals_any(Expr *inner_key, Param *keys, Oid op, Oid collation)
+{
+	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
+
+	condition->opno = get_commutator(op);
 	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
 		return NULL;
 	condition->opfuncid = get_opcode(condition->opno);
 	condition->useOr = true;
-	condition->inputcollid = plan->collation;
-	condition->args = list_make2(plan->inner_key, keys);
+	condition->inputcollid = collation;
+	condition->args = list_make2(inner_key, keys);
 	condition->location = -1;
 	return (Expr *) condition;
 }

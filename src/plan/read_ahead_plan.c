@@ -46,6 +46,7 @@
 #include "parser/parsetree.h"
 #include "plan/join_path.h"
 #include "plan/join_plan.h"
+#include "plan/join_key.h"
 #include "plan/key_lookup.h"
 #include "plan/missed_plans.h"
 #include "plan/plan.h"
@@ -437,7 +438,7 @@ match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *
 	OpExpr *equality = (OpExpr *) clause;
 	ParamValues values = {scans->numbers, scans->values, false};
 	WalcuPushdownCondition *filtered;
-	ScalarArrayOpExpr *list;
+	Expr *list;
 	Node *outer;
 	Node *inner;
 	Node *key;
@@ -481,28 +482,14 @@ read_ahead_operator(const OpExpr *equality)
 }
 
 /* Makes the condition that a scan's column equals one of a parameter's elements; NULL where there is none. */
-ScalarArrayOpExpr *
+Expr *
 read_ahead_condition(const OpExpr *equality, int param)
 {
-	Node *outer = (Node *) read_ahead_side(equality, true);
-	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
-	Param *keys = makeNode(Param);
+	Expr *outer = read_ahead_side(equality, true);
+	Oid type = get_array_type(getBaseType(exprType((Node *) outer)));
 
-	keys->paramkind = PARAM_EXEC;
-	keys->paramid = param;
-	keys->paramtype = get_array_type(getBaseType(exprType(outer)));
-	keys->paramtypmod = -1;
-	keys->paramcollid = exprCollation(outer);
-	keys->location = -1;
-	condition->opno = get_commutator(read_ahead_operator(equality));
-	if (!OidIsValid(condition->opno) || !OidIsValid(keys->paramtype))
-		return NULL;
-	condition->opfuncid = get_opcode(condition->opno);
-	condition->useOr = true;
-	condition->inputcollid = equality->inputcollid;
-	condition->args = list_make2(read_ahead_side(equality, false), keys);
-	condition->location = -1;
-	return condition;
+	return join_key_equals_any(read_ahead_side(equality, false), join_key_parameter(outer, type, param),
+							   read_ahead_operator(equality), equality->inputcollid);
 }
 
 /* Copies an expression, with the values of parameters in their places. */

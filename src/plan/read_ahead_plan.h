@@ -12,6 +12,6 @@
 extern void read_ahead_plan_init(void);
 extern Expr *read_ahead_side(const OpExpr *equality, bool outer);
 extern Oid read_ahead_operator(const OpExpr *equality);
-extern ScalarArrayOpExpr *read_ahead_condition(const OpExpr *equality, int param);
+extern Expr *read_ahead_condition(const OpExpr *equality, int param);
 
 #endif /* WALCU_READ_AHEAD_PLAN_H */
