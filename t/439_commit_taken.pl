@@ -87,15 +87,15 @@ $dbh->do(q(CREATE TABLE local AS SELECT lpad('1', 24, '0') AS _id, NULL::jsonb A
 my @shown;
 for my $table ('local', 'crm.tasks')
 {
-    my $change = "DO \$\$BEGIN FOR i IN %d .. %d LOOP UPDATE $table SET custom = CASE WHEN i % 5 = 0 THEN coalesce(custom, '{}') || jsonb_build_object('w' || i, i) ELSE $member END; END LOOP; END\$\$";
+    my $change = sub { $dbh->do("DO \$\$BEGIN FOR i IN $_[0] .. $_[1] LOOP UPDATE $table SET custom = CASE WHEN i % 5 = 0 THEN coalesce(custom, '{}') || jsonb_build_object('w' || i, i) ELSE $member END; END LOOP; END\$\$") };
     $dbh->begin_work;
-    $dbh->do(sprintf $change =~ s/%(?!d)/%%/gr, 1, 60);
+    $change->(1, 60);
     $dbh->do("DECLARE old CURSOR FOR SELECT custom FROM $table");
     $dbh->do('SAVEPOINT s');
-    $dbh->do(sprintf $change =~ s/%(?!d)/%%/gr, 61, 90);
+    $change->(61, 90);
     my @now = $dbh->selectrow_array("SELECT custom FROM $table");
     $dbh->do('ROLLBACK TO s');
-    $dbh->do(sprintf $change =~ s/%(?!d)/%%/gr, 91, 120);
+    $change->(91, 120);
     push @shown, [ @now, $dbh->selectrow_array("SELECT custom FROM $table"), $dbh->selectrow_array('FETCH old') ];
     $dbh->commit;
     push @{ $shown[-1] }, $dbh->selectrow_array("SELECT custom FROM $table");
