@@ -47,6 +47,11 @@ function logRoutes(router, { log, connections }) {
     log.clear();
     res.json({});
   });
+  router.post('/log/take', (_req, res) => {
+    const entries = log.entries();
+    log.clear();
+    return sendLines(res, 'application/json', logLines(entries));
+  });
 }
 
 function dataRoutes(router, sandbox) {

@@ -29,19 +29,19 @@ export function retryAfter(ms, form = 'seconds') {
 export class RateLimiter {
   #limit;
   #tokens;
-  #filledAt = performance.now();
+  #filledAt;
 
-  /** limit: the setting; null lets everything through. */
-  constructor(limit) {
+  /** limit: the setting; null lets everything through. now: milliseconds of a clock. */
+  constructor(limit, now = performance.now()) {
     this.#limit = limit && { burst: 1, retry_after: 'seconds', ...limit };
     this.#tokens = this.#limit?.burst;
+    this.#filledAt = now;
   }
 
   /** A refusal, or null for a request that may pass. */
-  refusal() {
+  refusal(now = performance.now()) {
     if (!this.#limit) return null;
     const { per_second, burst, retry_after } = this.#limit;
-    const now = performance.now();
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * per_second);
     this.#filledAt = now;
     if (this.#tokens >= 1) {

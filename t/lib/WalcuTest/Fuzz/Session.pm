@@ -97,9 +97,7 @@ sub compare
 sub taken_log
 {
     my ($self) = @_;
-    my $log = $self->{sandbox}->raw('GET', '/_sandbox/log')->{content};
-    $self->{sandbox}->clear_log;
-    return $log;
+    return $self->{sandbox}->raw('POST', '/_sandbox/log/take')->{content};
 }
 
 # What there must not be without pushdown.
