@@ -29,9 +29,6 @@
 /* Documents that are taken before the other cursors are looked at. */
 #define LOOK_INTERVAL 16
 
-/* A range is divided when this many pages are expected in it. */
-#define LEAST_PAGES 4
-
 struct WalcuFetch
 {
 	WalcuQuery query;       /* It has another strategy once a job came to nothing. */
@@ -567,7 +564,7 @@ divide_range(WalcuFetch *fetch)
 			most = rest;
 		}
 	}
-	if (longest == NULL || most.documents < LEAST_PAGES * fetch->group.page_size)
+	if (longest == NULL || most.documents < FETCH_LEAST_PAGES * fetch->group.page_size)
 		return false;
 	middle = objectid_middle(most.position, most.end);
 	if (strcmp(middle, most.position) <= 0)

@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/float_node.h"
+#include "fetch/fetch.h"
 #include "http/latency.h"
 #include "http/no_jobs.h"
 #include "nodes/makefuncs.h"
@@ -37,6 +38,9 @@
 
 /* A LIMIT of so many rows is none. */
 #define LIMIT_OF_TOOLS 1e6
+
+/* PostgreSQL expects so much of a subquery in IN, NOT IN or ALL to be read. */
+#define FRACTION_OF_ANY 0.5
 
 /* A LIMIT of more pages than these is worth ranges that are read at once. */
 #define PAGES_IN_SEQUENCE 4
@@ -80,6 +84,7 @@ typedef struct JoinColumn
 
 static void add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output);
 static void add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, bool is_whole);
+static double count_requests_of_ranges(const WalcuOptions *options, double pages);
 static bool may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output);
 static bool is_limited_scan(PlannerInfo *root, const RelOptInfo *rel);
 static bool is_filtered_exactly(const RelOptInfo *rel);
@@ -184,12 +189,16 @@ path_details(const ForeignPath *path)
 
 /*
  * Returns whether a query wants all rows.  The LIMITs that BI tools put on everything, 1,000,001 or
- * 1,048,575, end none.
+ * 1,048,575, end none.  And PostgreSQL plans what stands in IN, NOT IN or ALL for half of its rows; but
+ * where it is the same for all outer rows, a hash table or one of them that has no match takes all.
  */
 bool
 path_wants_all(const PlannerInfo *root)
 {
-	return root->tuple_fraction <= 0 || root->tuple_fraction >= LIMIT_OF_TOOLS;
+	bool is_of_any = root->tuple_fraction == FRACTION_OF_ANY && root->parent_root &&
+					 root->parent_root->plan_params == NIL;
+
+	return root->tuple_fraction <= 0 || root->tuple_fraction >= LIMIT_OF_TOOLS || is_of_any;
 }
 
 /* Returns whether the query's LIMIT, or that of EXISTS, ends the scan when it has brought so many rows. */
@@ -284,11 +293,12 @@ add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, b
 	double requests = pages + is_apart;
 	/* of one page that all of the query is likely to fit there may be more than is known */
 	double in_sequence = is_whole ? factor * requests : 1 + factor * (requests - 1);
+	double of_ranges = count_requests_of_ranges(options, pages);
 
 	/* ranges of so many documents as a LIMIT says are read, and no more */
 	if (is_exact && has_ranges && root->limit_tuples > PAGES_IN_SEQUENCE * options->fetch_size)
 	{
-		add_strategy_path(root, rel, output, WALCU_BY_RANGES, false, (ReadCost){pages, 1, pages});
+		add_strategy_path(root, rel, output, WALCU_BY_RANGES, false, (ReadCost){of_ranges, 1, of_ranges});
 		return;
 	}
 	if (keys != NIL || !is_whole || !has_ranges)
@@ -296,7 +306,19 @@ add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, b
 	if (keys == NIL && has_ranges && options->fetch_mode != WALCU_FETCH_JOB &&
 		(is_whole || may_read_all(root, rel, output)))
 		add_strategy_path(root, rel, output, WALCU_BY_RANGES, true,
-						  (ReadCost){pages, is_whole ? 1 : pages, pages});
+						  (ReadCost){of_ranges, is_whole ? 1 : of_ranges, of_ranges});
+}
+
+/*
+ * Returns how many requests so many pages take when ranges of them are read at once: each range but one ends
+ * within a page, so that it has half a page more on average.
+ */
+static double
+count_requests_of_ranges(const WalcuOptions *options, double pages)
+{
+	double ranges = Min(floor(pages / FETCH_LEAST_PAGES), options->max_connections);
+
+	return pages + (Max(ranges, 1) - 1) / 2;
 }
 
 /*
