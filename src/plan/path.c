@@ -195,8 +195,8 @@ path_details(const ForeignPath *path)
 bool
 path_wants_all(const PlannerInfo *root)
 {
-	bool is_of_any = root->tuple_fraction == FRACTION_OF_ANY && root->parent_root &&
-					 root->parent_root->plan_params == NIL;
+	bool is_of_any =
+		root->tuple_fraction == FRACTION_OF_ANY && root->parent_root && root->parent_root->plan_params == NIL;
 
 	return root->tuple_fraction <= 0 || root->tuple_fraction >= LIMIT_OF_TOOLS || is_of_any;
 }
