@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "port.h"
+#include "utils/formatting.h"
 #include "utils/timestamp.h"
 
 /* The bytes of an id. */
@@ -70,6 +71,20 @@ bool
 objectid_is_cast(const char *id)
 {
 	return strspn(id, DIGITS "ABCDEF") == OBJECTID_LENGTH && id[OBJECTID_LENGTH] == '\0';
+}
+
+/* Tells whether two texts can be read as the same ObjectId, be it in other letters. */
+bool
+objectid_is_same(const char *one, const char *other)
+{
+	return objectid_is_cast(one) && pg_strcasecmp(one, other) == 0;
+}
+
+/* Returns the text that the service writes for an ObjectId, which may be given in other letters. */
+char *
+objectid_as_written(const char *id)
+{
+	return asc_tolower(id, OBJECTID_LENGTH);
 }
 
 /*

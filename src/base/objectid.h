@@ -13,6 +13,8 @@
 extern char *objectid_create(void);
 extern bool objectid_is_valid(const char *id);
 extern bool objectid_is_cast(const char *id);
+extern bool objectid_is_same(const char *one, const char *other);
+extern char *objectid_as_written(const char *id);
 extern char *objectid_below(const char *text);
 extern char *objectid_above(const char *text);
 extern char *objectid_behind_prefix(const char *prefix);

@@ -131,7 +131,7 @@ count_shown_documents(CountScan *scan)
 	documents = count_documents(&scan->query, &scan->tally, scan->plan.expected, 0).documents;
 	learned_size_note(scan->query.options, documents, documents);
 	return (int64) documents - own_writes_count_hidden(scan->own, snapshot) +
-		   waiting_writes_count(scan->query.options, snapshot->curcid);
+		   waiting_writes_count(scan->query.options, scan->query.credential, snapshot->curcid, &scan->tally);
 }
 
 /* No row can have been changed by others. */

@@ -5,8 +5,11 @@
  * With write_mode 'commit' the service does not know yet what the transaction has written.  scan.c shows
  * each document here before it makes a row of it: one that will be changed is changed, and one that will be
  * gone is left out.  At the end it asks for the others: those that are new, and those that the service has
- * not sent, as they match the conditions only once they are changed.  PostgreSQL checks each condition
+ * not sent, as they may match the conditions only once they are changed.  PostgreSQL checks each condition
  * again, so that a document may come from here that does not match.
+ *
+ * A document matches the filter after a change as before it, and stands at the same place, where the change
+ * is of other members than the filter and the order are about: that one is not asked for.
  *
  * Where the service sorts, what waits is read first (waiting_order.c), so that a LIMIT ends the scan as early
  * as ever; unless it is so much that all may as well be read, and sorted here.
@@ -34,9 +37,12 @@ struct WalcuWaitingScan
 	int next;                    /* This one is the next to be given at the end. */
 	HTAB *seen;                  /* These have come. */
 	bool has_filter;             /* The service may have left some out that are there. */
+	List *members;               /* The query is about these members of documents (of char *), */
+	bool tells_members;          /* and about no others. */
 	bool is_searched;            /* The service alone knows which documents match. */
 	bool comes_first;            /* What waits is read before what the service sorts, */
 	bool has_come;               /* and that was done. */
+	bool is_asking;              /* The documents that come now were asked for by their ids. */
 	WalcuQuery sorted;           /* This is asked for then. */
 	int64 skip;                  /* So many rows are still to be passed over. */
 	MemoryContext context;       /* It holds the document that was shown last. */
@@ -47,7 +53,9 @@ static bool next_new_document(WalcuWaitingScan *waiting, WalcuDocument *document
 static void open_order(WalcuWaitingScan *waiting, WalcuQuery *query);
 static void open_next_fetch(WalcuWaitingScan *waiting, WalcuFetch **fetch, const WalcuQuery *query,
 							WalcuTally *tally);
-static List *list_changed(WalcuWaitingScan *waiting);
+static void list_members(WalcuWaitingScan *waiting, const WalcuQuery *query);
+static List *list_moved(WalcuWaitingScan *waiting);
+static bool is_moved(const WalcuWaitingScan *waiting, const char *id);
 static void ask_for(WalcuQuery *query, List *ids);
 static void sort_as_written(WalcuQuery *query);
 static bool is_all_here(WalcuWaitingScan *waiting, const WalcuQuery *query);
@@ -89,6 +97,7 @@ waiting_scan_open(WalcuQuery *query, CommandId command)
 		AllocSetContextCreate(CurrentMemoryContext, "walcu waiting document", ALLOCSET_DEFAULT_SIZES);
 	waiting->skip = query->skip;
 	query->skip = 0;
+	list_members(waiting, query);
 	if (is_all_here(waiting, query))
 		query->filters = list_make1(&filter_nothing);
 	else if (query->keys != NIL && !waiting->is_searched)
@@ -100,9 +109,9 @@ waiting_scan_open(WalcuQuery *query, CommandId command)
 static void
 open_order(WalcuWaitingScan *waiting, WalcuQuery *query)
 {
-	List *changed = list_changed(waiting);
+	List *moved = list_moved(waiting);
 
-	waiting->comes_first = query_asks_for_order(query) && list_length(changed) <= MOST_FIRST;
+	waiting->comes_first = query_asks_for_order(query) && list_length(moved) <= MOST_FIRST;
 	if (!waiting->comes_first)
 	{
 		sort_as_written(query);
@@ -112,7 +121,8 @@ open_order(WalcuWaitingScan *waiting, WalcuQuery *query)
 	/* of what the service sends, so many may have come before, or be gone */
 	if (query->wanted > 0)
 		waiting->sorted.wanted += Min(list_length(waiting->ids), MOST_FIRST);
-	ask_for(query, changed);
+	ask_for(query, moved);
+	waiting->is_asking = true;
 	query->keys = NIL;
 }
 
@@ -144,10 +154,11 @@ open_next_fetch(WalcuWaitingScan *waiting, WalcuFetch **fetch, const WalcuQuery 
 {
 	MemoryContext before = MemoryContextSwitchTo(GetMemoryChunkContext(waiting));
 	WalcuQuery next = waiting->comes_first ? waiting->sorted : *query;
-	List *missing = waiting->has_filter && !waiting->comes_first ? list_changed(waiting) : NIL;
+	List *missing = waiting->has_filter && !waiting->comes_first ? list_moved(waiting) : NIL;
 
 	waiting->has_come = waiting->comes_first;
 	waiting->has_filter = false;
+	waiting->is_asking = missing != NIL;
 	if (missing != NIL)
 		ask_for(&next, missing);
 	if (missing != NIL || waiting->comes_first)
@@ -183,8 +194,10 @@ show_document(WalcuWaitingScan *waiting, WalcuDocument *document)
 	WalcuWaiting kind = show_current(waiting, document->id, document);
 
 	if (kind == WALCU_WAITING_NONE)
-		return true;
-	return !waiting->has_come && note_shown(waiting, document->id) && kind != WALCU_WAITING_DELETION;
+		return !waiting->is_asking;
+	if (waiting->has_come && (kind != WALCU_WAITING_PATCH || is_moved(waiting, document->id)))
+		return false;
+	return note_shown(waiting, document->id) && kind != WALCU_WAITING_DELETION;
 }
 
 /* Finds the next document that the service does not have. Returns false when there are no more. */
@@ -209,11 +222,26 @@ waiting_scan_passes_over(WalcuWaitingScan *waiting)
 	return waiting->skip > 0 && waiting->skip-- > 0;
 }
 
-/* Returns the ids (of char *) of the documents that will be changed, and have not come. */
-static List *
-list_changed(WalcuWaitingScan *waiting)
+/* Lists the members of documents that the service looks at for a query. */
+static void
+list_members(WalcuWaitingScan *waiting, const WalcuQuery *query)
 {
-	List *changed = NIL;
+	ListCell *lc;
+
+	waiting->tells_members = filter_members(query->filters, &waiting->members);
+	foreach(lc, query->keys)
+	{
+		const char *path = ((WalcuSortKey *) lfirst(lc))->operand->path;
+
+		waiting->members = lappend(waiting->members, pnstrdup(path, strcspn(path, ".")));
+	}
+}
+
+/* Returns the ids (of char *) of documents that have not come, and that a change may move to the query. */
+static List *
+list_moved(WalcuWaitingScan *waiting)
+{
+	List *moved = NIL;
 	ListCell *lc;
 
 	foreach(lc, waiting->ids)
@@ -223,10 +251,23 @@ list_changed(WalcuWaitingScan *waiting)
 
 		CHECK_FOR_INTERRUPTS();
 		if (!seen_ids_has(waiting->seen, &id, false) &&
-			show_current(waiting, lfirst(lc), &document) == WALCU_WAITING_PATCH)
-			changed = lappend(changed, lfirst(lc));
+			show_current(waiting, lfirst(lc), &document) == WALCU_WAITING_PATCH &&
+			is_moved(waiting, lfirst(lc)))
+			moved = lappend(moved, lfirst(lc));
 	}
-	return changed;
+	return moved;
+}
+
+/* Tells whether what waits for a document changes what the service looks at for the query. */
+static bool
+is_moved(const WalcuWaitingScan *waiting, const char *id)
+{
+	MemoryContext before = MemoryContextSwitchTo(waiting->context);
+	bool moved = !waiting->tells_members ||
+				 waiting_writes_change(waiting->options, id, waiting->command, waiting->members);
+
+	MemoryContextSwitchTo(before);
+	return moved;
 }
 
 /* Makes of a query one for documents with these ids (of char *), in the current memory context. */

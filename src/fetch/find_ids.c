@@ -20,10 +20,10 @@ static WalcuFilter *make_list_filter(List *literals);
 
 /*
  * Returns the ids (of char *) that documents have.  ids is a list of char *, in order and each of them
- * once.
+ * once.  tally counts what that takes; NULL where nobody wants to know.
  */
 List *
-find_ids(const WalcuOptions *options, const char *credential, List *ids)
+find_ids(const WalcuOptions *options, const char *credential, List *ids, WalcuTally *tally)
 {
 	WalcuFilter *filter = make_id_filter(options, ids);
 	WalcuQuery query = {
@@ -34,7 +34,7 @@ find_ids(const WalcuOptions *options, const char *credential, List *ids)
 		.project = list_make1("_id"),
 		.all_rows = true,
 	};
-	WalcuTally tally = {0};
+	WalcuTally unwanted = {0};
 	WalcuFetch *fetch;
 	WalcuDocument document;
 	List *found = NIL;
@@ -44,7 +44,7 @@ find_ids(const WalcuOptions *options, const char *credential, List *ids)
 	/* ids are in order, and the empty one, which pages take for none unless it is asked for, is the first */
 	if (((char *) linitial(ids))[0] == '\0')
 		query.id = linitial(ids);
-	fetch = fetch_open(&query, &tally);
+	fetch = fetch_open(&query, tally ? tally : &unwanted);
 	while (!fetch_has_ended(fetch))
 	{
 		if (fetch_next(fetch, &document))

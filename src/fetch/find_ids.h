@@ -7,8 +7,9 @@
 
 #include "postgres.h"
 
+#include "fetch/tally.h"
 #include "service/option.h"
 
-extern List *find_ids(const WalcuOptions *options, const char *credential, List *ids);
+extern List *find_ids(const WalcuOptions *options, const char *credential, List *ids, WalcuTally *tally);
 
 #endif /* WALCU_FIND_IDS_H */

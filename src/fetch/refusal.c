@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "fetch/page_at_offset.h"
 #include "http/http_error.h"
+#include "service/id_place.h"
 #include "service/learned.h"
 #include "service/learned_sort.h"
 
@@ -233,6 +234,26 @@ find_objectids(const WalcuQuery *query, List *suspects, WalcuTally *tally)
 			found = lappend(found, lfirst(lc));
 	}
 	return found;
+}
+
+/*
+ * Tells whether the ids of a resource's documents are known to be ObjectIds.  Where nobody has said so, and
+ * nothing has shown it yet, the service is asked.
+ */
+bool
+refusal_ids_are_objectids(const WalcuOptions *options, const char *credential)
+{
+	WalcuQuery query = {.options = options, .credential = credential, .strategy = WALCU_BY_PAGES};
+	WalcuTally tally = {0};
+	int id_type = id_place_own_type(options);
+
+	if (id_type != WALCU_ID_AUTO)
+		return id_type == WALCU_ID_OBJECTID;
+	if (!learned_tells(WALCU_LEARNED_OBJECTIDS, options, "_id") &&
+		!learned_tells(WALCU_LEARNED_TEXTS, options, "_id") &&
+		find_objectids(&query, list_make1("_id"), &tally) != NIL)
+		learned_note(WALCU_LEARNED_OBJECTIDS, options, "_id");
+	return learned_tells(WALCU_LEARNED_OBJECTIDS, options, "_id");
 }
 
 /* Does the service take these filters?  Without any, what it answers otherwise is an error. */

@@ -10,6 +10,9 @@
 
 #include "fetch/waiting_writes.h"
 
+#include "base/text.h"
+#include "fetch/find_ids.h"
+
 static const WalcuWaitingSource *source = NULL;
 
 /* Says who keeps the writes. */
@@ -50,11 +53,41 @@ waiting_writes_show(const WalcuOptions *options, const char *id, CommandId comma
 	return source->show(options, id, command, document);
 }
 
-/* Returns by how many documents of a table there will be more than the service has. */
-int64
-waiting_writes_count(const WalcuOptions *options, CommandId command)
+/* Tells whether what waits for a document changes one of its members with these names (of char *). */
+bool
+waiting_writes_change(const WalcuOptions *options, const char *id, CommandId command, List *names)
 {
 	if (source == NULL || options->write_mode != WALCU_WRITE_AT_COMMIT)
+		return false;
+	return source->changes(options, id, command, names);
+}
+
+/*
+ * Returns by how many documents of a table there will be more than the service has.  Somebody else may have
+ * deleted what is to be deleted here, or made what is to be made, so that the service is asked which of these
+ * it has, as a scan would see it.  Errors: those of find_ids.
+ */
+int64
+waiting_writes_count(const WalcuOptions *options, const char *credential, CommandId command,
+					 WalcuTally *tally)
+{
+	List *held = NIL;
+	int64 count;
+	ListCell *lc;
+
+	if (source == NULL || options->write_mode != WALCU_WRITE_AT_COMMIT)
 		return 0;
-	return source->count(options, command);
+	count = source->count(options, command, &held);
+	if (held == NIL)
+		return count;
+	foreach(lc, find_ids(options, credential, text_sort_unique(held, text_compare_bytes), tally))
+	{
+		WalcuDocument document = {.id = lfirst(lc)};
+		WalcuWaiting waiting = source->show(options, lfirst(lc), command, &document);
+
+		/* whatever else the service has sent */
+		if (waiting == WALCU_WAITING_WHOLE || waiting == WALCU_WAITING_DELETION)
+			count--;
+	}
+	return count;
 }

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "fetch/tally.h"
 #include "json/decode.h"
 #include "service/option.h"
 
@@ -38,8 +39,14 @@ typedef struct WalcuWaitingSource
 	WalcuWaiting (*show)(const WalcuOptions *options, const char *id, CommandId command,
 						 WalcuDocument *document);
 
-	/* Returns by how many documents there will be more than the service has. */
-	int64 (*count)(const WalcuOptions *options, CommandId command);
+	/* Tells whether what waits for a document changes one of its members with these names (of char *). */
+	bool (*changes)(const WalcuOptions *options, const char *id, CommandId command, List *names);
+
+	/*
+	 * Returns how many documents there will be that are here as a whole.  Adds the ids (of char *) of those
+	 * of them, and of those that will be gone, that the service may have.
+	 */
+	int64 (*count)(const WalcuOptions *options, CommandId command, List **held);
 } WalcuWaitingSource;
 
 extern void waiting_writes_set_source(const WalcuWaitingSource *source);
@@ -47,6 +54,9 @@ extern bool waiting_writes_exist(void);
 extern List *waiting_writes_ids(const WalcuOptions *options, CommandId command);
 extern WalcuWaiting waiting_writes_show(const WalcuOptions *options, const char *id, CommandId command,
 										WalcuDocument *document);
-extern int64 waiting_writes_count(const WalcuOptions *options, CommandId command);
+extern bool waiting_writes_change(const WalcuOptions *options, const char *id, CommandId command,
+								  List *names);
+extern int64 waiting_writes_count(const WalcuOptions *options, const char *credential, CommandId command,
+								  WalcuTally *tally);
 
 #endif /* WALCU_WAITING_WRITES_H */

@@ -56,7 +56,8 @@ static bool has_entries(void);
 static List *list_waiting_ids(const WalcuOptions *options, CommandId command);
 static WalcuWaiting show_waiting_document(const WalcuOptions *options, const char *id, CommandId command,
 										  WalcuDocument *document);
-static int64 count_waiting_documents(const WalcuOptions *options, CommandId command);
+static bool changes_members(const WalcuOptions *options, const char *id, CommandId command, List *names);
+static int64 count_waiting_documents(const WalcuOptions *options, CommandId command, List **held);
 static const WalcuWaitingDocument *find_waiting(WalcuQueueDocument *document, const WalcuOptions *options,
 												CommandId command);
 static void merge_writes(void);
@@ -75,6 +76,7 @@ static const WalcuWaitingSource waiting_source = {
 	.exist = has_entries,
 	.ids = list_waiting_ids,
 	.show = show_waiting_document,
+	.changes = changes_members,
 	.count = count_waiting_documents,
 };
 
@@ -296,9 +298,19 @@ show_waiting_document(const WalcuOptions *options, const char *id, CommandId com
 	return waiting ? waiting_document_show(waiting, document) : WALCU_WAITING_NONE;
 }
 
+/* WalcuWaitingSource.changes */
+static bool
+changes_members(const WalcuOptions *options, const char *id, CommandId command, List *names)
+{
+	WalcuQueueDocument *known = queue ? find_document(options, id, HASH_FIND) : NULL;
+	const WalcuWaitingDocument *waiting = known ? find_waiting(known, options, command) : NULL;
+
+	return waiting && (waiting->leaves == NULL || patched_document_changes(waiting->leaves, names));
+}
+
 /* WalcuWaitingSource.count */
 static int64
-count_waiting_documents(const WalcuOptions *options, CommandId command)
+count_waiting_documents(const WalcuOptions *options, CommandId command, List **held)
 {
 	HASH_SEQ_STATUS status;
 	WalcuQueueDocument *document;
@@ -311,8 +323,11 @@ count_waiting_documents(const WalcuOptions *options, CommandId command)
 	{
 		const WalcuWaitingDocument *waiting = find_waiting(document, options, command);
 
-		if (waiting)
-			count += (waiting->is_deleted ? 0 : 1) - (waiting->is_new ? 0 : 1);
+		if (waiting == NULL || !(waiting->is_deleted || waiting->whole))
+			continue;
+		count += waiting->is_deleted ? 0 : 1;
+		if (!waiting->is_made_here)
+			*held = lappend(*held, pstrdup(document->last->queued.id));
 	}
 	return count;
 }

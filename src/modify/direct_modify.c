@@ -338,7 +338,7 @@ drop_unknown(const WalcuDirectModify *direct, List *ids)
 	}
 	if (odd == NIL)
 		return ids;
-	foreach(lc, find_ids(direct->row->options, direct->credential, odd))
+	foreach(lc, find_ids(direct->row->options, direct->credential, odd, NULL))
 	{
 		/* a service that ignores the filter has others, too */
 		if (text_in_list(odd, lfirst(lc)))

@@ -326,6 +326,11 @@ make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made)
 		Datum value = slot_getattr(slot, row->id + 1, &is_null);
 
 		made->id = is_null ? NULL : row_id(row, value, false);
+		if (made->id && modify->queue && waiting_insert_is_respelled(modify->queue, made->id))
+		{
+			made->id = objectid_as_written(made->id);
+			row_set_id(row, slot, made->id);
+		}
 	}
 	if (made->id == NULL && row->options->client_ids)
 		made->id = made_id = objectid_create();

@@ -93,6 +93,21 @@ patched_document_whole(const WalcuOptions *options, const char *id, const char *
 	return whole.data;
 }
 
+/* Tells whether a patch that names leaves changes a member of the document with one of these names. */
+bool
+patched_document_changes(const char *leaf_patch, List *names)
+{
+	List *changed = name_members(read_operations(leaf_patch));
+	ListCell *lc;
+
+	foreach(lc, names)
+	{
+		if (has_member_name(changed, cstring_to_text(lfirst(lc))))
+			return true;
+	}
+	return false;
+}
+
 /* Has a write, if it is refused or has no body, read its document and make the patch of that. */
 void
 patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options, const char *leaf_patch)

@@ -52,7 +52,7 @@ typedef struct WalcuQueueEntry
 typedef struct WalcuWaitingDocument
 {
 	const WalcuQueueEntry *last; /* This is the last of these writes. */
-	bool is_new;                 /* The first of them inserts it. */
+	bool is_made_here;           /* Nobody else can have made it: the service does not have it. */
 	bool is_deleted;             /* It will be gone. */
 	char *whole;  /* This is the document, as JSON; NULL when the service knows the rest of it. */
 	char *leaves; /* This patch, which names leaves, makes it of what the service knows; or NULL. */

@@ -191,8 +191,7 @@ are_strings_alike(const char *sent, const char *got)
 
 	if (read_instant(sent, &one) && read_instant(got, &other))
 		return one - other <= 1000 && other - one <= 1000;
-	return strlen(sent) == OBJECTID_LENGTH && pg_strcasecmp(sent, got) == 0 &&
-		   strspn(sent, "0123456789abcdefABCDEF") == OBJECTID_LENGTH;
+	return objectid_is_same(sent, got);
 }
 
 static bool

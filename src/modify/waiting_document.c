@@ -106,7 +106,7 @@ apply_write(WalcuWaitingDocument *waiting, const WalcuQueueEntry *entry)
 	/* nothing is changed before nothing can fail any more */
 	set_waiting(waiting, whole, leaves);
 	if (waiting->last == NULL)
-		waiting->is_new = strcmp(write->method, "POST") == 0;
+		waiting->is_made_here = write->made_here;
 	waiting->is_deleted = whole == NULL && leaves == NULL;
 	waiting->last = entry;
 }

@@ -11,8 +11,10 @@
 
 #include "modify/waiting_insert.h"
 
+#include "base/objectid.h"
 #include "base/text.h"
 #include "fetch/find_ids.h"
+#include "fetch/refusal.h"
 #include "fetch/waiting_writes.h"
 
 static List *find_known_ids(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *rows, int count);
@@ -43,6 +45,17 @@ waiting_insert_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *ro
 	}
 }
 
+/*
+ * Tells whether the service will write the _id of a new row in other letters: an ObjectId is the same in
+ * capitals, and the statements that follow are to find the document as they will after the commit.
+ */
+bool
+waiting_insert_is_respelled(const WalcuCommitQueueTable *table, const char *id)
+{
+	return objectid_is_cast(id) && !objectid_is_valid(id) &&
+		   refusal_ids_are_objectids(table->options, table->credential);
+}
+
 /* Returns the ids (of char *) that the service has, of rows that may be there and for which nothing waits. */
 static List *
 find_known_ids(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *rows, int count)
@@ -57,7 +70,7 @@ find_known_ids(const WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *
 	}
 	return ids == NIL
 			   ? NIL
-			   : find_ids(table->options, table->credential, text_sort_unique(ids, text_compare_bytes));
+			   : find_ids(table->options, table->credential, text_sort_unique(ids, text_compare_bytes), NULL);
 }
 
 /* Tells whether somebody else may have made the row's _id. */

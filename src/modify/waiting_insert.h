@@ -9,6 +9,7 @@
 
 #include "modify/commit_queue.h"
 
+extern bool waiting_insert_is_respelled(const WalcuCommitQueueTable *table, const char *id);
 extern void waiting_insert_add(WalcuCommitQueueTable *table, const WalcuCommitQueueWrite *rows, int count,
 							   bool *added);
 

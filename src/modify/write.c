@@ -8,6 +8,7 @@
 
 #include "modify/write.h"
 
+#include "base/objectid.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
@@ -122,12 +123,17 @@ write_must_be_shown(WalcuWrite *write, const char *credential)
 	return true;
 }
 
-/* Checks that the service has kept the _id that was sent. */
+/* Checks that the service has kept the _id that was sent, or written the same ObjectId in other letters. */
 void
 write_check_kept_id(WalcuWrite *write)
 {
 	if (write->document.id == NULL || write->id == NULL || strcmp(write->document.id, write->id) == 0)
 		return;
+	if (objectid_is_same(write->id, write->document.id))
+	{
+		write->id = MemoryContextStrdup(write->context, write->document.id);
+		return;
+	}
 	write->made_here = false;
 	write_reply_raise_other_id(write->options, write->id, write->document.id);
 }

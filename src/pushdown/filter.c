@@ -150,6 +150,29 @@ filter_is_doubtful(List *filters, const WalcuOptions *options)
 	return has_undescribed(filters) || filter_suspects(filters, options) != NIL;
 }
 
+/*
+ * Adds the names (of char *) of the members of a document that filters test.  Returns false when one of the
+ * filters does not tell.
+ */
+bool
+filter_members(List *filters, List **names)
+{
+	ListCell *lc;
+
+	foreach(lc, filters)
+	{
+		const WalcuFilter *filter = lfirst(lc);
+		size_t length = filter->path ? strcspn(filter->path, ".") : 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (filter->arms ? !filter_members(filter->arms, names) : length == 0)
+			return false;
+		if (filter->arms == NIL)
+			*names = lappend(*names, pnstrdup(filter->path, length));
+	}
+	return true;
+}
+
 /* What filters test, without the values. */
 char *
 filter_shape(List *filters)

@@ -47,6 +47,7 @@ extern WalcuFilter *filter_and(List *filters);
 extern List *filter_reduced(List *filters, WalcuFilterExtent extent, const WalcuOptions *options);
 extern List *filter_suspects(List *filters, const WalcuOptions *options);
 extern bool filter_is_doubtful(List *filters, const WalcuOptions *options);
+extern bool filter_members(List *filters, List **names);
 extern char *filter_shape(List *filters);
 extern char *filter_text(List *filters);
 extern char *filter_string(const char *text);
