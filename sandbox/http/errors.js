@@ -8,3 +8,10 @@ export class HttpError extends Error {
     this.status = status;
   }
 }
+
+/** There is no document of this id, which some services tell by a success. */
+export class NoDocument extends HttpError {
+  constructor(message) {
+    super(404, message);
+  }
+}

@@ -10,10 +10,10 @@ import { resetConnection } from './connections.js';
 import { hasCredentials, isAccepted, parseCredentials, redacted } from './credentials.js';
 import { deliver } from './delivery.js';
 import { encoded } from './encoding.js';
-import { HttpError } from './errors.js';
+import { HttpError, NoDocument } from './errors.js';
 import { FAULTS, INTERNAL_ERROR } from './faults.js';
 import { parseQueryString } from './parameters.js';
-import { errorReply } from './reply.js';
+import { errorReply, marked, NO_DOCUMENT } from './reply.js';
 
 const WRITES = ['create', 'patch', 'replace', 'delete'];
 
@@ -158,13 +158,25 @@ async function isStopped(call, rules) {
 async function decide(call, rules, handle) {
   const replacing = rules.find(({ fault }) => FAULTS[fault.type].instead);
   if (replacing) return FAULTS[replacing.fault.type].instead(replacing.fault, call);
+  const reply = await answer(call, handle);
+  return call.sandbox.settings.byte_order_mark === 'sent' ? marked(reply) : reply;
+}
+
+async function answer(call, handle) {
   try {
     if (call.problem) throw call.problem;
     if (!OPEN.includes(call.kind) && !call.listener.isOpen) authorize(call);
     return await handle(call.sandbox, call);
   } catch (error) {
-    return errorReply(statusOf(error, call), error.message);
+    const instead = error instanceof NoDocument && noDocument(call);
+    return instead ? instead() : errorReply(statusOf(error, call), error.message);
   }
+}
+
+/** What a success says of a document that is not there; of a change that it could not make only null does. */
+function noDocument({ kind, sandbox: { settings } }) {
+  const isTold = kind === 'get' || settings.no_document.startsWith('null');
+  return isTold ? NO_DOCUMENT[settings.no_document] : undefined;
 }
 
 /** What the faults that have the hook make of the reply, one after the other. */

@@ -9,7 +9,7 @@ import { kindOf } from '../crm/kinds.js';
 import { EVERYTHING } from '../crm/texts.js';
 import { compileProjection } from '../mongo/projection.js';
 import { hasCredentials } from './credentials.js';
-import { HttpError } from './errors.js';
+import { HttpError, NoDocument } from './errors.js';
 import { listParameters } from './parameters.js';
 import { jsonReply, listReply, makeReply } from './reply.js';
 
@@ -30,7 +30,7 @@ export function collectionOf({ collection, req }) {
 export function documentOf(call, settings) {
   const collection = collectionOf(call);
   const document = collection.get(settings.ids === 'objectid' ? objectIdOf(collection, call, settings) : call.id);
-  if (!document) throw new HttpError(404, `${call.collection.resource}: there is no document ${call.id}`);
+  if (!document) throw new NoDocument(`${call.collection.resource}: there is no document ${call.id}`);
   return document;
 }
 

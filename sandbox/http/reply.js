@@ -5,6 +5,8 @@
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
+
 const FACTS = { coding: 'identity', documents: null, hasMore: null };
 
 /** Lists longer than this are sent as they are made, instead of being made whole first. */
@@ -33,6 +35,26 @@ export const jsonReply = (value, { status = 200, ...facts } = {}) =>
   makeReply(status, { 'Content-Type': JSON_TYPE }, JSON.stringify(value), facts);
 
 export const errorReply = (status, message) => jsonReply({ error: message }, { status });
+
+/** By the setting `no_document`, what a service with a success answers to an id that no document has. */
+export const NO_DOCUMENT = {
+  null: () => jsonReply(null),
+  null_in_list: () => jsonReply([null]),
+  empty_list: () => jsonReply([]),
+  empty_body: () => makeReply(200, {}, ''),
+  no_content: () => makeReply(204, {}, '', { isWhole: false }),
+};
+
+/** The reply with the mark of UTF-8 before its body. */
+export const marked = ({ chunks, ...reply }) => ({
+  ...reply,
+  chunks: reply.isWhole ? [Buffer.concat([BYTE_ORDER_MARK, ...chunks])] : prefixed(chunks),
+});
+
+function* prefixed(chunks) {
+  yield BYTE_ORDER_MARK;
+  yield* chunks;
+}
 
 /** JSON texts as one JSON array, or what else a layout makes of them; `count` is their number, `layout` what stands between them. */
 export function listReply(texts, count, { hasMore = null, layout = 'compact' } = {}) {

@@ -16,7 +16,7 @@ import { checkFields, fromText, integer, listOf, oneOf, optional, parsedBy } fro
 import { parseCredentials } from './credentials.js';
 import { CODINGS } from './encoding.js';
 import { rateLimit } from './rate.js';
-import { RESULTS_LAYOUTS } from './reply.js';
+import { NO_DOCUMENT, RESULTS_LAYOUTS } from './reply.js';
 
 const FORMATS = oneOf('mongoose', 'comma', 'json');
 
@@ -33,6 +33,7 @@ const DEFAULTS = {
   collation: 'none',
   filter_status: 400,
   id_status: 404,
+  no_document: 'status',
   regex: 'pcre',
   compress: [],
   rate_limit: null,
@@ -51,6 +52,7 @@ const DEFAULTS = {
   description: 'plain',
   has_more: 'sent',
   missing_arrays: 'absent',
+  byte_order_mark: 'none',
 };
 
 /** By name, what each accepts. */
@@ -67,6 +69,7 @@ const FIELDS = {
   collation: optional(oneOf(...Object.keys(COLLATIONS))),
   filter_status: optional(oneOf(400, 422, 500)),
   id_status: optional(oneOf(404, 400, 422, 500)),
+  no_document: optional(oneOf('status', ...Object.keys(NO_DOCUMENT))),
   regex: optional(oneOf(...DIALECTS)),
   rate_limit: optional(rateLimit),
   compress: optional(listOf(oneOf(...CODINGS))),
@@ -85,6 +88,7 @@ const FIELDS = {
   description: optional(oneOf('plain', 'alternatives')),
   has_more: optional(oneOf('sent', 'missing')),
   missing_arrays: optional(oneOf(...MISSING_ARRAYS)),
+  byte_order_mark: optional(oneOf('none', 'sent')),
 };
 
 /** [name, what it accepts in words, its value at first] of each. */

@@ -35,6 +35,12 @@
 /* So many replies in a row that were no refusal halve the time between two requests. */
 #define FASTER_AFTER 2
 
+/* How jansson reads a body. */
+#define BODY_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL)
+
+/* The length of an escape such as \u00e1. */
+#define UNICODE_ESCAPE 6
+
 /* A request on its way. */
 typedef struct Question
 {
@@ -56,6 +62,8 @@ static void take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *
 static void raise_reply_error(void *arg);
 static char *make_sentence(const char *message);
 static json_t *parse_body(WalcuCheckRun *run, const WalcuTransfer *transfer);
+static json_t *load_with_halves(const char *body, size_t length);
+static unsigned int read_unicode_escape(const char *at, const char *end);
 static void on_json_reset(void *arg);
 
 /* Makes a request for documents of a resource; filter is NULL for any, and limit 0 for as many as come. */
@@ -372,8 +380,48 @@ parse_body(WalcuCheckRun *run, const WalcuTransfer *transfer)
 {
 	MemoryContextCallback *callback = reset_callback_add(run->context, on_json_reset, NULL);
 
-	callback->arg = json_loadb(transfer->data, transfer->length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	callback->arg = json_loadb(transfer->data, transfer->length, BODY_FLAGS, NULL);
+	if (callback->arg == NULL)
+		callback->arg = load_with_halves(transfer->data, transfer->length);
 	return callback->arg;
+}
+
+/*
+ * Parses a body that may have halves of surrogate pairs, which JavaScript's texts can hold and jansson
+ * refuses: each becomes \u0000, which is as little a character to PostgreSQL.
+ */
+static json_t *
+load_with_halves(const char *body, size_t length)
+{
+	char *copy = pnstrdup(body, length);
+	const char *end = copy + length;
+	json_t *document;
+
+	for (char *at = copy; (at = memchr(at, '\\', end - at)) != NULL;)
+	{
+		unsigned int unit = read_unicode_escape(at, end);
+		bool is_pair = unit >= 0xD800 && unit <= 0xDBFF &&
+					   (read_unicode_escape(at + UNICODE_ESCAPE, end) & 0xFC00) == 0xDC00;
+
+		if (unit >= 0xD800 && unit <= 0xDFFF && !is_pair)
+			memset(at + 2, '0', 4);
+		at += is_pair ? 2 * UNICODE_ESCAPE : unit > 0 ? UNICODE_ESCAPE : Min(2, end - at);
+	}
+	document = json_loadb(copy, length, BODY_FLAGS, NULL);
+	pfree(copy);
+	return document;
+}
+
+/* Returns the number that an escape such as \u00e1 has; 0 when no such one stands there. */
+static unsigned int
+read_unicode_escape(const char *at, const char *end)
+{
+	char digits[5] = "";
+
+	if (end - at < UNICODE_ESCAPE || at[0] != '\\' || at[1] != 'u')
+		return 0;
+	memcpy(digits, at + 2, 4);
+	return strspn(digits, "0123456789abcdefABCDEF") == 4 ? (unsigned int) strtoul(digits, NULL, 16) : 0;
 }
 
 static void

@@ -530,7 +530,7 @@ add_refusal_row(WalcuCheckRun *run, const char *check, const char *what, const W
 		row_add(run, check, CHECK_UNKNOWN, NULL, "%s", reply->failure);
 	else if (reply->status == 404)
 		row_add(run, check, CHECK_OK, NULL, "%s is answered 404, as it should be.", what);
-	else if (reply->ok && json_array_size(reply->json) == 0)
+	else if (reply->status == 204 || (reply->ok && !json_is_object(json_array_get(reply->json, 0))))
 		row_add(run, check, CHECK_OK, NULL, "%s is answered with no documents.", what);
 	else if (reply->ok)
 		row_add(run, check, CHECK_FAILED, NULL, "%s is answered with documents.", what);

@@ -20,6 +20,8 @@
 #include "service/columns.h"
 
 static void append_misfits(WalcuCheckRun *run, const WalcuCheckSample *sample, StringInfo list);
+static bool is_misfit(json_t *value, const WalcuCheckPlace *place);
+static bool holds_null_character(json_t *value);
 static List *list_unknown_members(const WalcuCheckSample *sample);
 
 /* Are values of their described types? */
@@ -37,14 +39,17 @@ values_check_types(WalcuCheckRun *run)
 				"All values in the documents that were read are of their described types.");
 	else if (run->options->on_type_mismatch == WALCU_MISMATCH_NULL)
 		row_add(run, "values", CHECK_OK, NULL,
-				"Some values are not of their described types, and are read as NULL: %s.", list.data);
+				"Some values are not of their described types, or hold what PostgreSQL cannot store, and are "
+				"read as NULL: %s.",
+				list.data);
 	else
 		row_add(run, "values", CHECK_DIFFERS, row_set_option(run, "on_type_mismatch", "null"),
-				"Some values are not of their described types, and a query that reads them fails: %s.",
+				"Some values are not of their described types, or hold what PostgreSQL cannot store, and a "
+				"query that reads them fails: %s.",
 				list.data);
 }
 
-/* Fields that are objects to a table show anything; of the others each wrong value counts. */
+/* Each wrong value counts. */
 static void
 append_misfits(WalcuCheckRun *run, const WalcuCheckSample *sample, StringInfo list)
 {
@@ -56,18 +61,49 @@ append_misfits(WalcuCheckRun *run, const WalcuCheckSample *sample, StringInfo li
 		const WalcuCheckPlace *place = lfirst(lc);
 		int wrong = 0;
 
-		if (place->kind == WALCU_FIELD_OBJECT || place->kind == WALCU_FIELD_FREE)
-			continue;
 		for (int i = 0; i < sample->count; i++)
-		{
-			json_t *value = json_object_get(sample_document(sample, i), place->path);
-
-			wrong += value && !json_is_null(value) && !sample_fits(value, place->kind, place->array);
-		}
+			wrong += is_misfit(json_object_get(sample_document(sample, i), place->path), place);
 		if (wrong > 0)
 			row_append_name(list, ask_printable(run, psprintf("%s.%s (%d of %d)", sample->resource,
 															  place->path, wrong, sample->count)));
 	}
+}
+
+/*
+ * Does a query that reads the value fail?  Fields that are objects to a table show anything that PostgreSQL
+ * can store.
+ */
+static bool
+is_misfit(json_t *value, const WalcuCheckPlace *place)
+{
+	if (value == NULL || json_is_null(value))
+		return false;
+	if (holds_null_character(value))
+		return true;
+	return place->kind != WALCU_FIELD_OBJECT && place->kind != WALCU_FIELD_FREE &&
+		   !sample_fits(value, place->kind, place->array);
+}
+
+/* Does a text of the value hold what no text of PostgreSQL can? */
+static bool
+holds_null_character(json_t *value)
+{
+	const char *name;
+	json_t *member;
+
+	if (json_is_string(value))
+		return memchr(json_string_value(value), '\0', json_string_length(value)) != NULL;
+	json_object_foreach(value, name, member)
+	{
+		if (holds_null_character(member))
+			return true;
+	}
+	for (size_t i = 0; i < json_array_size(value); i++)
+	{
+		if (holds_null_character(json_array_get(value, i)))
+			return true;
+	}
+	return false;
 }
 
 /* Have documents fields that the description lacks? */

@@ -145,9 +145,9 @@ judge_last_page(WalcuCursor *last, WalcuCursor *held, bool before_wait)
 		held->before = id->data;
 		return WALCU_ORDER_SORTED;
 	}
-	/* all others may have been deleted meanwhile */
-	return (page->documents > 1 || page->transfer->head.has_more != WALCU_MORE_NO) ? WALCU_ORDER_IGNORED
-																				   : WALCU_ORDER_ANY;
+	/* it is the only one, or all others have been deleted meanwhile */
+	return (page->documents > 1 || page->transfer->head.has_more == WALCU_MORE_YES) ? WALCU_ORDER_IGNORED
+																					: WALCU_ORDER_ANY;
 }
 
 static void

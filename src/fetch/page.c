@@ -331,7 +331,7 @@ find_documents(WalcuPage *page)
 		page->malformed = NO_LIST;
 	else if (transfer->done && transfer->failure.kind == WALCU_CURL_ERROR_NONE)
 	{
-		page->whole = (result == WALCU_SPLIT_END);
+		page->whole = result == WALCU_SPLIT_END || (page->missing_is_empty && transfer_is_empty(transfer));
 		page->malformed = page->whole ? NULL : "it ends too early";
 	}
 }

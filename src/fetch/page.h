@@ -20,7 +20,7 @@ typedef struct WalcuPage
 	WalcuReplyCacheUse *share; /* It is what the scan has of the statement's reply cache; or NULL. */
 	bool replayed;             /* The reply was held there. */
 	const char *before;        /* The documents asked for end before this _id; or NULL. */
-	bool missing_is_empty;     /* 404 means that there is no such document. */
+	bool missing_is_empty;     /* 404, null or nothing means that there is no such document. */
 	bool may_be_rejected;      /* A refused filter is not an error yet. */
 	bool sort_may_be_rejected; /* Nor is a refused order; 400 and 422 tell of one. */
 	bool rejected;             /* The service refused the filter, or the order. */

@@ -182,7 +182,8 @@ query_last_page(const WalcuQuery *query, const WalcuQueryPart *part, int64 deliv
 	add_filter(request, query, part->filters);
 	add_project(request, query);
 	add_sort(request, query, NIL, true);
-	request_add_parameter(request, "limit", psprintf("%d", choose_page_size(query, delivered)));
+	/* two tell whether there is more than one, where replies do not say whether more follow */
+	request_add_parameter(request, "limit", psprintf("%d", Max(choose_page_size(query, delivered), 2)));
 	return request;
 }
 

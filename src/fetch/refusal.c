@@ -310,7 +310,9 @@ find_named_value(const char *words)
 	if (at == NULL)
 		return "a text that is not an ObjectId";
 	at += strlen("for value ");
-	at += strspn(at, "\\\"");
+	/* the quotes are escaped where the words are JSON */
+	at += *at == '\\';
+	at += *at == '"';
 	length = strcspn(at, "\\\"");
 	return psprintf("\"%s\", which is not an ObjectId", text_shown(pnstrdup(at, length), TEXT_OF_ID));
 }

@@ -85,7 +85,7 @@ start_reply(WalcuCursor *cursor, const WalcuAttempt *attempt)
 {
 	WalcuPage *page = cursor_start_page(cursor, NULL, 0, attempt);
 
-	page->missing_is_empty = cursor->job == NULL;
+	page->missing_is_empty = page->splitter.null_is_none = cursor->job == NULL;
 	page->may_be_rejected = cursor->job == NULL && is_odd_id(cursor->group->query);
 	page->may_be_redirected = cursor->job != NULL;
 	/* later, documents have been delivered that pages would bring again */

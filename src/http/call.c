@@ -66,7 +66,7 @@ is_cut_off_json(const WalcuTransfer *transfer, StringInfo body)
 {
 	const WalcuReplyHead *head = &transfer->head;
 
-	if (transfer->status / 100 != 2 || transfer->status == 204 || (head->is_delimited && !head->is_encoded) ||
+	if (transfer->status / 100 != 2 || transfer->status == 204 || reply_head_tells_end(head) ||
 		head->content_type[0] == '\0')
 		return false;
 	return pg_parse_json(compat_json_lexer(body->data, body->len, false), &nullSemAction) != JSON_SUCCESS;

@@ -9,6 +9,9 @@
 
 #include "http/reply_buffer.h"
 
+/* Some programs put this mark of UTF-8 before a text; it is no part of it, and no JSON. */
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+
 static bool make_reply_room(WalcuReplyBuffer *buffer, size_t unread, size_t bytes);
 
 /*
@@ -26,6 +29,24 @@ reply_buffer_append(WalcuReplyBuffer *buffer, size_t unread, const char *data, s
 	memcpy(end, data, length);
 	end[length] = '\0';
 	return true;
+}
+
+/*
+ * Returns how many bytes of a body's beginning are such a mark, which may come in pieces.  A part of it that
+ * something else follows counts, too: there is no text that begins so.
+ */
+size_t
+reply_buffer_pass_mark(WalcuReplyBuffer *buffer, const char *data, size_t length)
+{
+	size_t passed = 0;
+
+	while (passed < length && byte_order_mark[buffer->marked] != '\0' &&
+		   data[passed] == byte_order_mark[buffer->marked])
+	{
+		passed++;
+		buffer->marked++;
+	}
+	return passed;
 }
 
 /* Gives the room back. */

@@ -58,6 +58,13 @@ reply_head_is_json(const WalcuReplyHead *head)
 	return head->content_type[0] == '\0' || text_contains(head->content_type, "json");
 }
 
+/* Can it be told that the body is whole, whatever it is? */
+bool
+reply_head_tells_end(const WalcuReplyHead *head)
+{
+	return head->is_delimited && !head->is_encoded;
+}
+
 /*
  * The seconds that the service asks to wait; 0 when it does not, or what it says cannot be read.  A date is
  * compared with the service's own clock where the reply tells it: that of this machine may be another.

@@ -32,6 +32,7 @@ typedef struct WalcuReplyHead
 extern void reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length);
 extern bool reply_head_is_end(const char *line, size_t length);
 extern bool reply_head_is_json(const WalcuReplyHead *head);
+extern bool reply_head_tells_end(const WalcuReplyHead *head);
 extern double reply_head_retry_after(const WalcuReplyHead *head);
 
 #endif /* WALCU_REPLY_HEAD_H */

@@ -301,6 +301,14 @@ transfer_consume(WalcuTransfer *shared, size_t bytes)
 	shared->length -= bytes;
 }
 
+/* Has a reply that is whole no body at all? */
+bool
+transfer_is_empty(const WalcuTransfer *shared)
+{
+	return shared->done && shared->received == 0 &&
+		   (shared->status == 204 || reply_head_tells_end(&shared->head));
+}
+
 /* Drop a transfer, finished or not. */
 void
 transfer_release(WalcuTransfer *shared)
@@ -469,7 +477,10 @@ static bool
 append_body(Transfer *transfer, const char *data, size_t length)
 {
 	WalcuTransfer *shared = &transfer->shared;
+	size_t mark = shared->received == 0 ? reply_buffer_pass_mark(&transfer->buffer, data, length) : 0;
 
+	data += mark;
+	length -= mark;
 	if (!reply_buffer_append(&transfer->buffer, shared->length, data, length))
 		return false;
 	shared->data = transfer->buffer.start + transfer->buffer.consumed;

@@ -94,6 +94,7 @@ extern double transfer_due(const WalcuTransfer *transfer);
 extern const struct pollfd *transfer_begin_wait(WalcuTransfer *transfer, double limit, int *count);
 extern int transfer_errdetail(const WalcuTransfer *transfer);
 extern char *transfer_redirect_url(const WalcuTransfer *transfer);
+extern bool transfer_is_empty(const WalcuTransfer *transfer);
 extern bool transfer_was_sent(const WalcuTransfer *transfer);
 extern void transfer_consume(WalcuTransfer *transfer, size_t bytes);
 extern void transfer_release(WalcuTransfer *transfer);

@@ -22,6 +22,7 @@ typedef struct Brackets
 } Brackets;
 
 static WalcuSplitResult pass_between(WalcuSplitter *splitter, char c);
+static WalcuSplitResult pass_null(WalcuSplitter *splitter, char c);
 static void open_document(WalcuSplitter *splitter);
 static const char *pass_inside(WalcuSplitter *splitter, const char *document, const char *at,
 							   const char *end);
@@ -86,9 +87,17 @@ pass_between(WalcuSplitter *splitter, char c)
 {
 	WalcuSplitState state = splitter->state;
 
+	if (state == SPLIT_NULL)
+		return pass_null(splitter, c);
 	if (is_space(c))
 		return WALCU_SPLIT_MORE;
-	if (c == '{' && (state == SPLIT_START || state == SPLIT_FIRST || state == SPLIT_ELEMENT))
+	if (c == 'n' && splitter->null_is_none && (state == SPLIT_START || state == SPLIT_FIRST))
+	{
+		splitter->bare = (state == SPLIT_START);
+		splitter->state = SPLIT_NULL;
+		splitter->null_length = 1;
+	}
+	else if (c == '{' && (state == SPLIT_START || state == SPLIT_FIRST || state == SPLIT_ELEMENT))
 	{
 		splitter->bare = (state == SPLIT_START);
 		open_document(splitter);
@@ -101,6 +110,19 @@ pass_between(WalcuSplitter *splitter, char c)
 		splitter->state = SPLIT_AFTER;
 	else
 		return WALCU_SPLIT_MALFORMED;
+	return WALCU_SPLIT_MORE;
+}
+
+/* Passes over a further letter of a null. */
+static WalcuSplitResult
+pass_null(WalcuSplitter *splitter, char c)
+{
+	static const char letters[] = "null";
+
+	if (c != letters[splitter->null_length++])
+		return WALCU_SPLIT_MALFORMED;
+	if (letters[splitter->null_length] == '\0')
+		splitter->state = splitter->bare ? SPLIT_AFTER : SPLIT_NEXT;
 	return WALCU_SPLIT_MORE;
 }
 

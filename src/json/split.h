@@ -32,15 +32,19 @@ typedef enum WalcuSplitState
 	SPLIT_NEXT,    /* It is a comma, or the array's end. */
 	SPLIT_ELEMENT, /* It begins a document. */
 	SPLIT_INSIDE,  /* It is anything within a document. */
+	SPLIT_NULL,    /* It is one of a null that stands for no document. */
 	SPLIT_AFTER    /* It is white space only. */
 } WalcuSplitState;
 
-/* How far a reply is taken apart.  When it is zero but for max_depth, it is ready for a reply. */
+/* How far a reply is taken apart.  When it is zero but for max_depth and null_is_none, it is ready for a
+ * reply. */
 typedef struct WalcuSplitter
 {
 	WalcuSplitState state; /* The next byte may be one of these. */
 	uint64 position;       /* This is the position of the next byte to look at. */
+	bool null_is_none;     /* A null is no document, where one was asked for. */
 	bool bare;             /* The reply is one document, not an array. */
+	int null_length;       /* So many letters of a null were passed. */
 	int depth;             /* So many brackets are open within the document. */
 	int max_depth;         /* This is what depth may be; 0 for anything. */
 	bool too_deep;         /* It was more. */

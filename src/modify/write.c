@@ -103,6 +103,16 @@ write_read_document(WalcuWrite *write, const char *credential)
 	return true;
 }
 
+/* Tells whether a reply of success says that there is no such document.  Of a new one it could not. */
+bool
+write_says_none(const WalcuWrite *write)
+{
+	bool is_looked_for = write->look_up || write->reads;
+
+	return write->transfer->status / 100 == 2 && (is_looked_for || !write->is_new) &&
+		   write_reply_is_none(write->transfer, write->body, is_looked_for);
+}
+
 /*
  * Tells whether the document is wanted, the reply does not show it, and it can be asked for.  Errors: those
  * of write_reply_read and write_check_kept_id, for a new document.

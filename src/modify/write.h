@@ -66,6 +66,7 @@ extern void write_set_body(WalcuWrite *write, const char *text);
 extern void write_set_remake(WalcuWrite *write, WalcuRemake remake, void *arg);
 extern void write_expect(WalcuWrite *write, const char *sets);
 extern bool write_read_document(WalcuWrite *write, const char *credential);
+extern bool write_says_none(const WalcuWrite *write);
 extern bool write_must_be_shown(WalcuWrite *write, const char *credential);
 extern void write_check_kept_id(WalcuWrite *write);
 

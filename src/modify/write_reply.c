@@ -21,14 +21,14 @@ static bool is_key_among(const WalcuSkimMember *member, const char *const *names
 
 /*
  * Reads the document of a reply's body, which is the body itself or the only one of a list.  It points into
- * the body, but for its id, which is in a context.  Returns false for an empty list, where that may be.
+ * the body, but for its id, which is in a context.  Returns false where none may be, and there is none.
  * Errors: those of http_error_raise_malformed.
  */
 bool
 write_reply_read(const WalcuTransfer *transfer, StringInfo body, bool may_be_empty, MemoryContext context,
 				 WalcuDocument *document)
 {
-	WalcuSplitter splitter = {0};
+	WalcuSplitter splitter = {.null_is_none = may_be_empty};
 	WalcuSplitResult result;
 	WalcuSpan span;
 	WalcuJson id = {.type = JSON_TOKEN_STRING};
@@ -105,6 +105,22 @@ write_reply_shows(StringInfo body)
 	document.data = body->data + span.start;
 	document.length = (int) span.length;
 	return write_reply_tells(&document);
+}
+
+/*
+ * Tells whether a reply of success says that there is no such document: by null, as what looks for a document
+ * before it changes it may answer, or where the document itself was asked for by an empty list or no body.
+ */
+bool
+write_reply_is_none(const WalcuTransfer *transfer, StringInfo body, bool is_looked_for)
+{
+	WalcuSplitter splitter = {.null_is_none = true};
+	WalcuSpan span;
+
+	if (body->len == 0)
+		return is_looked_for && transfer_is_empty(transfer);
+	return split_next(&splitter, body->data, 0, body->len, &span) == WALCU_SPLIT_END &&
+		   (is_looked_for || splitter.null_length > 0);
 }
 
 /* Adds what has arrived of a reply to its body.  Error: 54000 when that becomes too long. */

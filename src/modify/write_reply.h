@@ -14,6 +14,7 @@
 
 extern bool write_reply_read(const WalcuTransfer *transfer, StringInfo body, bool may_be_empty,
 							 MemoryContext context, WalcuDocument *document);
+extern bool write_reply_is_none(const WalcuTransfer *transfer, StringInfo body, bool is_looked_for);
 extern bool write_reply_shows(StringInfo body);
 extern bool write_reply_tells(const WalcuDocument *document);
 extern void write_reply_collect(WalcuTransfer *transfer, const WalcuOptions *options, StringInfo body);

@@ -412,16 +412,17 @@ static void
 on_reply(WalcuWrite *write)
 {
 	int status = write->transfer->status;
+	bool is_missing = status == 404 || write_says_none(write);
 
 	if (remake_is_under_way(write))
 		send_remade(write);
-	else if (write->look_up && status == 404 && !write->is_shown)
+	else if (write->look_up && is_missing && !write->is_shown)
 		send_again(write);
 	else if (status == 409 && write->doubt)
 		look_up(write, write->doubt);
 	else if (status == 409)
 		settle_write(write, WALCU_WRITE_CONFLICT);
-	else if (status == 404)
+	else if (is_missing)
 		settle_write(write, WALCU_WRITE_MISSING);
 	else if (write_must_be_shown(write, write->writer->credential))
 		read_document_again(write);
