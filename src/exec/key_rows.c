@@ -11,6 +11,9 @@
  *
  * What is kept takes half of work_mem when a batch begins, or goes into a temporary file.  It is forgotten
  * when a parameter changes that is not one of the node's rows.
+ *
+ * Nobody waits for a scan that Append runs beside others: its batch goes on whenever something has come, and
+ * on into the next execution where this one ends before.
  */
 #include "postgres.h"
 
@@ -21,6 +24,7 @@
 #include "exec/join_table.h"
 #include "exec/read_ahead.h"
 #include "exec/scan.h"
+#include "exec/scan_settings.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -69,42 +73,36 @@ struct WalcuKeyRows
 	WalcuFilterExtent extent; /* The service takes so much of their list, */
 	bool is_taken;            /* and has taken it. */
 	bool outgrown;            /* A batch's documents did not fit into work_mem. */
+	List *batch;              /* These keys are being asked for (WalcuJoinKey); NIL for none, */
+	WalcuScanSettings before; /* and the scan was this before: */
+	int batch_from;           /* this one is the first that its present scan asks for, */
+	int batch_count;          /* of so many; */
+	int64 most_requests;      /* it is given up when there were more than so many requests; */
+	int64 widened;            /* and there were so many of documents without the keys before. */
 	bool is_decided;          /* This execution has begun. */
 	bool is_kept;             /* Its rows are these: */
 	WalcuJoinRow *next_row;   /* This one comes next; NULL when there are no more. */
 };
 
-/* What a scan is while it asks for many keys differs in this from what it is else. */
-typedef struct ScanSettings
-{
-	List *filtered;               /* The conditions, and what else of WalcuScan: */
-	ExprState *id;                /* the _id, */
-	ExprState *limit;             /* how many rows are wanted, */
-	double wanted;                /* or likely to be, */
-	WalcuOrderCheck *order_check; /* the order, */
-	WalcuLocalSort *sort;         /* what brings it about, */
-	List *order;                  /* and how the service is asked for it; */
-	WalcuStrategy strategy;       /* how documents are asked for, */
-	bool all_rows;                /* whether all of them are wanted; */
-	WalcuFilterExtent extent;     /* what the service takes of the conditions, */
-	bool is_taken;                /* and whether it took them. */
-} ScanSettings;
-
 static struct WalcuKeyRows *attach_key_rows(ForeignScanState *node);
 static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr *equality);
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
-static bool is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows);
-static bool get_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key);
+static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
+static WalcuJoinKey *find_key(ForeignScanState *node, struct WalcuKeyRows *rows, bool *is_null);
+static bool begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key);
 static List *gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first);
-static bool read_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
-static bool read_keys(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
+static bool begin_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
+static void begin_batch_scan(ForeignScanState *node, struct WalcuKeyRows *rows);
+static bool continue_batch(ForeignScanState *node, struct WalcuKeyRows *rows);
+static void continue_behind(ForeignScanState *node, struct WalcuKeyRows *rows);
+static void end_batch(ForeignScanState *node, struct WalcuKeyRows *rows, bool is_whole);
 static Datum make_batch_array(const struct WalcuKeyRows *rows, List *keys, int from, int count);
 static int count_batch_keys_a_request(const WalcuScan *scan, const struct WalcuKeyRows *rows, int keys);
-static bool keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests);
+static void keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows);
-static ScanSettings ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows);
-static void ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows, const ScanSettings *settings);
+static void ask_for_many(WalcuScan *scan, struct WalcuKeyRows *rows);
+static void ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows);
 static TupleTableSlot *give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void show_kept_row(struct WalcuKeyRows *rows, TupleTableSlot *slot);
@@ -119,11 +117,8 @@ key_rows_iterate(ForeignScanState *node)
 		scan->key_rows = attach_key_rows(node);
 	if (scan->key_rows->ahead == NULL)
 		return scan_iterate(node);
-	if (!scan->key_rows->is_decided)
-	{
-		scan->key_rows->is_decided = true;
-		scan->key_rows->is_kept = is_kept_here(node, scan->key_rows);
-	}
+	if (!scan->key_rows->is_decided && !decide_source(node, scan->key_rows))
+		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
 	return scan->key_rows->is_kept ? give_kept_row(node, scan->key_rows) : scan_iterate(node);
 }
 
@@ -136,12 +131,16 @@ key_rows_rescan(ForeignScanState *node)
 
 	if (rows && rows->ahead && !bms_is_subset(node->ss.ps.chgParam, rows->ahead->plan.params))
 	{
+		if (rows->batch != NIL)
+			end_batch(node, rows, true);
 		join_table_reset(rows->table);
 		read_ahead_restart(rows->ahead, rows->place);
 	}
 	if (rows)
 		rows->is_decided = false;
-	scan_rescan(node);
+	/* a batch is about other executions, too */
+	if (rows == NULL || rows->batch == NIL)
+		scan_rescan(node);
 }
 
 /* FdwRoutine.EndForeignScan */
@@ -165,8 +164,7 @@ attach_key_rows(ForeignScanState *node)
 	MemoryContext before = MemoryContextSwitchTo(scan->context);
 	struct WalcuKeyRows *rows = palloc0(sizeof(struct WalcuKeyRows));
 
-	if (!node->ss.ps.async_capable)
-		rows->ahead = read_ahead_find(node->ss.ps.state, plan->plan_node_id, &rows->place);
+	rows->ahead = read_ahead_find(node->ss.ps.state, plan->plan_node_id, &rows->place);
 	if (rows->ahead)
 		prepare_key_rows(node, rows,
 						 list_nth(plan->qual, list_nth_int(rows->ahead->plan.quals, rows->place)));
@@ -234,51 +232,68 @@ depends_on_row(Node *node, void *params)
 	return expression_tree_walker(node, depends_on_row, params);
 }
 
-/* Gets the documents of this execution's key.  Returns false when the execution had better ask itself. */
+/*
+ * Decides where the rows of this execution come from: its key's documents are here, or it had better ask
+ * itself.  Returns false while they are on their way, in a scan that nobody waits for.
+ */
 static bool
-is_kept_here(ForeignScanState *node, struct WalcuKeyRows *rows)
+decide_source(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
+	WalcuScan *scan = node->fdw_state;
 	MemoryContext before = MemoryContextSwitchTo(rows->context);
-	bool is_null;
-	Datum value = ExecEvalExprSwitchContext(rows->outer_key, node->ss.ps.ps_ExprContext, &is_null);
 	WalcuJoinKey *key = NULL;
-	bool is_new;
+	bool is_null = false;
 
-	if (!is_null)
+	while (!rows->is_decided && (rows->batch == NIL || continue_batch(node, rows)))
 	{
-		key = join_table_enter(rows->table, value, &is_new);
-		if (key->scan == 0 && join_table_size(rows->table) > KEPT_MEMORY)
-		{
-			join_table_file(rows->table);
-			read_ahead_restart(rows->ahead, rows->place);
-			key = join_table_enter(rows->table, value, &is_new);
-		}
-		if (key->scan == 0)
+		key = rows->ahead ? find_key(node, rows, &is_null) : NULL;
+		if (key && key->scan == 0)
 		{
 			MemoryContextReset(rows->context);
-			if (!get_documents(node, rows, key))
-				key = NULL;
+			if (begin_documents(node, rows, key))
+				continue;
+			key = NULL;
 		}
+		rows->is_decided = true;
 	}
 	MemoryContextSwitchTo(before);
 	rows->next_row = key ? key->first : NULL;
-	if (key && ((WalcuScan *) node->fdw_state)->sort)
+	rows->is_kept = is_null || key;
+	if (rows->is_decided && key && scan->sort)
 		sort_kept_rows(node, rows);
-	return is_null || key;
+	return rows->is_decided;
+}
+
+/* Finds the key of this execution; NULL when that is NULL. */
+static WalcuJoinKey *
+find_key(ForeignScanState *node, struct WalcuKeyRows *rows, bool *is_null)
+{
+	Datum value = ExecEvalExprSwitchContext(rows->outer_key, node->ss.ps.ps_ExprContext, is_null);
+	WalcuJoinKey *key;
+	bool is_new;
+
+	if (*is_null)
+		return NULL;
+	key = join_table_enter(rows->table, value, &is_new);
+	if (key->scan != 0 || join_table_size(rows->table) <= KEPT_MEMORY)
+		return key;
+	join_table_file(rows->table);
+	read_ahead_restart(rows->ahead, rows->place);
+	return join_table_enter(rows->table, value, &is_new);
 }
 
 /*
- * Gets the documents of a key, and of those that come next: from the file where they are there.  Returns
- * false when they had better be asked for one by one.
+ * Begins to get the documents of a key, and of those that come next: from the file where they are there.
+ * Returns false when they had better be asked for one by one.
  */
 static bool
-get_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key)
+begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key)
 {
 	List *keys = gather_keys(rows, key);
 
 	join_table_load(rows->table);
 	if (key->scan == 0)
-		return read_batch(node, rows, list_member_ptr(keys, key) ? keys : lcons(key, keys));
+		return begin_batch(node, rows, list_member_ptr(keys, key) ? keys : lcons(key, keys));
 	/* the others are asked for when one of them is needed, and with it those that come next by then */
 	if (keys != NIL)
 		read_ahead_restart(rows->ahead, rows->place);
@@ -312,67 +327,103 @@ gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first)
 	return keys;
 }
 
-/* Reads the documents of keys.  Returns false when they had better be asked for one by one. */
+/* Begins to read the documents of keys.  Returns false when they had better be asked for one by one. */
 static bool
-read_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys)
+begin_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys)
 {
-	WalcuScan *scan = node->fdw_state;
 	int count = list_length(keys);
-	bool is_whole = true;
-	ScanSettings settings;
 
 	if (count < 2)
 		return false;
 	rows->ahead->batches++;
 	rows->ahead->asked += count;
-	settings = ask_for_many(scan, rows);
-	is_whole = read_keys(node, rows, keys);
+	ask_for_many(node->fdw_state, rows);
+	rows->batch = keys;
+	rows->batch_from = 0;
+	begin_batch_scan(node, rows);
+	return true;
+}
+
+/* Begins a scan for as many of a batch's keys as it can ask for. */
+static void
+begin_batch_scan(ForeignScanState *node, struct WalcuKeyRows *rows)
+{
+	WalcuScan *scan = node->fdw_state;
+	int total = list_length(rows->batch);
+	int most = count_batch_keys_a_request(scan, rows, total);
+	int from = rows->batch_from;
+	int count;
+	WalcuKeysUse use;
+
+	rows->widened = scan->tally.widened;
+	do
+	{
+		scan_rescan(node);
+		count = Min(total - from, rows->scan_size);
+		use = scan_set_keys(node, make_batch_array(rows, rows->batch, from, count), most, false);
+		if (use == WALCU_KEYS_TOO_LONG)
+			rows->scan_size = Max(count / 2, 1);
+	} while (use == WALCU_KEYS_TOO_LONG && count > 1);
+	rows->scans++;
+	rows->keys += count;
+	for (int i = from; i < from + count; i++)
+		((WalcuJoinKey *) list_nth(rows->batch, i))->scan = rows->scans;
+	rows->batch_count = count;
+	rows->most_requests = scan->tally.requests + (rows->is_narrow ? Max(count / 2, 1) : PG_INT32_MAX);
+	/* when each batch reads the whole table, there had better be few */
+	if (use != WALCU_KEYS_ASKED)
+		rows->batch_size = rows->scan_size = scan->query.options->join_batch_size;
+}
+
+/* Goes on with a batch.  Returns false when it has not ended, in a scan that nobody waits for. */
+static bool
+continue_batch(ForeignScanState *node, struct WalcuKeyRows *rows)
+{
+	WalcuScan *scan = node->fdw_state;
+
+	while (rows->batch != NIL)
+	{
+		keep_rows(node, rows);
+		if (scan->tally.requests > rows->most_requests)
+			end_batch(node, rows, false);
+		else if (!scan->ended)
+			return false;
+		else
+			continue_behind(node, rows);
+	}
+	return true;
+}
+
+/* Goes on with a batch where one of its scans has ended: with the next one, if there is one. */
+static void
+continue_behind(ForeignScanState *node, struct WalcuKeyRows *rows)
+{
+	const WalcuScan *scan = node->fdw_state;
+
+	if (scan->tally.widened > rows->widened)
+		rows->batch_size = rows->scan_size = scan->query.options->join_batch_size;
+	rows->batch_from += rows->batch_count;
+	if (rows->batch_from < list_length(rows->batch))
+		begin_batch_scan(node, rows);
+	else
+		end_batch(node, rows, true);
+}
+
+/* Ends a batch; when it took too many requests, keys are asked for one by one from now on. */
+static void
+end_batch(ForeignScanState *node, struct WalcuKeyRows *rows, bool is_whole)
+{
 	/* ends what was begun, and notes what was learned */
 	scan_rescan(node);
-	ask_for_one(scan, rows, &settings);
+	ask_for_one(node->fdw_state, rows);
+	rows->batch = NIL;
 	if (is_whole)
-		adapt_batch_size(scan, rows);
+		adapt_batch_size(node->fdw_state, rows);
 	else
 	{
 		join_table_reset(rows->table);
 		rows->ahead = NULL;
 	}
-	return is_whole;
-}
-
-/* Reads the documents of keys, in as few scans as can be.  Returns false after too many requests. */
-static bool
-read_keys(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys)
-{
-	WalcuScan *scan = node->fdw_state;
-	int total = list_length(keys);
-	int most = count_batch_keys_a_request(scan, rows, total);
-	int count;
-
-	for (int from = 0; from < total; from += count)
-	{
-		int64 widened = scan->tally.widened;
-		WalcuKeysUse use;
-
-		do
-		{
-			scan_rescan(node);
-			count = Min(total - from, rows->scan_size);
-			use = scan_set_keys(node, make_batch_array(rows, keys, from, count), most, false);
-			if (use == WALCU_KEYS_TOO_LONG)
-				rows->scan_size = Max(count / 2, 1);
-		} while (use == WALCU_KEYS_TOO_LONG && count > 1);
-		rows->scans++;
-		rows->keys += count;
-		for (int i = from; i < from + count; i++)
-			((WalcuJoinKey *) list_nth(keys, i))->scan = rows->scans;
-		if (!keep_rows(node, rows, rows->is_narrow ? Max(count / 2, 1) : PG_INT32_MAX))
-			return false;
-		/* when each batch reads the whole table, there had better be few */
-		if (use != WALCU_KEYS_ASKED || scan->tally.widened > widened)
-			rows->batch_size = rows->scan_size = scan->query.options->join_batch_size;
-	}
-	return true;
 }
 
 static Datum
@@ -402,14 +453,13 @@ count_batch_keys_a_request(const WalcuScan *scan, const struct WalcuKeyRows *row
 	return Min(options->fetch_size * 0.8 / Max(per_key, 1e-3), 1e6);
 }
 
-/* Keeps the rows that have one of the keys.  Returns false, and leaves off, after too many requests. */
-static bool
-keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests)
+/* Keeps the rows that have one of the keys, of those that are here; leaves off after too many requests. */
+static void
+keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
 	WalcuScan *scan = node->fdw_state;
 	ExprContext *context = node->ss.ps.ps_ExprContext;
 	TupleTableSlot *row = context->ecxt_scantuple;
-	int64 requests = scan->tally.requests + most_requests;
 	int64 documents = scan->tally.documents;
 
 	for (;;)
@@ -418,7 +468,7 @@ keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests)
 		bool is_null;
 		Datum value;
 
-		if (TupIsNull(slot) || scan->tally.requests > requests)
+		if (TupIsNull(slot) || scan->tally.requests > rows->most_requests)
 			break;
 		context->ecxt_scantuple = slot;
 		ResetExprContext(context);
@@ -428,7 +478,6 @@ keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows, int most_requests)
 	}
 	context->ecxt_scantuple = row;
 	rows->documents += scan->tally.documents - documents;
-	return scan->tally.requests <= requests;
 }
 
 /* Learns from a batch how large the next one may be: one reply's worth of documents in any case. */
@@ -449,23 +498,10 @@ adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows)
 }
 
 /* Has the scan ask for many keys, until ask_for_one ends that. */
-static ScanSettings
-ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows)
+static void
+ask_for_many(WalcuScan *scan, struct WalcuKeyRows *rows)
 {
-	ScanSettings settings = {
-		.filtered = scan->filtered,
-		.id = scan->id,
-		.limit = scan->limit,
-		.wanted = scan->plan.wanted,
-		.order_check = scan->order_check,
-		.sort = scan->sort,
-		.order = scan->query.keys,
-		.strategy = scan->strategy,
-		.all_rows = scan->query.all_rows,
-		.extent = scan->query.extent,
-		.is_taken = scan->query.is_taken,
-	};
-
+	rows->before = scan_settings_of(scan);
 	scan->filtered = rows->others;
 	scan->keyed = rows->keyed;
 	scan->plan.keyed_by = rows->condition;
@@ -477,29 +513,18 @@ ask_for_many(WalcuScan *scan, const struct WalcuKeyRows *rows)
 	scan->query.all_rows = true;
 	scan->query.extent = rows->extent;
 	scan->query.is_taken = rows->is_taken;
-	return settings;
 }
 
 /* Has the scan ask for one key again, as its plan says. */
 static void
-ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows, const ScanSettings *settings)
+ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows)
 {
 	/* what the service does not take is another thing for a list */
 	rows->extent = scan->query.extent;
 	rows->is_taken = scan->query.is_taken;
-	scan->filtered = settings->filtered;
+	scan_settings_restore(scan, &rows->before);
 	scan->keyed = NIL;
 	scan->plan.keyed_by = NULL;
-	scan->id = settings->id;
-	scan->limit = settings->limit;
-	scan->plan.wanted = settings->wanted;
-	scan->order_check = settings->order_check;
-	scan->sort = settings->sort;
-	scan->query.keys = settings->order;
-	scan->query.all_rows = settings->all_rows;
-	scan->strategy = settings->strategy;
-	scan->query.extent = settings->extent;
-	scan->query.is_taken = settings->is_taken;
 	/* EXPLAIN has no use for the list */
 	scan->has_filter = false;
 }
@@ -519,6 +544,8 @@ give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows)
 		show_kept_row(rows, slot);
 		ExecStoreVirtualTuple(slot);
 	}
+	/* by this, async.c knows that no more come */
+	scan->ended = TupIsNull(slot);
 	return slot;
 }
 

@@ -398,8 +398,8 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 	int place = 0;
 	ListCell *lc;
 
-	if (scan->operation != CMD_SELECT || scan->scan.plan.async_capable ||
-		bms_is_member(scan->scan.plan.plan_node_id, search->taken) || !relinfo_is_our_scan(scan))
+	if (scan->operation != CMD_SELECT || bms_is_member(scan->scan.plan.plan_node_id, search->taken) ||
+		!relinfo_is_our_scan(scan))
 		return;
 	plan = plan_of_scan(scan);
 	if ((search->only_missed && !plan.is_missed) || plan.keyed_by || plan.search || plan.skips)
