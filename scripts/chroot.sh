@@ -19,17 +19,22 @@ debian_mirror() {
 		awk '$1 == "Debian" && $2 ~ /\/debian\/?$/ { print $2; exit }'
 }
 
-# debian_base SUITE: the directory of a minimal system, made when first asked for.
+# debian_base SUITE: the directory of a minimal system, made when first asked for.  Experimental is
+# no system of its own, but more packages for sid; it is seldom renewed, so its lists may be old.
 debian_base() {
 	base=$chroots/$1
+	release=$1
+	[ "$1" != experimental ] || release=sid
 	if [ ! -e "$base/.complete" ]; then
 		mirror=$(debian_mirror)
 		[ -n "$mirror" ] || fail "apt's sources name no Debian mirror"
 		rm -rf "$base"
 		mkdir -p "$base"
 		debootstrap --variant=minbase --include=make,ca-certificates \
-			"$1" "$base" "$mirror" >"$chroots/$1.log" 2>&1 ||
+			"$release" "$base" "$mirror" >"$chroots/$1.log" 2>&1 ||
 			fail "debootstrap failed, see $chroots/$1.log"
+		[ "$1" = "$release" ] ||
+			echo "deb [check-valid-until=no] $mirror $1 main" >"$base/etc/apt/sources.list.d/$1.list"
 		apt-config dump Acquire >"$base/etc/apt/apt.conf.d/90machine"
 		cp /etc/ssl/certs/ca-certificates.crt "$base/usr/local/share/ca-certificates/machine.crt"
 		touch "$base/.complete"

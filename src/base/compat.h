@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
@@ -29,9 +30,12 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/acl.h"
+#include "utils/date.h"
 #include "utils/guc.h"
 #include "utils/resowner.h"
 #include "utils/selfuncs.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000
@@ -155,6 +159,39 @@ compat_hook_shmem_request(CompatHook request)
 #endif
 }
 
+/* 19 asks for a lock's name when it is made, before each backend said it. */
+static inline int
+compat_new_tranche(const char *name)
+{
+#if PG_VERSION_NUM >= 190000
+	return LWLockNewTrancheId(name);
+#else
+	return LWLockNewTrancheId();
+#endif
+}
+
+static inline void
+compat_name_tranche(int tranche, const char *name)
+{
+#if PG_VERSION_NUM < 190000
+	LWLockRegisterTranche(tranche, name);
+#endif
+}
+
+#if PG_VERSION_NUM >= 190000
+/* How 19 calls what fills in memory. */
+typedef struct CompatInit
+{
+	void (*init)(void *memory);
+} CompatInit;
+
+static inline void
+compat_init_memory(void *memory, void *arg)
+{
+	((CompatInit *) arg)->init(memory);
+}
+#endif
+
 /*
  * Returns memory that all backends share, or NULL where there is none.  init fills it in for the first one.
  * 17 gives it to whoever knows the name; before, only preloaded libraries get it.
@@ -163,7 +200,9 @@ static inline void *
 compat_shared_memory(const char *name, Size size, void (*init)(void *), bool preloaded)
 {
 	bool found;
-#if PG_VERSION_NUM >= 170000
+#if PG_VERSION_NUM >= 190000
+	return GetNamedDSMSegment(name, size, compat_init_memory, &found, &(CompatInit){init});
+#elif PG_VERSION_NUM >= 170000
 	return GetNamedDSMSegment(name, size, init, &found);
 #else
 	void *memory;
@@ -178,6 +217,48 @@ compat_shared_memory(const char *name, Size size, void (*init)(void *), bool pre
 	return memory;
 #endif
 }
+
+/* Returns when a date begins; the end of time if that is out of range, of which 19 makes an error to keep. */
+static inline Timestamp
+compat_date_to_timestamp(DateADT date)
+{
+#if PG_VERSION_NUM >= 190000
+	return date2timestamp_safe(date, (Node *) &(ErrorSaveContext){T_ErrorSaveContext});
+#else
+	return date2timestamp_opt_overflow(date, &(int){0});
+#endif
+}
+
+/* Returns when a clock of the session's zone shows a time, an end of time if that is out of range. */
+static inline TimestampTz
+compat_timestamp_to_timestamptz(Timestamp timestamp)
+{
+#if PG_VERSION_NUM >= 190000
+	return timestamp2timestamptz_safe(timestamp, (Node *) &(ErrorSaveContext){T_ErrorSaveContext});
+#else
+	return timestamp2timestamptz_opt_overflow(timestamp, &(int){0});
+#endif
+}
+
+/* Tells whether an encoding is that of Emacs, which 19 has no more. */
+static inline bool
+compat_is_mule_internal(int encoding)
+{
+#if PG_VERSION_NUM >= 190000
+	return false;
+#else
+	return encoding == PG_MULE_INTERNAL;
+#endif
+}
+
+/* 19 hands the planner what EXPLAIN is to show of its work. */
+#if PG_VERSION_NUM >= 190000
+#define COMPAT_PLANNER_PARAMS , ExplainState *explain
+#define COMPAT_PLANNER_ARGS   , explain
+#else
+#define COMPAT_PLANNER_PARAMS
+#define COMPAT_PLANNER_ARGS
+#endif
 
 /* 17 lets the caller pass the memory of the JSON lexer, and const input. */
 static inline JsonLexContext *
@@ -363,6 +444,20 @@ compat_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, CompatScanCost cost,
 #else
 	return create_foreignscan_path(root, rel, NULL, cost.rows, cost.startup, cost.total, pathkeys,
 								   required_outer, NULL, fdw_private);
+#endif
+}
+
+/*
+ * Returns the cheapest path of the rows of a semijoin's outer side, each of them once, or NULL.  19 has made
+ * them unique before it asks for paths of the join.
+ */
+static inline Path *
+compat_unique_path(PlannerInfo *root, RelOptInfo *outer, SpecialJoinInfo *semijoin)
+{
+#if PG_VERSION_NUM >= 190000
+	return outer->cheapest_total_path;
+#else
+	return (Path *) create_unique_path(root, outer, outer->cheapest_total_path, semijoin);
 #endif
 }
 

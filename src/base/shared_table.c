@@ -129,7 +129,7 @@ attach_table(WalcuSharedTable *table)
 	table_to_init = table;
 	shared = compat_shared_memory(table->name, size, init_table, is_preloaded);
 	if (shared)
-		LWLockRegisterTranche(shared->lock.tranche, table->name);
+		compat_name_tranche(shared->lock.tranche, table->name);
 	table->is_shared = shared != NULL;
 	table->memory = shared ? shared : MemoryContextAllocZero(TopMemoryContext, size);
 }
@@ -141,7 +141,7 @@ init_table(void *memory)
 	SharedMemory *shared = memory;
 
 	memset(shared, 0, compute_table_size(table_to_init));
-	LWLockInitialize(&shared->lock, LWLockNewTrancheId());
+	LWLockInitialize(&shared->lock, compat_new_tranche(table_to_init->name));
 }
 
 static WalcuSharedEntry *

@@ -13,6 +13,7 @@
 
 #include "base/utf8.h"
 
+#include "base/compat.h"
 #include "catalog/namespace.h"
 #include "utils/memutils.h"
 
@@ -207,9 +208,8 @@ is_one_to_one(void)
 		case PG_EUC_JP:
 		case PG_EUC_JIS_2004:
 		case PG_EUC_TW:
-		case PG_MULE_INTERNAL:
 			return false;
 		default:
-			return true;
+			return !compat_is_mule_internal(GetDatabaseEncoding());
 	}
 }

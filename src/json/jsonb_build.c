@@ -332,7 +332,7 @@ write_jsonb_number(JsonbWriter *writer, const JsonbNode *node)
 		number = DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(node->text, node->length)),
 									 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 	pad_jsonb(writer);
-	appendBinaryStringInfoNT(&writer->jsonb, DatumGetPointer(number), VARSIZE_ANY(number));
+	appendBinaryStringInfoNT(&writer->jsonb, DatumGetPointer(number), VARSIZE_ANY(DatumGetPointer(number)));
 	return JENTRY_ISNUMERIC | (writer->jsonb.len - start);
 }
 

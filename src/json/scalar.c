@@ -13,6 +13,7 @@
 
 #include "json/scalar.h"
 
+#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "json/iso8601.h"
@@ -141,7 +142,7 @@ scalar_instant(Datum value, Oid type, WalcuScalarClock clock)
 		case TIMESTAMPTZOID:
 			return DatumGetTimestampTz(value);
 		case DATEOID:
-			timestamp = date2timestamp_opt_overflow(DatumGetDateADT(value), &(int){0});
+			timestamp = compat_date_to_timestamp(DatumGetDateADT(value));
 			break;
 		case TIMESTAMPOID:
 			timestamp = DatumGetTimestamp(value);
@@ -151,7 +152,7 @@ scalar_instant(Datum value, Oid type, WalcuScalarClock clock)
 	}
 	if (clock == WALCU_CLOCK_UTC || TIMESTAMP_NOT_FINITE(timestamp))
 		return timestamp;
-	return timestamp2timestamptz_opt_overflow(timestamp, &(int){0});
+	return compat_timestamp_to_timestamptz(timestamp);
 }
 
 /* Tells whether an instant is finite and among the service's dates. */

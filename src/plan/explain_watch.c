@@ -62,13 +62,17 @@ watch_utility(PlannedStmt *statement, const char *text, bool read_only, ProcessU
 			  ParamListInfo params, QueryEnvironment *environment, DestReceiver *receiver,
 			  QueryCompletion *completion)
 {
-	ProcessUtility_hook_type run = previous_utility_hook ? previous_utility_hook : standard_ProcessUtility;
 	int more = is_explain_alone(statement->utilityStmt) ? 1 : 0;
 
 	explains += more;
 	PG_TRY();
 	{
-		run(statement, text, read_only, context, params, environment, receiver, completion);
+		if (previous_utility_hook)
+			previous_utility_hook(statement, text, read_only, context, params, environment, receiver,
+								  completion);
+		else
+			standard_ProcessUtility(statement, text, read_only, context, params, environment, receiver,
+									completion);
 	}
 	PG_FINALLY();
 	{

@@ -124,8 +124,7 @@ add_batched_joins(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, 
 	key->plan.single_match = (type == JOIN_SEMI) || extra->inner_unique;
 	if (unique)
 	{
-		Path *path =
-			(Path *) create_unique_path(root, outerrel, outerrel->cheapest_total_path, extra->sjinfo);
+		Path *path = compat_unique_path(root, outerrel, extra->sjinfo);
 
 		if (path && path->param_info == NULL)
 			add_join_path(root, joinrel, innerrel, path, key, extra->restrictlist);

@@ -75,8 +75,10 @@ typedef struct ParamValues
 static planner_hook_type previous_planner;
 static ExecutorStart_hook_type previous_executor_start;
 
-static PlannedStmt *plan_statement(Query *query, const char *text, int options, ParamListInfo values);
-static PlannedStmt *make_plan(Query *query, const char *text, int options, ParamListInfo values);
+static PlannedStmt *plan_statement(Query *query, const char *text, int options,
+								   ParamListInfo values COMPAT_PLANNER_PARAMS);
+static PlannedStmt *make_plan(Query *query, const char *text, int options,
+							  ParamListInfo values COMPAT_PLANNER_PARAMS);
 static void start_statement(QueryDesc *description, int eflags);
 static bool may_improve_copy(const QueryDesc *description);
 static bool may_have_scans(const PlannedStmt *statement);
@@ -107,9 +109,9 @@ read_ahead_plan_init(void)
 
 /* planner_hook */
 static PlannedStmt *
-plan_statement(Query *query, const char *text, int options, ParamListInfo values)
+plan_statement(Query *query, const char *text, int options, ParamListInfo values COMPAT_PLANNER_PARAMS)
 {
-	PlannedStmt *statement = make_plan(query, text, options, values);
+	PlannedStmt *statement = make_plan(query, text, options, values COMPAT_PLANNER_ARGS);
 	WalcuPlanSearch search = {.statement = statement};
 
 	if (option_enable_batched_join && may_have_scans(statement))
@@ -118,15 +120,15 @@ plan_statement(Query *query, const char *text, int options, ParamListInfo values
 }
 
 static PlannedStmt *
-make_plan(Query *query, const char *text, int options, ParamListInfo values)
+make_plan(Query *query, const char *text, int options, ParamListInfo values COMPAT_PLANNER_PARAMS)
 {
 	PlannedStmt *volatile statement = NULL;
 
 	missed_plans_begin_watched();
 	PG_TRY();
 	{
-		statement = previous_planner ? previous_planner(query, text, options, values)
-									 : standard_planner(query, text, options, values);
+		statement = previous_planner ? previous_planner(query, text, options, values COMPAT_PLANNER_ARGS)
+									 : standard_planner(query, text, options, values COMPAT_PLANNER_ARGS);
 	}
 	PG_FINALLY();
 	{
