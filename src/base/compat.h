@@ -90,6 +90,17 @@ compat_create_wait_event_set(int nevents)
 #endif
 }
 
+/* The same for one that is kept as long as the session lives. */
+static inline WaitEventSet *
+compat_create_session_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(TopMemoryContext, nevents);
+#endif
+}
+
 /* 17 lets extensions name what they wait for; event is 0 until it is known. */
 static inline uint32
 compat_wait_event(uint32 *event, const char *name)

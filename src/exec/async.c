@@ -3,7 +3,10 @@
  *	  Scans that Append runs beside each other: tables of several dealers, say.
  *
  * The executor asks each scan for a row, does not wait for one alone, and lets all of them say what they wait
- * for (wait_descriptor.c).  A row is made as in any other scan, by scan_iterate, which returns at once.
+ * for.  All wait for the same, the session's sockets (line.c), so that one of them says it for all; the
+ * others are looked at before the next wait, and answered when something has happened to them.  So a wait
+ * costs little for each scan, however many there are.  A row is made as in any other scan, by scan_iterate,
+ * which returns at once.
  */
 #include "postgres.h"
 
@@ -12,49 +15,120 @@
 #include "base/compat.h"
 #include "exec/scan.h"
 #include "executor/execAsync.h"
+#include "executor/instrument.h"
+#include "http/line.h"
+#include "http/wait_set.h"
 #include "plan/relinfo.h"
 
+/*
+ * Milliseconds that a wait takes at most: before 18 the executor does not wake up for a cancel by itself, and
+ * answers it when a scan has been told of something.
+ */
+#define LONGEST_WAIT 50.0
+
+/* The wait that an Append is about to begin.  It asks its scans in their order. */
+static struct
+{
+	const AppendState *append; /* It is this one's; NULL for nobody's. */
+	int asked;                 /* This scan was asked last. */
+} next_wait;
+
+static bool begins_wait(const AsyncRequest *request);
+static bool has_news(WalcuScan *scan);
+static void answer_late(AsyncRequest *request);
 static void answer_request(AsyncRequest *request);
 
 /* FdwRoutine.IsForeignPathAsyncCapable */
 bool
 async_is_capable(ForeignPath *path)
 {
-	return wait_descriptor_is_possible() && relinfo_options(path->path.parent)->async_capable;
+	return wait_set_has_descriptor() && relinfo_options(path->path.parent)->async_capable;
 }
 
 /* FdwRoutine.ForeignAsyncRequest: the executor wants a row. */
 void
 async_request(AsyncRequest *request)
 {
+	next_wait.append = NULL;
 	answer_request(request);
 }
 
-/* FdwRoutine.ForeignAsyncConfigureWait: the executor is about to wait. */
+/*
+ * FdwRoutine.ForeignAsyncConfigureWait: the executor is about to wait.  It would not notice that there is
+ * something already, but for the descriptor.
+ */
 void
 async_configure_wait(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 	AppendState *append = (AppendState *) request->requestor;
-	/* one that gives way to a sibling goes on when that has ended, which nobody has to wait for */
-	bool at_once = scan->fetch ? fetch_look(scan->fetch) : !sibling_scans_are_ahead(scan->sibling);
+	WalcuTransfer *transfer;
 
-	if (scan->watch == NULL)
-		scan->watch = wait_descriptor_create(scan->context);
-	wait_descriptor_set(scan->watch, scan->fetch ? fetch_transfer(scan->fetch) : NULL, at_once);
-	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, wait_descriptor_descriptor(scan->watch), NULL,
-					  request);
+	if (begins_wait(request))
+		AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, line_begin_wait(LONGEST_WAIT), NULL,
+						  request);
+	if (has_news(scan))
+	{
+		answer_late(request);
+		line_hurry(0);
+	}
+	transfer = (request->callback_pending && scan->fetch) ? fetch_transfer(scan->fetch) : NULL;
+	if (transfer)
+		transfer_await(transfer);
 }
 
-/* FdwRoutine.ForeignAsyncNotify: something has happened. */
+/* FdwRoutine.ForeignAsyncNotify: something has happened, be it to another scan. */
 void
 async_notify(AsyncRequest *request)
 {
 	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
 
-	if (scan->fetch)
-		fetch_wait(scan->fetch, 0);
+	next_wait.append = NULL;
+	line_advance();
+	if (has_news(scan))
+		answer_request(request);
+	else
+		ExecAsyncRequestPending(request);
+}
+
+/* Is this scan the first that is asked before a wait? */
+static bool
+begins_wait(const AsyncRequest *request)
+{
+	bool is_first = next_wait.append != (const AppendState *) request->requestor ||
+					request->request_index <= next_wait.asked;
+
+	next_wait.append = (const AppendState *) request->requestor;
+	next_wait.asked = request->request_index;
+	return is_first;
+}
+
+/*
+ * Is there something for a scan that waits?  One that gives way to a sibling goes on when that has ended,
+ * which nobody has to wait for.
+ */
+static bool
+has_news(WalcuScan *scan)
+{
+	if (scan->fetch == NULL)
+		return !sibling_scans_are_ahead(scan->sibling);
+	if (scan->is_awaited && !fetch_is_stirred(scan->fetch))
+		return false;
+	scan->is_awaited = true;
+	return fetch_look(scan->fetch);
+}
+
+/* Answer a request that has waited, as the executor would have it done when it notifies of something. */
+static void
+answer_late(AsyncRequest *request)
+{
+	Instrumentation *instrument = request->requestee->instrument;
+
+	request->callback_pending = false;
 	answer_request(request);
+	ExecAsyncResponse(request);
+	if (instrument && request->request_complete)
+		InstrUpdateTupleCount(instrument, TupIsNull(request->result) ? 0.0 : 1.0);
 }
 
 /* Give the executor a row, tell it that there are no more, or that it must wait. */
@@ -65,6 +139,7 @@ answer_request(AsyncRequest *request)
 	WalcuScan *scan = node->fdw_state;
 	TupleTableSlot *slot;
 
+	scan->is_awaited = false;
 	if (scan->sibling)
 		scan->sibling->append = request->requestor;
 	if (scan->fetch == NULL && !scan->ended && sibling_scans_are_ahead(scan->sibling))

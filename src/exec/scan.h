@@ -15,7 +15,6 @@
 #include "exec/waiting_scan.h"
 #include "fetch/fetch.h"
 #include "fetch/own_writes.h"
-#include "http/wait_descriptor.h"
 #include "nodes/execnodes.h"
 #include "plan/plan.h"
 #include "pushdown/pushdown.h"
@@ -56,7 +55,7 @@ typedef struct WalcuScan
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
 	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
 	List *project;                 /* These fields are those of its own columns. */
-	WalcuWaitDescriptor *watch;    /* Append waits for this, among others; NULL until it does. */
+	bool is_awaited;               /* Append waits for it, and it was looked at since it had nothing. */
 } WalcuScan;
 
 /* What the keys of a batched join are for the service. */

@@ -130,6 +130,24 @@ cursor_take(WalcuCursor *cursor, WalcuDocument *document)
 	return false;
 }
 
+/* Has something happened to a request of one of these cursors since that was looked at? */
+bool
+cursor_is_any_stirred(const List *cursors)
+{
+	ListCell *lc;
+
+	foreach(lc, cursors)
+	{
+		const WalcuCursor *cursor = lfirst(lc);
+
+		if ((cursor->page && transfer_is_stirred(cursor->page->transfer)) ||
+			(cursor->next && transfer_is_stirred(cursor->next->transfer)) ||
+			(cursor->job && transfer_is_stirred(job_transfer(cursor->job))))
+			return true;
+	}
+	return false;
+}
+
 /* What is waited for. */
 WalcuTransfer *
 cursor_transfer(const WalcuCursor *cursor)

@@ -84,6 +84,7 @@ extern WalcuReplyCacheUse *cursor_reply_cache_use(const WalcuCursor *cursor);
 extern void cursor_look(WalcuCursor *cursor, bool before_wait);
 extern bool cursor_has_news(const WalcuCursor *cursor);
 extern bool cursor_take(WalcuCursor *cursor, WalcuDocument *document);
+extern bool cursor_is_any_stirred(const List *cursors);
 extern WalcuTransfer *cursor_transfer(const WalcuCursor *cursor);
 extern bool cursor_is_rejected(const WalcuCursor *cursor);
 extern bool cursor_is_answered(const WalcuCursor *cursor);

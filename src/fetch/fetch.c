@@ -23,7 +23,6 @@
 #include "http/no_jobs.h"
 #include "http/redact.h"
 #include "http/stats.h"
-#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 /* Documents that are taken before the other cursors are looked at. */
@@ -61,7 +60,6 @@ static void read_pages_instead(WalcuFetch *fetch);
 static void avoid_useless_job(WalcuFetch *fetch);
 static WalcuStrategy choose_paging_strategy(const WalcuFetch *fetch);
 static void remember_useless_job(WalcuFetch *fetch);
-static void note_obstacle(WalcuTally *tally, const char *obstacle);
 static void close_cursors(WalcuFetch *fetch);
 static void close_cursor(WalcuFetch *fetch, WalcuCursor *cursor);
 static void open_cursors(WalcuFetch *fetch);
@@ -163,6 +161,15 @@ fetch_look(WalcuFetch *fetch)
 	return false;
 }
 
+/* Has something happened since fetch_look? */
+bool
+fetch_is_stirred(const WalcuFetch *fetch)
+{
+	const WalcuTransfer *transfer = fetch_transfer(fetch);
+
+	return transfer == NULL || transfer_is_stirred(transfer) || cursor_is_any_stirred(fetch->cursors);
+}
+
 /* Is there nothing more to come? */
 bool
 fetch_has_ended(const WalcuFetch *fetch)
@@ -235,7 +242,7 @@ avoid_useless_job(WalcuFetch *fetch)
 
 	if (fetch->query.strategy != WALCU_BY_JOB || reason == NULL)
 		return;
-	note_obstacle(fetch->group.tally, reason);
+	tally_note_obstacle(fetch->group.tally, reason);
 	fetch->query.strategy = choose_paging_strategy(fetch);
 }
 
@@ -438,7 +445,7 @@ read_pages_instead(WalcuFetch *fetch)
 {
 	MemoryContext before = MemoryContextSwitchTo(fetch->context);
 
-	note_obstacle(fetch->group.tally, find_obstacle(fetch));
+	tally_note_obstacle(fetch->group.tally, find_obstacle(fetch));
 	return_parts(fetch);
 	fetch->query.strategy = choose_paging_strategy(fetch);
 	fetch->fell_back = true;
@@ -459,16 +466,6 @@ remember_useless_job(WalcuFetch *fetch)
 	if (fetch->fell_back)
 		no_jobs_note(fetch->query.options, fetch->group.tally->no_job);
 	fetch->fell_back = false;
-}
-
-/* What the service said of the job may be long: it is cut between two characters. */
-static void
-note_obstacle(WalcuTally *tally, const char *obstacle)
-{
-	int length = pg_mbcliplen(obstacle, strlen(obstacle), sizeof(tally->no_job) - 1);
-
-	memcpy(tally->no_job, obstacle, length);
-	tally->no_job[length] = '\0';
 }
 
 static void

@@ -21,6 +21,7 @@ extern WalcuFetch *fetch_open(const WalcuQuery *query, WalcuTally *tally);
 extern bool fetch_next(WalcuFetch *fetch, WalcuDocument *document);
 extern void fetch_wait(WalcuFetch *fetch, double limit);
 extern bool fetch_look(WalcuFetch *fetch);
+extern bool fetch_is_stirred(const WalcuFetch *fetch);
 extern bool fetch_has_ended(const WalcuFetch *fetch);
 extern WalcuOrderState *fetch_order(WalcuFetch *fetch);
 extern const WalcuQuery *fetch_query(const WalcuFetch *fetch);

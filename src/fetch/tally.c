@@ -8,6 +8,8 @@
 
 #include "fetch/tally.h"
 
+#include "mb/pg_wchar.h"
+
 /* Add what it took to the output of EXPLAIN ANALYZE. */
 void
 tally_explain(const WalcuTally *tally, ExplainState *es)
@@ -31,4 +33,14 @@ tally_explain(const WalcuTally *tally, ExplainState *es)
 		ExplainPropertyText("Pages because", tally->no_job, es);
 	if (tally->rejected > 0)
 		ExplainPropertyInteger("Rejected Filters", NULL, tally->rejected, es);
+}
+
+/* Note why a job was of no use.  What the service said may be long: it is cut between two characters. */
+void
+tally_note_obstacle(WalcuTally *tally, const char *obstacle)
+{
+	int length = pg_mbcliplen(obstacle, strlen(obstacle), sizeof(tally->no_job) - 1);
+
+	memcpy(tally->no_job, obstacle, length);
+	tally->no_job[length] = '\0';
 }

@@ -30,5 +30,6 @@ typedef struct WalcuTally
 } WalcuTally;
 
 extern void tally_explain(const WalcuTally *tally, ExplainState *es);
+extern void tally_note_obstacle(WalcuTally *tally, const char *obstacle);
 
 #endif /* WALCU_TALLY_H */

@@ -1,19 +1,19 @@
 /*
  * curl_multi.c
- *	  A curl multi handle, what it waits for, and waiting on that.
+ *	  Curl multi handles, what they wait for, and waiting on all of that together.
  *
- * curl tells of its sockets and its timer through callbacks; they are waited for together
- * with the backend's latch.  Nothing that can raise an error runs inside a curl callback.  Only
- * connection.c calls this, and async.c looks at the sockets.
+ * curl tells of its sockets and its timers through callbacks.  Whoever waits for one server lets the others
+ * go on, too: nobody knows whose reply, or whose descriptor, is needed next.  Nothing that can raise an error
+ * runs inside a curl callback.  Only line.c calls this.
  */
 #include "postgres.h"
 
-#include <math.h>
 #include <signal.h>
 
 #include "http/curl_multi.h"
 
-#include "base/compat.h"
+#include "http/wait_set.h"
+#include "lib/pairingheap.h"
 #include "libpq/pqsignal.h"
 #include "portability/instr_time.h"
 
@@ -25,6 +25,9 @@
  */
 #define LONGEST_CONNECT_WAIT 250.0
 
+/* Sockets that curl acts on at once, at most: the others have their turn the next time. */
+#define READY_AT_ONCE 64
+
 #ifndef CURL_IGNORE_DEPRECATION
 #define CURL_IGNORE_DEPRECATION(statements) statements
 #endif
@@ -34,27 +37,36 @@
 
 struct WalcuCurlMulti
 {
-	CURLM *curl; /* It is libcurl's own handle. */
-	struct pollfd
-		*sockets; /* curl waits for these; malloc has made the room, as it grows inside callbacks of curl. */
-	int nsockets; /* There are so many of them. */
-	int sockets_size; /* There is room for so many. */
-	double timer;     /* curl wants to be called then (by walcu_curl_multi_now); 0 for never. */
-	int connecting;   /* So many handles have no connection yet. */
-	double looked_at; /* curl last looked at all handles then, or the first of these was added. */
+	CURLM *curl;           /* It is libcurl's own handle. */
+	pairingheap_node node; /* It links the handle with the others that are to be called at a time. */
+	double due;            /* That is then (by walcu_curl_multi_now); 0 when the handle is not among them. */
+	double timer;          /* curl wants to be called then; 0 for never. */
+	int connecting;        /* So many handles have no connection yet. */
+	double looked_at;      /* curl last looked at all handles then, or the first of these was added. */
 };
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data);
 static int on_timer(CURLM *curl, long timeout_ms, void *arg);
 static int on_begin_sending(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port);
+static int compare_due(const pairingheap_node *a, const pairingheap_node *b, void *arg);
+static void settle_due(WalcuCurlMulti *multi);
 static void begin_connecting(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
 static void end_connecting(WalcuCurlEasy *handle);
 static long count_sent_bytes(const WalcuCurlEasy *handle);
-static bool act_on_sockets(WalcuCurlMulti *multi);
+static bool act_on_sockets(void);
+static void act_on_due(void);
 static void act_on_all(WalcuCurlMulti *multi);
 static void act_on_socket(WalcuCurlMulti *multi, curl_socket_t fd, int events);
-static void wait_for_event(WalcuCurlMulti *multi, double limit, uint32 wait_event);
 static void note_finished(WalcuCurlMulti *multi);
+
+/* The multi handles that are to be called at a time, the first one first. */
+static pairingheap calls = {compare_due, NULL, NULL};
+
+/* The handles that curl is done with, and nobody was told of yet. */
+static dlist_head finished = DLIST_STATIC_INIT(finished);
+
+/* So many handles have no connection yet, of all multi handles. */
+static int connecting = 0;
 
 /* NULL when there is no memory for it. */
 WalcuCurlMulti *
@@ -82,7 +94,8 @@ void
 walcu_curl_multi_destroy(WalcuCurlMulti *multi)
 {
 	curl_multi_cleanup(multi->curl);
-	free(multi->sockets);
+	multi->timer = 0;
+	settle_due(multi);
 	free(multi);
 }
 
@@ -97,18 +110,21 @@ walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 	curl_easy_setopt(handle->easy, CURLOPT_PREREQDATA, handle);
 #endif
 	handle->added = curl_multi_add_handle(multi->curl, handle->easy) == CURLM_OK;
+	handle->attached = handle->added;
 	if (handle->added)
 		begin_connecting(multi, handle);
 	return handle->added;
 }
 
-/* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
+/* Take a handle back, unless that was done when it was finished.  Raises nothing: it runs on abort, too. */
 void
-walcu_curl_multi_remove(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
+walcu_curl_multi_remove(WalcuCurlEasy *handle)
 {
+	if (!handle->attached)
+		return;
 	end_connecting(handle);
-	curl_multi_remove_handle(multi->curl, handle->easy);
-	handle->added = false;
+	curl_multi_remove_handle(handle->multi->curl, handle->easy);
+	handle->attached = false;
 }
 
 /* Keep so many connections when they are idle, and open no more than so many. */
@@ -136,53 +152,52 @@ walcu_curl_multi_was_sent(const WalcuCurlEasy *handle)
 }
 
 /*
- * Let curl do what it can, after waiting at most limit milliseconds for something to do (0: do
- * not wait; below 0: no limit).  Returns after the first event, and how many milliseconds it
- * has waited; serves interrupts.
+ * Let curl do what it can for all servers, after waiting at most limit milliseconds for something to do (0:
+ * do not wait; below 0: no limit).  Returns after the first events, and how many milliseconds it has waited;
+ * serves interrupts.
  */
 double
-walcu_curl_multi_drive(WalcuCurlMulti *multi, double limit, uint32 wait_event)
+walcu_curl_multi_drive(double limit, uint32 wait_event)
 {
 	double before = walcu_curl_multi_now();
-	double due = walcu_curl_multi_timer(multi);
+	double due = walcu_curl_multi_due();
 	double waited = 0;
 
 	if (due != 0)
 		limit = (limit < 0) ? Max(due - before, 0) : Min(limit, Max(due - before, 0));
-	if (!act_on_sockets(multi) && limit != 0)
+	if (!act_on_sockets() && limit != 0)
 	{
-		wait_for_event(multi, limit, wait_event);
+		wait_set_wait(limit, wait_event);
 		waited = walcu_curl_multi_now() - before;
-		act_on_sockets(multi);
+		act_on_sockets();
 	}
-	if (multi->timer != 0 && multi->timer <= walcu_curl_multi_now())
-	{
-		multi->timer = 0;
-		act_on_socket(multi, CURL_SOCKET_TIMEOUT, 0);
-	}
-	if (multi->connecting > 0 && multi->looked_at + LONGEST_CONNECT_WAIT <= walcu_curl_multi_now())
-		act_on_all(multi);
-	note_finished(multi);
+	act_on_due();
 	return waited;
 }
 
-/* The sockets that curl waits for. */
-const struct pollfd *
-walcu_curl_multi_sockets(const WalcuCurlMulti *multi, int *count)
+/* A handle that curl is done with, and that is in no list any more; NULL when there is none. */
+WalcuCurlEasy *
+walcu_curl_multi_take_finished(void)
 {
-	*count = multi->nsockets;
-	return multi->sockets;
+	if (dlist_is_empty(&finished))
+		return NULL;
+	return dlist_container(WalcuCurlEasy, node, dlist_pop_head_node(&finished));
+}
+
+/* How many handles have no connection to their server yet. */
+int
+walcu_curl_multi_connecting(void)
+{
+	return connecting;
 }
 
 /* When curl is to be called at the latest, by walcu_curl_multi_now; 0 for never. */
 double
-walcu_curl_multi_timer(const WalcuCurlMulti *multi)
+walcu_curl_multi_due(void)
 {
-	double look = multi->looked_at + LONGEST_CONNECT_WAIT;
-
-	if (multi->connecting == 0)
-		return multi->timer;
-	return (multi->timer == 0) ? look : Min(multi->timer, look);
+	return pairingheap_is_empty(&calls)
+			   ? 0
+			   : pairingheap_container(WalcuCurlMulti, node, pairingheap_first(&calls))->due;
 }
 
 /* Milliseconds by a clock that nobody sets. */
@@ -199,32 +214,16 @@ walcu_curl_multi_now(void)
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
 {
-	WalcuCurlMulti *multi = arg;
-	int i = 0;
-
-	while (i < multi->nsockets && multi->sockets[i].fd != fd)
-		i++;
 	if (what == CURL_POLL_REMOVE)
 	{
-		if (i < multi->nsockets)
-			multi->sockets[i] = multi->sockets[--multi->nsockets];
+		wait_set_drop(fd);
 		return 0;
 	}
-	if (i == multi->sockets_size)
-	{
-		int size = Max(8, 2 * multi->sockets_size);
-		struct pollfd *sockets = realloc(multi->sockets, size * sizeof(struct pollfd));
-
-		if (sockets == NULL)
-			return -1;
-		multi->sockets = sockets;
-		multi->sockets_size = size;
-	}
-	if (i == multi->nsockets)
-		multi->nsockets++;
-	multi->sockets[i].fd = fd;
-	multi->sockets[i].events = ((what & CURL_POLL_IN) ? POLLIN : 0) | ((what & CURL_POLL_OUT) ? POLLOUT : 0);
-	return 0;
+	return wait_set_put(
+			   fd, ((what & CURL_POLL_IN) ? WAIT_SET_IN : 0) | ((what & CURL_POLL_OUT) ? WAIT_SET_OUT : 0),
+			   arg)
+			   ? 0
+			   : -1;
 }
 
 static int
@@ -233,6 +232,7 @@ on_timer(CURLM *curl, long timeout_ms, void *arg)
 	WalcuCurlMulti *multi = arg;
 
 	multi->timer = (timeout_ms < 0) ? 0 : walcu_curl_multi_now() + timeout_ms;
+	settle_due(multi);
 	return 0;
 }
 
@@ -256,22 +256,53 @@ on_begin_sending(void *arg, char *remote_ip, char *local_ip, int remote_port, in
 	return 0; /* CURL_PREREQFUNC_OK */
 }
 
+/* The heap has the greatest first. */
+static int
+compare_due(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	double first = pairingheap_const_container(WalcuCurlMulti, node, a)->due;
+	double second = pairingheap_const_container(WalcuCurlMulti, node, b)->due;
+
+	return (first < second) - (first > second);
+}
+
+/* Find out anew when a multi handle is to be called. */
+static void
+settle_due(WalcuCurlMulti *multi)
+{
+	double look = (multi->connecting > 0) ? multi->looked_at + LONGEST_CONNECT_WAIT : 0;
+	double due = (multi->timer == 0 || (look != 0 && look < multi->timer)) ? look : multi->timer;
+
+	if (due == multi->due)
+		return;
+	if (multi->due != 0)
+		pairingheap_remove(&calls, &multi->node);
+	multi->due = due;
+	if (due != 0)
+		pairingheap_add(&calls, &multi->node);
+}
+
 static void
 begin_connecting(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 {
 #if TELLS_OF_SENDING
 	handle->connecting = true;
+	connecting++;
 	if (multi->connecting++ == 0)
 		multi->looked_at = walcu_curl_multi_now();
+	settle_due(multi);
 #endif
 }
 
 static void
 end_connecting(WalcuCurlEasy *handle)
 {
-	if (handle->connecting)
-		handle->multi->connecting--;
+	if (!handle->connecting)
+		return;
 	handle->connecting = false;
+	connecting--;
+	handle->multi->connecting--;
+	settle_due(handle->multi);
 }
 
 /* Bytes of requests that were sent for a handle, those to a proxy included. */
@@ -287,31 +318,50 @@ count_sent_bytes(const WalcuCurlEasy *handle)
 
 /* Let curl read and write what can be, without waiting; false when nothing can. */
 static bool
-act_on_sockets(WalcuCurlMulti *multi)
+act_on_sockets(void)
 {
-	int count = multi->nsockets;
-	struct pollfd *sockets;
+	WalcuReadySocket ready[READY_AT_ONCE];
+	int count = wait_set_poll(ready, READY_AT_ONCE);
 	bool any = false;
 
-	if (count == 0 || poll(multi->sockets, count, 0) <= 0)
-		return false;
-	/* curl changes the array meanwhile */
-	sockets = palloc(count * sizeof(struct pollfd));
-	memcpy(sockets, multi->sockets, count * sizeof(struct pollfd));
 	for (int i = 0; i < count; i++)
 	{
-		short happened = sockets[i].revents;
+		int events = ready[i].events;
+		/* what curl did with one before may have closed it */
+		WalcuCurlMulti *multi = wait_set_owner(ready[i].fd);
 
-		if (happened == 0)
+		if (multi == NULL)
 			continue;
 		any = true;
-		act_on_socket(multi, sockets[i].fd,
-					  ((happened & (POLLIN | POLLHUP)) ? CURL_CSELECT_IN : 0) |
-						  ((happened & POLLOUT) ? CURL_CSELECT_OUT : 0) |
-						  ((happened & (POLLERR | POLLNVAL)) ? CURL_CSELECT_ERR : 0));
+		act_on_socket(multi, ready[i].fd,
+					  ((events & WAIT_SET_IN) ? CURL_CSELECT_IN : 0) |
+						  ((events & WAIT_SET_OUT) ? CURL_CSELECT_OUT : 0) |
+						  ((events & WAIT_SET_ERROR) ? CURL_CSELECT_ERR : 0));
 	}
-	pfree(sockets);
 	return any;
+}
+
+/* Let curl act where the time has come. */
+static void
+act_on_due(void)
+{
+	double now = walcu_curl_multi_now();
+
+	while (!pairingheap_is_empty(&calls))
+	{
+		WalcuCurlMulti *multi = pairingheap_container(WalcuCurlMulti, node, pairingheap_first(&calls));
+
+		if (multi->due > now)
+			return;
+		if (multi->timer != 0 && multi->timer <= now)
+		{
+			multi->timer = 0;
+			settle_due(multi);
+			act_on_socket(multi, CURL_SOCKET_TIMEOUT, 0);
+		}
+		if (multi->connecting > 0 && multi->looked_at + LONGEST_CONNECT_WAIT <= now)
+			act_on_all(multi);
+	}
 }
 
 /*
@@ -327,6 +377,7 @@ act_on_socket(WalcuCurlMulti *multi, curl_socket_t fd, int events)
 	sigprocmask(SIG_SETMASK, &BlockSig, &saved);
 	curl_multi_socket_action(multi->curl, fd, events, &running);
 	sigprocmask(SIG_SETMASK, &saved, NULL);
+	note_finished(multi);
 }
 
 /* Let curl look at every handle.  It says that nobody needs that, and does not do so when somebody does. */
@@ -340,31 +391,14 @@ act_on_all(WalcuCurlMulti *multi)
 	CURL_IGNORE_DEPRECATION(curl_multi_socket_all(multi->curl, &running);)
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	multi->looked_at = walcu_curl_multi_now();
+	settle_due(multi);
+	note_finished(multi);
 }
 
-static void
-wait_for_event(WalcuCurlMulti *multi, double limit, uint32 wait_event)
-{
-	WaitEventSet *set = compat_create_wait_event_set(multi->nsockets + 2);
-	WaitEvent event;
-
-	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	if (IsUnderPostmaster)
-		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	for (int i = 0; i < multi->nsockets; i++)
-	{
-		uint32 events = ((multi->sockets[i].events & POLLIN) ? WL_SOCKET_READABLE : 0) |
-						((multi->sockets[i].events & POLLOUT) ? WL_SOCKET_WRITEABLE : 0);
-
-		if (events != 0)
-			AddWaitEventToSet(set, events, multi->sockets[i].fd, NULL, NULL);
-	}
-	WaitEventSetWait(set, limit < 0 ? -1 : (long) ceil(limit), &event, 1, wait_event);
-	FreeWaitEventSet(set);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
+/*
+ * Take back what curl is done with: it needs no socket any more, while its reader may hold it for long.  What
+ * curl knows of the reply stays.
+ */
 static void
 note_finished(WalcuCurlMulti *multi)
 {
@@ -378,8 +412,10 @@ note_finished(WalcuCurlMulti *multi)
 		if (message->msg != CURLMSG_DONE ||
 			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) != CURLE_OK)
 			continue;
-		end_connecting(handle);
 		handle->done = true;
 		handle->result = handle->broken ? CURLE_GOT_NOTHING : message->data.result;
+		walcu_curl_multi_remove(handle);
+		dlist_delete(&handle->node);
+		dlist_push_tail(&finished, &handle->node);
 	}
 }

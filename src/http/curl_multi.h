@@ -1,6 +1,6 @@
 /*
  * curl_multi.h
- *	  A curl multi handle, what it waits for, and waiting on that.
+ *	  Curl multi handles, what they wait for, and waiting on all of that together.
  */
 #ifndef WALCU_CURL_MULTI_H
 #define WALCU_CURL_MULTI_H
@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include <curl/curl.h>
-#include <poll.h>
 
 #include "lib/ilist.h"
 #include "service/option.h"
@@ -29,12 +28,16 @@ typedef struct WalcuCurlEasy
 {
 	CURL *easy;                  /* It is libcurl's own handle. */
 	WalcuCurlMulti *multi;       /* The handle was last added to this one. */
-	dlist_node node;             /* It links the handle in its connection's queue. */
-	bool queued;                 /* The handle is in that queue. */
+	struct WalcuLine *line;      /* The request goes over this line. */
+	dlist_node node;             /* It links the handle in one of the line's lists. */
+	bool queued;                 /* The handle is in one of them. */
 	bool added;                  /* The handle was added to a multi handle. */
+	bool attached;               /* It has not been taken back from that yet. */
 	bool paused;                 /* Its reader has enough unread. */
+	bool drains;                 /* It is not paused any more, as others need its descriptors. */
 	bool done;                   /* curl is done with it. */
 	CURLcode result;             /* It says how that ended; it is valid once done. */
+	bool expired;                /* It had taken too long, and was ended for that. */
 	const WalcuOptions *options; /* These settings are in force for the request. */
 	bool has_place;              /* It has a place in the rate of requests to its server. */
 	int64 place;                 /* It is that place. */
@@ -46,19 +49,20 @@ typedef struct WalcuCurlEasy
 	bool broken;                 /* The connection broke when some of it was sent, and it may be sent once. */
 	long sent_before;            /* So many bytes had been sent by then, to a proxy. */
 	double began_at;             /* It was added then (by walcu_curl_multi_now). */
-	double began;                /* This is the same on its connection's clock of waiting. */
+	double began;                /* This is the same on the session's clock of waiting. */
 	double paused_at;            /* It was paused then, on the same clock. */
 } WalcuCurlEasy;
 
 extern WalcuCurlMulti *walcu_curl_multi_create(void);
 extern void walcu_curl_multi_destroy(WalcuCurlMulti *multi);
 extern bool walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
-extern void walcu_curl_multi_remove(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
+extern void walcu_curl_multi_remove(WalcuCurlEasy *handle);
 extern void walcu_curl_multi_limit(WalcuCurlMulti *multi, int kept, int most);
 extern bool walcu_curl_multi_was_sent(const WalcuCurlEasy *handle);
-extern double walcu_curl_multi_drive(WalcuCurlMulti *multi, double limit, uint32 wait_event);
-extern const struct pollfd *walcu_curl_multi_sockets(const WalcuCurlMulti *multi, int *count);
-extern double walcu_curl_multi_timer(const WalcuCurlMulti *multi);
+extern double walcu_curl_multi_drive(double limit, uint32 wait_event);
+extern WalcuCurlEasy *walcu_curl_multi_take_finished(void);
+extern int walcu_curl_multi_connecting(void);
+extern double walcu_curl_multi_due(void);
 extern double walcu_curl_multi_now(void);
 
 #endif /* WALCU_CURL_MULTI_H */

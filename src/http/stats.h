@@ -31,6 +31,8 @@ typedef struct WalcuStats
 	int64 bytes;                        /* The replies' bodies have so many, uncompressed. */
 	int64 jobs;                         /* So many background jobs were begun. */
 	double waited;                      /* The backend has waited so many milliseconds. */
+	bool is_awaited;                    /* Somebody else waits for requests that are counted here, */
+	double awaited_since;               /* since then (by line_waited). */
 	TimestampTz told;                   /* Retries were told of in a statement that began then. */
 } WalcuStats;
 

@@ -38,7 +38,8 @@ typedef struct Transfer
 	WalcuTransfer shared;        /* Readers see this; it must be the first member. */
 	WalcuCurlEasy handle;        /* curl sends the request by this. */
 	MemoryContext context;       /* It holds the transfer. */
-	WalcuConnection *connection; /* The request goes over this. */
+	WalcuConnection *connection; /* The request goes to its server, */
+	WalcuLine *line;             /* over this. */
 	WalcuStats *stats;           /* It is counted here. */
 	struct curl_slist *headers;  /* curl sends these lines. */
 	WalcuReplyBuffer buffer;     /* It holds the body's bytes. */
@@ -46,16 +47,14 @@ typedef struct Transfer
 	size_t head_size;            /* The reply's head has so many bytes so far. */
 	size_t body_sent;            /* curl has so many bytes of the request's body. */
 	bool has_enough;             /* curl was told to end a body that is no success. */
-	char nothing
-		[1]; /* These are the bytes of a body that has none yet, as C's functions take no NULL for them. */
+	bool is_stirred;             /* Something has come since it was looked at. */
+	char nothing[1];             /* A body without bytes begins here, as C's functions take no NULL for it. */
 } Transfer;
-
-/* The first time that a request is sent: at once. */
-static const WalcuAttempt first_attempt;
 
 static bool configure_transfer(Transfer *transfer, const char *credential);
 static void on_context_reset(void *arg);
 static void on_replay_reset(void *arg);
+static double count_wait(WalcuStats *stats);
 static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
 static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
@@ -65,7 +64,7 @@ static size_t take_error_body(Transfer *transfer, const char *data, size_t lengt
 static size_t give_up(Transfer *transfer, WalcuCurlErrorKind kind);
 static bool append_body(Transfer *transfer, const char *data, size_t length);
 static void resume_reading(Transfer *transfer, bool wait);
-static double compute_time_left(const Transfer *transfer);
+static bool has_expired(const Transfer *transfer);
 static void hold_others(Transfer *transfer);
 static WalcuCurlErrorKind classify_failure(const Transfer *transfer);
 static int read_proxy_status(const Transfer *transfer);
@@ -94,10 +93,12 @@ transfer_start(MemoryContext parent, const WalcuOptions *options, const char *cr
 	transfer = MemoryContextAllocZero(context, sizeof(Transfer));
 	transfer->shared.options = options;
 	transfer->shared.request = request;
-	transfer->shared.attempt = attempt ? *attempt : first_attempt;
+	if (attempt)
+		transfer->shared.attempt = *attempt;
 	transfer->shared.data = transfer->nothing;
 	transfer->context = context;
 	transfer->connection = connection;
+	transfer->line = connection_line(connection);
 	transfer->stats = stats;
 	stats->requests[stats_method(request->method)]++;
 	stats->retries += transfer->shared.attempt.failed > 0;
@@ -112,7 +113,7 @@ transfer_start(MemoryContext parent, const WalcuOptions *options, const char *cr
 	configured = transfer->handle.easy && configure_transfer(transfer, credential);
 	MemoryContextSwitchTo(before);
 	if (configured)
-		connection_queue(connection, &transfer->handle);
+		line_queue(transfer->line, &transfer->handle);
 	else
 		fail_transfer(transfer, WALCU_CURL_ERROR_MEMORY);
 	return &transfer->shared;
@@ -141,9 +142,10 @@ transfer_replay(MemoryContext parent, const WalcuOptions *options, const WalcuRe
 	shared->data[shared->length] = '\0';
 	transfer->context = context;
 	transfer->connection = connection;
+	transfer->line = connection_line(connection);
 	transfer->stats = stats_of(options);
 	reset_callback_add(context, on_replay_reset, transfer);
-	connection_join(connection, &transfer->handle);
+	line_join(transfer->line, &transfer->handle);
 	return shared;
 }
 
@@ -197,63 +199,59 @@ transfer_look(WalcuTransfer *shared, bool wait)
 
 	if (shared->done)
 		return;
+	transfer->is_stirred = false;
 	if (!transfer->handle.done)
 		resume_reading(transfer, wait);
-	if (transfer->handle.done)
-		finish_transfer(transfer);
-	else if (transfer->handle.added && compute_time_left(transfer) <= 0)
+	if (has_expired(transfer))
 		fail_transfer(transfer, WALCU_CURL_ERROR_TIMEOUT);
+	else if (transfer->handle.done)
+		finish_transfer(transfer);
+}
+
+/* Has something happened since the transfer was looked at? */
+bool
+transfer_is_stirred(const WalcuTransfer *shared)
+{
+	const Transfer *transfer = (const Transfer *) shared;
+
+	return !shared->done && (transfer->is_stirred || transfer->handle.done || has_expired(transfer));
 }
 
 /*
- * Let this transfer, and all others to its server, go on, after waiting at most limit milliseconds for
- * something to happen (0: do not wait; below 0: as long as the transfer may take).
+ * Let this transfer, and all others, go on, after waiting at most limit milliseconds for something to happen
+ * (0: do not wait; below 0: as long as the transfer may take).
  */
 void
 transfer_drive(WalcuTransfer *shared, double limit)
 {
 	Transfer *transfer = (Transfer *) shared;
-	double before = connection_waited(transfer->connection);
+	double before;
 
+	line_end_wait();
+	before = count_wait(transfer->stats);
 	/* what is here has only to be looked at */
 	if (shared->done || transfer->handle.done)
 		limit = 0;
 	if (transfer->handle.added && limit != 0)
 	{
 		/* a little more, so that it has passed when looked at */
-		double left = Max(compute_time_left(transfer), 0) + 1;
+		double left = Max(line_time_left(&transfer->handle), 0) + 1;
 
 		limit = (limit < 0) ? left : Min(limit, left);
 	}
-	connection_drive(transfer->connection, limit);
-	transfer->stats->waited += connection_waited(transfer->connection) - before;
+	line_drive(transfer->line, limit);
+	transfer->stats->waited += line_waited() - before;
 }
 
-/* When transfer_drive is to be called even if no socket is ready, by walcu_curl_multi_now; 0 for never. */
-double
-transfer_due(const WalcuTransfer *shared)
-{
-	const Transfer *transfer = (const Transfer *) shared;
-	double due = connection_due(transfer->connection);
-	double end = transfer->handle.added ? walcu_curl_multi_now() + Max(compute_time_left(transfer), 0) : 0;
-
-	return (due == 0 || (end != 0 && end < due)) ? end : due;
-}
-
-/*
- * Somebody else begins to wait, for limit milliseconds at most: the sockets that curl waits for, of all
- * transfers to the server.
- */
-const struct pollfd *
-transfer_begin_wait(WalcuTransfer *shared, double limit, int *count)
+/* Somebody else waits for this transfer, among others, as long as line_begin_wait says. */
+void
+transfer_await(WalcuTransfer *shared)
 {
 	Transfer *transfer = (Transfer *) shared;
-	WalcuConnection *connection = transfer->connection;
-	double before = connection_waited(connection);
 
-	connection_begin_wait(connection, limit);
-	transfer->stats->waited += connection_waited(connection) - before;
-	return connection_sockets(connection, count);
+	transfer->stats->awaited_since = count_wait(transfer->stats);
+	transfer->stats->is_awaited = true;
+	line_hurry((transfer->handle.added && !shared->done) ? Max(line_time_left(&transfer->handle), 0) : -1);
 }
 
 /* The errdetail of what is raised about a request: which it was, and how often it was tried. */
@@ -321,6 +319,7 @@ on_context_reset(void *arg)
 {
 	Transfer *transfer = arg;
 
+	count_wait(transfer->stats);
 	count_outcome(transfer);
 	if (transfer->handle.easy)
 	{
@@ -337,6 +336,16 @@ on_replay_reset(void *arg)
 	Transfer *transfer = arg;
 
 	connection_remove(transfer->connection, &transfer->handle);
+}
+
+/* Count what somebody else has waited, up to now (by line_waited). */
+static double
+count_wait(WalcuStats *stats)
+{
+	if (stats->is_awaited)
+		stats->waited += line_waited() - stats->awaited_since;
+	stats->is_awaited = false;
+	return line_waited();
 }
 
 static void
@@ -392,6 +401,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	size_t length = size * count;
 	long status = 0;
 
+	transfer->is_stirred = true;
 	transfer->head_size += length;
 	if (transfer->head_size > TRANSFER_MAX_HEAD_SIZE)
 	{
@@ -440,12 +450,13 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	WalcuTransfer *shared = &transfer->shared;
 	size_t length = size * count;
 
+	transfer->is_stirred = true;
 	if (shared->status >= 300)
 		return take_error_body(transfer, data, length);
-	if (shared->length >= transfer->allowance)
+	if (shared->length >= transfer->allowance && !transfer->handle.drains)
 	{
 		transfer->handle.paused = true;
-		transfer->handle.paused_at = connection_waited(transfer->connection);
+		transfer->handle.paused_at = line_waited();
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (shared->received + length > shared->options->max_reply_size)
@@ -499,21 +510,15 @@ resume_reading(Transfer *transfer, bool wait)
 {
 	transfer->allowance = WINDOW_SIZE + (wait ? transfer->shared.length : 0);
 	if (transfer->handle.paused && transfer->shared.length < transfer->allowance)
-	{
-		transfer->handle.paused = false;
-		transfer->handle.began += connection_waited(transfer->connection) - transfer->handle.paused_at;
-		curl_easy_pause(transfer->handle.easy, CURLPAUSE_CONT);
-	}
+		line_resume(&transfer->handle);
 }
 
-/* Milliseconds that may still be waited for a transfer that has begun. */
-static double
-compute_time_left(const Transfer *transfer)
+/* Has it taken longer than it may, or was it ended for that? */
+static bool
+has_expired(const Transfer *transfer)
 {
-	double now =
-		transfer->handle.paused ? transfer->handle.paused_at : connection_waited(transfer->connection);
-
-	return transfer->shared.options->request_timeout - (now - transfer->handle.began);
+	return transfer->handle.expired ||
+		   (transfer->handle.added && !transfer->handle.done && line_time_left(&transfer->handle) <= 0);
 }
 
 /* curl is done with it, for better or worse. */
@@ -566,7 +571,7 @@ hold_others(Transfer *transfer)
 
 	if ((shared->status == 429 || shared->status == 503) && pause <= shared->options->max_retry_wait &&
 		shared->attempt.failed < shared->options->max_retries)
-		connection_hold(transfer->connection, pause);
+		line_hold(transfer->line, pause);
 }
 
 static int
