@@ -253,6 +253,40 @@ $sandbox->clear_log;
 $dbh->selectall_arrayref('SELECT other.make_of(?) FROM generate_series(1, 3)', undef, $id);
 is($sandbox->request_count(kind => 'get'), 3, 'statements of a volatile function are statements of their own');
 
+# Background jobs: one for all scans of the same, whose results are held, or else sent again
+my $results = join ',', map { s{.*//}{}r } $sandbox->results_endpoint, $sandbox->storage_endpoint;
+$dbh->do("ALTER SERVER crm OPTIONS (ADD fetch_mode 'job', ADD results_hosts '$results')");
+$sandbox->settings(job_polls => 0);
+my $figures = join ' UNION ALL ', 'SELECT $$all$$, count(_id)::text FROM tasks', 'SELECT $$clients$$, count(client_id)::text FROM tasks',
+    'SELECT $$lengths$$, sum(length(description))::text FROM tasks', 'SELECT $$years$$, sum(extract(year FROM created_at))::text FROM tasks';
+my $both = 'SELECT (SELECT max(_id) FROM (SELECT _id, description FROM tasks OFFSET 0) a), (SELECT count(*) FROM (SELECT _id, description FROM tasks OFFSET 0) b)';
+my $three = "$both, (SELECT sum(length(_id)) FROM (SELECT _id, description FROM tasks OFFSET 0) c)";
+my $by_order = 'SELECT (SELECT string_agg(x, $$$$) FROM (SELECT left(description, 1) AS x FROM tasks ORDER BY created_at, _id) a),
+    (SELECT string_agg(x, $$$$) FROM (SELECT right(description, 1) AS x FROM tasks ORDER BY created_at, _id) b)';
+my @one = qw(all results);
+jobs_are('four figures', $figures, [@one]);
+jobs_are('four figures, one after the other', $figures, [@one], 'enable_async_append');
+jobs_are('a self join', 'SELECT a._id, b._id FROM tasks a JOIN tasks b ON b.created_at = a.created_at AND b._id > a._id', [@one], 'enable_nestloop', 'enable_mergejoin');
+jobs_are('other conditions', 'SELECT (SELECT count(_id) FROM tasks WHERE _id > $$5$$), (SELECT count(_id) FROM tasks WHERE _id > $$6$$)', [ @one, @one ]);
+jobs_are('an order', $by_order, [@one]);
+jobs_are('one scan', 'SELECT _id FROM tasks', [@one]);
+$sandbox->settings(results => 'redirect');
+jobs_are('results that are elsewhere', $both, [ @one, 'stored' ]);
+$dbh->do("SET work_mem = '64kB'");
+jobs_are('results that are elsewhere, and not held', $three, [ @one, 'stored', 'stored', 'stored' ]);
+$sandbox->settings(results => 'direct');
+jobs_are('results that are not held', $three, [ @one, 'results', 'results' ]);
+for my $fault ({ type => 'status', status => 404 }, { type => 'status', status => 403 }, { type => 'miscount', drop => 3 }, { type => 'reply', body => '{"gone": 1}' })
+{
+    $sandbox->fault({ match => { kind => 'results' }, skip => 1, times => 1, fault => $fault });
+    jobs_are("results that are not to be had again ($fault->{type} " . ($fault->{status} // '') . ')', $both, [ @one, 'results', @one ]);
+    $sandbox->clear_faults;
+}
+$sandbox->fault({ match => { kind => 'results' }, skip => 1, times => 1, fault => { type => 'close', when => 'during' } });
+jobs_are('results that break off', $both, [ @one, 'results', 'results' ]);
+$sandbox->clear_faults;
+$dbh->do('RESET work_mem');
+
 done_testing();
 
 # The rows are those of the local copies.
@@ -272,6 +306,17 @@ sub rows
     my @rows = sort map { join '|', map { $_ // '' } @$_ } @{ $dbh->selectall_arrayref($sql) };
     $dbh->rollback;
     return \@rows;
+}
+
+# The rows are those of the local copies, and this is asked for.
+sub jobs_are
+{
+    my ($name, $sql, $kinds, @off) = @_;
+    $sandbox->clear_log;
+    my $rows = rows($sql, 'crm', @off);
+    is_deeply([ grep { $_ ne 'job' } map { $_->{kind} } $sandbox->log ], $kinds, "jobs, $name: what is asked for");
+    is_deeply($rows, rows($sql, 'local', @off), "jobs, $name: rows");
+    return;
 }
 
 # How many requests it takes.

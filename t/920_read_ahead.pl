@@ -69,6 +69,9 @@ my @queries = (
     [ 'foreign tables that are read at once', 'SELECT x._id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = x.client_id) FROM (SELECT _id, client_id FROM crm.tasks UNION ALL SELECT _id, client_id FROM crm.saleleads) x' ],
     [ 'foreign tables that are read at once, and a condition', 'SELECT x._id FROM (SELECT _id, client_id FROM crm.tasks UNION ALL SELECT _id, client_id FROM crm.saleleads) x WHERE (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = x.client_id) > 1' ],
     [ 'whole rows and system columns', 'SELECT l, l.tableoid::regclass = 0::regclass, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = l.client_id) FROM l' ],
+    [ 'an element of an array', 'SELECT l.id, (SELECT string_agg(c._id, $$ $$ ORDER BY c._id) FROM crm.cars c WHERE l.picture = ANY (c.images)) FROM l' ],
+    [ 'whether there is an array with an element', 'SELECT l.id FROM l WHERE l.i < 600 OR EXISTS (SELECT FROM crm.cars c WHERE l.picture = ANY (c.images) OFFSET 0)' ],
+    [ 'an element of an array in LATERAL', 'SELECT l.id, x._id FROM l LEFT JOIN LATERAL (SELECT c._id FROM crm.cars c WHERE l.picture = ANY (c.images) AND c.created_at > l.t ORDER BY c.created_at DESC, c._id LIMIT 1) x ON true' ],
     [ 'an ANY of a correlated subquery', 'SELECT l.id, l.word = ANY (SELECT s.type FROM crm.saleleads s WHERE s.client_id = l.client_id) FROM l' ],
     [ 'an ARRAY', 'SELECT l.id, ARRAY(SELECT s._id FROM crm.saleleads s WHERE s.client_id = l.client_id ORDER BY 1) FROM l' ],
     [ 'a row of columns', 'SELECT l.id, (SELECT ROW(min(s._id), max(s.type)) FROM crm.saleleads s WHERE s.client_id = l.client_id)::text FROM l' ],
@@ -152,7 +155,8 @@ CREATE TABLE l AS
            (SELECT created_at FROM copy.clients WHERE _id = clients[1 + id % 100]) AS t,
            (SELECT min(created_at) FROM copy.saleleads WHERE client_id = clients[1 + id * 7 % 90]) AS t2,
            (ARRAY['open', 'lost', 'sell', '1', 'true', NULL])[1 + id % 6] AS word,
-           'note ' || id AS note
+           'note ' || id AS note,
+           (SELECT images[1 + id % 3] FROM copy.cars ORDER BY _id LIMIT 1 OFFSET id % 60) AS picture
     FROM generate_series(1, 240) id, (SELECT array_agg(_id ORDER BY _id) AS clients FROM copy.clients) x
 SQL
     $dbh->do(<<'SQL');

@@ -215,6 +215,11 @@ for (
     [ 'left', 'SELECT n || coalesce(left(_id, 1), $$-$$) FROM sought LEFT JOIN %s ON id = ANY (car_ids) ORDER BY 1', [qw(11 14 27 31 34 4- 5-)] ],
     [ 'semi', 'SELECT n FROM sought WHERE EXISTS (SELECT FROM %s WHERE id = ANY (car_ids)) ORDER BY 1', [ 1, 2, 3 ] ],
     [ 'anti', 'SELECT n FROM sought WHERE NOT EXISTS (SELECT FROM %s WHERE id = ANY (car_ids)) ORDER BY 1', [ 4, 5 ] ],
+    [ 'count in the select list as a', 'SELECT n || (SELECT count(*) FROM %s WHERE id = ANY (car_ids))::text FROM sought ORDER BY 1', [qw(12 21 32 40 50)] ],
+    [ 'EXISTS in the select list as a', 'SELECT n || EXISTS (SELECT FROM %s WHERE id = ANY (car_ids))::text FROM sought ORDER BY 1', [qw(1true 2true 3true 4false 5false)] ],
+    [ 'EXISTS in a condition as a', 'SELECT n FROM sought WHERE n = 5 OR EXISTS (SELECT FROM %s WHERE id = ANY (car_ids)) ORDER BY 1', [ 1, 2, 3, 5 ] ],
+    [ 'LATERAL', 'SELECT n || x.ids FROM sought, LATERAL (SELECT string_agg(left(_id, 1), $$$$ ORDER BY _id) AS ids FROM %s WHERE id = ANY (car_ids)) x WHERE x.ids IS NOT NULL ORDER BY 1', [qw(114 27 314)] ],
+    [ 'LATERAL with LIMIT as a', 'SELECT n || left(x._id, 1) FROM sought LEFT JOIN LATERAL (SELECT _id FROM %s WHERE id = ANY (car_ids) ORDER BY _id DESC LIMIT 1) x ON true WHERE n < 4 ORDER BY 1', [qw(14 27 34)] ],
   )
 {
     my ($kind, $sql, $rows) = @$_;
@@ -229,6 +234,7 @@ $dbh->do("TRUNCATE sought; INSERT INTO sought SELECT i, lpad(to_hex(i), 24, '0')
 put(map { my $n = $_; { _id => sprintf('%024x', $n), car_list => [ map { { car_id => sprintf '%024x', $_ * $n } } 1 .. 40 ] } } 1 .. 60);
 $dbh->do('CREATE TEMP TABLE leads AS SELECT * FROM crm.strict');
 for my $sql ('SELECT count(*), sum(n::bigint * hashtext(_id)) FROM sought JOIN %s ON id = ANY (car_ids)',
+    'SELECT count(*), sum(n * s) FROM (SELECT n, (SELECT sum(hashtext(_id)) FROM %s WHERE id = ANY (car_ids)) AS s FROM sought OFFSET 0) x WHERE s IS NOT NULL',
     q(SELECT count(*), sum(hashtext(_id)) FROM %s WHERE car_ids && ARRAY(SELECT id FROM sought)))
 {
     $sandbox->clear_log;

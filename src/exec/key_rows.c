@@ -28,7 +28,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "plan/read_ahead_plan.h"
+#include "plan/join_key.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -51,12 +51,13 @@ struct WalcuKeyRows
 {
 	WalcuReadAhead *ahead;    /* It tells which keys come next; NULL when the scan has to ask for each key. */
 	int place;                /* The scan is this one of its scans. */
-	Expr *condition;          /* The scan's key equals one of many. */
+	Expr *condition;          /* The scan's row has one of many keys. */
 	List *keyed;              /* This is what it is for the service, of WalcuPushdownCondition. */
 	List *others;             /* These conditions hold for all keys, as in the scan's list of all. */
 	bool is_narrow;           /* One execution may need less than all documents of its key. */
 	ExprState *outer_key;     /* It computes the key of this execution. */
-	ExprState *inner_key;     /* It computes the key of a document's row. */
+	ExprState *inner_key;     /* It computes the key of a document's row, */
+	bool in_array;            /* or the array whose elements are its keys. */
 	Oid type;                 /* Keys are of this type, */
 	int16 length;             /* which has this length, */
 	bool by_value;            /* is passed by value, or not, */
@@ -85,7 +86,7 @@ struct WalcuKeyRows
 };
 
 static struct WalcuKeyRows *attach_key_rows(ForeignScanState *node);
-static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr *equality);
+static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *clause);
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
 static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
@@ -173,16 +174,17 @@ attach_key_rows(ForeignScanState *node)
 }
 
 static void
-prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr *equality)
+prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *clause)
 {
 	WalcuScan *scan = node->fdw_state;
 	const ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	WalcuRelation relation = {plan->scan.scanrelid, RelationGetRelid(node->ss.ss_currentRelation),
 							  scan->query.options};
-	Expr *outer = read_ahead_side(equality, true);
+	WalcuJoinPlan key;
 	ListCell *lc;
 
-	rows->condition = read_ahead_condition(equality, list_nth_int(rows->ahead->plan.key_params, rows->place));
+	join_key_find_in_scan(clause, &key);
+	rows->condition = join_key_of_many(&key, list_nth_int(rows->ahead->plan.key_params, rows->place));
 	rows->keyed = pushdown_conditions(&relation, list_make1(rows->condition));
 	pushdown_prepare(rows->keyed, &node->ss.ps);
 	rows->is_narrow = scan->limit || scan->plan.wanted > 0;
@@ -192,14 +194,15 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const OpExpr
 
 		if (!depends_on_row((Node *) entry->expression, rows->ahead->plan.params))
 			rows->others = lappend(rows->others, lfirst(lc));
-		else if (entry->expression != (const Expr *) equality)
+		else if (entry->expression != clause)
 			rows->is_narrow = true;
 	}
-	rows->outer_key = ExecInitExpr(outer, &node->ss.ps);
-	rows->inner_key = ExecInitExpr(read_ahead_side(equality, false), &node->ss.ps);
-	rows->type = getBaseType(exprType((Node *) outer));
+	rows->outer_key = ExecInitExpr(key.outer_key, &node->ss.ps);
+	rows->inner_key = ExecInitExpr(key.inner_key, &node->ss.ps);
+	rows->in_array = key.in_array;
+	rows->type = getBaseType(exprType((Node *) key.outer_key));
 	get_typlenbyvalalign(rows->type, &rows->length, &rows->by_value, &rows->align);
-	rows->table = join_table_create(read_ahead_operator(equality), equality->inputcollid);
+	rows->table = join_table_create(key.op, key.collation);
 	rows->kept = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
 										&TTSOpsMinimalTuple);
 	rows->context = AllocSetContextCreate(scan->context, "walcu keys ahead", ALLOCSET_DEFAULT_SIZES);
@@ -473,7 +476,9 @@ keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 		context->ecxt_scantuple = slot;
 		ResetExprContext(context);
 		value = ExecEvalExprSwitchContext(rows->inner_key, context, &is_null);
-		if (!is_null)
+		if (!is_null && rows->in_array)
+			join_table_add_to_elements(rows->table, value, rows->scans, slot);
+		else if (!is_null)
 			join_table_add(rows->table, value, rows->scans, slot);
 	}
 	context->ecxt_scantuple = row;

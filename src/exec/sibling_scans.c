@@ -128,12 +128,12 @@ mark_ended(void *arg)
 {
 }
 
-/* One that ends early, asks for keys or for one document has replies of its own.  A job's are not held. */
+/* One that ends early, asks for keys or for one document has replies of its own. */
 static bool
 may_have_siblings(const WalcuPlan *plan)
 {
-	return (plan->strategy == WALCU_BY_PAGES || plan->strategy == WALCU_BY_RANGES) && plan->all_rows &&
-		   plan->keyed_by == NULL && plan->search == NULL && plan->limit == NULL && plan->offset == NULL;
+	return plan->strategy != WALCU_BY_ID && plan->all_rows && plan->keyed_by == NULL &&
+		   plan->search == NULL && plan->limit == NULL && plan->offset == NULL;
 }
 
 /* Finds out which scans read the same, and which fields these ask for. */
@@ -193,6 +193,7 @@ are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other)
 			   RelationGetRelid(other->node->ss.ss_currentRelation) &&
 		   compat_scan_userid(scan->node) == compat_scan_userid(other->node) &&
 		   scan->plan->pushdown == other->plan->pushdown && equal(scan->plan->order, other->plan->order) &&
+		   (scan->plan->strategy == WALCU_BY_JOB) == (other->plan->strategy == WALCU_BY_JOB) &&
 		   equal(scan->conditions, other->conditions);
 }
 

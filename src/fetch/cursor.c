@@ -74,7 +74,10 @@ cursor_drop_page(WalcuCursor *cursor, WalcuPage *page)
 WalcuReplyCacheUse *
 cursor_reply_cache_use(const WalcuCursor *cursor)
 {
-	return (cursor->job || !reply_cache_serves(&cursor->group->share)) ? NULL : &cursor->group->share;
+	WalcuReplyCacheUse *share = &cursor->group->share;
+
+	share->of_job = cursor->job != NULL;
+	return reply_cache_serves(share) ? share : NULL;
 }
 
 /*

@@ -7,6 +7,9 @@
  * results, and reads them, following redirects without credentials.  A job that comes to nothing is no error:
  * its obstacle tells why, and fetch.c reads pages instead.  Only where the user wants nothing but jobs
  * (fetch_mode 'job') are those errors that somebody has to mend.
+ *
+ * Where the statement has read the results of the very job already, that one is adopted: its results are read
+ * once more (reply_cache.c), and only if they are not to be had any more is another job started.
  */
 #include "postgres.h"
 
@@ -33,10 +36,12 @@
 
 struct WalcuJob
 {
-	MemoryContext context;    /* It holds the job. */
-	const WalcuQuery *query;  /* The job is for this query. */
-	WalcuTally *tally;        /* It counts what the job takes. */
-	WalcuTransfer *transfer;  /* This call is under way. */
+	MemoryContext context;       /* It holds the job. */
+	const WalcuQuery *query;     /* The job is for this query. */
+	WalcuTally *tally;           /* It counts what the job takes. */
+	const WalcuRequest *request; /* This starts the job. */
+	bool is_adopted;             /* Another scan has started it, and read its results. */
+	WalcuTransfer *transfer;     /* This call is under way. */
 	const WalcuRequest *poll; /* It asks for the job's state; NULL until the service has told the job_url. */
 	double wait;              /* The next look at it is so many milliseconds later. */
 	double started;           /* The job was started then (by walcu_curl_multi_now). */
@@ -59,6 +64,8 @@ typedef struct Answer
 	int64 found_documents;   /* There are so many; -1 when it does not say. */
 } Answer;
 
+static void begin_job(WalcuJob *job);
+static void adopt_job(WalcuJob *job, const WalcuReadJob *read);
 static void send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
 static void find_obstacle_or_answer(WalcuJob *job);
 static void take_whole_answer(WalcuJob *job);
@@ -80,20 +87,72 @@ job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *p
 	MemoryContext context = AllocSetContextCreate(parent, "walcu job", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
 	WalcuJob *job = palloc0(sizeof(WalcuJob));
+	const WalcuReadJob *read;
 
 	job->context = context;
 	job->query = query;
 	job->tally = tally;
-	job->wait = FIRST_WAIT;
-	job->started = walcu_curl_multi_now();
+	job->request = query_job(query, part);
 	job->is_dispensable = query->options->fetch_mode != WALCU_FETCH_JOB;
 	job->may_be_rejected = may_be_rejected;
-	job->found = -1;
-	tally->jobs++;
-	stats_of(query->options)->jobs++;
-	send_job_request(job, query_job(query, part), NULL);
+	read = reply_cache_find_job(query->cache, query->credential, job->request);
+	if (read)
+		adopt_job(job, read);
+	else
+		begin_job(job);
 	MemoryContextSwitchTo(before);
 	return job;
+}
+
+/* Start a job in place of one that was adopted, and whose results are not to be had any more. */
+void
+job_start_again(WalcuJob *job)
+{
+	MemoryContext before = MemoryContextSwitchTo(job->context);
+
+	job->is_adopted = false;
+	job->results = job->original = NULL;
+	job->redirects = 0;
+	begin_job(job);
+	MemoryContextSwitchTo(before);
+}
+
+/* The results have been read to their end: let the statement's other scans know where they are. */
+void
+job_note_read(const WalcuJob *job)
+{
+	WalcuReadJob read = {.url = job->original->url.data, .found = job->found};
+
+	if (job->results != job->original)
+		read.place = job->results->url.data;
+	reply_cache_note_job(job->query->cache, job->query->credential, job->request, &read);
+}
+
+static void
+begin_job(WalcuJob *job)
+{
+	job->wait = FIRST_WAIT;
+	job->started = walcu_curl_multi_now();
+	job->found = -1;
+	job->tally->jobs++;
+	stats_of(job->query->options)->jobs++;
+	send_job_request(job, job->request, NULL);
+}
+
+static void
+adopt_job(WalcuJob *job, const WalcuReadJob *read)
+{
+	job->is_adopted = true;
+	job->found = read->found;
+	job->original = request_for_place(read->url, job->query->credential);
+	job->results = job->original;
+	if (read->place)
+	{
+		WalcuRequest *request = request_for_place(read->place, job->query->credential);
+
+		request->is_bare = true;
+		job->results = request;
+	}
 }
 
 /*
@@ -146,11 +205,18 @@ job_results(const WalcuJob *job)
 	return job->results;
 }
 
-/* Is whatever the job comes to no error, as pages can be read instead? */
+/* Has another scan of the statement started the job, and read its results? */
+bool
+job_is_adopted(const WalcuJob *job)
+{
+	return job->is_adopted;
+}
+
+/* Is whatever the job comes to no error, as pages can be read instead, or another job started? */
 bool
 job_is_dispensable(const WalcuJob *job)
 {
-	return job->is_dispensable;
+	return job->is_dispensable || job->is_adopted;
 }
 
 /* The results were answered with a redirect: ask there from now on; false when it is not to be followed. */

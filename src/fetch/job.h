@@ -14,8 +14,11 @@ typedef struct WalcuJob WalcuJob;
 
 extern WalcuJob *job_start(MemoryContext parent, const WalcuQuery *query, const WalcuQueryPart *part,
 						   bool may_be_rejected, WalcuTally *tally);
+extern void job_start_again(WalcuJob *job);
+extern void job_note_read(const WalcuJob *job);
 extern void job_look(WalcuJob *job, bool before_wait);
 extern const WalcuRequest *job_results(const WalcuJob *job);
+extern bool job_is_adopted(const WalcuJob *job);
 extern bool job_is_dispensable(const WalcuJob *job);
 extern bool job_follow_redirect(WalcuJob *job, const WalcuTransfer *transfer);
 extern void job_forget_redirects(WalcuJob *job);

@@ -10,6 +10,9 @@
  * What is held is bounded, and what was used longest ago goes first.  A scan that reads more than all there
  * is room for would replace each reply before it is needed again; so an execution of a scan has a share, and
  * when that is used up, its first replies stay.
+ *
+ * Of a background job it is also known where the results were, so that a scan that finds them gone from here
+ * has them sent again, and starts no other job.
  */
 #include "postgres.h"
 
@@ -39,6 +42,13 @@ typedef struct HeldReply
 	dlist_node node;                  /* It links the reply in the order of use. */
 } HeldReply;
 
+/* A job is found by the request that would start another one. */
+typedef struct NotedJob
+{
+	WalcuDigest key;
+	WalcuReadJob job;
+} NotedJob;
+
 struct WalcuReplyCache
 {
 	MemoryContext context; /* It holds the replies. */
@@ -49,6 +59,7 @@ struct WalcuReplyCache
 	dlist_head used;       /* These (HeldReply) are in the order of use: the last one used comes first. */
 	size_t size;           /* All of them take up so many bytes. */
 	size_t limit;          /* They may take up so many. */
+	List *jobs;            /* These jobs (NotedJob) have been read. */
 };
 
 static WalcuReplyCache *create_cache(MemoryContext statement, const WalcuOptions *options);
@@ -125,13 +136,53 @@ reply_cache_find(WalcuReplyCacheUse *share, const WalcuOptions *options, const c
 	return &entry->reply;
 }
 
+/* The job that a request would start once more, if its results have been read; or NULL. */
+const WalcuReadJob *
+reply_cache_find_job(const WalcuReplyCache *cache, const char *credential, const WalcuRequest *request)
+{
+	WalcuDigest key;
+	ListCell *lc;
+
+	if (cache == NULL || cache->jobs == NIL)
+		return NULL;
+	key = make_reply_key(cache, credential, request);
+	foreach(lc, cache->jobs)
+	{
+		const NotedJob *noted = lfirst(lc);
+
+		if (memcmp(&noted->key, &key, sizeof(WalcuDigest)) == 0)
+			return &noted->job;
+	}
+	return NULL;
+}
+
+/* Remember where the results are of a job that a request has started, if they may be read again. */
+void
+reply_cache_note_job(WalcuReplyCache *cache, const char *credential, const WalcuRequest *request,
+					 const WalcuReadJob *job)
+{
+	MemoryContext before;
+	NotedJob *noted;
+
+	if (cache == NULL || !cache->needed || reply_cache_find_job(cache, credential, request))
+		return;
+	before = MemoryContextSwitchTo(cache->context);
+	noted = palloc(sizeof(NotedJob));
+	noted->key = make_reply_key(cache, credential, request);
+	noted->job.url = pstrdup(job->url);
+	noted->job.place = job->place ? pstrdup(job->place) : NULL;
+	noted->job.found = job->found;
+	cache->jobs = lappend(cache->jobs, noted);
+	MemoryContextSwitchTo(before);
+}
+
 /* The bytes of a reply that could be held now. */
 size_t
 reply_cache_room(const WalcuReplyCacheUse *share)
 {
 	size_t limit = share->cache->limit;
 
-	return Min(limit / LARGEST_PART, limit - Min(share->used, limit));
+	return Min(share->of_job ? limit : limit / LARGEST_PART, limit - Min(share->used, limit));
 }
 
 /* Hold the reply of a transfer, which is whole, if it is small and the share has room for it. */

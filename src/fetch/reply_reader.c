@@ -25,6 +25,7 @@ static bool is_odd_id(const WalcuQuery *query);
 static WalcuPage *start_reply(WalcuCursor *cursor, const WalcuAttempt *attempt);
 static void look_at_document(WalcuCursor *cursor, bool before_wait);
 static void look_at_job(WalcuCursor *cursor, bool before_wait);
+static void start_own_job(WalcuCursor *cursor);
 static void follow_redirect(WalcuCursor *cursor);
 static void compare_unread_results(WalcuCursor *cursor);
 static const WalcuRequest *make_document_request(const WalcuCursor *cursor, const char *id, int64 passed);
@@ -63,13 +64,15 @@ reply_reader_open_document(WalcuCursorGroup *group, WalcuQueryPart *part)
 	return cursor;
 }
 
-/* Open a cursor that reads the results of a background job, and start the job. */
+/* Open a cursor that reads the results of a background job, which is started unless they are known. */
 WalcuCursor *
 reply_reader_open_job(WalcuCursorGroup *group, WalcuQueryPart *part)
 {
 	WalcuCursor *cursor = cursor_create(group, part, &job_reader);
 
 	cursor->job = job_start(cursor->context, group->query, part, group->may_be_rejected, group->tally);
+	if (job_results(cursor->job))
+		cursor->page = start_reply(cursor, NULL);
 	return cursor;
 }
 
@@ -111,11 +114,22 @@ look_at_job(WalcuCursor *cursor, bool before_wait)
 			follow_redirect(cursor);
 		else
 			compare_unread_results(cursor);
+		if (cursor->page->obstacle && job_is_adopted(cursor->job))
+			start_own_job(cursor);
 		return;
 	}
 	job_look(cursor->job, before_wait);
 	if (job_results(cursor->job))
 		cursor->page = start_reply(cursor, NULL);
+}
+
+/* The results that another scan has read are not to be had any more. */
+static void
+start_own_job(WalcuCursor *cursor)
+{
+	cursor_drop_page(cursor, cursor->page);
+	cursor->page = NULL;
+	job_start_again(cursor->job);
 }
 
 /* Ask for the results where the service has them, without credentials: it may be anybody's host. */
@@ -203,6 +217,7 @@ finish_results(WalcuCursor *cursor)
 								   psprintf("it has " INT64_FORMAT
 											" documents, but the job found " INT64_FORMAT,
 											cursor->page->documents, found));
+	job_note_read(cursor->job);
 	cursor->ended = true;
 }
 

@@ -3,7 +3,7 @@
  *	  Which conditions of a join have keys by which the service can be asked for the inner side.
  *
  * join_path.c asks about each condition of a join: an equality of both sides, or of one side and an element
- * of an array of the other.  The condition on many keys is made here for read_ahead_plan.c, too.
+ * of an array of the other.  read_ahead_plan.c asks about a scan's conditions on values of an outer row.
  */
 #include "postgres.h"
 
@@ -23,7 +23,11 @@ static OpExpr *find_equality_or_nulls(const Expr *clause);
 static bool find_array_sides(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo *innerrel,
 							 const RestrictInfo *restriction, WalcuJoinPlan *plan);
 static bool is_of_side(PlannerInfo *root, Node *expression, const RelOptInfo *side);
+static bool is_hashed_any(const Expr *clause);
+static bool is_element(const Expr *clause);
 static bool is_own_equality(const ScalarArrayOpExpr *equality);
+static Param *make_keys_parameter(const Expr *outer_key, Oid type, int number);
+static Expr *make_equals_any(const WalcuJoinPlan *plan, Param *keys);
 
 /*
  * Finds what a condition of a join says of a key of each side, and puts both keys, and how they are compared,
@@ -108,9 +112,7 @@ find_array_sides(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo
 	Node *value;
 	Node *array;
 
-	if (!IsA(equality, ScalarArrayOpExpr) || !equality->useOr ||
-		contain_volatile_functions((Node *) restriction->clause) ||
-		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
+	if (!is_hashed_any(restriction->clause) || contain_volatile_functions((Node *) restriction->clause))
 		return false;
 	value = linitial(equality->args);
 	array = lsecond(equality->args);
@@ -133,6 +135,24 @@ is_of_side(PlannerInfo *root, Node *expression, const RelOptInfo *side)
 	return !bms_is_empty(relids) && bms_is_subset(relids, side->relids);
 }
 
+/* Returns whether a value that can be hashed equals any element of an array. */
+static bool
+is_hashed_any(const Expr *clause)
+{
+	const ScalarArrayOpExpr *equality = (const ScalarArrayOpExpr *) clause;
+
+	return IsA(clause, ScalarArrayOpExpr) && equality->useOr &&
+		   op_hashjoinable(equality->opno, exprType(linitial(equality->args)));
+}
+
+/* Returns whether a condition is of a value that is an element of an array, so that && says it of many. */
+static bool
+is_element(const Expr *clause)
+{
+	return is_hashed_any(clause) && is_own_equality((const ScalarArrayOpExpr *) clause) &&
+		   op_strict(((const ScalarArrayOpExpr *) clause)->opno);
+}
+
 /* Returns whether a value is compared with the elements of an array as && compares those of two arrays. */
 static bool
 is_own_equality(const ScalarArrayOpExpr *equality)
@@ -144,28 +164,26 @@ is_own_equality(const ScalarArrayOpExpr *equality)
 }
 
 /*
- * Makes the condition that an inner row has one of many keys, where the parameter of the keys has no number
- * yet: inner key = ANY (keys), or inner key && keys.  Returns NULL where types or operators lack what that
- * takes.
+ * Makes the condition that an inner row has one of many keys: inner key = ANY (keys), or inner key && keys.
+ * The keys are in the parameter of a number, in an array of a type.  Returns NULL where types or operators
+ * lack what that takes.
  */
 Expr *
-join_key_condition(const WalcuJoinPlan *plan)
+join_key_condition(const WalcuJoinPlan *plan, Oid type, int number)
 {
-	Oid type = exprType((Node *) plan->outer_key);
-	Param *keys = join_key_parameter(plan->outer_key, plan->of_array ? type : get_array_type(type), -1);
+	Param *keys = make_keys_parameter(plan->outer_key, type, number);
 	Expr *overlap;
 
 	if (!plan->in_array)
-		return join_key_equals_any(plan->inner_key, keys, plan->op, plan->collation);
+		return make_equals_any(plan, keys);
 	overlap = make_opclause(OID_ARRAY_OVERLAP_OP, BOOLOID, false, plan->inner_key, (Expr *) keys, InvalidOid,
 							plan->collation);
 	set_opfuncid((OpExpr *) overlap);
 	return overlap;
 }
 
-/* Makes the parameter, of a number, that has outer keys in an array of a type. */
-Param *
-join_key_parameter(const Expr *outer_key, Oid type, int number)
+static Param *
+make_keys_parameter(const Expr *outer_key, Oid type, int number)
 {
 	Param *keys = makeNode(Param);
 
@@ -178,22 +196,61 @@ join_key_parameter(const Expr *outer_key, Oid type, int number)
 	return keys;
 }
 
-/*
- * Makes inner key = ANY (keys), where op compares an outer key with an inner one.  Returns NULL where that
- * has no commutator, or the keys have no array type.
- */
-Expr *
-join_key_equals_any(Expr *inner_key, Param *keys, Oid op, Oid collation)
+/* Makes inner key = ANY (keys); NULL where the operator has no commutator, or the keys have no array type. */
+static Expr *
+make_equals_any(const WalcuJoinPlan *plan, Param *keys)
 {
 	ScalarArrayOpExpr *condition = makeNode(ScalarArrayOpExpr);
 
-	condition->opno = get_commutator(op);
+	condition->opno = get_commutator(plan->op);
 	if (!OidIsValid(keys->paramtype) || !OidIsValid(condition->opno))
 		return NULL;
 	condition->opfuncid = get_opcode(condition->opno);
 	condition->useOr = true;
-	condition->inputcollid = collation;
-	condition->args = list_make2(inner_key, keys);
+	condition->inputcollid = plan->collation;
+	condition->args = list_make2(plan->inner_key, keys);
 	condition->location = -1;
 	return (Expr *) condition;
+}
+
+/*
+ * Finds the two sides of a condition of a scan that is executed for one outer row after another, and how they
+ * are compared: an equality, whose outer side is the one that is not about the scan's own row, or an outer
+ * value that is an element of an array of that row.  Returns false for any other condition.
+ */
+bool
+join_key_find_in_scan(const Expr *clause, WalcuJoinPlan *key)
+{
+	const OpExpr *equality = (const OpExpr *) clause;
+	bool outer_is_left = true;
+	const List *sides;
+
+	memset(key, 0, sizeof(WalcuJoinPlan));
+	if (is_element(clause))
+	{
+		key->in_array = true;
+		key->op = ((const ScalarArrayOpExpr *) clause)->opno;
+		key->collation = ((const ScalarArrayOpExpr *) clause)->inputcollid;
+		sides = ((const ScalarArrayOpExpr *) clause)->args;
+	}
+	else if (IsA(clause, OpExpr) && list_length(equality->args) == 2 && op_strict(equality->opno) &&
+			 op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
+	{
+		outer_is_left = !contain_var_clause(linitial(equality->args));
+		key->op = outer_is_left ? equality->opno : get_commutator(equality->opno);
+		key->collation = equality->inputcollid;
+		sides = equality->args;
+	}
+	else
+		return false;
+	key->outer_key = outer_is_left ? linitial(sides) : lsecond(sides);
+	key->inner_key = outer_is_left ? lsecond(sides) : linitial(sides);
+	return true;
+}
+
+/* Makes the condition that such a scan's row has one of the keys in a parameter; NULL where there is none. */
+Expr *
+join_key_of_many(const WalcuJoinPlan *key, int param)
+{
+	return join_key_condition(key, get_array_type(getBaseType(exprType((Node *) key->outer_key))), param);
 }

@@ -12,8 +12,8 @@
 
 extern bool join_key_find(PlannerInfo *root, const RelOptInfo *outerrel, const RelOptInfo *innerrel,
 						  const RestrictInfo *restriction, WalcuJoinPlan *plan, bool *takes_null);
-extern Expr *join_key_condition(const WalcuJoinPlan *plan);
-extern Param *join_key_parameter(const Expr *outer_key, Oid type, int number);
-extern Expr *join_key_equals_any(Expr *inner_key, Param *keys, Oid op, Oid collation);
+extern bool join_key_find_in_scan(const Expr *clause, WalcuJoinPlan *plan);
+extern Expr *join_key_condition(const WalcuJoinPlan *plan, Oid type, int number);
+extern Expr *join_key_of_many(const WalcuJoinPlan *plan, int param);
 
 #endif /* WALCU_JOIN_KEY_H */

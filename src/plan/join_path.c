@@ -211,12 +211,16 @@ match_key_clause(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, R
 	const WalcuDocumentPath *place;
 	WalcuPushdownCondition *filtered;
 	bool takes_null;
+	Oid keys;
 
 	key->restriction = restriction;
 	if ((IS_OUTER_JOIN(type) && RINFO_IS_PUSHED_DOWN(restriction, joinrel->relids)) ||
 		!restriction_is_securely_promotable(restriction, innerrel) ||
-		!join_key_find(root, outerrel, innerrel, restriction, &key->plan, &takes_null) ||
-		(key->keyed_by = join_key_condition(&key->plan)) == NULL)
+		!join_key_find(root, outerrel, innerrel, restriction, &key->plan, &takes_null))
+		return NULL;
+	keys = exprType((Node *) key->plan.outer_key);
+	key->keyed_by = join_key_condition(&key->plan, key->plan.of_array ? keys : get_array_type(keys), -1);
+	if (key->keyed_by == NULL)
 		return NULL;
 	filtered = linitial(pushdown_conditions(relinfo_relation(innerrel), list_make1(key->keyed_by)));
 	if (filtered->filter == NULL || filtered->filter->kind != WALCU_PUSHDOWN_PREDICATE ||

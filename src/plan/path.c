@@ -23,6 +23,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "plan/join_key.h"
 #include "plan/key_lookup.h"
 #include "plan/read_anyway.h"
 #include "plan/relinfo.h"
@@ -359,9 +360,11 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, 
 	double share = reading.requests <= 1 && has_key_of_row(root, rel)
 					   ? share_of_request(options, rel, output->documents)
 					   : 1;
-	/* what another scan reads is at hand */
-	bool is_free = all_rows && output->sort_keys == NIL && output->required_outer == NULL &&
-				   read_anyway(root, rel, output->documents, true);
+	/* what another scan reads is at hand for one that reads it in the same way */
+	bool is_free =
+		all_rows && output->sort_keys == NIL && output->required_outer == NULL &&
+		(strategy == WALCU_BY_JOB) == (path_strategy(options, output->documents) == WALCU_BY_JOB) &&
+		read_anyway(root, rel, output->documents, true);
 	Cost request = is_free ? 0 : options->fdw_startup_cost * share;
 	Cost startup = rel->baserestrictcost.startup;
 	WalcuPathDetails details = {
@@ -406,13 +409,12 @@ has_key_of_row(PlannerInfo *root, const RelOptInfo *rel)
 		return false;
 	foreach(lc, rel->baserestrictinfo)
 	{
-		OpExpr *equality = (OpExpr *) ((RestrictInfo *) lfirst(lc))->clause;
+		Expr *clause = ((RestrictInfo *) lfirst(lc))->clause;
+		WalcuJoinPlan key;
 
-		if (IsA(equality, OpExpr) && list_length(equality->args) == 2 && op_strict(equality->opno) &&
-			op_hashjoinable(equality->opno, exprType(linitial(equality->args))) &&
-			has_param_of_row((Node *) equality, root) &&
+		if (join_key_find_in_scan(clause, &key) && has_param_of_row((Node *) clause, root) &&
 			((WalcuPushdownCondition *) linitial(
-				 pushdown_conditions(relinfo_relation(rel), list_make1(equality))))
+				 pushdown_conditions(relinfo_relation(rel), list_make1(clause))))
 				->filter)
 			return true;
 	}

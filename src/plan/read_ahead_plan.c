@@ -6,8 +6,8 @@
  * once for each row of an outer side that it does not see, and sends a request each time.  PostgreSQL has no
  * path that a hook could replace there: a subquery's parameters have no paths, and those of a nested loop
  * have no numbers until the plan is made.  So finished plans are looked through, and where a scan's condition
- * "column = expression of such parameters" can become a filter with a list, a node is put between the outer
- * side and what takes its rows:
+ * "column = expression of such parameters", or "expression = ANY (array column)", can become a filter with a
+ * list, a node is put between the outer side and what takes its rows:
  *
  *	  Nested Loop                            Seq Scan with a subquery in its target list or conditions
  *	    -> Read Ahead                        becomes  Read Ahead with that target list and these conditions
@@ -437,25 +437,19 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 static Expr *
 match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id)
 {
-	OpExpr *equality = (OpExpr *) clause;
 	ParamValues values = {scans->numbers, scans->values, false};
+	WalcuJoinPlan sides;
 	WalcuPushdownCondition *filtered;
 	Expr *list;
-	Node *outer;
-	Node *inner;
 	Node *key;
 
-	if (!IsA(clause, OpExpr) || list_length(equality->args) != 2 || !op_strict(equality->opno) ||
-		!op_hashjoinable(equality->opno, exprType(linitial(equality->args))))
+	if (!join_key_find_in_scan(clause, &sides) || contain_var_clause((Node *) sides.outer_key) ||
+		!contain_var_clause((Node *) sides.inner_key) || contain_subplans((Node *) clause) ||
+		contain_volatile_functions((Node *) clause) || !has_exec_param((Node *) sides.outer_key, NULL) ||
+		has_exec_param((Node *) sides.inner_key, NULL))
 		return NULL;
-	outer = (Node *) read_ahead_side(equality, true);
-	inner = (Node *) read_ahead_side(equality, false);
-	if (contain_var_clause(outer) || !contain_var_clause(inner) || contain_subplans((Node *) equality) ||
-		contain_volatile_functions((Node *) equality) || !has_exec_param(outer, NULL) ||
-		has_exec_param(inner, NULL))
-		return NULL;
-	key = replace_params(outer, &values);
-	list = read_ahead_condition(equality, 0);
+	key = replace_params((Node *) sides.outer_key, &values);
+	list = join_key_of_many(&sides, 0);
 	if (values.has_others || list == NULL)
 		return NULL;
 	filtered = linitial(pushdown_conditions(relation, list_make1(list)));
@@ -463,35 +457,6 @@ match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *
 		return NULL;
 	*by_id = filtered->filter->condition && key_lookup_is_id(filtered->filter->condition->operand);
 	return (Expr *) key;
-}
-
-/* Finds the side of a scan's condition that is not about the scan's own row, or the other one. */
-Expr *
-read_ahead_side(const OpExpr *equality, bool outer)
-{
-	bool outer_is_left = !contain_var_clause(linitial(equality->args));
-
-	return (outer == outer_is_left) ? linitial(equality->args) : lsecond(equality->args);
-}
-
-/* Finds the operator that compares the outer side with the other one; none where it has no commutator. */
-Oid
-read_ahead_operator(const OpExpr *equality)
-{
-	bool outer_is_left = linitial(equality->args) == read_ahead_side(equality, true);
-
-	return outer_is_left ? equality->opno : get_commutator(equality->opno);
-}
-
-/* Makes the condition that a scan's column equals one of a parameter's elements; NULL where there is none. */
-Expr *
-read_ahead_condition(const OpExpr *equality, int param)
-{
-	Expr *outer = read_ahead_side(equality, true);
-	Oid type = get_array_type(getBaseType(exprType((Node *) outer)));
-
-	return join_key_equals_any(read_ahead_side(equality, false), join_key_parameter(outer, type, param),
-							   read_ahead_operator(equality), equality->inputcollid);
 }
 
 /* Copies an expression, with the values of parameters in their places. */

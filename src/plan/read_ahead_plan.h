@@ -7,11 +7,6 @@
 
 #include "postgres.h"
 
-#include "nodes/primnodes.h"
-
 extern void read_ahead_plan_init(void);
-extern Expr *read_ahead_side(const OpExpr *equality, bool outer);
-extern Oid read_ahead_operator(const OpExpr *equality);
-extern Expr *read_ahead_condition(const OpExpr *equality, int param);
 
 #endif /* WALCU_READ_AHEAD_PLAN_H */
