@@ -8,9 +8,9 @@
 
 import { isIdSchema } from './description.js';
 import { makeIndexForm } from './index_form.js';
-import { makeFilling } from './missing_arrays.js';
 import { makeMongoose, MONGOOSES, STRICT_QUERIES } from './mongoose.js';
 import { ResourceSchema } from './schema.js';
+import { shown } from './shown.js';
 
 export const ID_TYPES = ['objectid', 'string'];
 
@@ -52,9 +52,9 @@ export class ResourceKinds {
     return toIndexForm(document);
   }
 
-  /** The document as replies show it, by the setting `missing_arrays`. */
-  shown(missingArrays, document) {
-    return makeFilling(this.#description, missingArrays)(document);
+  /** The document as replies show it, by the settings. */
+  shown(settings, document) {
+    return shown(this.#description, settings, document);
   }
 }
 

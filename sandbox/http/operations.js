@@ -6,6 +6,7 @@ import { descriptionTexts } from '../crm/description.js';
 import { openCursor } from '../crm/find.js';
 import { GROUP_SHAPES, groupDocuments } from '../crm/group.js';
 import { kindOf } from '../crm/kinds.js';
+import { isShownOtherwise, wayOf } from '../crm/shown.js';
 import { EVERYTHING } from '../crm/texts.js';
 import { compileProjection } from '../mongo/projection.js';
 import { hasCredentials } from './credentials.js';
@@ -46,7 +47,7 @@ function objectIdOf(collection, { id }, settings) {
 export const getDocument = ({ settings }, call) => jsonReply([shownDocument(call, documentOf(call, settings), settings)], { documents: 1 });
 
 /** A document as a reply shows it. */
-export const shownDocument = ({ collection }, document, settings) => collection.kinds.shown(settings.missing_arrays, document);
+export const shownDocument = ({ collection }, document, settings) => collection.kinds.shown(settings, document);
 
 export async function listDocuments({ settings }, call) {
   const { skip, limit, ...wanted } = listParameters(call.parameters, settings);
@@ -139,10 +140,10 @@ function openQuery(call, settings, { project, ...query }) {
   return { ...openCursor(collection, query, kindOf(settings)), projection: shownProjection(call, projected, settings) };
 }
 
-/** Mongoose's empty arrays are shown where the projection has their fields. */
+/** What Mongoose adds and leaves out is so where the projection has its fields. */
 function shownProjection(call, projection, settings) {
-  if (settings.missing_arrays === 'absent') return projection;
-  const key = `${settings.missing_arrays} ${projection.key}`;
+  if (!isShownOtherwise(settings)) return projection;
+  const key = `${wayOf(settings)} ${projection.key}`;
   return { key, apply: (document) => projection.apply(shownDocument(call, document, settings)) };
 }
 

@@ -52,6 +52,8 @@ const DEFAULTS = {
   description: 'plain',
   has_more: 'sent',
   missing_arrays: 'absent',
+  empty_objects: 'shown',
+  virtual_id: 'hidden',
   byte_order_mark: 'none',
 };
 
@@ -88,6 +90,8 @@ const FIELDS = {
   description: optional(oneOf('plain', 'alternatives')),
   has_more: optional(oneOf('sent', 'missing')),
   missing_arrays: optional(oneOf(...MISSING_ARRAYS)),
+  empty_objects: optional(oneOf('shown', 'hidden')),
+  virtual_id: optional(oneOf('hidden', 'shown')),
   byte_order_mark: optional(oneOf('none', 'sent')),
 };
 

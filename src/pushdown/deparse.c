@@ -63,6 +63,8 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 
 	if (operand->indexed && says_not)
 		return "the service also looks at every element of an array";
+	if (operand->remote.stray && strcmp(operand->path, "id") == 0)
+		return "the service may show an id that no document has";
 	/* Mongoose 5 makes null of a test that it drops from an object of its schema */
 	if (operand->remote.stray)
 		return "the service may look for NULL at a place that its description lacks in an object";

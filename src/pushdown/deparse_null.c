@@ -2,9 +2,10 @@
  * deparse_null.c
  *	  What it becomes in a filter that a place is NULL, or is not.
  *
- * SQL's NULL is MongoDB's null or missing, or a value that does not fit the column.  And what is missing need
- * not be NULL: a service may show an empty array in its place (document_path_is_shown_missing).  Called by
- * deparse.c, and for the NULLs of an order.
+ * SQL's NULL is MongoDB's null or missing, or a value that does not fit the column.  And what is missing
+ * need not be NULL: a service may show an empty array in its place (document_path_is_shown_missing).  Nor
+ * need what is NULL be missing: a service may leave out an empty object.  Called by deparse.c, and for the
+ * NULLs of an order.
  */
 #include "postgres.h"
 
@@ -16,6 +17,7 @@
 #include "pushdown/folded_text.h"
 #include "utils/timestamp.h"
 
+static bool is_hidden_object(const WalcuDocumentPath *operand);
 static WalcuFilter *deparse_unfit(const WalcuDocumentPath *operand);
 static List *list_arrays_on_path(const char *path);
 
@@ -24,7 +26,7 @@ const char *
 deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *operand)
 {
 	if (options->on_type_mismatch == WALCU_MISMATCH_ERROR)
-		return NULL;
+		return is_hidden_object(operand) ? "the service may not show an object that is empty" : NULL;
 	if (document_path_has_ids(operand))
 		return "values that are no texts are read as NULL, and where ids stand these may be ObjectIds";
 	if (folded_text_is_at(operand))
@@ -37,6 +39,20 @@ deparse_null_obstacle(const WalcuOptions *options, const WalcuDocumentPath *oper
 	if (!deparse_equal_is_alike(operand))
 		return "the service has a different type there";
 	return NULL;
+}
+
+/*
+ * May an object be there that replies do not show?  Mongoose leaves out those that are empty, and those that
+ * have nothing but empty ones in them, as long as nobody tells it not to.
+ */
+static bool
+is_hidden_object(const WalcuDocumentPath *operand)
+{
+	const WalcuRemotePlace *remote = &operand->remote;
+
+	return (operand->sources & WALCU_IS_OBJECT) && !remote->array &&
+		   (remote->type == WALCU_REMOTE_OBJECT || remote->type == WALCU_REMOTE_FREE ||
+			remote->type == WALCU_REMOTE_UNKNOWN);
 }
 
 /* It IS NOT NULL. */

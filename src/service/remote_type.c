@@ -67,8 +67,9 @@ describe_place(const char *resource, const char *path)
 
 			if (member == NULL)
 				/* what the service has there is not known, nor whether it is an array */
-				return (WalcuRemotePlace){
-					.type = WALCU_REMOTE_UNKNOWN, .stray = field && field->fields, .shown_missing = true};
+				return (WalcuRemotePlace){.type = WALCU_REMOTE_UNKNOWN,
+										  .stray = (field && field->fields) || strcmp(path, "id") == 0,
+										  .shown_missing = true};
 			field = member;
 			fields = field->fields;
 			element = false;

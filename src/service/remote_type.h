@@ -25,7 +25,10 @@ typedef struct WalcuRemotePlace
 	bool array;           /* The place has an array of that type. */
 	bool described;       /* The description has this very place, and not only one that it is in. */
 	bool id;              /* It may hold ids of MongoDB's own type (id_place.c). */
-	/* The description has an object that the place is in, but not the place; free form is no such object. */
+	/*
+	 * The description has an object that the place is in, but not the place; free form is no such object.  Or
+	 * it is the id that Mongoose makes of the _id where it shows what it computes, and no document has.
+	 */
 	bool stray;
 	/*
 	 * A reply may have something there though the document has nothing: Mongoose shows every array that its
