@@ -274,9 +274,13 @@ static void
 check_returning(const WalcuOptions *options, const ModifyTable *plan)
 {
 	if (plan && plan->returningLists != NIL && !options->client_ids)
-		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("RETURNING on resource \"%s\" requires the option client_ids", options->resource),
-				errdetail("With write_mode 'commit' the service has not seen a row when it is returned."));
+		ereport(
+			ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("RETURNING on resource \"%s\" requires the option client_ids", options->resource),
+			errdetail("With write_mode 'commit' the service has not seen a row when it is returned."),
+			errhint(
+				"Set the option client_ids to 'true', on the table or its server, if the service keeps an "
+				"_id that it is given."));
 }
 
 /* Tells whether triggers are to see the row as the service has written it. */

@@ -51,6 +51,7 @@
 #include "plan/missed_plans.h"
 #include "plan/plan.h"
 #include "plan/read_ahead_node.h"
+#include "plan/refused_conflicts.h"
 #include "plan/relinfo.h"
 #include "pushdown/pushdown.h"
 #include "utils/lsyscache.h"
@@ -124,6 +125,7 @@ make_plan(Query *query, const char *text, int options, ParamListInfo values COMP
 {
 	PlannedStmt *volatile statement = NULL;
 
+	refused_conflicts_check(query);
 	missed_plans_begin_watched();
 	PG_TRY();
 	{

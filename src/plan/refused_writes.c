@@ -4,8 +4,8 @@
  *
  * PostgreSQL refuses WHERE CURRENT OF when it looks at the first row of a foreign table, and MERGE of a
  * partition once all else is planned.  relinfo.c asks here before, so that nothing is read, and that the
- * message can say what to do instead.  MERGE INTO a foreign table itself, and ON CONFLICT with a target, are
- * refused before a data wrapper is asked anything.
+ * message can say what to do instead.  MERGE INTO a foreign table itself is refused before a data wrapper is
+ * asked anything.
  */
 #include "postgres.h"
 

@@ -10,6 +10,7 @@
 
 #include "plan/relinfo.h"
 
+#include "catalog/pg_class.h"
 #include "foreign/fdwapi.h"
 #include "plan/key_lookup.h"
 #include "plan/refused_writes.h"
@@ -104,6 +105,14 @@ relinfo_is_our_scan(const ForeignScan *scan)
 {
 	return scan->scan.scanrelid > 0 &&
 		   GetFdwRoutineByServerId(scan->fs_server)->GetForeignRelSize == relinfo_set_size;
+}
+
+/* Returns whether a table is one of ours. */
+bool
+relinfo_is_our_table(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
+		   GetFdwRoutineByRelId(relid)->GetForeignRelSize == relinfo_set_size;
 }
 
 /* Returns what is known of a table of ours. */

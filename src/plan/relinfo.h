@@ -24,6 +24,7 @@ typedef struct WalcuRelInfo
 extern void relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel);
 extern bool relinfo_is_ours(const RelOptInfo *rel);
+extern bool relinfo_is_our_table(Oid relid);
 extern bool relinfo_is_our_scan(const ForeignScan *scan);
 extern const WalcuRelInfo *relinfo_get(const RelOptInfo *rel);
 extern const WalcuRelation *relinfo_relation(const RelOptInfo *rel);
