@@ -292,7 +292,7 @@ SHOW walcu_fdw.enable_pushdown;
 SET walcu_fdw.enable_pushdown = 'sometimes';
 SET walcu_fdw.enable_pushdown = off;
 RESET walcu_fdw.enable_pushdown;
-SHOW walcu_fdw.progress_interval;
+SELECT boot_val, unit FROM pg_settings WHERE name = 'walcu_fdw.progress_interval';
 SET walcu_fdw.progress_interval = 'often';
 SET walcu_fdw.progress_interval = '2500ms';
 SHOW walcu_fdw.progress_interval;

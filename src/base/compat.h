@@ -262,6 +262,15 @@ compat_is_mule_internal(int encoding)
 #endif
 }
 
+/* Call it when the columns of a new description are known: 19 computes then where they are in a tuple. */
+static inline void
+compat_finish_descriptor(TupleDesc descriptor)
+{
+#if PG_VERSION_NUM >= 190000
+	TupleDescFinalize(descriptor);
+#endif
+}
+
 /* 19 hands the planner what EXPLAIN is to show of its work. */
 #if PG_VERSION_NUM >= 190000
 #define COMPAT_PLANNER_PARAMS , ExplainState *explain

@@ -122,13 +122,13 @@ has_news(WalcuScan *scan)
 static void
 answer_late(AsyncRequest *request)
 {
-	Instrumentation *instrument = request->requestee->instrument;
+	PlanState *node = request->requestee;
 
 	request->callback_pending = false;
 	answer_request(request);
 	ExecAsyncResponse(request);
-	if (instrument && request->request_complete)
-		InstrUpdateTupleCount(instrument, TupIsNull(request->result) ? 0.0 : 1.0);
+	if (node->instrument && request->request_complete)
+		InstrUpdateTupleCount(node->instrument, TupIsNull(request->result) ? 0.0 : 1.0);
 }
 
 /* Give the executor a row, tell it that there are no more, or that it must wait. */

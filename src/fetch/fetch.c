@@ -12,6 +12,7 @@
 
 #include "fetch/fetch.h"
 
+#include "base/compat.h"
 #include "base/objectid.h"
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
@@ -258,6 +259,7 @@ prepare_keys(WalcuFetch *fetch)
 	columns = CreateTemplateTupleDesc(list_length(keys));
 	for (int i = 0; i < list_length(keys); i++)
 		TupleDescInitEntry(columns, i + 1, "key", JSONOID, -1, 0);
+	compat_finish_descriptor(columns);
 	fetch->group.keys = decode_prepare(fetch->query.options, columns);
 	for (int i = 0; i < list_length(keys); i++)
 		decode_want(fetch->group.keys, i, ((WalcuSortKey *) list_nth(keys, i))->operand->path);

@@ -12,6 +12,7 @@
 
 #include "fetch/projection_check.h"
 
+#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "fetch/document_values.h"
 #include "pushdown/projection.h"
@@ -141,6 +142,7 @@ prepare_missed(WalcuProjectionCheck *check, const WalcuQuery *query)
 
 	for (int i = 0; i < fields; i++)
 		TupleDescInitEntry(columns, i + 1, "field", JSONOID, -1, 0);
+	compat_finish_descriptor(columns);
 	check->context = AllocSetContextCreate(CurrentMemoryContext, "walcu fields", ALLOCSET_SMALL_SIZES);
 	check->decoder = decode_prepare(query->options, columns);
 	for (int i = 0; i < fields; i++)

@@ -10,6 +10,7 @@
 
 #include "modify/held_writes.h"
 
+#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -48,6 +49,7 @@ held_writes_open(MemoryContext context)
 	TupleDescInitEntry(held->descriptor, HELD_BODY + 1, "body", TEXTOID, -1, 0);
 	TupleDescInitEntry(held->descriptor, HELD_SETS + 1, "sets", TEXTOID, -1, 0);
 	TupleDescInitEntry(held->descriptor, HELD_MADE_HERE + 1, "made_here", BOOLOID, -1, 0);
+	compat_finish_descriptor(held->descriptor);
 	held->slot = MakeSingleTupleTableSlot(held->descriptor, &TTSOpsMinimalTuple);
 	held->store = tuplestore_begin_heap(false, false, work_mem);
 	MemoryContextSwitchTo(before);
