@@ -95,6 +95,19 @@ for my $order ('ASC NULLS LAST', 'DESC NULLS FIRST')
     is(scalar @$found, 29, 'all that are there');
     $short->do('ALTER SERVER crm OPTIONS (DROP max_url_length)');
 }
+# Below an Append scans wait beside each other.  A refusal that leaves nothing to ask for ends one, and nothing else happens then.
+$sandbox->clear_faults;
+$sandbox->fault({ match => { kind => 'list', query => { q => 'updated_by' } }, fault => { type => 'latency', ms => 300 } });
+for my $status (400, 422, 500)
+{
+    $sandbox->settings(ids => 'objectid', filter_status => $status);
+    my $session = connect_db($node);
+    $session->do($_) for 'SET client_min_messages = error', "SET statement_timeout = '60s'";
+    my $sql = q(SELECT count(*) FROM (SELECT _id FROM crm.cars WHERE updated_by = 'no id' UNION ALL SELECT _id FROM crm.cars WHERE mileage IS NOT NULL OR mileage IS NULL) x);
+    is(eval { $session->selectrow_array($sql) } // $session->errstr, 130, "scans beside each other, one of which is left with nothing to ask for, $status");
+    $session->disconnect;
+}
+
 done_testing();
 
 sub warnings_of { return grep { /^WARNING/ } sql_messages(@_) }

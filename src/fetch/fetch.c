@@ -152,6 +152,9 @@ fetch_look(WalcuFetch *fetch)
 		look_at_cursors(fetch, true);
 	}
 	REDACT_END(fetch->query.credential);
+	/* that there is nothing more is news, too: a refused filter may leave nothing to ask for */
+	if (fetch_has_ended(fetch))
+		return true;
 	if (order_state_holds(&fetch->order, &fetch->query))
 		return fetch->order.pausing;
 	foreach(lc, fetch->cursors)
