@@ -67,10 +67,13 @@ my @faults = (
 
     # an answer about a job that is none is as good as no job
     map({ row($_, 'right', '08P01', call => 'right', retried => 1) }
-        { type => 'truncate' }, { type => 'truncate', at => 0 }, { type => 'truncate', at => 0.99 },
-        { type => 'invalid_json' }, { type => 'invalid_json', text => '[{"_id": "a"' }, { type => 'invalid_json', text => 'null' },
-        { type => 'reply', body => '' }, { type => 'reply', status => 204, body => '' },
+        { type => 'truncate' }, { type => 'truncate', at => 0.99 },
+        { type => 'invalid_json' }, { type => 'invalid_json', text => '[{"_id": "a"' },
         map({ { type => 'reply', body => $_ } } '[{]', '[{"a":}]', '[{"a":[}}]')),
+    # some services say so that there is no such document; said once, it is asked again
+    map({ row($_, 'right', '08P01', call => 'right', retried => 1, 'id ever' => 'none') }
+        { type => 'truncate', at => 0 }, { type => 'invalid_json', text => 'null' },
+        { type => 'reply', body => '' }, { type => 'reply', status => 204, body => '' }),
 
     row({ type => 'redirect', location => 'http://127.0.0.1:1/elsewhere' }, '08P01', '08P01'),
     # the results' own host is asked without credentials where it leads to itself: t/721

@@ -18,7 +18,7 @@ my ($somebody) = map { $_->{_id} } $sandbox->dump('notes');
 
 sub requests { return join ', ', map { $_->{method} } $sandbox->log }
 
-# No document: the answer is that of 404, and costs no more
+# No document: the answer is that of 404.  What a fault may look like, too, is believed when it is said again
 for my $no_document (qw(status null null_in_list empty_list empty_body no_content))
 {
     $sandbox->settings(no_document => $no_document);
@@ -34,7 +34,8 @@ for my $no_document (qw(status null null_in_list empty_list empty_body no_conten
         my ($sql, $requests) = @$row;
         $sandbox->clear_log;
         is($sql =~ /^SELECT/ ? $dbh->selectrow_array($sql) : $dbh->do($sql) + 0, 0, "$no_document: $sql");
-        is(requests(), $requests, 'the requests');
+        my $is_doubtful = $requests eq 'GET' && $no_document =~ /^(?:null|null_in_list|empty_body|no_content)$/;
+        is(requests(), $is_doubtful ? 'GET, GET' : $requests, 'the requests');
     }
     is($dbh->selectrow_array("SELECT count(*) FROM crm.notes WHERE _id = '$somebody'"), 1, "$no_document: and one that is there is found");
 

@@ -33,6 +33,7 @@ static const char *find_reply_obstacle(const WalcuPage *page);
 static bool is_worth_repeating(const WalcuPage *page);
 static bool is_followed_up(const WalcuPage *page);
 static void find_documents(WalcuPage *page);
+static bool is_doubtful_none(const WalcuPage *page);
 static bool is_json(const WalcuPage *page, const WalcuSpan *span);
 static void drop_blanks(WalcuPage *page);
 static void enqueue_document(WalcuPage *page, const WalcuSpan *span);
@@ -333,7 +334,24 @@ find_documents(WalcuPage *page)
 	{
 		page->whole = result == WALCU_SPLIT_END || (page->missing_is_empty && transfer_is_empty(transfer));
 		page->malformed = page->whole ? NULL : "it ends too early";
+		if (page->whole && is_doubtful_none(page))
+		{
+			page->whole = false;
+			page->malformed = "it has nothing in it";
+		}
 	}
+}
+
+/*
+ * Is it null, or nothing, where a document was asked for?  Some services say so that there is none; but a
+ * fault can look the same, so that it is believed when it is said again.
+ */
+static bool
+is_doubtful_none(const WalcuPage *page)
+{
+	return page->missing_is_empty && page->documents == 0 &&
+		   (page->splitter.null_length > 0 || transfer_is_empty(page->transfer)) &&
+		   page->transfer->attempt.failed == 0 && retry_is_possible(page->transfer, true);
 }
 
 /* Most documents have an _id, and are looked at when they are decoded. */
