@@ -124,10 +124,14 @@ is(sql_error($dbh, 'ANALYZE crm.notes')->{sqlstate}, '42704', "the owner's crede
 # Plans follow
 forget('cars');
 my $new = connect_db($node);    # one that has not seen yet how many there are
-like(plan_of('SELECT * FROM crm.cars', $new), qr/rows=1000 .*Estimated Requests: 22\n.*Assumed Documents: 1000, as they were never counted/s,
-    'a table that was never analyzed has a size that is assumed, and ranges end within pages');
+SKIP:
+{
+    skip 'backends tell each other of sizes', 2 if $dbh->{pg_server_version} >= 170000;
+    like(plan_of('SELECT * FROM crm.cars', $new), qr/rows=1000 .*Estimated Requests: 22\n.*Assumed Documents: 1000, as they were never counted/s,
+        'a table that was never analyzed has a size that is assumed, and ranges end within pages');
+    unlike(plan_of('SELECT * FROM crm.cars', $new), qr/background job/, 'pages for 1,000 documents');
+}
 unlike(plan_of(q{SELECT * FROM crm.cars WHERE _id = 'x'}), qr/Assumed/, 'where that matters');
-unlike(plan_of('SELECT * FROM crm.cars', $new), qr/background job/, 'pages for 1,000 documents');
 analyze('cars');
 unlike(plan_of('SELECT * FROM crm.cars'), qr/Assumed/, '5,000 that were counted');
 {

@@ -35,6 +35,7 @@ static struct
 
 static bool begins_wait(const AsyncRequest *request);
 static bool has_news(WalcuScan *scan);
+static bool was_looked_at_lately(const WalcuScan *scan);
 static void answer_late(AsyncRequest *request);
 static void answer_request(AsyncRequest *request);
 
@@ -112,10 +113,22 @@ has_news(WalcuScan *scan)
 {
 	if (scan->fetch == NULL)
 		return !sibling_scans_are_ahead(scan->sibling);
-	if (scan->is_awaited && !fetch_is_stirred(scan->fetch))
+	if (scan->is_awaited && !fetch_is_stirred(scan->fetch) && was_looked_at_lately(scan))
 		return false;
 	scan->is_awaited = true;
+	INSTR_TIME_SET_CURRENT(scan->looked_at);
 	return fetch_look(scan->fetch);
+}
+
+/* Each scan is looked at now and then, whatever has come: none may wait for ever for what nobody told. */
+static bool
+was_looked_at_lately(const WalcuScan *scan)
+{
+	instr_time passed;
+
+	INSTR_TIME_SET_CURRENT(passed);
+	INSTR_TIME_SUBTRACT(passed, scan->looked_at);
+	return INSTR_TIME_GET_MILLISEC(passed) < LONGEST_WAIT;
 }
 
 /* Answer a request that has waited, as the executor would have it done when it notifies of something. */

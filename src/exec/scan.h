@@ -17,6 +17,7 @@
 #include "fetch/own_writes.h"
 #include "nodes/execnodes.h"
 #include "plan/plan.h"
+#include "portability/instr_time.h"
 #include "pushdown/pushdown.h"
 
 /* What a ForeignScanState carries in fdw_state. */
@@ -55,7 +56,8 @@ typedef struct WalcuScan
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
 	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
 	List *project;                 /* These fields are those of its own columns. */
-	bool is_awaited;               /* Append waits for it, and it was looked at since it had nothing. */
+	bool is_awaited;               /* Append waits for it, and it was looked at since it had nothing, */
+	instr_time looked_at;          /* at this time for the last time. */
 } WalcuScan;
 
 /* What the keys of a batched join are for the service. */
