@@ -28,6 +28,7 @@ use warnings;
 
 use Encode qw(encode_utf8);
 use Exporter 'import';
+use Cpanel::JSON::XS ();
 use JSON::PP ();
 use POSIX ();
 use PostgreSQL::Test::Utils ();
@@ -81,7 +82,7 @@ my @MODES = (
         name     => 'small_pages',
         share    => 3,
         server   => { on_type_mismatch => 'null', max_url_length => 1000 },
-        settings => { page_cap => 8 },
+        settings => { page_cap => 15 },
     },
     {
         name     => 'jobs',
@@ -93,7 +94,7 @@ my @MODES = (
         name     => 'mismatch_error',
         share    => 4,
         server   => { on_type_mismatch => 'error', fetch_size => 1000 },
-        settings => { page_cap => 12 },
+        settings => { page_cap => 15 },
         prepare  => \&remove_misfits,
         takes_mismatches => 1,
         is_copied => 0,    # an error has no copy
@@ -202,7 +203,7 @@ sub set_scene
     $sandbox->reset(seed => between(1, 1e9), scale => 1, counts => { map { ($_ => DOCUMENTS) } @RESOURCES });
     $sandbox->settings(settings_of(service_of($round)));
 
-    my $parser = JSON::PP->new->utf8;
+    my $parser = Cpanel::JSON::XS->new->utf8;
     my %documents;
     for my $resource (@resources)
     {
