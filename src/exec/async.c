@@ -4,9 +4,9 @@
  *
  * The executor asks each scan for a row, does not wait for one alone, and lets all of them say what they wait
  * for.  All wait for the same, the session's sockets (line.c), so that one of them says it for all; the
- * others are looked at before the next wait, and answered when something has happened to them.  So a wait
- * costs little for each scan, however many there are.  A row is made as in any other scan, by scan_iterate,
- * which returns at once.
+ * others are looked at before the wait and behind it, and answered there when something has happened to
+ * them.  So a wait costs little for each scan, however many there are.  A row is made as in any other scan,
+ * by scan_iterate, which returns at once.
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "exec/scan.h"
 #include "executor/execAsync.h"
 #include "executor/instrument.h"
+#include "foreign/fdwapi.h"
 #include "http/line.h"
 #include "http/wait_set.h"
 #include "plan/relinfo.h"
@@ -33,6 +34,7 @@ static struct
 	int asked;                 /* This scan was asked last. */
 } next_wait;
 
+static bool is_ours(const PlanState *node);
 static bool begins_wait(const AsyncRequest *request);
 static bool has_news(WalcuScan *scan);
 static bool was_looked_at_lately(const WalcuScan *scan);
@@ -56,7 +58,8 @@ async_request(AsyncRequest *request)
 
 /*
  * FdwRoutine.ForeignAsyncConfigureWait: the executor is about to wait.  It would not notice that there is
- * something already, but for the descriptor.
+ * something already, but for the descriptor.  No row is made here, as that may run another Append, or fail,
+ * while the executor holds what it waits with.
  */
 void
 async_configure_wait(AsyncRequest *request)
@@ -70,26 +73,43 @@ async_configure_wait(AsyncRequest *request)
 						  request);
 	if (has_news(scan))
 	{
-		answer_late(request);
+		scan->is_awaited = false;
 		line_hurry(0);
+		return;
 	}
-	transfer = (request->callback_pending && scan->fetch) ? fetch_transfer(scan->fetch) : NULL;
+	transfer = scan->fetch ? fetch_transfer(scan->fetch) : NULL;
 	if (transfer)
 		transfer_await(transfer);
 }
 
-/* FdwRoutine.ForeignAsyncNotify: something has happened, be it to another scan. */
+/* FdwRoutine.ForeignAsyncNotify: something has happened, be it to another scan of ours. */
 void
 async_notify(AsyncRequest *request)
 {
-	WalcuScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
+	AppendState *append = (AppendState *) request->requestor;
+	int i = -1;
 
 	next_wait.append = NULL;
 	line_advance();
-	if (has_news(scan))
+	while ((i = bms_next_member(append->as_asyncplans, i)) >= 0)
+	{
+		AsyncRequest *other = append->as_asyncrequests[i];
+
+		if (other != request && other->callback_pending && is_ours(other->requestee) &&
+			has_news(((ForeignScanState *) other->requestee)->fdw_state))
+			answer_late(other);
+	}
+	if (has_news(((ForeignScanState *) request->requestee)->fdw_state))
 		answer_request(request);
 	else
 		ExecAsyncRequestPending(request);
+}
+
+static bool
+is_ours(const PlanState *node)
+{
+	return IsA(node, ForeignScanState) &&
+		   ((const ForeignScanState *) node)->fdwroutine->ForeignAsyncNotify == async_notify;
 }
 
 /* Is this scan the first that is asked before a wait? */
