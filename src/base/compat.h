@@ -79,25 +79,14 @@ compat_reserve_settings(const char *prefix)
 #endif
 }
 
-/* 17 gave a WaitEventSet an owner; without one it belongs to whoever frees it. */
+/* 17 gave a WaitEventSet an owner; without one it lives in the session, as in its memory context before. */
 static inline WaitEventSet *
-compat_create_wait_event_set(int nevents)
+compat_create_wait_event_set(int nevents, bool of_session)
 {
 #if PG_VERSION_NUM >= 170000
-	return CreateWaitEventSet(CurrentResourceOwner, nevents);
+	return CreateWaitEventSet(of_session ? NULL : CurrentResourceOwner, nevents);
 #else
-	return CreateWaitEventSet(CurrentMemoryContext, nevents);
-#endif
-}
-
-/* The same for one that is kept as long as the session lives. */
-static inline WaitEventSet *
-compat_create_session_wait_event_set(int nevents)
-{
-#if PG_VERSION_NUM >= 170000
-	return CreateWaitEventSet(NULL, nevents);
-#else
-	return CreateWaitEventSet(TopMemoryContext, nevents);
+	return CreateWaitEventSet(of_session ? TopMemoryContext : CurrentMemoryContext, nevents);
 #endif
 }
 

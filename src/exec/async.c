@@ -37,7 +37,6 @@ static struct
 static bool is_ours(const PlanState *node);
 static bool begins_wait(const AsyncRequest *request);
 static bool has_news(WalcuScan *scan);
-static bool was_looked_at_lately(const WalcuScan *scan);
 static void answer_late(AsyncRequest *request);
 static void answer_request(AsyncRequest *request);
 
@@ -73,7 +72,7 @@ async_configure_wait(AsyncRequest *request)
 						  request);
 	if (has_news(scan))
 	{
-		scan->is_awaited = false;
+		scan->looked_at = 0;
 		line_hurry(0);
 		return;
 	}
@@ -131,24 +130,15 @@ begins_wait(const AsyncRequest *request)
 static bool
 has_news(WalcuScan *scan)
 {
+	double now = walcu_curl_multi_now();
+
 	if (scan->fetch == NULL)
 		return !sibling_scans_are_ahead(scan->sibling);
-	if (scan->is_awaited && !fetch_is_stirred(scan->fetch) && was_looked_at_lately(scan))
+	/* each is looked at now and then, whatever has come: none may wait for ever for what nobody told */
+	if (now - scan->looked_at < LONGEST_WAIT && !fetch_is_stirred(scan->fetch))
 		return false;
-	scan->is_awaited = true;
-	INSTR_TIME_SET_CURRENT(scan->looked_at);
+	scan->looked_at = now;
 	return fetch_look(scan->fetch);
-}
-
-/* Each scan is looked at now and then, whatever has come: none may wait for ever for what nobody told. */
-static bool
-was_looked_at_lately(const WalcuScan *scan)
-{
-	instr_time passed;
-
-	INSTR_TIME_SET_CURRENT(passed);
-	INSTR_TIME_SUBTRACT(passed, scan->looked_at);
-	return INSTR_TIME_GET_MILLISEC(passed) < LONGEST_WAIT;
 }
 
 /* Answer a request that has waited, as the executor would have it done when it notifies of something. */
@@ -172,7 +162,7 @@ answer_request(AsyncRequest *request)
 	WalcuScan *scan = node->fdw_state;
 	TupleTableSlot *slot;
 
-	scan->is_awaited = false;
+	scan->looked_at = 0;
 	if (scan->sibling)
 		scan->sibling->append = request->requestor;
 	if (scan->fetch == NULL && !scan->ended && sibling_scans_are_ahead(scan->sibling))

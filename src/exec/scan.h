@@ -17,7 +17,6 @@
 #include "fetch/own_writes.h"
 #include "nodes/execnodes.h"
 #include "plan/plan.h"
-#include "portability/instr_time.h"
 #include "pushdown/pushdown.h"
 
 /* What a ForeignScanState carries in fdw_state. */
@@ -56,8 +55,7 @@ typedef struct WalcuScan
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
 	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
 	List *project;                 /* These fields are those of its own columns. */
-	bool is_awaited;               /* Append waits for it, and it was looked at since it had nothing, */
-	instr_time looked_at;          /* at this time for the last time. */
+	double looked_at; /* Append waits for it, and had it looked at then (by walcu_curl_multi_now); or 0. */
 } WalcuScan;
 
 /* What the keys of a batched join are for the service. */

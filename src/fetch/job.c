@@ -66,6 +66,7 @@ typedef struct Answer
 
 static void begin_job(WalcuJob *job);
 static void adopt_job(WalcuJob *job, const WalcuReadJob *read);
+static void ask_at_place(WalcuJob *job, const char *place);
 static void send_job_request(WalcuJob *job, const WalcuRequest *request, const WalcuAttempt *attempt);
 static void find_obstacle_or_answer(WalcuJob *job);
 static void take_whole_answer(WalcuJob *job);
@@ -147,12 +148,17 @@ adopt_job(WalcuJob *job, const WalcuReadJob *read)
 	job->original = request_for_place(read->url, job->query->credential);
 	job->results = job->original;
 	if (read->place)
-	{
-		WalcuRequest *request = request_for_place(read->place, job->query->credential);
+		ask_at_place(job, read->place);
+}
 
-		request->is_bare = true;
-		job->results = request;
-	}
+/* The results are at a place that a redirect led to, and that gets no credentials. */
+static void
+ask_at_place(WalcuJob *job, const char *place)
+{
+	WalcuRequest *request = request_for_place(place, job->query->credential);
+
+	request->is_bare = true;
+	job->results = request;
 }
 
 /*
@@ -231,10 +237,7 @@ job_follow_redirect(WalcuJob *job, const WalcuTransfer *transfer)
 		place = trust_redirect_url(job->query->options, transfer->request->url.data, url);
 	if (place)
 	{
-		WalcuRequest *request = request_for_place(place, job->query->credential);
-
-		request->is_bare = true;
-		job->results = request;
+		ask_at_place(job, place);
 		job->redirects++;
 	}
 	MemoryContextSwitchTo(before);

@@ -153,18 +153,15 @@ walcu_curl_multi_was_sent(const WalcuCurlEasy *handle)
 
 /*
  * Let curl do what it can for all servers, after waiting at most limit milliseconds for something to do (0:
- * do not wait; below 0: no limit).  Returns after the first events, and how many milliseconds it has waited;
- * serves interrupts.
+ * do not wait; below 0: no limit), which walcu_curl_multi_due has bounded.  Returns after the first events,
+ * and how many milliseconds it has waited; serves interrupts.
  */
 double
 walcu_curl_multi_drive(double limit, uint32 wait_event)
 {
 	double before = walcu_curl_multi_now();
-	double due = walcu_curl_multi_due();
 	double waited = 0;
 
-	if (due != 0)
-		limit = (limit < 0) ? Max(due - before, 0) : Min(limit, Max(due - before, 0));
 	if (!act_on_sockets() && limit != 0)
 	{
 		wait_set_wait(limit, wait_event);

@@ -70,7 +70,7 @@ wait_set_open(void)
 		set.epoll = open_descriptors();
 	if (set.events)
 		return;
-	set.events = compat_create_session_wait_event_set(3);
+	set.events = compat_create_wait_event_set(3, true);
 	AddWaitEventToSet(set.events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	if (IsUnderPostmaster)
 		AddWaitEventToSet(set.events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
@@ -308,7 +308,7 @@ wait_set_poll(WalcuReadySocket *ready, int size)
 void
 wait_set_wait(double limit, uint32 wait_event)
 {
-	WaitEventSet *events = compat_create_wait_event_set(set.nsockets + 2);
+	WaitEventSet *events = compat_create_wait_event_set(set.nsockets + 2, false);
 	WaitEvent event;
 
 	AddWaitEventToSet(events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
