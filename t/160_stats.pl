@@ -84,9 +84,9 @@ for (
 }
 $dbh = connect_db($node);
 $sandbox->fault({ match => { kind => 'list' }, fault => { type => 'hang' } });
-$dbh->do("SET statement_timeout = '50ms'");
-is(sql_error($dbh, 'SELECT make FROM crm.cars')->{sqlstate}, '57014', 'a query is cancelled');
-$dbh->do('RESET statement_timeout');
+$dbh->do("ALTER SERVER crm OPTIONS (SET request_timeout '60s')");
+my $sent = sub { grep { $_->{applied} } @{ $sandbox->get('/_sandbox/faults') } };
+is((cancelled_when($dbh, $node, 'SELECT make FROM crm.cars', $sent))[0], '57014', 'a query is cancelled');
 $row = stats('cars');
 is_deeply([ @$row{qw(requests_get failures)} ], [ 1, 1 ], 'its request got no reply');
 $sandbox->clear_faults;

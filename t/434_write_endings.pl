@@ -138,7 +138,7 @@ sub end_in_the_middle
     local $SIG{__WARN__} = sub { push @messages, $_[0] };
     $dbh->{PrintWarn} = 1;
     $dbh->do($_) for @$sql[ 0 .. $#$sql - 1 ];
-    $dbh->do(q{SET statement_timeout = '400ms'}) if $ending eq 'statement_timeout';
+    $dbh->do(q{SET statement_timeout = '2s'}) if $ending eq 'statement_timeout';
     my $mark = -s $node->logfile;
     $dbh->do($last, { pg_async => PG_ASYNC });
     wait_until(sub { grep { $_->{applied} } @{ $sandbox->get('/_sandbox/faults') } });

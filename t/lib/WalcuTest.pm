@@ -36,7 +36,7 @@ use WalcuTest::Sandbox;
 
 our @EXPORT = qw(
   @RESOURCES start_node setup_crm options_sql set_server_options connect_db sql_error sql_messages
-  wait_until under_way
+  cancelled_when wait_until under_way
 );
 
 our @RESOURCES = qw(
@@ -158,6 +158,20 @@ sub wait_until
         sleep 0.01;
     }
     die "waited for a minute in vain\n";
+}
+
+# The SQLSTATE of a statement that is cancelled once the answer to a question is yes (whether the service has its request, say),
+# and all that its error says: an asynchronous statement has no fields of it.
+sub cancelled_when
+{
+    my ($dbh, $node, $sql, $question) = @_;
+    my $other = connect_db($node);
+    $dbh->do($sql, { pg_async => 1 });
+    wait_until($question);
+    $other->do("SELECT pg_cancel_backend($dbh->{pg_pid})");
+    # newer DBD::Pg does not die of an error here
+    eval { $dbh->pg_result };
+    return ($dbh->state, $dbh->errstr);
 }
 
 # Run a statement while the sandbox holds its replies to what matches.  Returns how many requests
