@@ -36,6 +36,7 @@
 #include "plan/read_ahead_plan.h"
 #include "plan/relinfo.h"
 #include "plan/upper_paths.h"
+#include "plan/waiting_cost.h"
 #include "service/learned_size.h"
 #include "service/option.h"
 #include "utils/builtins.h"
@@ -75,6 +76,7 @@ _PG_init(void)
 	join_path_init();
 	read_ahead_plan_init();
 	lone_session_init();
+	waiting_cost_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

@@ -11,7 +11,6 @@
 
 #include "base/reset_callback.h"
 
-#include "nodes/memnodes.h"
 #include "utils/memutils.h"
 
 /*
@@ -27,21 +26,5 @@ reset_callback_add(MemoryContext context, MemoryContextCallbackFunction function
 	callback->func = function;
 	callback->arg = arg;
 	MemoryContextRegisterResetCallback(context, callback);
-	return callback;
-}
-
-/*
- * Returns the callback of a function that is behind another one; NULL for none.  It begins with the one
- * behind NULL.  So what belongs to a statement is found, as PostgreSQL has no place for it but the
- * statement's memory.
- */
-MemoryContextCallback *
-reset_callback_next(MemoryContext context, MemoryContextCallbackFunction function,
-					const MemoryContextCallback *before)
-{
-	MemoryContextCallback *callback = before ? before->next : context->reset_cbs;
-
-	while (callback && callback->func != function)
-		callback = callback->next;
 	return callback;
 }

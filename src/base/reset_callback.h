@@ -9,8 +9,5 @@
 
 extern MemoryContextCallback *reset_callback_add(MemoryContext context,
 												 MemoryContextCallbackFunction function, void *arg);
-extern MemoryContextCallback *reset_callback_next(MemoryContext context,
-												  MemoryContextCallbackFunction function,
-												  const MemoryContextCallback *before);
 
 #endif /* WALCU_RESET_CALLBACK_H */

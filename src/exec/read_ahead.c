@@ -12,7 +12,7 @@
 #include "exec/read_ahead.h"
 
 #include "base/compat.h"
-#include "base/reset_callback.h"
+#include "base/statement.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -31,7 +31,6 @@ static TupleTableSlot *exec_read_ahead(CustomScanState *node);
 static void end_read_ahead(CustomScanState *node);
 static void rescan_read_ahead(CustomScanState *node);
 static void explain_read_ahead(CustomScanState *node, List *ancestors, ExplainState *es);
-static void forget_read_ahead(void *arg);
 static bool hand_row_on(WalcuReadAhead *ahead);
 static bool read_later_row(WalcuReadAhead *ahead);
 static void keep_later_row(WalcuReadAhead *ahead, TupleTableSlot *slot);
@@ -66,12 +65,13 @@ read_ahead_init(void)
 WalcuReadAhead *
 read_ahead_find(EState *estate, int scan, int *place)
 {
-	MemoryContextCallback *callback = NULL;
+	List *nodes = *statement_part(estate->es_query_cxt, WALCU_STATEMENT_READ_AHEADS);
+	ListCell *each;
+	ListCell *lc;
 
-	while ((callback = reset_callback_next(estate->es_query_cxt, forget_read_ahead, callback)) != NULL)
+	foreach(each, nodes)
 	{
-		WalcuReadAhead *ahead = callback->arg;
-		ListCell *lc;
+		WalcuReadAhead *ahead = lfirst(each);
 
 		foreach(lc, ahead->plan.scans)
 		{
@@ -129,6 +129,7 @@ begin_read_ahead(CustomScanState *node, EState *estate, int eflags)
 {
 	WalcuReadAhead *ahead = (WalcuReadAhead *) node;
 	TupleDesc row = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	void **nodes = statement_part(estate->es_query_cxt, WALCU_STATEMENT_READ_AHEADS);
 
 	eflags &= ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK);
 	outerPlanState(node) = ExecInitNode(outerPlan(node->ss.ps.plan), estate, eflags);
@@ -140,14 +141,7 @@ begin_read_ahead(CustomScanState *node, EState *estate, int eflags)
 	ahead->row_context =
 		AllocSetContextCreate(estate->es_query_cxt, "walcu rows ahead", ALLOCSET_DEFAULT_SIZES);
 	ahead->told = palloc0(list_length(ahead->plan.scans) * sizeof(int));
-	/* by which it is found */
-	reset_callback_add(estate->es_query_cxt, forget_read_ahead, ahead);
-}
-
-/* There is nothing to be done: the statement's memory goes, and with it all of the node. */
-static void
-forget_read_ahead(void *arg)
-{
+	*nodes = lappend(*nodes, ahead);
 }
 
 /* CustomExecMethods.ExecCustomScan */

@@ -18,7 +18,7 @@
 #include "exec/sibling_scans.h"
 
 #include "base/compat.h"
-#include "base/reset_callback.h"
+#include "base/statement.h"
 #include "catalog/pg_type.h"
 #include "pushdown/projection.h"
 #include "rewrite/rewriteManip.h"
@@ -40,7 +40,6 @@ typedef struct StatementScans
 } StatementScans;
 
 static StatementScans *find_statement_scans(EState *estate);
-static void mark_ended(void *arg);
 static bool may_have_siblings(const WalcuPlan *plan);
 static List *copy_conditions(ForeignScanState *node);
 static void settle_siblings(List *scans);
@@ -56,16 +55,12 @@ WalcuSiblingScan *
 sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan)
 {
 	EState *estate = node->ss.ps.state;
-	StatementScans *statement = find_statement_scans(estate);
+	StatementScans *statement;
 	WalcuSiblingScan *scan;
 
 	if (!may_have_siblings(plan))
 		return NULL;
-	if (statement == NULL)
-	{
-		statement = palloc0(sizeof(StatementScans));
-		reset_callback_add(estate->es_query_cxt, mark_ended, statement);
-	}
+	statement = find_statement_scans(estate);
 	scan = palloc0(sizeof(WalcuSiblingScan));
 	scan->node = node;
 	scan->plan = plan;
@@ -113,19 +108,15 @@ sibling_scans_are_ahead(const WalcuSiblingScan *scan)
 	return false;
 }
 
-/* The scans of the statement that are noted; NULL for none. */
+/* The scans of the statement that are noted. */
 static StatementScans *
 find_statement_scans(EState *estate)
 {
-	MemoryContextCallback *callback = reset_callback_next(estate->es_query_cxt, mark_ended, NULL);
+	void **place = statement_part(estate->es_query_cxt, WALCU_STATEMENT_SCANS);
 
-	return callback ? callback->arg : NULL;
-}
-
-/* There is nothing to be done: by this function, the scans of a statement are found. */
-static void
-mark_ended(void *arg)
-{
+	if (*place == NULL)
+		*place = MemoryContextAllocZero(estate->es_query_cxt, sizeof(StatementScans));
+	return *place;
 }
 
 /* One that ends early, asks for keys or for one document has replies of its own. */

@@ -20,7 +20,7 @@
 
 #include "base/digest.h"
 #include "base/objectid.h"
-#include "base/reset_callback.h"
+#include "base/statement.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
@@ -64,7 +64,6 @@ struct WalcuReplyCache
 
 static WalcuReplyCache *create_cache(MemoryContext statement, const WalcuOptions *options);
 static bool is_of_resource(const WalcuReplyCache *cache, const WalcuOptions *options);
-static void mark_dropped(void *arg);
 static WalcuDigest make_reply_key(const WalcuReplyCache *cache, const char *credential,
 								  const WalcuRequest *request);
 static void drop_oldest(WalcuReplyCache *cache);
@@ -78,16 +77,19 @@ WalcuReplyCache *
 reply_cache_get(EState *estate, const WalcuOptions *options)
 {
 	MemoryContext statement = estate->es_query_cxt;
-	MemoryContextCallback *callback = reset_callback_next(statement, mark_dropped, NULL);
-	WalcuReplyCache *cache;
+	ListCell *lc;
 
-	while (callback && !is_of_resource(callback->arg, options))
-		callback = reset_callback_next(statement, mark_dropped, callback);
-	if (callback == NULL)
-		return create_cache(statement, options);
-	cache = callback->arg;
-	reply_cache_expect(cache);
-	return cache;
+	foreach(lc, (List *) *statement_part(statement, WALCU_STATEMENT_REPLY_CACHES))
+	{
+		WalcuReplyCache *cache = lfirst(lc);
+
+		if (is_of_resource(cache, options))
+		{
+			reply_cache_expect(cache);
+			return cache;
+		}
+	}
+	return create_cache(statement, options);
 }
 
 /*
@@ -219,6 +221,8 @@ create_cache(MemoryContext statement, const WalcuOptions *options)
 	MemoryContext context = AllocSetContextCreate(statement, "walcu replies", ALLOCSET_SMALL_SIZES);
 	WalcuReplyCache *cache = MemoryContextAllocZero(context, sizeof(WalcuReplyCache));
 	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(HeldReply), .hcxt = context};
+	void **caches = statement_part(statement, WALCU_STATEMENT_REPLY_CACHES);
+	MemoryContext before;
 
 	cache->context = context;
 	cache->serverid = options->serverid;
@@ -226,8 +230,9 @@ create_cache(MemoryContext statement, const WalcuOptions *options)
 	cache->limit = reply_cache_limit();
 	cache->entries = hash_create("walcu replies", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&cache->used);
-	/* by which it is found */
-	reset_callback_add(statement, mark_dropped, cache);
+	before = MemoryContextSwitchTo(statement);
+	*caches = lappend(*caches, cache);
+	MemoryContextSwitchTo(before);
 	return cache;
 }
 
@@ -235,12 +240,6 @@ static bool
 is_of_resource(const WalcuReplyCache *cache, const WalcuOptions *options)
 {
 	return cache->serverid == options->serverid && strcmp(cache->resource, options->resource) == 0;
-}
-
-/* There is nothing to be done: the cache is gone by then, as its context is a child of the statement's. */
-static void
-mark_dropped(void *arg)
-{
 }
 
 static WalcuDigest
