@@ -4,7 +4,7 @@
 #   partitions, all of one server or of a server each, 20 documents in each, with some milliseconds before each reply.  Beside
 #   what a statement takes stands the least possible: its requests, and the seconds that curl takes for so many of them, with
 #   as many connections.  The sandbox is one process, whose own time is in both.  PARTITIONS and LATENCY in the environment set
-#   the sizes, LAYOUT=one or LAYOUT=each measures one of the two.
+#   the sizes, LAYOUT=one or LAYOUT=each measures one of the two, and ONLY the statements of such names, a regular expression.
 use strict;
 use warnings;
 
@@ -19,6 +19,7 @@ use WalcuBench;
 use constant { DEALER => '5f2b1c9e8d3a4b0012345678', DOCUMENTS => 20, ROWS => 2_000, CONNECTIONS => 4, MOST_AT_ONCE => 100 };
 
 my @sizes = split ' ', $ENV{PARTITIONS} // '10 50 200 500';
+my $only = $ENV{ONLY} // '';
 my $latency = 0 + ($ENV{LATENCY} // 20);
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "scale: run by scripts/bench\n";
 my $sandbox = HTTP::Tiny->new(timeout => 120);
@@ -40,7 +41,7 @@ my @situations = (
 
 printf "%d documents a partition, %d ms before each reply, %d connections a server\n", DOCUMENTS, $latency, CONNECTIONS;
 connect_db()->do('CREATE EXTENSION walcu_fdw');
-connect_db()->do('CREATE TABLE wanted (_id text COLLATE "C"); INSERT INTO wanted VALUES (\'000000000000000000000001\')');
+connect_db()->do('CREATE TABLE wanted (_id text COLLATE "C"); INSERT INTO wanted VALUES (\'000000000000000000000001\'); ANALYZE wanted');
 for my $layout ($ENV{LAYOUT} // ('one', 'each'))
 {
     printf "\n%s\n%-24s %10s %8s %8s %6s %9s %8s %6s %12s %8s\n", $layout eq 'one' ? 'one server' : 'a server each',
@@ -49,7 +50,7 @@ for my $layout ($ENV{LAYOUT} // ('one', 'each'))
     {
         create_partitions($layout, $partitions);
         show_planning($partitions);
-        show_situation($layout, $partitions, @$_) for @situations;
+        show_situation($layout, $partitions, @$_) for grep { $_->[0] =~ /$only/ } @situations;
     }
 }
 
