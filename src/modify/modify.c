@@ -30,7 +30,7 @@ static WalcuModify *open_modify(ModifyTableState *node, ResultRelInfo *target, C
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
-static bool can_hold(const WalcuModify *modify);
+static void hold_rows(WalcuModify *modify, ResultRelInfo *target, EState *estate);
 static void make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made);
 static int send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots,
 						 int count, TupleTableSlot **inserted);
@@ -38,7 +38,6 @@ static int queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made
 						  int count, TupleTableSlot **inserted);
 static WalcuWrite *send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
 static WalcuWrite *create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
-static void send_held(WalcuModify *modify);
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
 static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
@@ -78,11 +77,10 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 				errmsg("cannot route rows into foreign table \"%s\", which is itself being updated",
 					   RelationGetRelationName(target->ri_RelationDesc)));
 	modify = open_modify(node, target, CMD_INSERT);
+	modify->is_copied = node->ps.plan == NULL;
 	/* what COPY has counted is not counted again, and no node is wrapped for rows that are routed */
 	modify->waits = true;
-	if (can_hold(modify) &&
-		column_rules_need_values(modify->row, ExecGetInsertedCols(target, node->ps.state)))
-		modify->held = held_writes_open(node->ps.state->es_query_cxt);
+	hold_rows(modify, target, node->ps.state);
 }
 
 /* FdwRoutine.GetForeignModifyBatchSize */
@@ -224,8 +222,10 @@ modify_end(EState *estate, ResultRelInfo *target)
 
 	if (modify == NULL)
 		return;
-	send_held(modify);
+	held_rows_send(modify->write_log, true);
 	writer_finish(modify->writer);
+	if (modify->held)
+		held_rows_close(modify->held);
 	writer_tell_ignored(modify->writer);
 	write_log_close(modify->write_log);
 }
@@ -392,7 +392,8 @@ send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
 
 	if (modify->held)
 	{
-		held_writes_add(modify->held, made);
+		/* PostgreSQL says of errors in which line of COPY they are, which is another one later */
+		held_rows_add(modify->held, made, modify->is_copied ? GetErrorContextStack() : NULL);
 		return NULL;
 	}
 	write = create_new(modify, made);
@@ -408,46 +409,27 @@ create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
 	write->made_here = made->made_here;
 	write->conflict_is_none = made->conflict_is_none;
 	write->needs_reply = modify->needs_reply;
-	write->detached = modify->held || !modify->waits;
+	write->detached = !modify->waits;
 	write_set_body(write, made->body);
 	write_expect(write, made->sets);
 	return write;
 }
 
 /*
- * Tells whether the rows of COPY, or those that are routed to a partition, may be sent at the end: nobody
- * waits for what comes of each.
+ * Lets the rows of COPY, or those that are routed to a partition, be held and sent together, where nobody
+ * waits for what comes of each.  Where they may have values that are errors, none is sent before the last has
+ * been judged.
  */
-static bool
-can_hold(const WalcuModify *modify)
-{
-	return modify->queue == NULL && !modify->needs_reply && !modify->skips_conflicts;
-}
-
-/* Sends the rows that were held until all of them had been judged. */
 static void
-send_held(WalcuModify *modify)
+hold_rows(WalcuModify *modify, ResultRelInfo *target, EState *estate)
 {
-	WalcuCommitQueueWrite made;
+	bool judges_first = column_rules_need_values(modify->row, ExecGetInsertedCols(target, estate));
 
-	if (modify->held == NULL)
+	if (modify->queue || modify->needs_reply || modify->skips_conflicts ||
+		(!judges_first && modify_batch_size(target) == 1))
 		return;
-	for (;;)
-	{
-		MemoryContext before;
-		bool is_there;
-
-		MemoryContextReset(modify->row_context);
-		before = MemoryContextSwitchTo(modify->row_context);
-		is_there = held_writes_next(modify->held, &made);
-		if (is_there)
-			writer_send(create_new(modify, &made));
-		MemoryContextSwitchTo(before);
-		if (!is_there)
-			break;
-	}
-	held_writes_close(modify->held);
-	modify->held = NULL;
+	modify->held = held_rows_open(estate->es_query_cxt, modify->writer, modify->command, judges_first);
+	modify->waits = false;
 }
 
 /* Reads the row as it was before the statement. */

@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "modify/commit_queue.h"
-#include "modify/held_writes.h"
+#include "modify/held_rows.h"
 #include "modify/row.h"
 #include "modify/writer.h"
 #include "nodes/execnodes.h"
@@ -29,9 +29,10 @@ typedef struct WalcuModify
 	MemoryContext row_context;    /* It holds what the current row needs. */
 	bool needs_reply;             /* The documents that the service answers with are wanted. */
 	bool waits;                   /* Each row has to be confirmed before the next is sent. */
+	WalcuHeldRows *held;          /* Rows are held in it; NULL where each is sent at once. */
+	bool is_copied;               /* The rows are those of COPY. */
 	bool skips_conflicts;         /* The statement has ON CONFLICT DO NOTHING. */
 	bool judges_first;            /* All rows are read and judged before the first is sent. */
-	WalcuHeldWrites *held;        /* Rows are in it until all have been judged; NULL for none. */
 	AttrNumber id_junk;           /* The subplan's column of this number is the _id, for DELETE. */
 	AttrNumber whole_row_junk;    /* The subplan's column of this number is the old row. */
 	HTAB *seen;                   /* These documents are written; NULL where none comes twice. */

@@ -401,8 +401,8 @@ report_written_rows(ModifyTableState *node)
 
 		if (modify == NULL)
 			continue;
-		writer_settle(modify->writer,
-					  ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
+		writers_settle(modify->write_log,
+					   ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
 		write_log = modify->write_log;
 	}
 	if (write_log)

@@ -45,6 +45,7 @@ typedef struct WalcuWrite
 	bool reads;                  /* It changes nothing. */
 	WalcuRemake remake;          /* This makes the body if there is none, or it is refused; NULL for none. */
 	void *remake_arg;            /* This is passed to remake. */
+	const char *error_context;   /* Its errors happened there; NULL for where they are found out. */
 	const char *sets;            /* This is to come back, see ignored_write.c; NULL where nobody asks. */
 	WalcuOutcome outcome;        /* This is what became of it. */
 	WalcuDocument document;      /* This is the reply, when it is needed. */

@@ -14,53 +14,26 @@
 
 #include "modify/writer.h"
 
-#include "access/xact.h"
-#include "base/reset_callback.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
-#include "fetch/own_writes.h"
 #include "http/http_error.h"
 #include "http/redact.h"
 #include "http/retry.h"
-#include "lib/ilist.h"
 #include "modify/ignored_write.h"
-#include "modify/left_write.h"
 #include "modify/remake.h"
 #include "modify/write_reply.h"
-#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 /* A document with an _id that was made here is sent so many times at most. */
 #define ATTEMPTS 3
 
+/* Milliseconds that are waited at once: what has not begun does not say how long it may take. */
+#define LONGEST_WAIT 1000
+
 #define DONE_HINT "The service answered that the request was carried out."
 
-struct WalcuWriter
-{
-	dlist_node node;             /* This is its place among all writers. */
-	const WalcuOptions *options; /* These are the options of the table. */
-	const char *credential;      /* This is the header line with the credentials. */
-	WalcuWriteLog *write_log;    /* It lists what the statement has written. */
-	MemoryContext context;       /* All writes are in it. */
-	List *under_way;             /* These are the writes under way, oldest first. */
-	ErrorData *failure;          /* This is the first error, which is raised when nothing is under way. */
-	int64 unwritten;             /* So many documents that nobody waited for were not written. */
-	List *unwritten_names;       /* These (of char *) are the first of them. */
-	int64 requests;              /* So many requests were sent. */
-	WalcuIgnoredWrites ignored;  /* This is what the service has not kept. */
-};
-
-/* These are all writers.  A session that ends has to tell what they have under way. */
-static dlist_head writers = DLIST_STATIC_INIT(writers);
-
-static void register_writer(WalcuWriter *writer);
-static void forget_writer(void *arg);
-static void settle_at_exit(int code, Datum arg);
-static void settle_writer(WalcuWriter *writer, bool wait);
-static void settle_writes_to(const WalcuOptions *options);
 static void start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *attempt);
-static void make_progress(WalcuWriter *writer);
 static void advance_write(WalcuWrite *write, bool wait);
 static void take_in_reply(WalcuWrite *write, bool wait);
 static void on_reply(WalcuWrite *write);
@@ -71,7 +44,6 @@ static void read_document_again(WalcuWrite *write);
 static void send_remade(WalcuWrite *write);
 static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
-static void raise_failure(WalcuWriter *writer);
 static void check_kept(WalcuWrite *write);
 
 /* Makes a writer of one table's documents.  All of it is in a context below parent. */
@@ -86,9 +58,10 @@ writer_open(MemoryContext parent, const WalcuOptions *options, const char *crede
 	writer->credential = credential;
 	writer->write_log = write_log;
 	writer->context = context;
+	writer->advance = advance_write;
 	writer->ignored.options = options;
 	writer->ignored.context = context;
-	register_writer(writer);
+	writers_add(writer);
 	write_log_add_place(write_log, options);
 	return writer;
 }
@@ -138,20 +111,23 @@ writer_tell_ignored(const WalcuWriter *writer)
 		ignored_write_raise(&writer->ignored, WARNING);
 }
 
-/*
- * Sends a write, once fewer than max_connections are under way.  Raises the error of an earlier one that
- * has failed.
- */
+/* Tells whether fewer than max_connections of its writes are under way. */
+bool
+writer_has_room(const WalcuWriter *writer)
+{
+	return list_length(writer->under_way) < writer->options->max_connections;
+}
+
+/* Sends a write, once there is room.  Raises the error of an earlier one of the statement that has failed. */
 void
 writer_send(WalcuWrite *write)
 {
 	WalcuWriter *writer = write->writer;
 	MemoryContext before;
 
-	while (list_length(writer->under_way) >= writer->options->max_connections)
-		make_progress(writer);
-	if (writer->failure)
-		raise_failure(writer);
+	while (!writer_has_room(writer))
+		writers_advance(writer->write_log);
+	writers_raise_failure(writer->write_log);
 	PG_TRY();
 	{
 		if (write->remake && write->request->body == NULL)
@@ -165,7 +141,7 @@ writer_send(WalcuWrite *write)
 		MemoryContextSwitchTo(writer->context);
 		writer->failure = CopyErrorData();
 		FlushErrorState();
-		raise_failure(writer);
+		writers_raise_failure(writer->write_log);
 	}
 	PG_END_TRY();
 	before = MemoryContextSwitchTo(writer->context);
@@ -177,39 +153,17 @@ writer_send(WalcuWrite *write)
 void
 writer_wait(WalcuWrite *write)
 {
-	WalcuWriter *writer = write->writer;
-
 	while (write->outcome == WALCU_WRITE_UNDER_WAY)
 		advance_write(write, true);
-	if (writer->failure)
-		raise_failure(writer);
+	writers_raise_failure(write->writer->write_log);
 }
 
-/* Waits for all writes that are under way. */
+/* Waits for all writes that the statement has under way. */
 void
 writer_finish(WalcuWriter *writer)
 {
-	writer_settle(writer, true);
-	if (writer->failure)
-		raise_failure(writer);
-}
-
-/*
- * Finds out what became of all writes that the statement has under way, to any table, and raises none of
- * their errors.  Without wait, the outcome of those that were sent and have not been answered yet is unknown.
- */
-void
-writer_settle(WalcuWriter *writer, bool wait)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &writers)
-	{
-		WalcuWriter *other = dlist_container(WalcuWriter, node, iter.cur);
-
-		if (other->write_log == writer->write_log)
-			settle_writer(other, wait);
-	}
+	writers_settle(writer->write_log, true);
+	writers_raise_failure(writer->write_log);
 }
 
 /*
@@ -241,71 +195,6 @@ writer_release(WalcuWrite *write)
 	MemoryContextDelete(write->context);
 }
 
-static void
-register_writer(WalcuWriter *writer)
-{
-	static bool registered = false;
-
-	dlist_push_tail(&writers, &writer->node);
-	reset_callback_add(writer->context, forget_writer, writer);
-	if (!registered)
-		before_shmem_exit(settle_at_exit, (Datum) 0);
-	registered = true;
-	own_writes_set_settler(settle_writes_to);
-}
-
-static void
-forget_writer(void *arg)
-{
-	dlist_delete(&((WalcuWriter *) arg)->node);
-}
-
-/*
- * A session that is told to end in the middle of a statement does not come back to it, but aborts its
- * transaction next, and then the write logs warn of what stands in them.
- */
-static void
-settle_at_exit(int code, Datum arg)
-{
-	dlist_iter iter;
-
-	/* what an abort has begun to free is not looked at, nor need it be, as the write logs have warned */
-	if (!IsTransactionState())
-		return;
-	dlist_foreach(iter, &writers)
-		settle_writer(dlist_container(WalcuWriter, node, iter.cur), false);
-}
-
-/* Waits for all writes to a resource, as somebody is about to read it. */
-static void
-settle_writes_to(const WalcuOptions *options)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &writers)
-	{
-		WalcuWriter *writer = dlist_container(WalcuWriter, node, iter.cur);
-
-		if (writer->under_way != NIL && own_writes_same_place(writer->options, options))
-			settle_writer(writer, true);
-	}
-}
-
-static void
-settle_writer(WalcuWriter *writer, bool wait)
-{
-	while (wait && writer->under_way != NIL)
-		make_progress(writer);
-	while (writer->under_way != NIL)
-	{
-		WalcuWrite *write = linitial(writer->under_way);
-
-		writer->under_way = list_delete_first(writer->under_way);
-		if (!write->reads)
-			left_write_note(write, writer->write_log, writer->options);
-	}
-}
-
 /*
  * Sends the write's request, or one that looks what became of it; attempt is that of a retry, or NULL.  An
  * error, such as that of max_requests, leaves the transfer before as it was, as it tells what became of the
@@ -329,22 +218,10 @@ start_request(WalcuWrite *write, WalcuRequest *request, const WalcuAttempt *atte
 	MemoryContextSwitchTo(before);
 }
 
-/* Waits until something happens to the oldest write, and looks at all others. */
-static void
-make_progress(WalcuWriter *writer)
-{
-	List *writes = list_copy(writer->under_way);
-	ListCell *lc;
-
-	foreach(lc, writes)
-		advance_write(lfirst(lc), lc == list_head(writes));
-	list_free(writes);
-}
-
 /*
- * Takes in what has arrived of a reply, and settles the write when it is whole.  Errors are kept, not
- * raised, as others are under way; nothing in here leaves anything behind that would have to be rolled
- * back. A cancel is raised at once.
+ * Takes in what has arrived of a reply, and settles the write when it is whole; with wait, after something
+ * has happened to this or another request.  Errors are kept, not raised, as others are under way; nothing in
+ * here leaves anything behind that would have to be rolled back. A cancel is raised at once.
  */
 static void
 advance_write(WalcuWrite *write, bool wait)
@@ -367,7 +244,7 @@ advance_write(WalcuWrite *write, bool wait)
 	PG_END_TRY();
 	if (error && write_reply_is_interrupt(error))
 	{
-		writer_settle(writer, false);
+		writers_settle(writer->write_log, false);
 		write_log_tell(writer->write_log, error, false);
 		ReThrowError(error);
 	}
@@ -389,7 +266,9 @@ take_in_reply(WalcuWrite *write, bool wait)
 		start_request(write, write->look_up, NULL);
 	}
 	transfer = write->transfer;
-	transfer_advance(transfer, wait);
+	if (wait)
+		transfer_drive(transfer, LONGEST_WAIT);
+	transfer_advance(transfer, false);
 	if (retry_is_possible(transfer, false))
 	{
 		WalcuAttempt attempt = retry_attempt(transfer);
@@ -402,7 +281,11 @@ take_in_reply(WalcuWrite *write, bool wait)
 	if (!is_missing && !is_conflict)
 		http_error_check(transfer, write->writer->credential);
 	if (transfer->status > 0 && transfer->status < 300)
+	{
 		write_reply_collect(transfer, write->writer->options, write->body);
+		/* there is room for what has not been let in */
+		transfer_look(transfer, false);
+	}
 	if (transfer->done)
 		on_reply(write);
 }
@@ -558,6 +441,8 @@ fail_write(WalcuWrite *write, ErrorData *error)
 
 	write->outcome = WALCU_WRITE_FAILED;
 	writer->under_way = list_delete_ptr(writer->under_way, write);
+	if (write->error_context)
+		error->context = MemoryContextStrdup(writer->context, write->error_context);
 	if (writer->failure == NULL)
 		writer->failure = error;
 	if (write->reads)
@@ -571,18 +456,6 @@ fail_write(WalcuWrite *write, ErrorData *error)
 										: write->doubt || write_reply_leaves_doubt(write->transfer, error))
 		write_log_note_unknown(writer->write_log, write->options, write->request->label.data,
 							   write->is_new ? write->id : NULL);
-}
-
-/*
- * Raises the first error.  Nothing more is sent; what is under way comes to its end, so that the error can
- * tell of it.
- */
-static void
-raise_failure(WalcuWriter *writer)
-{
-	writer_settle(writer, true);
-	write_log_tell(writer->write_log, writer->failure, true);
-	ReThrowError(writer->failure);
 }
 
 /* Notes what of the write is not in the reply.  Where that is an error, it is raised when all is settled. */
