@@ -71,6 +71,17 @@ my ($kinds) = $dbh->selectrow_array('SELECT count(*) FROM kinds');
 $count = requests('SELECT k.n, (SELECT s._id FROM crm.saleleads s WHERE s.type = k.type ORDER BY s.created_at DESC LIMIT 1) FROM kinds k', $kinds);
 cmp_ok($count, '<=', @types + 20, "the newest of each of @{[ scalar @types ]} kinds for $kinds rows: $count requests");
 
+# Arrays of keys: what the same keys cost one by one
+my $lists = 'FROM (SELECT id / 4 AS id, array_agg(client_id) AS ids FROM l GROUP BY 1) a';
+for my $memory ('4MB', '256kB')
+{
+    $dbh->do("SET work_mem = '$memory'");
+    $count = requests("SELECT a.id, (SELECT min(c.created_at) FROM crm.clients c WHERE c._id = ANY (a.ids)) $lists", int(ROWS / 4) + 1);
+    cmp_ok($count, '<=', 2 * $joined, "arrays of keys: $count requests with work_mem $memory, where a batched join has $joined");
+}
+$dbh->do('RESET work_mem');
+is(requests("SELECT a.id, (SELECT min(c.created_at) FROM crm.clients c WHERE c._id = ANY (a.ids)) $lists WHERE id = 5", 1), 1, 'one array is one request');
+
 # Keys that come again, in a subquery that is executed again
 $count = requests('SELECT a.id, (SELECT sum(x.n) FROM (SELECT (SELECT count(*) FROM crm.clients c WHERE c._id = l.client_id) AS n FROM l WHERE l.id BETWEEN a.id - 5 AND a.id OFFSET 0) x) FROM l a WHERE a.id <= 40', 40);
 cmp_ok($count, '<=', 40, "keys that came before are not asked for again: $count requests");

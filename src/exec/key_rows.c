@@ -22,6 +22,7 @@
 #include "exec/key_rows.h"
 
 #include "exec/join_table.h"
+#include "exec/outer_keys.h"
 #include "exec/read_ahead.h"
 #include "exec/scan.h"
 #include "exec/scan_settings.h"
@@ -58,10 +59,7 @@ struct WalcuKeyRows
 	ExprState *outer_key;     /* It computes the key of this execution. */
 	ExprState *inner_key;     /* It computes the key of a document's row, */
 	bool in_array;            /* or the array whose elements are its keys. */
-	Oid type;                 /* Keys are of this type, */
-	int16 length;             /* which has this length, */
-	bool by_value;            /* is passed by value, or not, */
-	char align;               /* and is aligned so. */
+	WalcuOuterKeys outer;     /* Outer rows have such keys. */
 	WalcuJoinTable *table;    /* It has the keys that were asked for, and the rows that came. */
 	TupleTableSlot *kept;     /* It shows a row that was kept. */
 	MemoryContext context;    /* It holds the keys of a batch. */
@@ -74,6 +72,7 @@ struct WalcuKeyRows
 	WalcuFilterExtent extent; /* The service takes so much of their list, */
 	bool is_taken;            /* and has taken it. */
 	bool outgrown;            /* A batch's documents did not fit into work_mem. */
+	int batch_rows;           /* The last batch is about so many rows. */
 	List *batch;              /* These keys are being asked for (WalcuJoinKey); NIL for none, */
 	WalcuScanSettings before; /* and the scan was this before: */
 	int batch_from;           /* this one is the first that its present scan asks for, */
@@ -81,8 +80,10 @@ struct WalcuKeyRows
 	int64 most_requests;      /* it is given up when there were more than so many requests; */
 	int64 widened;            /* and there were so many of documents without the keys before. */
 	bool is_decided;          /* This execution has begun. */
-	bool is_kept;             /* Its rows are these: */
-	WalcuJoinRow *next_row;   /* This one comes next; NULL when there are no more. */
+	List *own;                /* It has these keys (WalcuJoinKey), some more than once. */
+	bool is_kept;             /* Its rows are those of its keys: */
+	WalcuJoinRow *next_row;   /* this one comes next, unless it is NULL, */
+	int own_next;             /* and behind those of its key the rows of this one. */
 };
 
 static struct WalcuKeyRows *attach_key_rows(ForeignScanState *node);
@@ -90,15 +91,14 @@ static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, 
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
 static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
-static WalcuJoinKey *find_key(ForeignScanState *node, struct WalcuKeyRows *rows, bool *is_null);
-static bool begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key);
-static List *gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first);
+static bool find_own_keys(ForeignScanState *node, struct WalcuKeyRows *rows);
+static bool begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows);
+static List *gather_keys(struct WalcuKeyRows *rows);
 static bool begin_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys);
 static void begin_batch_scan(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool continue_batch(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void continue_behind(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void end_batch(ForeignScanState *node, struct WalcuKeyRows *rows, bool is_whole);
-static Datum make_batch_array(const struct WalcuKeyRows *rows, List *keys, int from, int count);
 static int count_batch_keys_a_request(const WalcuScan *scan, const struct WalcuKeyRows *rows, int keys);
 static void keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows);
@@ -106,6 +106,7 @@ static void ask_for_many(WalcuScan *scan, struct WalcuKeyRows *rows);
 static void ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows);
 static TupleTableSlot *give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
+static bool find_kept_row(struct WalcuKeyRows *rows);
 static void show_kept_row(struct WalcuKeyRows *rows, TupleTableSlot *slot);
 
 /* FdwRoutine.IterateForeignScan */
@@ -200,8 +201,7 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *
 	rows->outer_key = ExecInitExpr(key.outer_key, &node->ss.ps);
 	rows->inner_key = ExecInitExpr(key.inner_key, &node->ss.ps);
 	rows->in_array = key.in_array;
-	rows->type = getBaseType(exprType((Node *) key.outer_key));
-	get_typlenbyvalalign(rows->type, &rows->length, &rows->by_value, &rows->align);
+	rows->outer = outer_keys_of(&key);
 	rows->table = join_table_create(key.op, key.collation);
 	rows->kept = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
 										&TTSOpsMinimalTuple);
@@ -209,7 +209,7 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *
 	rows->batch_size = Min(count_first_keys(scan, rows), scan->query.options->join_batch_size);
 	rows->scan_size = PG_INT32_MAX;
 	/* a reply's worth of documents for each key is no less for all of them at once */
-	if (rows->is_narrow && scan->plan.assumed == 0 &&
+	if (rows->is_narrow && scan->plan.assumed == 0 && !outer_keys_are_ids(rows->keyed) &&
 		scan->plan.documents > scan->query.options->fetch_size / 2)
 		rows->ahead = NULL;
 }
@@ -236,96 +236,108 @@ depends_on_row(Node *node, void *params)
 }
 
 /*
- * Decides where the rows of this execution come from: its key's documents are here, or it had better ask
- * itself.  Returns false while they are on their way, in a scan that nobody waits for.
+ * Decides where the rows of this execution come from: the documents of its keys are here, or it had better
+ * ask itself.  Returns false while they are on their way, in a scan that nobody waits for.
  */
 static bool
 decide_source(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
 	WalcuScan *scan = node->fdw_state;
 	MemoryContext before = MemoryContextSwitchTo(rows->context);
-	WalcuJoinKey *key = NULL;
-	bool is_null = false;
 
+	rows->next_row = NULL;
 	while (!rows->is_decided && (rows->batch == NIL || continue_batch(node, rows)))
 	{
-		key = rows->ahead ? find_key(node, rows, &is_null) : NULL;
-		if (key && key->scan == 0)
+		rows->is_kept = rows->ahead && find_own_keys(node, rows);
+		if (rows->is_kept && outer_keys_lack_documents(rows->own))
 		{
-			MemoryContextReset(rows->context);
-			if (begin_documents(node, rows, key))
+			if (begin_documents(node, rows))
 				continue;
-			key = NULL;
+			rows->is_kept = false;
 		}
 		rows->is_decided = true;
 	}
 	MemoryContextSwitchTo(before);
-	rows->next_row = key ? key->first : NULL;
-	rows->is_kept = is_null || key;
-	if (rows->is_decided && key && scan->sort)
-		sort_kept_rows(node, rows);
+	if (rows->is_decided && rows->is_kept)
+	{
+		/* those that are there are given once, whatever array has them how often */
+		rows->round++;
+		rows->own_next = 0;
+		if (scan->sort)
+			sort_kept_rows(node, rows);
+	}
 	return rows->is_decided;
 }
 
-/* Finds the key of this execution; NULL when that is NULL. */
-static WalcuJoinKey *
-find_key(ForeignScanState *node, struct WalcuKeyRows *rows, bool *is_null)
+/* Finds the keys of this execution.  Returns false when it has more of them than a batch may have. */
+static bool
+find_own_keys(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
-	Datum value = ExecEvalExprSwitchContext(rows->outer_key, node->ss.ps.ps_ExprContext, is_null);
-	WalcuJoinKey *key;
-	bool is_new;
+	const WalcuScan *scan = node->fdw_state;
+	bool is_null;
+	Datum value = ExecEvalExprSwitchContext(rows->outer_key, node->ss.ps.ps_ExprContext, &is_null);
 
-	if (*is_null)
-		return NULL;
-	key = join_table_enter(rows->table, value, &is_new);
-	if (key->scan != 0 || join_table_size(rows->table) <= KEPT_MEMORY)
-		return key;
-	join_table_file(rows->table);
-	read_ahead_restart(rows->ahead, rows->place);
-	return join_table_enter(rows->table, value, &is_new);
+	MemoryContextReset(rows->context);
+	rows->own = is_null ? NIL : outer_keys_enter(&rows->outer, rows->table, value);
+	if (list_length(rows->own) > scan->query.options->join_batch_size)
+		return false;
+	if (join_table_size(rows->table) > KEPT_MEMORY && outer_keys_lack_documents(rows->own))
+	{
+		join_table_file(rows->table);
+		read_ahead_restart(rows->ahead, rows->place);
+		rows->own = outer_keys_enter(&rows->outer, rows->table, value);
+	}
+	return true;
 }
 
 /*
- * Begins to get the documents of a key, and of those that come next: from the file where they are there.
- * Returns false when they had better be asked for one by one.
+ * Begins to get the documents of this execution's keys, and of those that come next: from the file where they
+ * are there.  Returns false when they had better be asked for one by one.
  */
 static bool
-begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows, WalcuJoinKey *key)
+begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
-	List *keys = gather_keys(rows, key);
+	List *keys = gather_keys(rows);
 
 	join_table_load(rows->table);
-	if (key->scan == 0)
-		return begin_batch(node, rows, list_member_ptr(keys, key) ? keys : lcons(key, keys));
+	if (outer_keys_lack_documents(rows->own))
+	{
+		List *lacking;
+
+		/* these come first, and with them those that the file was thought to have */
+		outer_keys_note_loaded(rows->own);
+		rows->round++;
+		lacking = outer_keys_add_lacking(NIL, rows->own, rows->round);
+		return begin_batch(node, rows, outer_keys_add_lacking(lacking, keys, rows->round));
+	}
 	/* the others are asked for when one of them is needed, and with it those that come next by then */
 	if (keys != NIL)
 		read_ahead_restart(rows->ahead, rows->place);
 	return true;
 }
 
-/* Lists a key, and those that come next and have no documents, of WalcuJoinKey; none that may be filed. */
+/* Lists this execution's keys, and those that come next, that have no documents; none that may be filed. */
 static List *
-gather_keys(struct WalcuKeyRows *rows, WalcuJoinKey *first)
+gather_keys(struct WalcuKeyRows *rows)
 {
-	List *keys = first->may_be_filed ? NIL : list_make1(first);
+	List *keys;
 	Datum value;
 	bool is_null;
 
-	first->row = ++rows->round;
+	rows->round++;
+	keys = outer_keys_add_lacking(NIL, rows->own, rows->round);
+	rows->batch_rows = 1;
 	for (int i = 0; i < rows->batch_size * ROWS_A_KEY && list_length(keys) < rows->batch_size; i++)
 	{
-		WalcuJoinKey *key;
-		bool is_new;
+		int count = list_length(keys);
 
 		if (join_table_filed_size(rows->table) > KEPT_MEMORY ||
 			!read_ahead_next_key(rows->ahead, rows->place, &value, &is_null))
 			break;
 		if (is_null)
 			continue;
-		key = join_table_enter(rows->table, value, &is_new);
-		if (key->scan == 0 && key->row != rows->round && !key->may_be_filed)
-			keys = lappend(keys, key);
-		key->row = rows->round;
+		keys = outer_keys_add_lacking(keys, outer_keys_enter(&rows->outer, rows->table, value), rows->round);
+		rows->batch_rows += list_length(keys) > count;
 	}
 	return keys;
 }
@@ -363,7 +375,7 @@ begin_batch_scan(ForeignScanState *node, struct WalcuKeyRows *rows)
 	{
 		scan_rescan(node);
 		count = Min(total - from, rows->scan_size);
-		use = scan_set_keys(node, make_batch_array(rows, rows->batch, from, count), most, false);
+		use = scan_set_keys(node, outer_keys_array(&rows->outer, rows->batch, from, count), most, false);
 		if (use == WALCU_KEYS_TOO_LONG)
 			rows->scan_size = Max(count / 2, 1);
 	} while (use == WALCU_KEYS_TOO_LONG && count > 1);
@@ -372,7 +384,10 @@ begin_batch_scan(ForeignScanState *node, struct WalcuKeyRows *rows)
 	for (int i = from; i < from + count; i++)
 		((WalcuJoinKey *) list_nth(rows->batch, i))->scan = rows->scans;
 	rows->batch_count = count;
-	rows->most_requests = scan->tally.requests + (rows->is_narrow ? Max(count / 2, 1) : PG_INT32_MAX);
+	/* asking for each row by itself would take one for each at least */
+	rows->most_requests =
+		scan->tally.requests +
+		(rows->is_narrow ? Max((int64) rows->batch_rows * count / total / 2, 1) : PG_INT32_MAX);
 	/* when each batch reads the whole table, there had better be few */
 	if (use != WALCU_KEYS_ASKED)
 		rows->batch_size = rows->scan_size = scan->query.options->join_batch_size;
@@ -427,17 +442,6 @@ end_batch(ForeignScanState *node, struct WalcuKeyRows *rows, bool is_whole)
 		join_table_reset(rows->table);
 		rows->ahead = NULL;
 	}
-}
-
-static Datum
-make_batch_array(const struct WalcuKeyRows *rows, List *keys, int from, int count)
-{
-	Datum *values = palloc(count * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		values[i] = ((WalcuJoinKey *) list_nth(keys, from + i))->value;
-	return PointerGetDatum(
-		construct_array(values, count, rows->type, rows->length, rows->by_value, rows->align));
 }
 
 /* Counts how many keys a request asks for, so that their documents fill one reply, as in a batched join. */
@@ -544,7 +548,7 @@ give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows)
 	ExecClearTuple(slot);
 	if (scan->sort)
 		local_sort_next(scan->sort, slot);
-	else if (rows->next_row)
+	else if (find_kept_row(rows))
 	{
 		show_kept_row(rows, slot);
 		ExecStoreVirtualTuple(slot);
@@ -554,14 +558,14 @@ give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows)
 	return slot;
 }
 
-/* Puts all rows of this execution's key in the order that the scan promises. */
+/* Puts all rows of this execution's keys in the order that the scan promises. */
 static void
 sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
 	WalcuScan *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
-	while (rows->next_row)
+	while (find_kept_row(rows))
 	{
 		ExecClearTuple(slot);
 		show_kept_row(rows, slot);
@@ -570,6 +574,15 @@ sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 	}
 	ExecClearTuple(slot);
 	local_sort_finish(scan->sort);
+}
+
+/* Finds the next row of this execution, of whichever of its keys.  Returns false when there is none. */
+static bool
+find_kept_row(struct WalcuKeyRows *rows)
+{
+	while (rows->next_row == NULL && rows->own_next < list_length(rows->own))
+		rows->next_row = outer_keys_first_row(list_nth(rows->own, rows->own_next++), rows->round);
+	return rows->next_row != NULL;
 }
 
 /* Shows the next row that is kept in an empty slot. */

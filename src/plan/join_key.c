@@ -25,6 +25,7 @@ static bool find_array_sides(PlannerInfo *root, const RelOptInfo *outerrel, cons
 static bool is_of_side(PlannerInfo *root, Node *expression, const RelOptInfo *side);
 static bool is_hashed_any(const Expr *clause);
 static bool is_element(const Expr *clause);
+static bool is_in_outer_array(const Expr *clause);
 static bool is_own_equality(const ScalarArrayOpExpr *equality);
 static Param *make_keys_parameter(const Expr *outer_key, Oid type, int number);
 static Expr *make_equals_any(const WalcuJoinPlan *plan, Param *keys);
@@ -153,6 +154,20 @@ is_element(const Expr *clause)
 		   op_strict(((const ScalarArrayOpExpr *) clause)->opno);
 }
 
+/*
+ * Returns whether a condition is of a value that equals any element of an array that is not of the same row,
+ * and the other way round, too.
+ */
+static bool
+is_in_outer_array(const Expr *clause)
+{
+	const ScalarArrayOpExpr *equality = (const ScalarArrayOpExpr *) clause;
+
+	return is_hashed_any(clause) && op_strict(equality->opno) && OidIsValid(get_commutator(equality->opno)) &&
+		   !contain_var_clause(lsecond(equality->args)) &&
+		   OidIsValid(get_element_type(getBaseType(exprType(lsecond(equality->args)))));
+}
+
 /* Returns whether a value is compared with the elements of an array as && compares those of two arrays. */
 static bool
 is_own_equality(const ScalarArrayOpExpr *equality)
@@ -216,7 +231,8 @@ make_equals_any(const WalcuJoinPlan *plan, Param *keys)
 /*
  * Finds the two sides of a condition of a scan that is executed for one outer row after another, and how they
  * are compared: an equality, whose outer side is the one that is not about the scan's own row, or an outer
- * value that is an element of an array of that row.  Returns false for any other condition.
+ * value that is an element of an array of that row, or the other way round.  Returns false for any other
+ * condition.
  */
 bool
 join_key_find_in_scan(const Expr *clause, WalcuJoinPlan *key)
@@ -226,7 +242,15 @@ join_key_find_in_scan(const Expr *clause, WalcuJoinPlan *key)
 	const List *sides;
 
 	memset(key, 0, sizeof(WalcuJoinPlan));
-	if (is_element(clause))
+	if (is_in_outer_array(clause))
+	{
+		outer_is_left = false;
+		key->of_array = true;
+		key->op = get_commutator(((const ScalarArrayOpExpr *) clause)->opno);
+		key->collation = ((const ScalarArrayOpExpr *) clause)->inputcollid;
+		sides = ((const ScalarArrayOpExpr *) clause)->args;
+	}
+	else if (is_element(clause))
 	{
 		key->in_array = true;
 		key->op = ((const ScalarArrayOpExpr *) clause)->opno;
@@ -252,5 +276,14 @@ join_key_find_in_scan(const Expr *clause, WalcuJoinPlan *key)
 Expr *
 join_key_of_many(const WalcuJoinPlan *key, int param)
 {
-	return join_key_condition(key, get_array_type(getBaseType(exprType((Node *) key->outer_key))), param);
+	return join_key_condition(key, join_key_list_type(key), param);
+}
+
+/* Finds the type of an array of such a scan's keys; InvalidOid where there is none. */
+Oid
+join_key_list_type(const WalcuJoinPlan *key)
+{
+	Oid type = getBaseType(exprType((Node *) key->outer_key));
+
+	return key->of_array ? type : get_array_type(type);
 }

@@ -15,5 +15,6 @@ extern bool join_key_find(PlannerInfo *root, const RelOptInfo *outerrel, const R
 extern bool join_key_find_in_scan(const Expr *clause, WalcuJoinPlan *plan);
 extern Expr *join_key_condition(const WalcuJoinPlan *plan, Oid type, int number);
 extern Expr *join_key_of_many(const WalcuJoinPlan *plan, int param);
+extern Oid join_key_list_type(const WalcuJoinPlan *plan);
 
 #endif /* WALCU_JOIN_KEY_H */

@@ -6,8 +6,8 @@
  * once for each row of an outer side that it does not see, and sends a request each time.  PostgreSQL has no
  * path that a hook could replace there: a subquery's parameters have no paths, and those of a nested loop
  * have no numbers until the plan is made.  So finished plans are looked through, and where a scan's condition
- * "column = expression of such parameters", or "expression = ANY (array column)", can become a filter with a
- * list, a node is put between the outer side and what takes its rows:
+ * "column = expression of such parameters", "column = ANY (such an expression)" or "expression = ANY (array
+ * column)", can become a filter with a list, a node is put between the outer side and what takes its rows:
  *
  *	  Nested Loop                            Seq Scan with a subquery in its target list or conditions
  *	    -> Read Ahead                        becomes  Read Ahead with that target list and these conditions
@@ -94,7 +94,8 @@ static void improve_subqueries(WalcuPlanSearch *search, Plan **place);
 static void find_keyed_scans(Plan *plan, ScanSearch *scans);
 static void find_in_list(List *plans, ScanSearch *scans);
 static void match_scan(ForeignScan *scan, ScanSearch *scans);
-static Expr *match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id);
+static Expr *match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id,
+					   Oid *list_type);
 static Node *replace_params(Node *node, void *values);
 static bool has_exec_param(Node *node, void *context);
 
@@ -399,6 +400,7 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 	WalcuRelation relation = {scan->scan.scanrelid, InvalidOid, &options};
 	WalcuPlan plan;
 	Expr *best = NULL;
+	Oid best_type = InvalidOid;
 	int place = 0;
 	ListCell *lc;
 
@@ -414,11 +416,13 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 	foreach(lc, scan->scan.plan.qual)
 	{
 		bool by_id = false;
-		Expr *key = match_key(&relation, lfirst(lc), scans, &by_id);
+		Oid list_type;
+		Expr *key = match_key(&relation, lfirst(lc), scans, &by_id, &list_type);
 
 		if (key && (best == NULL || by_id))
 		{
 			best = key;
+			best_type = list_type;
 			place = foreach_current_index(lc);
 		}
 	}
@@ -429,15 +433,17 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 	found->quals = lappend_int(found->quals, place);
 	found->keys = lappend(found->keys, best);
 	found->key_params = lappend_int(found->key_params, list_length(search->statement->paramExecTypes));
-	search->statement->paramExecTypes =
-		lappend_oid(search->statement->paramExecTypes, get_array_type(getBaseType(exprType((Node *) best))));
+	search->statement->paramExecTypes = lappend_oid(search->statement->paramExecTypes, best_type);
 	foreach(lc, scans->numbers)
 		found->params = bms_add_member(found->params, lfirst_int(lc));
 }
 
-/* Makes the key, of a row of the outer side, that a condition is about; NULL when it cannot be a list's. */
+/*
+ * Makes the key, of a row of the outer side, that a condition is about, or the array of keys; NULL when it
+ * cannot be a list's.
+ */
 static Expr *
-match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id)
+match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id, Oid *list_type)
 {
 	ParamValues values = {scans->numbers, scans->values, false};
 	WalcuJoinPlan sides;
@@ -457,6 +463,7 @@ match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *
 	filtered = linitial(pushdown_conditions(relation, list_make1(list)));
 	if (filtered->filter == NULL)
 		return NULL;
+	*list_type = join_key_list_type(&sides);
 	*by_id = filtered->filter->condition && key_lookup_is_id(filtered->filter->condition->operand);
 	return (Expr *) key;
 }
