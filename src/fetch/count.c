@@ -52,6 +52,7 @@ typedef struct Search
 	char *first_id;    /* It is the _id of the first document of all; or NULL. */
 } Search;
 
+static WalcuCount search_end(Search *search, double tolerance);
 static int64 next_position(Search *search);
 static void look_at(Search *search, int64 position);
 static bool pass_documents(Search *search, WalcuPageAtOffset *page_at);
@@ -77,11 +78,41 @@ count_documents(const WalcuQuery *query, WalcuTally *tally, double expected, dou
 	search.step = GROWTH * search.page_size;
 	if (tolerance > 0 || search.expected >= 0)
 		search.small_steps = lengthof(first_steps);
-	while (!search.ended && !(search.most >= 0 && search.most - search.least <= 2 * tolerance * search.least))
-		look_at(&search, next_position(&search));
+	return search_end(&search, tolerance);
+}
+
+/*
+ * Counts exactly, where so many documents have been read from the beginning, in pages of about that size, and
+ * the service has more.
+ */
+WalcuCount
+count_documents_behind(const WalcuQuery *query, WalcuTally *tally, WalcuCount known)
+{
+	Search search = {.query = *query,
+					 .tally = tally,
+					 .most = -1,
+					 .expected = -1,
+					 .least = known.documents,
+					 .page_size = known.page_size};
+
+	search.query.unsorted |= learned_sort(query->options) == WALCU_SORT_IGNORED;
+	look_at(&search, search.least);
+	search.step = GROWTH * search.page_size;
+	for (int64 passed = known.documents; search.small_steps < lengthof(first_steps) && passed > 0;
+		 search.small_steps++)
+		passed -= first_steps[search.small_steps] * search.page_size;
+	return search_end(&search, 0);
+}
+
+static WalcuCount
+search_end(Search *search, double tolerance)
+{
+	while (!search->ended &&
+		   !(search->most >= 0 && search->most - search->least <= 2 * tolerance * search->least))
+		look_at(search, next_position(search));
 	return (WalcuCount){
-		.documents = search.ended ? search.least : rint((search.least + search.most) / 2.0),
-		.page_size = Max(search.page_size, 1),
+		.documents = search->ended ? search->least : rint((search->least + search->most) / 2.0),
+		.page_size = Max(search->page_size, 1),
 	};
 }
 

@@ -17,6 +17,7 @@ typedef struct WalcuCount
 
 extern WalcuCount count_documents(const WalcuQuery *query, WalcuTally *tally, double expected,
 								  double tolerance);
+extern WalcuCount count_documents_behind(const WalcuQuery *query, WalcuTally *tally, WalcuCount known);
 extern double count_requests(const WalcuOptions *options, double documents, bool known);
 
 #endif /* WALCU_COUNT_H */

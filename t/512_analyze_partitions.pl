@@ -1,0 +1,140 @@
+# ANALYZE of many small tables, as the partitions of one parent: a table that fits one page costs one request each time that
+# PostgreSQL looks at it, which is once for its parent and once for itself, and the statistics are those of its documents.
+
+use strict;
+use warnings;
+
+use Test::More;
+use WalcuTest;
+
+use constant PARTS => 5;
+
+my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { cars => 0, tasks => 0 });
+my $node = start_node('main', log_min_messages => 'warning', jit => 'off', autovacuum => 'off');
+my $dbh = connect_db($node);
+make_tables();
+
+# So many documents: requests of the first ANALYZE, and of another one, for each partition; half of them are for the parent
+for my $case ([ 0, 2, 2 ], [ 3, 2, 2 ], [ 49, 2, 2 ], [ 50, 2, 2 ], [ 60, 6, 4 ], [ 199, 12, 8 ], [ 200, 12, 8 ])
+{
+    my ($documents, $first, $again) = @$case;
+    fill($documents);
+    forget();
+    for my $row ([ 'at first', $first ], [ 'again', $again ])
+    {
+        my ($when, $requests) = @$row;
+        is(requests_of('ANALYZE cars'), $requests * PARTS, "$documents documents, $when: $requests requests a partition");
+        is_deeply([ map { tuples("cars_$_") } 1 .. PARTS ], [ ($documents) x PARTS ], 'their number is known');
+        next unless $documents;
+        my ($nulls, $distinct) = $dbh->selectrow_array(q{SELECT null_frac, n_distinct FROM pg_stats WHERE tablename = 'cars_1' AND attname = 'model'});
+        cmp_ok(abs($nulls - int($documents / 3) / $documents), '<', 0.001, 'how many have no value');
+        is($distinct < 0 ? sprintf('%.0f', -$distinct * $documents) + 0 : $distinct, $documents > 1 ? 2 : 1, 'and which there are');
+        is($dbh->selectrow_array(q{SELECT count(*) FROM pg_stats WHERE tablename = 'cars' AND attname = 'model' AND inherited}), 1, 'of the parent, too');
+    }
+}
+
+# What was small has grown, and what was large has shrunk
+for my $documents (700, 5, 60, 1)
+{
+    fill($documents);
+    $dbh->do('ANALYZE cars_1');
+    is(tuples('cars_1'), $documents, "now there are $documents documents");
+}
+
+# A sample that is smaller than the page
+fill(40);
+$dbh->do('ALTER FOREIGN TABLE cars_1 ALTER COLUMN _id SET STATISTICS 0, ALTER COLUMN make SET STATISTICS 0, ALTER COLUMN model SET STATISTICS 0');
+is(sql_error($dbh, 'ANALYZE cars_1'), undef, 'a sample of few rows');
+is(tuples('cars_1'), 40, 'tells how many there are');
+$dbh->do('ALTER FOREIGN TABLE cars_1 ALTER COLUMN _id SET STATISTICS -1, ALTER COLUMN make SET STATISTICS -1, ALTER COLUMN model SET STATISTICS -1');
+like(join(' ', sql_messages($dbh, 'ANALYZE VERBOSE cars_1')), qr/resource "cars" has 40 documents; 40 of them were read in 1 requests, 40 rows are in the sample/, 'VERBOSE tells');
+is(requests_of('ANALYZE cars_1, cars_2'), 2, 'tables by their names');
+$dbh->begin_work;
+is(requests_of('ANALYZE cars_1'), 1, 'within a transaction') for 1, 2;
+$dbh->commit;
+fill(30);
+is(requests_of('ANALYZE cars_1'), 1, 'the service is asked each time');
+is(tuples('cars_1'), 30, 'and what it says counts');
+
+# Services of other kinds: the statistics are the same
+for my $kind (
+    [ 'without MAPP-has-more', {}, { type => 'has_more', value => 'missing' } ],
+    [ 'with pages of 7', { page_cap => 7 } ],
+    [ 'that misreads fields', { project_format => 'comma', other_formats => 'misread' } ],
+    [ 'that ignores fields', { project => 'ignored' } ],
+    [ 'that does not sort', { sort => 'ignored' } ],
+  )
+{
+    my ($name, $settings, $fault) = @$kind;
+    for my $documents (12, 60)
+    {
+        fill($documents);
+        $sandbox->settings(project => 'honoured', project_format => 'mongoose', other_formats => 'refused', page_cap => 50, sort => 'honoured', %$settings);
+        $sandbox->fault({ match => { kind => 'list' }, fault => $fault }) if $fault;
+        my $session = connect_db($node);
+        local $SIG{__WARN__} = sub { };
+        $session->do("ANALYZE cars_$_") for 1, 1;
+        is(tuples('cars_1'), $documents, "a service $name: $documents documents");
+        my ($nulls) = $dbh->selectrow_array(q{SELECT null_frac FROM pg_stats WHERE tablename = 'cars_1' AND attname = 'model'});
+        cmp_ok(abs($nulls - 1 / 3), '<', 0.001, 'how many have no value');
+        $sandbox->clear_faults;
+    }
+}
+
+# What goes wrong
+$sandbox->settings(project => 'honoured', project_format => 'mongoose', other_formats => 'refused', page_cap => 50, sort => 'honoured');
+fill(12);
+$sandbox->fault({ match => { kind => 'list' }, skip => PARTS + 1, times => 1, fault => { type => 'status', status => 403, error => 'no' } });
+is(sql_error($dbh, 'ANALYZE cars')->{sqlstate}, '42501', 'what the service refuses is an error');
+$sandbox->clear_faults;
+is(sql_error($dbh, 'ANALYZE cars'), undef, 'and leaves nothing in the way');
+is(tuples('cars_5'), 12, 'of the next one');
+
+done_testing();
+
+sub make_tables
+{
+    my $server = options_sql({ endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id, on_type_mismatch => 'null' });
+    my $mapping = options_sql(WalcuTest::Sandbox::CREDENTIALS);
+    $dbh->do($_)
+      for 'CREATE EXTENSION walcu_fdw',
+      'CREATE TABLE cars (_id text COLLATE "C", make text COLLATE "C", model text COLLATE "C") PARTITION BY LIST (make)',
+      map {
+        ("CREATE SERVER s$_ FOREIGN DATA WRAPPER walcu_fdw $server", "CREATE USER MAPPING FOR CURRENT_USER SERVER s$_ $mapping",
+            "CREATE FOREIGN TABLE cars_$_ PARTITION OF cars FOR VALUES IN ('p$_') SERVER s$_ OPTIONS (resource 'cars')")
+      } 1 .. PARTS;
+    return;
+}
+
+# Of three documents one has no model
+sub fill
+{
+    my ($documents) = @_;
+    $sandbox->delete('/_sandbox/documents/cars');
+    $sandbox->post('/_sandbox/documents/cars', [ map { { _id => sprintf('%024x', $_), make => 'p1', $_ % 3 ? (model => 'm' . $_ % 3) : () } } 1 .. $documents ]) if $documents;
+    return;
+}
+
+# As if no table had ever been analyzed, in a new session
+sub forget
+{
+    $dbh->do("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname LIKE 'cars%'");
+    $dbh->do('DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relname LIKE \'cars%\')');
+    $dbh->disconnect;
+    $dbh = connect_db($node);
+    return;
+}
+
+sub requests_of
+{
+    my ($sql) = @_;
+    $sandbox->clear_log;
+    $dbh->do($sql);
+    return $sandbox->request_count;
+}
+
+sub tuples
+{
+    my ($table) = @_;
+    return 0 + $dbh->selectrow_array('SELECT reltuples FROM pg_class WHERE oid = ?::regclass', undef, $table);
+}
