@@ -21,7 +21,7 @@
 #include "exec/lone_session.h"
 #include "exec/progress.h"
 #include "exec/read_ahead.h"
-#include "exec/scan.h"
+#include "exec/scan_group.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "http/rate_limit.h"
@@ -77,6 +77,7 @@ _PG_init(void)
 	read_ahead_plan_init();
 	lone_session_init();
 	waiting_cost_init();
+	scan_group_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */
@@ -90,8 +91,8 @@ walcu_fdw_handler(PG_FUNCTION_ARGS)
 	routine->GetForeignUpperPaths = upper_paths_add;
 	routine->GetForeignPlan = plan_scan;
 
-	routine->BeginForeignScan = scan_begin;
-	routine->IterateForeignScan = key_rows_iterate;
+	routine->BeginForeignScan = scan_group_begin_scan;
+	routine->IterateForeignScan = scan_group_iterate_scan;
 	routine->ReScanForeignScan = key_rows_rescan;
 	routine->EndForeignScan = key_rows_end;
 

@@ -11,6 +11,7 @@
 typedef enum WalcuStatementPart
 {
 	WALCU_STATEMENT_SCANS,        /* See exec/sibling_scans.c. */
+	WALCU_STATEMENT_GROUPS,       /* See exec/scan_group.c. */
 	WALCU_STATEMENT_READ_AHEADS,  /* See exec/read_ahead.c. */
 	WALCU_STATEMENT_REPLY_CACHES, /* See fetch/reply_cache.c. */
 	WALCU_STATEMENT_PARTS

@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "exec/scan.h"
+#include "exec/scan_group.h"
 #include "executor/execAsync.h"
 #include "executor/instrument.h"
 #include "foreign/fdwapi.h"
@@ -36,9 +37,11 @@ static struct
 
 static bool is_ours(const PlanState *node);
 static bool begins_wait(const AsyncRequest *request);
-static bool has_news(WalcuScan *scan);
-static void answer_late(AsyncRequest *request);
-static void answer_request(AsyncRequest *request);
+static bool is_ending(const AppendState *append, const AsyncRequest *notified);
+static bool has_news(ForeignScanState *node, bool ending);
+static bool gives_way(ForeignScanState *node);
+static void answer_late(AsyncRequest *request, bool ending);
+static void answer_request(AsyncRequest *request, bool ending);
 
 /* FdwRoutine.IsForeignPathAsyncCapable */
 bool
@@ -52,7 +55,7 @@ void
 async_request(AsyncRequest *request)
 {
 	next_wait.append = NULL;
-	answer_request(request);
+	answer_request(request, false);
 }
 
 /*
@@ -68,9 +71,13 @@ async_configure_wait(AsyncRequest *request)
 	WalcuTransfer *transfer;
 
 	if (begins_wait(request))
+	{
 		AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, line_begin_wait(LONGEST_WAIT), NULL,
 						  request);
-	if (has_news(scan))
+		if (is_ending(append, NULL))
+			line_hurry(0);
+	}
+	if (has_news((ForeignScanState *) request->requestee, false))
 	{
 		scan->looked_at = 0;
 		line_hurry(0);
@@ -86,6 +93,7 @@ void
 async_notify(AsyncRequest *request)
 {
 	AppendState *append = (AppendState *) request->requestor;
+	bool ending = is_ending(append, request);
 	int i = -1;
 
 	next_wait.append = NULL;
@@ -95,11 +103,11 @@ async_notify(AsyncRequest *request)
 		AsyncRequest *other = append->as_asyncrequests[i];
 
 		if (other != request && other->callback_pending && is_ours(other->requestee) &&
-			has_news(((ForeignScanState *) other->requestee)->fdw_state))
-			answer_late(other);
+			has_news((ForeignScanState *) other->requestee, ending))
+			answer_late(other, ending);
 	}
-	if (has_news(((ForeignScanState *) request->requestee)->fdw_state))
-		answer_request(request);
+	if (has_news((ForeignScanState *) request->requestee, ending))
+		answer_request(request, ending);
 	else
 		ExecAsyncRequestPending(request);
 }
@@ -124,16 +132,33 @@ begins_wait(const AsyncRequest *request)
 }
 
 /*
- * Is there something for a scan that waits?  One that gives way to a sibling goes on when that has ended,
- * which nobody has to wait for.
+ * Is the Append about to begin again?  Since 2025 it waits before that until all scans have answered what it
+ * has asked, and throws it away.  Then there are scans that it has an answer of, and that it neither waits
+ * for nor is going to ask.
  */
 static bool
-has_news(WalcuScan *scan)
+is_ending(const AppendState *append, const AsyncRequest *notified)
 {
-	double now = walcu_curl_multi_now();
+	int waiting = 0;
+	int i = -1;
+
+	if (append->as_nasyncresults > 0 || !bms_is_empty(append->as_needrequest))
+		return false;
+	while ((i = bms_next_member(append->as_asyncplans, i)) >= 0)
+		waiting += append->as_asyncrequests[i]->callback_pending || append->as_asyncrequests[i] == notified;
+	return waiting < append->as_nasyncremain;
+}
+
+/* Is there something for a scan that waits? */
+static bool
+has_news(ForeignScanState *node, bool ending)
+{
+	WalcuScan *scan = node->fdw_state;
+	double now;
 
 	if (scan->fetch == NULL)
-		return !sibling_scans_are_ahead(scan->sibling);
+		return ending || !gives_way(node);
+	now = walcu_curl_multi_now();
 	/* each is looked at now and then, whatever has come: none may wait for ever for what nobody told */
 	if (now - scan->looked_at < LONGEST_WAIT && !fetch_is_stirred(scan->fetch))
 		return false;
@@ -141,22 +166,38 @@ has_news(WalcuScan *scan)
 	return fetch_look(scan->fetch);
 }
 
+/*
+ * Does a scan that has not begun leave it to others?  It goes on when these have ended, which nobody has to
+ * wait for.
+ */
+static bool
+gives_way(ForeignScanState *node)
+{
+	const WalcuScan *scan = node->fdw_state;
+
+	return scan->fetch == NULL && !scan->ended &&
+		   (sibling_scans_are_ahead(scan->sibling) || scan_group_holds(node));
+}
+
 /* Answer a request that has waited, as the executor would have it done when it notifies of something. */
 static void
-answer_late(AsyncRequest *request)
+answer_late(AsyncRequest *request, bool ending)
 {
 	PlanState *node = request->requestee;
 
 	request->callback_pending = false;
-	answer_request(request);
+	answer_request(request, ending);
 	ExecAsyncResponse(request);
 	if (node->instrument && request->request_complete)
 		InstrUpdateTupleCount(node->instrument, TupIsNull(request->result) ? 0.0 : 1.0);
 }
 
-/* Give the executor a row, tell it that there are no more, or that it must wait. */
+/*
+ * Give the executor a row, tell it that there are no more, or that it must wait.  One that has not begun need
+ * not do so for an answer that is thrown away.
+ */
 static void
-answer_request(AsyncRequest *request)
+answer_request(AsyncRequest *request, bool ending)
 {
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	WalcuScan *scan = node->fdw_state;
@@ -165,7 +206,12 @@ answer_request(AsyncRequest *request)
 	scan->looked_at = 0;
 	if (scan->sibling)
 		scan->sibling->append = request->requestor;
-	if (scan->fetch == NULL && !scan->ended && sibling_scans_are_ahead(scan->sibling))
+	if (ending && scan->fetch == NULL)
+	{
+		ExecAsyncRequestDone(request, NULL);
+		return;
+	}
+	if (gives_way(node))
 	{
 		ExecAsyncRequestPending(request);
 		return;

@@ -86,7 +86,6 @@ struct WalcuKeyRows
 	int own_next;             /* and behind those of its key the rows of this one. */
 };
 
-static struct WalcuKeyRows *attach_key_rows(ForeignScanState *node);
 static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *clause);
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
@@ -109,19 +108,38 @@ static void sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool find_kept_row(struct WalcuKeyRows *rows);
 static void show_kept_row(struct WalcuKeyRows *rows, TupleTableSlot *slot);
 
-/* FdwRoutine.IterateForeignScan */
+/* Gives the next row of a scan. */
 TupleTableSlot *
 key_rows_iterate(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
 
-	if (scan->key_rows == NULL)
-		scan->key_rows = attach_key_rows(node);
-	if (scan->key_rows->ahead == NULL)
+	if (!key_rows_are_ahead(node))
 		return scan_iterate(node);
 	if (!scan->key_rows->is_decided && !decide_source(node, scan->key_rows))
 		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
 	return scan->key_rows->is_kept ? give_kept_row(node, scan->key_rows) : scan_iterate(node);
+}
+
+/* Tells whether a node reads ahead for a scan, so that the keys of later rows are known. */
+bool
+key_rows_are_ahead(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+	const Plan *plan = node->ss.ps.plan;
+	struct WalcuKeyRows *rows = scan->key_rows;
+	MemoryContext before = MemoryContextSwitchTo(scan->context);
+
+	if (rows == NULL)
+	{
+		rows = scan->key_rows = palloc0(sizeof(struct WalcuKeyRows));
+		rows->ahead = read_ahead_find(node->ss.ps.state, plan->plan_node_id, &rows->place);
+		if (rows->ahead)
+			prepare_key_rows(node, rows,
+							 list_nth(plan->qual, list_nth_int(rows->ahead->plan.quals, rows->place)));
+	}
+	MemoryContextSwitchTo(before);
+	return rows->ahead != NULL;
 }
 
 /* FdwRoutine.ReScanForeignScan */
@@ -155,23 +173,6 @@ key_rows_end(ForeignScanState *node)
 	if (scan && scan->key_rows && scan->key_rows->table)
 		join_table_reset(scan->key_rows->table);
 	scan_end(node);
-}
-
-/* Finds out whether a node reads ahead for the scan. */
-static struct WalcuKeyRows *
-attach_key_rows(ForeignScanState *node)
-{
-	WalcuScan *scan = node->fdw_state;
-	const Plan *plan = node->ss.ps.plan;
-	MemoryContext before = MemoryContextSwitchTo(scan->context);
-	struct WalcuKeyRows *rows = palloc0(sizeof(struct WalcuKeyRows));
-
-	rows->ahead = read_ahead_find(node->ss.ps.state, plan->plan_node_id, &rows->place);
-	if (rows->ahead)
-		prepare_key_rows(node, rows,
-						 list_nth(plan->qual, list_nth_int(rows->ahead->plan.quals, rows->place)));
-	MemoryContextSwitchTo(before);
-	return rows;
 }
 
 static void

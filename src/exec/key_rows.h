@@ -10,6 +10,7 @@
 #include "nodes/execnodes.h"
 
 extern TupleTableSlot *key_rows_iterate(ForeignScanState *node);
+extern bool key_rows_are_ahead(ForeignScanState *node);
 extern void key_rows_rescan(ForeignScanState *node);
 extern void key_rows_end(ForeignScanState *node);
 

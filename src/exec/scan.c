@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "base/url.h"
 #include "exec/row_order.h"
+#include "exec/scan_limit.h"
 #include "executor/executor.h"
 #include "fetch/document_values.h"
 #include "fetch/seen_ids.h"
@@ -37,12 +38,9 @@ static void prepare_scan_columns(WalcuScan *scan, Relation relation);
 static void expect_shifts(ForeignScanState *node);
 static TupleTableSlot *next_row(ForeignScanState *node);
 static TupleTableSlot *next_sent_row(ForeignScanState *node);
-static bool open_fetch(ForeignScanState *node);
 static void evaluate_values(ForeignScanState *node);
 static bool is_sure_of_no_match(List *clauses);
 static List *make_current_filters(ForeignScanState *node, WalcuPushdownUse use);
-static double count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use);
-static int64 evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownUse use);
 static char *evaluate_text(ForeignScanState *node, ExprState *expression);
 static void begin_progress(WalcuScan *scan);
 static void close_fetch(WalcuScan *scan);
@@ -111,6 +109,8 @@ scan_iterate(ForeignScanState *node)
 	do
 		slot = next_row(node);
 	while (scan->waiting && !TupIsNull(slot) && waiting_scan_passes_over(scan->waiting));
+	if (!TupIsNull(slot))
+		scan_places_note_row(scan->places);
 	return slot;
 }
 
@@ -145,7 +145,8 @@ next_sent_row(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->sort && local_sort_next(scan->sort, slot))
 		return slot;
-	if (scan->fetch == NULL && (scan->ended || !open_fetch(node)))
+	scan_open(node);
+	if (scan->fetch == NULL)
 		return slot;
 	for (;;)
 	{
@@ -190,6 +191,7 @@ scan_rescan(ForeignScanState *node)
 	reply_cache_expect(scan->query.cache);
 	if (scan->order_check)
 		order_check_restart(scan->order_check);
+	scan_places_note_restart(scan->places);
 	scan->is_prepared = false;
 	scan->ended = false;
 }
@@ -293,24 +295,27 @@ prepare_scan_columns(WalcuScan *scan, Relation relation)
 	scan->project = projection_fields(paths);
 }
 
-/* Sends the first requests of this execution.  Returns false when no row can match. */
-static bool
-open_fetch(ForeignScanState *node)
+/* Sends the first requests of an execution, unless it did so; the scan has ended when no row can match. */
+void
+scan_open(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
 	WalcuQuery query;
 	MemoryContext before;
 
+	if (scan->fetch || scan->ended)
+		return;
 	/* a batched join has made the values that they are made of */
 	if (!scan->is_prepared)
 		evaluate_values(node);
 	scan->is_prepared = false;
 	if (scan->ended)
-		return false;
+		return;
 	before = MemoryContextSwitchTo(scan->value_context);
 	begin_progress(scan);
 	own_writes_settle(scan->query.options);
 	query = scan->query;
+	query.is_merged = scan_places_are_merged(scan->places);
 	scan->waiting = waiting_scan_open(&query, scan->snapshot->curcid);
 	scan->among = waiting_scan_comes_first(scan->waiting)
 					  ? waiting_order_create(RelationGetDescr(node->ss.ss_currentRelation), scan->query.keys)
@@ -321,8 +326,8 @@ open_fetch(ForeignScanState *node)
 	scan->fetch = fetch_open(&query, &scan->tally);
 	if (scan->sibling)
 		scan->sibling->is_open = true;
+	scan_places_note_begin(scan->places, node->ss.ps.async_capable);
 	MemoryContextSwitchTo(before);
-	return true;
 }
 
 /*
@@ -378,8 +383,10 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	query->parts = NIL;
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;
-	query->skip = scan->plan.skips ? evaluate_row_count(node, scan->offset, use) : 0;
-	query->wanted = pushdown_is_complete(scan->filtered) ? count_wanted_rows(node, use) : 0;
+	query->skip = scan->plan.skips ? scan_limit_offset(node, scan->offset, use) : 0;
+	query->wanted = pushdown_is_complete(scan->filtered) ? scan_wanted_rows(node, use) : 0;
+	if (use == WALCU_PUSHDOWN_SENT)
+		query->wanted = scan_places_share(scan->places, query->wanted, query->options->fetch_size);
 	scan->has_filter = true;
 	MemoryContextSwitchTo(before);
 }
@@ -438,28 +445,13 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 }
 
 /* Counts how many rows the query needs of the scan; 0 when it does not say. */
-static double
-count_wanted_rows(ForeignScanState *node, WalcuPushdownUse use)
+double
+scan_wanted_rows(ForeignScanState *node, WalcuPushdownUse use)
 {
 	WalcuScan *scan = node->fdw_state;
-	double limit = scan->limit ? evaluate_row_count(node, scan->limit, use) : scan->plan.wanted;
+	double limit = scan->limit ? scan_limit_count(node, scan->limit, use) : scan->plan.wanted;
 
-	return (limit > 0 && !scan->plan.skips) ? limit + evaluate_row_count(node, scan->offset, use) : limit;
-}
-
-/* Evaluates LIMIT or OFFSET; 0 for NULL, and for what EXPLAIN cannot know. */
-static int64
-evaluate_row_count(ForeignScanState *node, ExprState *expression, WalcuPushdownUse use)
-{
-	bool is_null = true;
-	Datum value = (Datum) 0;
-
-	if (expression && !(use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(expression->expr)))
-		value = ExecEvalExprSwitchContext(expression, node->ss.ps.ps_ExprContext, &is_null);
-	if (!is_null && DatumGetInt64(value) < 0 && expression == ((WalcuScan *) node->fdw_state)->offset)
-		ereport(ERROR, errcode(ERRCODE_INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE),
-				errmsg("OFFSET must not be negative"));
-	return is_null ? 0 : DatumGetInt64(value);
+	return (limit > 0 && !scan->plan.skips) ? limit + scan_limit_offset(node, scan->offset, use) : limit;
 }
 
 /* Evaluates a text expression; NULL for SQL's NULL. */
@@ -503,6 +495,7 @@ close_fetch(WalcuScan *scan)
 	scan->fetch = NULL;
 	if (scan->sibling)
 		scan->sibling->is_open = false;
+	scan_places_note_end(scan->places);
 	scan->ended = true;
 }
 

@@ -10,6 +10,7 @@
 #include "exec/local_sort.h"
 #include "exec/order_check.h"
 #include "exec/progress.h"
+#include "exec/scan_places.h"
 #include "exec/sibling_scans.h"
 #include "exec/waiting_order.h"
 #include "exec/waiting_scan.h"
@@ -55,6 +56,10 @@ typedef struct WalcuScan
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
 	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
 	List *project;                 /* These fields are those of its own columns. */
+	struct WalcuScanStatement
+		*statement;   /* It knows which nodes read the scan beside others (scan_group.c). */
+	List *places;     /* It has these among them (WalcuScanPlace). */
+	bool is_early;    /* It began before the executor asked for a row, and has not been asked yet. */
 	double looked_at; /* Append waits for it, and had it looked at then (by walcu_curl_multi_now); or 0. */
 } WalcuScan;
 
@@ -68,8 +73,10 @@ typedef enum WalcuKeysUse
 
 extern void scan_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *scan_iterate(ForeignScanState *node);
+extern void scan_open(ForeignScanState *node);
 extern void scan_rescan(ForeignScanState *node);
 extern void scan_end(ForeignScanState *node);
+extern double scan_wanted_rows(ForeignScanState *node, WalcuPushdownUse use);
 extern void scan_set_filter(ForeignScanState *node, WalcuPushdownUse use);
 extern WalcuKeysUse scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job);
 

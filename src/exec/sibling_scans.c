@@ -42,6 +42,7 @@ typedef struct StatementScans
 static StatementScans *find_statement_scans(EState *estate);
 static bool may_have_siblings(const WalcuPlan *plan);
 static List *copy_conditions(ForeignScanState *node);
+static void settle_siblings_of(WalcuSiblingScan *scan);
 static void settle_siblings(List *scans);
 static List *find_siblings(List *scans, const WalcuSiblingScan *scan);
 static bool are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other);
@@ -72,21 +73,9 @@ sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan)
 List *
 sibling_scans_fields(WalcuSiblingScan *scan, List *own)
 {
-	EState *estate;
-	StatementScans *statement;
-
 	if (scan == NULL)
 		return own;
-	estate = scan->node->ss.ps.state;
-	statement = find_statement_scans(estate);
-	if (!statement->is_settled && list_length(statement->scans) > 1)
-	{
-		MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
-
-		settle_siblings(statement->scans);
-		MemoryContextSwitchTo(before);
-	}
-	statement->is_settled = true;
+	settle_siblings_of(scan);
 	return scan->siblings ? scan->project : own;
 }
 
@@ -106,6 +95,42 @@ sibling_scans_are_ahead(const WalcuSiblingScan *scan)
 			return true;
 	}
 	return false;
+}
+
+/* Is a sibling being read, wherever it stands, whose replies may serve this scan? */
+bool
+sibling_scans_are_open(WalcuSiblingScan *scan)
+{
+	ListCell *lc;
+
+	if (scan == NULL)
+		return false;
+	settle_siblings_of(scan);
+	foreach(lc, scan->siblings)
+	{
+		const WalcuSiblingScan *sibling = lfirst(lc);
+
+		if (sibling != scan && sibling->is_open)
+			return true;
+	}
+	return false;
+}
+
+/* Finds out, once for a statement, which of its scans are siblings. */
+static void
+settle_siblings_of(WalcuSiblingScan *scan)
+{
+	EState *estate = scan->node->ss.ps.state;
+	StatementScans *statement = find_statement_scans(estate);
+
+	if (!statement->is_settled && list_length(statement->scans) > 1)
+	{
+		MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
+
+		settle_siblings(statement->scans);
+		MemoryContextSwitchTo(before);
+	}
+	statement->is_settled = true;
 }
 
 /* The scans of the statement that are noted. */

@@ -24,6 +24,7 @@ typedef struct WalcuSiblingScan
 
 extern WalcuSiblingScan *sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan);
 extern List *sibling_scans_fields(WalcuSiblingScan *scan, List *own);
+extern bool sibling_scans_are_open(WalcuSiblingScan *scan);
 extern bool sibling_scans_are_ahead(const WalcuSiblingScan *scan);
 
 #endif /* WALCU_SIBLING_SCANS_H */

@@ -535,8 +535,7 @@ count_cursors_at_once(WalcuFetch *fetch)
 		return 1;
 	if (query->strategy == WALCU_BY_RANGES || (query->strategy == WALCU_BY_JOB && query->keys == NIL))
 		return Min(query->options->max_connections, query_wanted_pages(query, fetch->group.delivered));
-	/* the first page of what comes next is under way while the end of what comes before is read */
-	return (query->strategy == WALCU_BY_PAGES && query->keys != NIL && query->all_rows) ? 2 : 1;
+	return query_wants_next_part(query, fetch->parts) ? 2 : 1;
 }
 
 /*

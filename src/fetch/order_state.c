@@ -12,6 +12,7 @@
 
 #include "fetch/last_page.h"
 
+static void begin_next_probe(WalcuOrderState *state, WalcuCursorGroup *group, List *cursors);
 static void drop_probe(WalcuOrderState *state);
 
 /*
@@ -25,6 +26,8 @@ order_state_settle(WalcuOrderState *state, WalcuCursorGroup *group, List **curso
 
 	if (group->query->keys == NIL)
 		return last_page_settle(&state->last, group, cursors, before_wait) == WALCU_ORDER_IGNORED;
+	if (group->query->is_merged && !group->query->all_rows)
+		begin_next_probe(state, group, *cursors);
 	if (state->order == WALCU_ORDER_OPEN && *cursors != NIL)
 		order = order_probe_find(&state->probe, group, linitial(*cursors), before_wait);
 	if (order == WALCU_ORDER_IGNORED)
@@ -64,6 +67,8 @@ order_state_end_part(WalcuOrderState *state, bool has_more)
 	state->pausing = has_more && state->order == WALCU_ORDER_ANY;
 	state->order = WALCU_ORDER_OPEN;
 	drop_probe(state);
+	state->probe = state->next_probe;
+	state->next_probe = NULL;
 }
 
 /* Drops what is under way, as the cursors that it is about are closed. */
@@ -72,6 +77,9 @@ order_state_drop(WalcuOrderState *state)
 {
 	state->order = WALCU_ORDER_OPEN;
 	drop_probe(state);
+	if (state->next_probe)
+		order_probe_release(state->next_probe);
+	state->next_probe = NULL;
 	if (state->last)
 		cursor_close(state->last);
 	state->last = NULL;
@@ -83,4 +91,18 @@ drop_probe(WalcuOrderState *state)
 	if (state->probe)
 		order_probe_release(state->probe);
 	state->probe = NULL;
+}
+
+/*
+ * Where the documents that come first have no value, so that there are likely to be none, a probe for those
+ * that follow is under way with them.
+ */
+static void
+begin_next_probe(WalcuOrderState *state, WalcuCursorGroup *group, List *cursors)
+{
+	WalcuCursor *first = cursors ? linitial(cursors) : NULL;
+
+	if (state->next_probe == NULL && list_length(cursors) > 1 &&
+		first->part->nulls == WALCU_PART_WITHOUT_VALUE)
+		order_probe_find(&state->next_probe, group, lsecond(cursors), false);
 }

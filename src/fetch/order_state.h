@@ -12,10 +12,11 @@
 /* It is zeroed when a fetch begins. */
 typedef struct WalcuOrderState
 {
-	WalcuOrder order;       /* It says how the documents of the first cursor's part come. */
-	WalcuOrderProbe *probe; /* It finds that out; or NULL. */
-	WalcuCursor *last;      /* The last page tells whether the service sorts by _id; or NULL. */
-	bool pausing;           /* A part has ended, and the reader is to sort its documents. */
+	WalcuOrder order;            /* It says how the documents of the first cursor's part come. */
+	WalcuOrderProbe *probe;      /* It finds that out; or NULL. */
+	WalcuOrderProbe *next_probe; /* It is about the part behind that; or NULL. */
+	WalcuCursor *last;           /* The last page tells whether the service sorts by _id; or NULL. */
+	bool pausing;                /* A part has ended, and the reader is to sort its documents. */
 } WalcuOrderState;
 
 extern bool order_state_settle(WalcuOrderState *state, WalcuCursorGroup *group, List **cursors,

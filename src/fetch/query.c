@@ -121,6 +121,21 @@ query_spread(WalcuQuery *query, int64 delivered)
 	return query;
 }
 
+/*
+ * Is the first page of the next part to be under way with one of the part before?  So it is where all
+ * documents are wanted; and where others wait for the first one, and that part has those without a value, of
+ * which there are often none.
+ */
+bool
+query_wants_next_part(const WalcuQuery *query, const List *parts)
+{
+	const WalcuQueryPart *first = parts ? linitial(parts) : NULL;
+
+	if (query->strategy != WALCU_BY_PAGES || query->keys == NIL)
+		return false;
+	return query->all_rows || (query->is_merged && first && first->nulls == WALCU_PART_WITHOUT_VALUE);
+}
+
 /* The parts, of WalcuQueryPart, that have the documents which match a filter. */
 List *
 query_split_parts(const WalcuQuery *query, List *filters)

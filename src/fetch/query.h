@@ -44,6 +44,7 @@ typedef struct WalcuQuery
 	bool unsorted;               /* The service does not sort: what it sends is in any order. */
 	bool unsplit;                /* NULLs are no part of their own, as the service refused their filter. */
 	bool is_as_written;          /* The reader sorts, as it has what the service does not know of yet. */
+	bool is_merged;              /* Others are merged with it: its first document is waited for at once. */
 	bool all_rows;               /* The reader is likely to want every document. */
 	double wanted;               /* It is likely to want so many; 0 when that is not known. */
 } WalcuQuery;
@@ -57,6 +58,7 @@ extern bool query_splits_nulls(const WalcuQuery *query);
 extern bool query_is_unprojected(const WalcuQuery *query);
 extern int query_wanted_pages(const WalcuQuery *query, int64 delivered);
 extern const WalcuQuery *query_spread(WalcuQuery *query, int64 delivered);
+extern bool query_wants_next_part(const WalcuQuery *query, const List *parts);
 extern List *query_split_parts(const WalcuQuery *query, List *filters);
 
 extern WalcuRequest *query_first_request(const WalcuQuery *query);

@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "optimizer/cost.h"
+#include "plan/limit.h"
 #include "plan/path.h"
 #include "plan/relinfo.h"
 #include "pushdown/sort.h"
@@ -82,7 +83,7 @@ is_skipped_exactly(PlannerInfo *root, const ForeignPath *path)
 	const WalcuRelation *relation = relinfo_relation(rel);
 	List *keys = sort_of_pathkeys(root, rel, relation, path->path.pathkeys);
 
-	return path_has_limit(root, &path->path) && path_details(path).strategy == WALCU_BY_PAGES &&
+	return limit_ends_path(root, &path->path) && path_details(path).strategy == WALCU_BY_PAGES &&
 		   rel->baserestrictinfo == NIL && relation->options->pushdown &&
 		   (keys == NIL || sort_agrees_on_nulls(relation->options, linitial(keys)));
 }

@@ -25,6 +25,7 @@
 #include "optimizer/restrictinfo.h"
 #include "plan/join_key.h"
 #include "plan/key_lookup.h"
+#include "plan/limit.h"
 #include "plan/read_anyway.h"
 #include "plan/relinfo.h"
 #include "plan/size_probe.h"
@@ -87,7 +88,6 @@ static void add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput 
 static void add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, bool is_whole);
 static double count_requests_of_ranges(const WalcuOptions *options, double pages);
 static bool may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output);
-static bool is_limited_scan(PlannerInfo *root, const RelOptInfo *rel);
 static bool is_filtered_exactly(const RelOptInfo *rel);
 static void add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output,
 							  WalcuStrategy strategy, bool all_rows, ReadCost reading);
@@ -202,25 +202,6 @@ path_wants_all(const PlannerInfo *root)
 	return root->tuple_fraction <= 0 || root->tuple_fraction >= LIMIT_OF_TOOLS || is_of_any;
 }
 
-/* Returns whether the query's LIMIT, or that of EXISTS, ends the scan when it has brought so many rows. */
-bool
-path_has_limit(PlannerInfo *root, const Path *path)
-{
-	return is_limited_scan(root, path->parent) && pathkeys_contained_in(root->query_pathkeys, path->pathkeys);
-}
-
-/* Returns whether the rows of a scan, if they came in the query's order, would be those that a LIMIT cuts. */
-static bool
-is_limited_scan(PlannerInfo *root, const RelOptInfo *rel)
-{
-	const Query *query = root->parse;
-
-	return rel->reloptkind == RELOPT_BASEREL && bms_membership(root->all_baserels) == BMS_SINGLETON &&
-		   !query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs && query->groupClause == NIL &&
-		   query->groupingSets == NIL && query->distinctClause == NIL && query->setOperations == NULL &&
-		   query->havingQual == NULL && (query->limitCount || root->tuple_fraction >= 1);
-}
-
 /* Returns the cheapest way to read so many documents, all of them and in any order. */
 WalcuStrategy
 path_strategy(const WalcuOptions *options, double documents)
@@ -285,7 +266,7 @@ add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, b
 	double pages = Max(ceil(output->documents / options->fetch_size), 1);
 	bool has_ranges = path_paging_strategy(options) == WALCU_BY_RANGES;
 	bool is_exact = !is_whole && root->query_pathkeys == NIL && root->parse->limitOffset == NULL &&
-					is_limited_scan(root, rel) && is_filtered_exactly(rel);
+					limit_is_of_scan(root, rel) && is_filtered_exactly(rel);
 	double factor = has_ranges ? IN_SEQUENCE : 1;
 	/* a hash can group or join as well as an order that nobody asked for */
 	bool is_spare = keys != NIL && !pathkeys_contained_in(output->pathkeys, root->sort_pathkeys);
@@ -331,7 +312,10 @@ count_requests_of_ranges(const WalcuOptions *options, double pages)
 static bool
 may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 {
-	if (!is_limited_scan(root, rel) || !is_filtered_exactly(rel))
+	/* what one child has of a LIMIT is what others have left of it */
+	if (limit_is_of_parent(root, rel) && is_filtered_exactly(rel))
+		return false;
+	if (!limit_is_of_scan(root, rel) || !is_filtered_exactly(rel))
 		return true;
 	return root->limit_tuples >= output->rows && relinfo_get(rel)->size.assumed == 0;
 }

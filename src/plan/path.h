@@ -28,7 +28,6 @@ extern ForeignPath *path_with_keys(PlannerInfo *root, RelOptInfo *rel, double re
 extern ForeignPath *path_with_skip(const ForeignPath *path);
 extern WalcuPathDetails path_details(const ForeignPath *path);
 extern bool path_wants_all(const PlannerInfo *root);
-extern bool path_has_limit(PlannerInfo *root, const Path *path);
 extern WalcuStrategy path_strategy(const WalcuOptions *options, double documents);
 extern WalcuStrategy path_paging_strategy(const WalcuOptions *options);
 extern Cost path_document_cost(const RelOptInfo *rel);

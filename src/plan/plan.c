@@ -16,6 +16,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "plan/key_lookup.h"
+#include "plan/limit.h"
 #include "plan/missed_plans.h"
 #include "plan/path.h"
 #include "plan/relinfo.h"
@@ -35,7 +36,8 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_COLUMNS,   /* This is a list of int. */
 	SCAN_PRIVATE_ORDER,     /* This is a list of int. */
 	SCAN_PRIVATE_KEYED_BY,  /* This is an Expr as of when the plan was made, or NULL. */
-	SCAN_PRIVATE_IS_MISSED  /* This is a Boolean. */
+	SCAN_PRIVATE_IS_MISSED, /* This is a Boolean. */
+	SCAN_PRIVATE_WANTS_ALL  /* This is a Boolean. */
 } ScanPrivateIndex;
 
 /*
@@ -80,6 +82,7 @@ plan_of_scan(const ForeignScan *scan)
 		.all_rows = boolVal(list_nth(private, SCAN_PRIVATE_ALL_ROWS)),
 		.skips = boolVal(list_nth(private, SCAN_PRIVATE_SKIPS)),
 		.is_missed = boolVal(list_nth(private, SCAN_PRIVATE_IS_MISSED)),
+		.wants_all = boolVal(list_nth(private, SCAN_PRIVATE_WANTS_ALL)),
 		.wanted = float_node_value(list_nth(private, SCAN_PRIVATE_WANTED)),
 		.requests = float_node_value(list_nth(private, SCAN_PRIVATE_REQUESTS)),
 		.documents = float_node_value(list_nth(private, SCAN_PRIVATE_DOCUMENTS)),
@@ -121,6 +124,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 		.strategy = details.strategy,
 		.pushdown = info->relation.options->pushdown,
 		.all_rows = path_wants_all(root) || details.all_rows,
+		.wants_all = path_wants_all(root),
 		.skips = details.skips,
 		.is_missed = missed_plans_note(),
 		.requests = details.requests,
@@ -136,7 +140,9 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 		plan.strategy = WALCU_BY_ID;
 		plan.requests = plan.documents = 1;
 	}
-	if (!plan.all_rows && path_has_limit(root, &path->path))
+	/* a child that is read to its end may have more than enough for its parent */
+	if ((!plan.all_rows || (!plan.wants_all && limit_is_of_parent(root, rel))) &&
+		limit_ends_path(root, &path->path))
 	{
 		plan.limit = (Expr *) root->parse->limitCount;
 		plan.offset = (Expr *) root->parse->limitOffset;
@@ -158,7 +164,8 @@ make_scan_private(const WalcuPlan *plan)
 							makeBoolean(plan->all_rows), makeBoolean(plan->skips));
 	List *numbers = list_make4(float_node_make(plan->wanted), float_node_make(plan->requests),
 							   float_node_make(plan->documents), float_node_make(plan->assumed));
-	List *others = list_make4(plan->columns, plan->order, plan->keyed_by, makeBoolean(plan->is_missed));
+	List *others = list_make5(plan->columns, plan->order, plan->keyed_by, makeBoolean(plan->is_missed),
+							  makeBoolean(plan->wants_all));
 
 	return list_concat(list_concat(ways, numbers), others);
 }

@@ -17,6 +17,7 @@ typedef struct WalcuPlan
 	WalcuStrategy strategy; /* This is how documents are asked for. */
 	bool pushdown;          /* The conditions go into the request. */
 	bool all_rows;          /* The reader is likely to want every document. */
+	bool wants_all;         /* So is the query, of all that it reads. */
 	bool is_missed;         /* Nobody has looked through the plan that it is in: missed_plans.c. */
 	bool skips;             /* The service passes over what the offset says. */
 	double wanted;          /* So many rows are likely to be wanted, where limit does not say it; or 0. */
