@@ -138,6 +138,61 @@ $sandbox->fault({ match => { method => 'POST' }, skip => 3, times => 5, fault =>
 is($dbh->do(rows('cars', 60)) + 0, 60, 'rows that are refused for a while');
 is(scalar(written()), 60, 'are written, once each');
 
+# With write_mode 'commit' the rows that one statement routes are sent together, when the transaction commits
+for my $case (
+    [ 'rows that are routed', rows('queued', 60), $all, 60 ],
+    [ 'COPY into partitions', seq('queued (model, make)', 60, "new\$i\\tp\$((1 + i % @{[PARTS]}))"), $all, 60 ],
+  )
+{
+    my ($name, $sql, $wanted, $rows) = @$case;
+    clear();
+    my ($requests) = under_way($dbh, $sandbox, $sql, $wanted, method => 'POST');
+    is($requests, $wanted, "$name, at the commit: under way at once");
+    is(sent(), $rows, 'each is sent once');
+    is(scalar(written()), $rows, 'and written');
+}
+# but what another statement, or another table of the same one, has written before is there by then
+for my $case (
+    [ 'two statements', 2, map { rows('queued', $_) } 2, 3 ],
+    [ 'two tables of a statement', 2, 'WITH a AS (' . rows('queued', 2) . ') ' . rows('others', 3) ],
+  )
+{
+    my ($name, $wanted, @statements) = @$case;
+    clear();
+    $dbh->begin_work;
+    $dbh->do($_) for @statements;
+    my ($requests) = under_way($dbh, $sandbox, 'COMMIT', $wanted, method => 'POST');
+    $dbh->{AutoCommit} = 1;
+    cmp_ok($requests, '<=', 3, "$name: one after the other");
+    is(scalar(written()), 5, 'all are written');
+    my @order = map { $_->{body}{model} } grep { $_->{method} eq 'POST' } $sandbox->log;
+    is_deeply([ sort(@order[ 0 .. $requests - 1 ]), sort @order[ $requests .. $#order ] ], $requests == 2 ? [qw(new1 new2 new1 new2 new3)] : [qw(new1 new2 new3 new1 new2)],
+        'in their order');
+}
+clear();
+$sandbox->fault({ match => { method => 'POST' }, skip => 20, times => 1, fault => { type => 'status', status => 422 } });
+$error = sql_error($dbh, rows('queued', 60));
+is($error->{sqlstate}, '23514', 'a refusal at the commit');
+my ($told, $in_doubt) = told_in($error->{detail});
+is($told, scalar(written()), 'what is written is told');
+is($in_doubt, 0, 'and nothing is in doubt');
+my ($unsent) = $error->{detail} =~ /(\d+) writes were not sent/;
+is($told + 1 + $unsent, 60, 'each of the others is told as not sent');
+
+# What waits for the commit takes no more memory than it has to: statements leave nothing else behind
+clear();
+$dbh->do('DEALLOCATE ALL');
+$dbh->begin_work;
+$dbh->do("INSERT INTO queued_1 (model) VALUES ('new')");
+my $memory = sub { $dbh->selectrow_array("SELECT used_bytes FROM pg_backend_memory_contexts WHERE name = ?", undef, $_[0]) };
+my %before = map { $_ => $memory->($_) } qw(TopTransactionContext TopMemoryContext);
+my $queue = sub { $dbh->selectrow_array("SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'walcu%queue'") };
+my $queued = $queue->();
+$dbh->do("INSERT INTO queued_1 (model) VALUES ('new')") for 1 .. 500;
+cmp_ok($memory->($_) - $before{$_}, '<', 50_000, "500 rows that wait take nothing of $_") for sort keys %before;
+cmp_ok(($queue->() - $queued) / 500, '<', 800, 'and less than 800 bytes each');
+$dbh->rollback;
+
 done_testing();
 
 sub make_tables
@@ -149,7 +204,8 @@ sub make_tables
       for 'CREATE EXTENSION walcu_fdw',
       (map { ("CREATE SERVER $_ FOREIGN DATA WRAPPER walcu_fdw $server", "CREATE USER MAPPING FOR CURRENT_USER SERVER $_ $mapping") } 'crm', map { "s$_" } 1 .. PARTS),
       (map { "CREATE FOREIGN TABLE $_ (_id text, content text) SERVER crm OPTIONS (resource 'notes'" . (/one/ ? ", batch_size '1')" : ')') } qw(notes one_by_one told_before told_after told_at_end)),
-      (map { "CREATE TABLE $_ ($columns) PARTITION BY LIST (make)" } qw(cars dealers mixed)),
+      (map { "CREATE TABLE $_ ($columns) PARTITION BY LIST (make)" } qw(cars dealers mixed queued others)),
+      (map { my $table = $_; map { partition($table, $_, "s$_") =~ s/'cars'/'cars', write_mode 'commit', client_ids 'true'/r } 1 .. PARTS } qw(queued others)),
       (map { partition('cars', $_, "s$_"), partition('dealers', $_, 's1'), $_ == PARTS ? "CREATE TABLE mixed_$_ PARTITION OF mixed FOR VALUES IN ('p$_')" : partition('mixed', $_, "s$_") } 1 .. PARTS),
       'CREATE TABLE seen (seen bigint)',
       'CREATE FUNCTION do_nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$',

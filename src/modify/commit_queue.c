@@ -18,6 +18,7 @@
 #include "fetch/own_writes.h"
 #include "fetch/waiting_writes.h"
 #include "miscadmin.h"
+#include "modify/commit_order.h"
 #include "modify/merged_writes.h"
 #include "modify/patched_document.h"
 #include "modify/queue_entry.h"
@@ -40,7 +41,7 @@ typedef struct Queue
 	HTAB *documents;       /* These are the documents (of WalcuQueueDocument) that the writes are for. */
 	MemoryContext context; /* It ends with the transaction. */
 	bool sending;          /* The transaction commits. */
-	int sent;              /* So many of the first entries have been sent, or dropped. */
+	int sent;              /* So many of the first entries are confirmed, or dropped. */
 } Queue;
 
 static Queue *queue = NULL;
@@ -68,9 +69,6 @@ static void warn_of_unwritten(void);
 static void warn_at_exit(void);
 static void describe_unsent(StringInfo text, const void *arg);
 static WalcuNamedWrite *name_entry(const WalcuQueueEntry *entry, WalcuWritePlaces *places);
-static bool must_follow(const WalcuQueueEntry *entry, const WalcuQueueEntry *previous);
-static void send_entry(const WalcuQueueEntry *entry);
-static void finish_writers(void);
 
 static const WalcuWaitingSource waiting_source = {
 	.exist = has_entries,
@@ -407,15 +405,10 @@ resume_statement_timeout(void)
 	return true;
 }
 
-/*
- * Sends the entries in order.  The write log stays open, as something else may still fail the transaction.
- * Writes of the same kind to the same resource are under way together; before another kind begins, they are
- * confirmed, so that a document can rely on an earlier one.
- */
+/* Sends the entries.  The write log stays open, as something else may still fail the transaction. */
 static void
 send_entries(void)
 {
-	const WalcuQueueEntry *previous = NULL;
 	MemoryContext before = MemoryContextSwitchTo(queue->context);
 	WalcuWriteLog *write_log = write_log_open(queue);
 	ListCell *lc;
@@ -427,19 +420,13 @@ send_entries(void)
 
 		table->writer = writer_open(queue->context, table->options, table->credential, write_log);
 	}
-	foreach(lc, queue->entries)
+	while (queue->sent < list_length(queue->entries))
 	{
-		const WalcuQueueEntry *entry = lfirst(lc);
+		int end = commit_order_group_end(queue->entries, queue->sent);
 
-		if (entry->dropped)
-			continue;
-		if (previous && must_follow(entry, previous))
-			finish_writers();
-		send_entry(entry);
-		queue->sent = foreach_current_index(lc) + 1;
-		previous = entry;
+		commit_order_send(write_log, queue->entries, queue->sent, end);
+		queue->sent = end;
 	}
-	finish_writers();
 	MemoryContextSwitchTo(before);
 }
 
@@ -507,7 +494,7 @@ describe_unsent(StringInfo text, const void *arg)
 	{
 		const WalcuQueueEntry *entry = list_nth(sent->entries, i);
 
-		if (!entry->dropped && count++ < WRITE_LOG_NAMED)
+		if (!entry->dropped && !entry->is_sent && count++ < WRITE_LOG_NAMED)
 			names = lappend(names, name_entry(entry, &places));
 	}
 	if (count == 0)
@@ -530,36 +517,4 @@ name_entry(const WalcuQueueEntry *entry, WalcuWritePlaces *places)
 
 	return write_place_name_request(write_place_add(places, options->server_name, options->dealer_id),
 									request, options->resource, is_new ? queued->id : NULL);
-}
-
-static bool
-must_follow(const WalcuQueueEntry *entry, const WalcuQueueEntry *previous)
-{
-	return entry->before || entry->table != previous->table ||
-		   strcmp(entry->queued.method, previous->queued.method) != 0;
-}
-
-static void
-send_entry(const WalcuQueueEntry *entry)
-{
-	WalcuWrite *write = writer_create(entry->table->writer, entry->queued.method, entry->queued.id);
-
-	write->made_here = entry->queued.made_here;
-	write->conflict_is_none = entry->queued.conflict_is_none;
-	write->detached = true;
-	write_expect(write, entry->queued.sets);
-	if (entry->queued.body)
-		write_set_body(write, entry->queued.body);
-	if (entry->queued.leaves && (entry->queued.body == NULL || !entry->queued.is_sure))
-		patched_document_on_refusal(write, entry->table->options, entry->queued.leaves);
-	writer_send(write);
-}
-
-static void
-finish_writers(void)
-{
-	ListCell *lc;
-
-	foreach(lc, queue->tables)
-		writer_finish(((WalcuCommitQueueTable *) lfirst(lc))->writer);
 }

@@ -78,6 +78,8 @@ modify_begin_insert(ModifyTableState *node, ResultRelInfo *target)
 					   RelationGetRelationName(target->ri_RelationDesc)));
 	modify = open_modify(node, target, CMD_INSERT);
 	modify->is_copied = node->ps.plan == NULL;
+	if (node->rootResultRelInfo && node->rootResultRelInfo != target)
+		modify->routed_from = RelationGetRelid(node->rootResultRelInfo->ri_RelationDesc);
 	/* what COPY has counted is not counted again, and no node is wrapped for rows that are routed */
 	modify->waits = true;
 	hold_rows(modify, target, node->ps.state);
@@ -322,8 +324,10 @@ make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made)
 	char *made_id = NULL;
 	char *sets;
 
-	*made = (WalcuCommitQueueWrite){
-		.method = "POST", .conflict_is_none = modify->skips_conflicts, .command = modify->command};
+	*made = (WalcuCommitQueueWrite){.method = "POST",
+									.conflict_is_none = modify->skips_conflicts,
+									.command = modify->command,
+									.routed_from = modify->routed_from};
 	if (row->id >= 0)
 	{
 		bool is_null;

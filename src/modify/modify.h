@@ -30,6 +30,7 @@ typedef struct WalcuModify
 	bool needs_reply;             /* The documents that the service answers with are wanted. */
 	bool waits;                   /* Each row has to be confirmed before the next is sent. */
 	WalcuHeldRows *held;          /* Rows are held in it; NULL where each is sent at once. */
+	Oid routed_from;              /* Rows are routed from this table to this one; InvalidOid for none. */
 	bool is_copied;               /* The rows are those of COPY. */
 	bool skips_conflicts;         /* The statement has ON CONFLICT DO NOTHING. */
 	bool judges_first;            /* All rows are read and judged before the first is sent. */

@@ -28,6 +28,7 @@ typedef struct WalcuCommitQueueWrite
 	bool made_here;        /* Nobody else can have made the id. */
 	bool conflict_is_none; /* A document that is there already is not an error. */
 	CommandId command;     /* Commands with a higher number are shown it. */
+	Oid routed_from;       /* The row was routed from this table to its partition; InvalidOid for none. */
 } WalcuCommitQueueWrite;
 
 /* This is a table as it was at one time.  It does not change: a table that does gets another one. */
@@ -36,6 +37,8 @@ struct WalcuCommitQueueTable
 	const WalcuOptions *options; /* These are the options that were in force. */
 	const char *credential;      /* This is the header line with the credentials. */
 	WalcuWriter *writer;         /* This sends the writes, while the queue is sent. */
+	List *unsent;                /* These (WalcuQueueEntry *) are to be under way together. */
+	int next_unsent;             /* So many of them have been sent. */
 };
 
 /* A write that waits. */
@@ -45,6 +48,7 @@ typedef struct WalcuQueueEntry
 	WalcuCommitQueueTable *table;    /* It writes to this table. */
 	SubTransactionId subtransaction; /* It is rolled back with this subtransaction. */
 	struct WalcuQueueEntry *before;  /* This is the write of the same document before it; NULL for none. */
+	bool is_sent;                    /* It is under way, or confirmed. */
 	bool dropped; /* Another write says all that this one says, or nothing is to be said. */
 } WalcuQueueEntry;
 

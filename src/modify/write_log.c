@@ -49,6 +49,7 @@ struct WalcuWriteLog
 /* These are the logs of the statements that are writing. */
 static WalcuWriteLog *write_logs = NULL;
 
+static void add_server(WalcuWriteLog *write_log, const char *name);
 static void register_callbacks(void);
 static void log_at_transaction_end(XactEvent event, void *arg);
 static void log_at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
@@ -115,21 +116,27 @@ write_log_add_place(WalcuWriteLog *write_log, const WalcuOptions *options)
 void
 write_log_add_servers(WalcuWriteLog *write_log, List *range_table)
 {
-	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
 	ListCell *lc;
 
-	if (!write_log->has_servers)
+	if (write_log->has_servers)
+		return;
+	foreach(lc, range_table)
 	{
-		foreach(lc, range_table)
-		{
-			const RangeTblEntry *entry = lfirst(lc);
+		const RangeTblEntry *entry = lfirst(lc);
 
-			if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE)
-				write_place_add(&write_log->places,
-								GetForeignServer(GetForeignTable(entry->relid)->serverid)->servername, NULL);
-		}
+		if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE)
+			add_server(write_log, GetForeignServer(GetForeignTable(entry->relid)->serverid)->servername);
 	}
 	write_log->has_servers = true;
+}
+
+/* What the catalogs say of a server is not to stay as long as the transaction, but its name is. */
+static void
+add_server(WalcuWriteLog *write_log, const char *name)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+
+	write_place_add(&write_log->places, name, NULL);
 	MemoryContextSwitchTo(before);
 }
 
