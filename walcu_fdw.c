@@ -24,7 +24,9 @@
 #include "exec/scan_group.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
+#include "http/granted_rate.h"
 #include "http/rate_limit.h"
+#include "http/total_connections.h"
 #include "modify/direct_modify.h"
 #include "modify/modify.h"
 #include "modify/modify_table.h"
@@ -70,6 +72,8 @@ _PG_init(void)
 	read_ahead_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
+	granted_rate_init();
+	total_connections_init();
 	learned_size_init();
 	shared_table_request_memory();
 	explain_watch_init();

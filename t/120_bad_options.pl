@@ -203,6 +203,7 @@ my @options = (
     { name => 'max_requests', on => ['server'], whole_numbers(0, 2147483647) },
     { name => 'max_requests_per_second', on => ['server'], %rate },
     { name => 'max_connections', on => ['server'], whole_numbers(1, 64) },
+    { name => 'max_connections_total', on => ['server'], whole_numbers(0, 100000) },
     { name => 'max_retries', on => ['server'], whole_numbers(0, 20) },
     { name => 'max_retry_wait', on => ['server'], %duration },
     { name => 'max_reply_size', on => [qw(server table)], %large_size },

@@ -28,6 +28,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "storage/pg_shmem.h"
 #include "storage/shmem.h"
 #include "utils/acl.h"
 #include "utils/date.h"
@@ -193,11 +194,18 @@ compat_init_memory(void *memory, void *arg)
 #endif
 
 /*
+ * Before 17 a library that is not preloaded leaves so much of PostgreSQL's spare memory to others, in
+ * bytes.
+ */
+#define COMPAT_SPARE_MEMORY (64 * 1024)
+
+/*
  * Returns memory that all backends share, or NULL where there is none.  init fills it in for the first one.
- * 17 gives it to whoever knows the name; before, only preloaded libraries get it.
+ * 17 gives it to whoever knows the name.  Before, preloaded libraries have asked for it, and others get what
+ * nobody has asked for, as contrib/pg_prewarm does: little, so that may_be_spare is for small tables.
  */
 static inline void *
-compat_shared_memory(const char *name, Size size, void (*init)(void *), bool preloaded)
+compat_shared_memory(const char *name, Size size, void (*init)(void *), bool preloaded, bool may_be_spare)
 {
 	bool found;
 #if PG_VERSION_NUM >= 190000
@@ -206,8 +214,9 @@ compat_shared_memory(const char *name, Size size, void (*init)(void *), bool pre
 	return GetNamedDSMSegment(name, size, init, &found);
 #else
 	void *memory;
+	const PGShmemHeader *header = UsedShmemSegAddr;
 
-	if (!preloaded)
+	if (!preloaded && !(may_be_spare && header->freeoffset + size + COMPAT_SPARE_MEMORY < header->totalsize))
 		return NULL;
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	memory = ShmemInitStruct(name, size, &found);

@@ -2,8 +2,9 @@
  * shared_table.c
  *	  A table in memory that all backends share, where PostgreSQL gives it.
  *
- * From 17 on it does, and before, when the library is preloaded.  Elsewhere each backend has a table of its
- * own.  rate_limit.c and learned_size.c keep here what sessions should know of each other.
+ * From 17 on it does; before, when the library is preloaded, and for small tables out of what it has to
+ * spare. Elsewhere each backend has a table of its own.  rate_limit.c, granted_rate.c and learned_size.c
+ * keep here what sessions should know of each other.
  *
  * There are few entries, and requests are slow: they are searched one after the other.
  */
@@ -127,7 +128,7 @@ attach_table(WalcuSharedTable *table)
 	SharedMemory *shared;
 
 	table_to_init = table;
-	shared = compat_shared_memory(table->name, size, init_table, is_preloaded);
+	shared = compat_shared_memory(table->name, size, init_table, is_preloaded, table->is_small);
 	if (shared)
 		compat_name_tranche(shared->lock.tranche, table->name);
 	table->is_shared = shared != NULL;

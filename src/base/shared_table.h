@@ -16,12 +16,13 @@ typedef struct WalcuSharedEntry
 	int64 age;       /* Of all entries, the one with the least gives way to a new one. */
 } WalcuSharedEntry;
 
-/* A backend's view of a table.  Whoever has one gives the first three members. */
+/* A backend's view of a table.  Whoever has one gives the first four members. */
 typedef struct WalcuSharedTable
 {
 	const char *name; /* By this name backends find the memory: another layout needs another name. */
 	Size entry_size;  /* An entry takes up so many bytes. */
 	int entries;      /* There are so many. */
+	bool is_small;    /* It has some kB, which all share without preloading, too, if they can be spared. */
 	struct SharedMemory *memory;   /* They are here; NULL until the table is locked the first time. */
 	bool is_shared;                /* Others see them, too. */
 	struct WalcuSharedTable *next; /* This table was announced before; NULL for none. */

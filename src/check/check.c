@@ -165,6 +165,7 @@ start_run(const char *server_name, const char *resource, bool writes)
 
 	run->context = context;
 	run->options = option_for_server(server->serverid);
+	run->options->finds_rate = true;
 	run->server_options = server->options;
 	run->resource = resource ? pstrdup(resource) : NULL;
 	run->writes = writes;

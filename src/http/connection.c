@@ -61,6 +61,7 @@ connection_get(const WalcuOptions *options)
 			GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(options->serverid));
 	}
 	connection->line.max_running = options->max_connections;
+	connection->line.max_total = options->max_connections_total;
 	connection->kept = options->keep_connections;
 	close_if_ca_file_changed(connection, options);
 	/* writes that wait for the commit are sent to a server that the transaction has dropped, too */

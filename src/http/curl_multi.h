@@ -16,9 +16,10 @@
 typedef enum WalcuPause
 {
 	WALCU_PAUSE_NONE, /* only too many others are under way */
-	WALCU_PAUSE_RATE, /* max_requests_per_second */
+	WALCU_PAUSE_RATE, /* max_requests_per_second, or what the service grants */
 	WALCU_PAUSE_RETRY,
-	WALCU_PAUSE_JOB
+	WALCU_PAUSE_JOB,
+	WALCU_PAUSE_CONNECTION /* max_connections_total */
 } WalcuPause;
 
 typedef struct WalcuCurlMulti WalcuCurlMulti;
@@ -41,6 +42,7 @@ typedef struct WalcuCurlEasy
 	const WalcuOptions *options; /* These settings are in force for the request. */
 	bool has_place;              /* It has a place in the rate of requests to its server. */
 	int64 place;                 /* It is that place. */
+	bool is_granted;             /* The server is thought to grant it now. */
 	double not_before;           /* It may be added then (by walcu_curl_multi_now). */
 	WalcuPause reason;           /* It says why not_before is what it is. */
 	bool once;                   /* It may reach the service once at most, as it is a write. */

@@ -166,6 +166,9 @@ raise_status(const WalcuTransfer *transfer, const char *credential)
 	if (transfer->retry_after * 1000 > transfer->options->max_retry_wait)
 		hint = psprintf("The service asks to wait %.0f s, more than the server option max_retry_wait allows.",
 						transfer->retry_after);
+	else if (transfer->status == 429 && transfer->attempt.held > 0)
+		hint = "The service limits the number of requests; try again later, or raise the server option "
+			   "max_retry_wait: it was waited for as long as that allows.";
 	ereport(ERROR, errcode(sqlstate),
 			errmsg("server \"%s\" answered %d%s%s", transfer->options->server_name, transfer->status,
 				   message[0] ? ": " : "", message),

@@ -2,11 +2,15 @@
  * line.c
  *	  The requests to a server that wait or are under way, and who may begin when.
  *
- * A request stands in its server's queue until its time has come, fewer than max_connections others are under
- * way, and the session has descriptors for it (descriptors.c).  When these run short, what no request uses is
- * closed, the line used longest ago first; when everything is in use, servers take turns: a request that has
- * not begun is no error, and it begins when another one has ended.  So that this happens whoever waits for
- * whom, the session waits for all servers together.
+ * A request stands in its server's queue until its time has come, fewer than max_connections others are
+ * under way, and the session has descriptors for it (descriptors.c).  When these run short, what no request
+ * uses is closed, the line used longest ago first; when everything is in use, servers take turns: a request
+ * that has not begun is no error, and it begins when another one has ended.  So that this happens whoever
+ * waits for whom, the session waits for all servers together.
+ *
+ * So it is when all sessions have as many connections open as max_connections_total allows
+ * (total_connections.c). A session that has some goes on with these.  One that waits for its first keeps
+ * none that it can do without, to any server that counts them, as who has it may wait for those.
  *
  * transfer.c calls this; connection.c has a line for each server.
  */
@@ -15,45 +19,34 @@
 #include "http/line.h"
 
 #include "base/compat.h"
-#include "http/descriptors.h"
+#include "http/granted_rate.h"
 #include "http/rate_limit.h"
 #include "http/wait_set.h"
-
-/* Descriptors that a multi handle has open for itself: curl can be woken by them. */
-#define OF_MULTI 2
-
-/* Descriptors that a connection may need until it is made: to resolve the name, and to try two addresses. */
-#define TO_CONNECT 3
 
 /* The lines of the session. */
 static struct
 {
-	dlist_head waiting;   /* These have requests that have not begun. */
-	dlist_head starved;   /* So have these, and there were no descriptors for them. */
-	dlist_head opened;    /* These have something open, the one used last behind the others. */
-	bool may_have_room;   /* There may be descriptors again. */
-	int given_to_connect; /* So many descriptors are for connections that are being made. */
-	double waited;        /* The session has waited so many milliseconds for replies. */
-	double wait_began;    /* Somebody else began to wait then (by walcu_curl_multi_now); 0 for nobody. */
-	double wait_limit;    /* That wait takes so many milliseconds at most. */
-} session = {DLIST_STATIC_INIT(session.waiting), DLIST_STATIC_INIT(session.starved),
-			 DLIST_STATIC_INIT(session.opened)};
+	dlist_head waiting; /* These have requests that have not begun. */
+	dlist_head starved; /* So have these, and there were no descriptors for them. */
+	bool may_have_room; /* There may be descriptors again. */
+	double waited;      /* The session has waited so many milliseconds for replies. */
+	double wait_began;  /* Somebody else began to wait then (by walcu_curl_multi_now); 0 for nobody. */
+	double wait_limit;  /* That wait takes so many milliseconds at most. */
+} session = {DLIST_STATIC_INIT(session.waiting), DLIST_STATIC_INIT(session.starved)};
 
 static void drive_lines(double limit, uint32 event);
+static void hold_line(WalcuLine *line, double milliseconds);
 static void take_turn(WalcuLine *line, WalcuLineTurn turn);
 static void begin_waiting(void);
 static bool begin_due(WalcuLine *line);
 static void begin_handle(WalcuLine *line, WalcuCurlEasy *handle, double now);
-static bool make_room(WalcuLine *line);
-static bool close_unused(const WalcuLine *line);
-static bool is_only_user(const WalcuLine *line);
-static void close_sockets(WalcuLine *line);
 static void take_in_finished(void);
 static double tend_starved(double limit);
+static double limit_asking(double limit);
 static double limit_wait(double limit);
 static void expire_handle(WalcuCurlEasy *handle);
-static int count_handles(dlist_head *handles, bool paused);
-static bool has_turn(WalcuCurlEasy *handle, double now);
+static bool has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now);
+static void give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle);
 static double may_begin(const WalcuLine *line, const WalcuCurlEasy *handle);
 static uint32 wait_event(WalcuLine *line);
 
@@ -92,24 +85,19 @@ line_join(WalcuLine *line, WalcuCurlEasy *handle)
 	dlist_push_tail(&line->ended, &handle->node);
 }
 
-/* Let nothing begin for so many milliseconds. */
+/*
+ * A reply has come: note whether the service grants as many requests.  pause is for how many milliseconds
+ * nothing is to be sent where it does not, or is away.
+ */
 void
-line_hold(WalcuLine *line, double milliseconds)
+line_note_reply(WalcuLine *line, const WalcuCurlEasy *handle, int status, double pause)
 {
-	double until = walcu_curl_multi_now() + milliseconds;
-	dlist_iter iter;
-
-	line->held_until = Max(line->held_until, until);
-	line->next_begins = 0;
-	/* places in the rate would all be past then; they are given back as they can be, the last one first */
-	dlist_reverse_foreach(iter, &line->queue)
-	{
-		WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
-
-		if (handle->has_place)
-			rate_limit_give_back(line->serverid, handle->place);
-		handle->has_place = false;
-	}
+	if (status == 429)
+		granted_rate_note_refused(line->serverid, handle->began_at, pause);
+	else if (status != 0 && status < 500)
+		granted_rate_note_served(line->serverid);
+	if ((status == 429 || status == 503) && pause > 0)
+		hold_line(line, pause);
 }
 
 /* Take a handle back, finished or not.  Raises nothing: it runs on abort, too. */
@@ -120,16 +108,22 @@ line_remove(WalcuLine *line, WalcuCurlEasy *handle)
 		return;
 	if (handle->added)
 		walcu_curl_multi_remove(handle);
-	else if (handle->has_place)
-		rate_limit_give_back(line->serverid, handle->place);
+	else
+		give_back_turn(line, handle);
 	dlist_delete(&handle->node);
 	handle->queued = false;
 	line->next_begins = 0;
 	session.may_have_room = true;
 	if (dlist_is_empty(&line->queue))
+	{
 		take_turn(line, WALCU_TURN_NONE);
+		granted_rate_give_back(line->serverid, &line->ticket);
+	}
 	else
 		take_turn(line, WALCU_TURN_WAITING);
+	/* another session may want what this one may not use again for long */
+	if (line_is_idle(line) && line_room_is_wanted(line))
+		line_room_close(line);
 }
 
 /* Let a paused handle go on. */
@@ -236,9 +230,24 @@ line_close(WalcuLine *line)
 	if (!line_is_idle(line))
 		return false;
 	if (line->multi)
-		close_sockets(line);
+		line_room_close(line);
 	session.may_have_room = true;
 	return true;
+}
+
+/* Let nothing begin for so many milliseconds. */
+static void
+hold_line(WalcuLine *line, double milliseconds)
+{
+	double until = walcu_curl_multi_now() + milliseconds;
+	dlist_iter iter;
+
+	line->held_until = Max(line->held_until, until);
+	line->next_begins = 0;
+	/* places in the rate would all be past then; they are given back as they can be, the last one first */
+	dlist_reverse_foreach(iter, &line->queue)
+		give_back_turn(line, dlist_container(WalcuCurlEasy, node, iter.cur));
+	granted_rate_give_back(line->serverid, &line->ticket);
 }
 
 /* Put a line behind the others of a list, unless it is there already. */
@@ -278,7 +287,7 @@ static bool
 begin_due(WalcuLine *line)
 {
 	double now = walcu_curl_multi_now();
-	int running = count_handles(&line->begun, false);
+	int running = line_room_count(&line->begun, false);
 	double next = 0;
 	dlist_mutable_iter iter;
 
@@ -291,17 +300,20 @@ begin_due(WalcuLine *line)
 
 		if (running >= line->max_running)
 			break;
-		if (may_begin(line, handle) > now || !has_turn(handle, now))
+		if (may_begin(line, handle) > now || !has_turn(line, handle, now))
 		{
 			double begins = may_begin(line, handle);
 
 			next = (next == 0) ? begins : Min(next, begins);
 			continue;
 		}
-		if (!make_room(line))
+		if (!line_room_make(line))
 		{
+			/* those that have connections go on with these, and others need not wait for them */
+			if (line->asks_again != 0 && running > 0)
+				break;
 			take_turn(line, WALCU_TURN_STARVED);
-			return false;
+			return line->asks_again != 0;
 		}
 		begin_handle(line, handle, now);
 		running++;
@@ -324,7 +336,7 @@ begin_handle(WalcuLine *line, WalcuCurlEasy *handle, double now)
 		line->multi = walcu_curl_multi_create();
 	if (line->multi)
 	{
-		dlist_push_tail(&session.opened, &line->opened);
+		line_room_note_opened(line);
 		walcu_curl_multi_limit(line->multi, line->max_running, line->sockets);
 	}
 	handle->done = line->multi == NULL || !walcu_curl_multi_add(line->multi, handle);
@@ -332,87 +344,11 @@ begin_handle(WalcuLine *line, WalcuCurlEasy *handle, double now)
 	dlist_push_tail(handle->done ? &line->ended : &line->begun, &handle->node);
 }
 
-/*
- * Get descriptors for one more request over a line; false when there are none.  A reader that has enough
- * unread keeps its socket, so that the others need theirs beside it.
- */
-static bool
-make_room(WalcuLine *line)
-{
-	int paused = count_handles(&line->begun, true);
-	int needed = count_handles(&line->begun, false) + paused + 1;
-	int sockets = Max(Min(line->sockets, line->max_running + paused), needed);
-	int more = OF_MULTI + sockets - line->descriptors;
-
-	if (more > 0)
-	{
-		while (!descriptors_acquire(more + TO_CONNECT))
-		{
-			if (close_unused(line))
-				continue;
-			if (!is_only_user(line))
-				return false;
-			/* nobody would give any back: one request at a time always works */
-			descriptors_reserve(more + TO_CONNECT);
-			break;
-		}
-		session.given_to_connect += TO_CONNECT;
-	}
-	else
-		descriptors_release(-more);
-	line->descriptors += more;
-	line->sockets = sockets;
-	return true;
-}
-
-/* Close what another line has open, and no request uses; false when there is no such line. */
-static bool
-close_unused(const WalcuLine *line)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &session.opened)
-	{
-		WalcuLine *other = dlist_container(WalcuLine, opened, iter.cur);
-
-		if (other == line || !dlist_is_empty(&other->begun))
-			continue;
-		close_sockets(other);
-		return true;
-	}
-	return false;
-}
-
-/* Is no request under way over any line? */
-static bool
-is_only_user(const WalcuLine *line)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &session.opened)
-	{
-		if (!dlist_is_empty(&dlist_container(WalcuLine, opened, iter.cur)->begun))
-			return false;
-	}
-	return true;
-}
-
-static void
-close_sockets(WalcuLine *line)
-{
-	walcu_curl_multi_destroy(line->multi);
-	line->multi = NULL;
-	dlist_delete(&line->opened);
-	descriptors_release(line->descriptors);
-	line->descriptors = line->sockets = 0;
-}
-
 /* Take in that curl is done with some, and that connections were made. */
 static void
 take_in_finished(void)
 {
 	WalcuCurlEasy *handle;
-	int surplus;
 
 	while ((handle = walcu_curl_multi_take_finished()) != NULL)
 	{
@@ -421,12 +357,8 @@ take_in_finished(void)
 			take_turn(handle->line, WALCU_TURN_WAITING);
 		session.may_have_room = true;
 	}
-	surplus = session.given_to_connect - TO_CONNECT * walcu_curl_multi_connecting();
-	if (surplus <= 0)
-		return;
-	descriptors_release(surplus);
-	session.given_to_connect -= surplus;
-	session.may_have_room = true;
+	if (line_room_take_surplus())
+		session.may_have_room = true;
 }
 
 /*
@@ -443,7 +375,8 @@ tend_starved(double limit)
 
 	if (dlist_is_empty(&session.starved))
 		return limit;
-	dlist_foreach(line_iter, &session.opened)
+	limit = limit_asking(limit);
+	dlist_foreach(line_iter, line_room_opened())
 	{
 		dlist_mutable_iter iter;
 
@@ -469,6 +402,26 @@ tend_starved(double limit)
 	paused->drains = true;
 	line_resume(paused);
 	return 0;
+}
+
+/* Some wait for connections that other sessions have, who do not tell when they give them back. */
+static double
+limit_asking(double limit)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &session.starved)
+	{
+		const WalcuLine *line = dlist_container(WalcuLine, place, iter.cur);
+		double left = line->asks_again - walcu_curl_multi_now();
+
+		if (line->asks_again == 0)
+			continue;
+		session.may_have_room |= left <= 0;
+		left = Max(left, 0);
+		limit = (limit < 0) ? left : Min(limit, left);
+	}
+	return limit;
 }
 
 static void
@@ -504,33 +457,37 @@ limit_wait(double limit)
 	return (limit < 0) ? left : Min(limit, left);
 }
 
-/* Those whose reader has enough unread do not run: it may be waiting for the others. */
-static int
-count_handles(dlist_head *handles, bool paused)
-{
-	int count = 0;
-	dlist_iter iter;
-
-	dlist_foreach(iter, handles)
-		count += dlist_container(WalcuCurlEasy, node, iter.cur)->paused == paused;
-	return count;
-}
-
-/* Its time has come: does max_requests_per_second let it begin, too? */
+/*
+ * Its time has come: does max_requests_per_second let it begin, too, and what the service has granted so
+ * far?
+ */
 static bool
-has_turn(WalcuCurlEasy *handle, double now)
+has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now)
 {
-	double wait;
+	double wait = 0;
 
-	if (handle->has_place)
-		return true;
-	wait = rate_limit_reserve(handle->options, &handle->place);
+	if (!handle->has_place)
+		wait = rate_limit_reserve(handle->options, &handle->place);
 	handle->has_place = true;
+	if (wait <= 0 && !handle->is_granted && !handle->options->finds_rate)
+		wait = granted_rate_wait(line->serverid, &line->ticket);
 	if (wait <= 0)
+	{
+		handle->is_granted = true;
 		return true;
+	}
 	handle->not_before = now + wait;
 	handle->reason = WALCU_PAUSE_RATE;
 	return false;
+}
+
+/* Raises nothing: it runs on abort, too. */
+static void
+give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle)
+{
+	if (handle->has_place)
+		rate_limit_give_back(line->serverid, handle->place);
+	handle->has_place = handle->is_granted = false;
 }
 
 /* When a handle may begin, by walcu_curl_multi_now, if there is room. */
@@ -544,13 +501,16 @@ may_begin(const WalcuLine *line, const WalcuCurlEasy *handle)
 static uint32
 wait_event(WalcuLine *line)
 {
-	static uint32 events[WALCU_PAUSE_JOB + 1];
-	static const char *const names[] = {"WalcuReply", "WalcuRateLimit", "WalcuRetry", "WalcuJob"};
-	bool is_running = count_handles(&line->begun, false) > 0;
+	static uint32 events[WALCU_PAUSE_CONNECTION + 1];
+	static const char *const names[] = {"WalcuReply", "WalcuRateLimit", "WalcuRetry", "WalcuJob",
+										"WalcuConnection"};
+	bool is_running = line_room_count(&line->begun, false) > 0;
 	WalcuPause reason = WALCU_PAUSE_NONE;
 
 	if (!is_running && line->held_until > walcu_curl_multi_now())
 		reason = WALCU_PAUSE_RETRY;
+	else if (!is_running && line->turn == WALCU_TURN_STARVED && line->asks_again != 0)
+		reason = WALCU_PAUSE_CONNECTION;
 	else if (!is_running && !dlist_is_empty(&line->queue))
 		reason = dlist_container(WalcuCurlEasy, node, dlist_head_node(&line->queue))->reason;
 	return compat_wait_event(&events[reason], names[reason]);

@@ -2,10 +2,13 @@
  * retry.c
  *	  What is tried again, and when.
  *
- * The cursors of a scan, jobs and single calls ask here when a request came to nothing.  A read is
- * tried again after what may be otherwise the next time; a write only when the service cannot have
- * carried it out.  The waits grow and are drawn at random in part, so that many who failed
- * together do not come back together.
+ * The cursors of a scan, jobs and single calls ask here when a request came to nothing.  A read is tried
+ * again after what may be otherwise the next time; a write only when the service cannot have carried it
+ * out.  The waits grow and are drawn at random in part, so that many who failed together do not come back
+ * together.
+ *
+ * What a service refuses as one request too many (429) is no failure of it, and how often that happens says
+ * only how many others ask: it is waited for as long as max_retry_wait says, however often that is.
  *
  * A service that is deployed anew is away for half a minute.  With the defaults, max_retries 12 and
  * request_timeout 60 s, an outage is waited for for 35 s at least, and 58 s at most.
@@ -31,8 +34,13 @@
 /* The part of a wait that is drawn at random. */
 #define JITTER 0.4
 
-/* After the time that the service asked for, this much more at most, in milliseconds. */
-#define SPREAD 100.0
+/*
+ * After the time that the service asked for, so many milliseconds more at most, and this part of it: as
+ * much for each time that it has asked, up to so many.
+ */
+#define SPREAD      50.0
+#define SPREAD_PART 0.05
+#define SPREADS     4
 
 /* The user is told once a request has failed so often, or is to wait for so many milliseconds. */
 #define TOLD_FAILURES 5
@@ -40,6 +48,9 @@
 
 static void tell_of_retry(const WalcuTransfer *transfer, const WalcuAttempt *attempt);
 static bool is_worthwhile(const WalcuTransfer *transfer);
+static bool is_refused(const WalcuTransfer *transfer);
+static bool is_within_limits(const WalcuTransfer *transfer);
+static double draw_wait(const WalcuTransfer *transfer);
 static bool is_outage(const WalcuTransfer *transfer);
 static double count_lost_time(const WalcuTransfer *transfer);
 static bool is_transient_status(int status);
@@ -51,11 +62,9 @@ static bool is_transient_status(int status);
 bool
 retry_is_possible(const WalcuTransfer *transfer, bool malformed)
 {
-	const WalcuOptions *options = transfer->options;
 	bool again;
 
-	if ((!transfer->done && !malformed) || transfer->attempt.failed >= options->max_retries ||
-		transfer->retry_after * 1000 > options->max_retry_wait || !is_worthwhile(transfer))
+	if ((!transfer->done && !malformed) || !is_within_limits(transfer))
 		return false;
 	if (transfer->failure.kind != WALCU_CURL_ERROR_NONE)
 		again = walcu_curl_error_is_transient(&transfer->failure) &&
@@ -87,25 +96,45 @@ retry_attempt(const WalcuTransfer *transfer)
 {
 	const WalcuOptions *options = transfer->options;
 	WalcuAttempt attempt = transfer->attempt;
-	double wait;
+	bool refused = is_refused(transfer);
 
 	attempt.reason = WALCU_PAUSE_RETRY;
 	attempt.failed++;
+	attempt.refused += refused;
 	attempt.mishaps += !is_outage(transfer);
 	attempt.lost = count_lost_time(transfer);
-	if (transfer->retry_after > 0)
+	attempt.delay = draw_wait(transfer);
+	if (transfer->retry_after == 0 && refused)
+		attempt.delay = Min(attempt.delay, options->max_retry_wait - attempt.held);
+	else if (transfer->retry_after == 0)
 	{
-		attempt.delay = transfer->retry_after * 1000 + compat_random() * SPREAD;
-		tell_of_retry(transfer, &attempt);
-		return attempt;
+		attempt.delay = Min(attempt.delay, options->request_timeout - attempt.lost);
+		attempt.lost += attempt.delay;
 	}
-	wait = Min(ldexp(FIRST_WAIT, transfer->attempt.failed), LONGEST_WAIT);
-	wait = Min(wait, options->max_retry_wait);
-	wait *= 1 - JITTER * compat_random();
-	attempt.delay = Min(wait, options->request_timeout - attempt.lost);
-	attempt.lost += attempt.delay;
+	if (refused)
+		attempt.held += (transfer->retry_after > 0) ? transfer->retry_after * 1000 : attempt.delay;
 	tell_of_retry(transfer, &attempt);
 	return attempt;
+}
+
+/*
+ * How many milliseconds to wait before the next try, by what the service asks for, or by how many there
+ * were.
+ */
+static double
+draw_wait(const WalcuTransfer *transfer)
+{
+	const WalcuAttempt *attempt = &transfer->attempt;
+	const char *said = transfer->head.retry_after;
+	double pause = transfer->retry_after * 1000;
+	bool is_now = said[0] != '\0' && said[strspn(said, "0")] == '\0';
+	double wait;
+
+	if (pause > 0 || (is_refused(transfer) && is_now))
+		return pause + compat_random() * Min(attempt->refused + 1, SPREADS) * (SPREAD + SPREAD_PART * pause);
+	wait = Min(ldexp(FIRST_WAIT, attempt->failed), LONGEST_WAIT);
+	wait = Min(wait, transfer->options->max_retry_wait);
+	return wait * (1 - JITTER * compat_random());
 }
 
 /* Tells once a statement and resource. */
@@ -134,6 +163,28 @@ tell_of_retry(const WalcuTransfer *transfer, const WalcuAttempt *attempt)
 			: transfer->status < 300 ? errdetail("The reply was malformed.")
 									 : errdetail("The service answered %d.", transfer->status),
 			hint ? errhint("%s", hint) : 0);
+}
+
+/* Was it one request too many for the service? */
+static bool
+is_refused(const WalcuTransfer *transfer)
+{
+	return transfer->status == 429 && transfer->failure.kind == WALCU_CURL_ERROR_NONE;
+}
+
+/* Do the options allow for one more try? */
+static bool
+is_within_limits(const WalcuTransfer *transfer)
+{
+	const WalcuOptions *options = transfer->options;
+	const WalcuAttempt *attempt = &transfer->attempt;
+	double pause = transfer->retry_after * 1000;
+
+	if (is_refused(transfer))
+		return options->max_retries > 0 && attempt->held < options->max_retry_wait &&
+			   attempt->held + pause <= options->max_retry_wait;
+	return attempt->failed - attempt->refused < options->max_retries && pause <= options->max_retry_wait &&
+		   is_worthwhile(transfer);
 }
 
 /* Is there time left for it, and hope?  What the service itself asks to wait does not count. */

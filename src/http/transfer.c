@@ -65,7 +65,7 @@ static size_t give_up(Transfer *transfer, WalcuCurlErrorKind kind);
 static bool append_body(Transfer *transfer, const char *data, size_t length);
 static void resume_reading(Transfer *transfer, bool wait);
 static bool has_expired(const Transfer *transfer);
-static void hold_others(Transfer *transfer);
+static void note_limits(Transfer *transfer);
 static WalcuCurlErrorKind classify_failure(const Transfer *transfer);
 static int read_proxy_status(const Transfer *transfer);
 static void fail_transfer(Transfer *transfer, WalcuCurlErrorKind kind);
@@ -531,7 +531,7 @@ finish_transfer(Transfer *transfer)
 	transfer->shared.took = walcu_curl_multi_now() - transfer->handle.began_at;
 	if (transfer->shared.status / 100 == 2)
 		latency_note_request(transfer->shared.options, walcu_curl_multi_now() - transfer->handle.began_at);
-	hold_others(transfer);
+	note_limits(transfer);
 	failure->code = transfer->has_enough ? CURLE_OK : transfer->handle.result;
 	/* curl is content with a head that ends before its last line, and with a change of protocols */
 	if (failure->code == CURLE_OK && transfer->shared.status == 0)
@@ -564,14 +564,14 @@ classify_failure(const Transfer *transfer)
 
 /* A pause that the service asks for, and that will be made, is one of every request. */
 static void
-hold_others(Transfer *transfer)
+note_limits(Transfer *transfer)
 {
 	const WalcuTransfer *shared = &transfer->shared;
 	double pause = shared->retry_after * 1000;
+	bool is_made = shared->attempt.held + pause <= shared->options->max_retry_wait &&
+				   shared->attempt.failed - shared->attempt.refused < shared->options->max_retries;
 
-	if ((shared->status == 429 || shared->status == 503) && pause <= shared->options->max_retry_wait &&
-		shared->attempt.failed < shared->options->max_retries)
-		line_hold(transfer->line, pause);
+	line_note_reply(transfer->line, &transfer->handle, shared->status, is_made ? pause : 0);
 }
 
 static int

@@ -23,6 +23,8 @@ typedef struct WalcuAttempt
 	WalcuPause reason; /* It says why it waits. */
 	int failed;        /* So many requests like it came to nothing. */
 	int mishaps;       /* So many of those failed by what is not expected to last. */
+	int refused;       /* So many of those were one too many for the service (429), */
+	double held;       /* and it was waited for so many milliseconds after them. */
 	double
 		lost; /* So many milliseconds went by without the head of a reply, waits between requests included. */
 } WalcuAttempt;

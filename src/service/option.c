@@ -97,6 +97,7 @@ static const OptionRow rows[] = {
 	{"max_requests", ON_SERVER, KIND_INTEGER, FIELD(max_requests), NULL, NULL, 0, PG_INT32_MAX},
 	{"max_requests_per_second", ON_SERVER, KIND_RATE, FIELD(max_requests_per_second)},
 	{"max_connections", ON_SERVER, KIND_INTEGER, FIELD(max_connections), NULL, NULL, 1, 64},
+	{"max_connections_total", ON_SERVER, KIND_INTEGER, FIELD(max_connections_total), NULL, NULL, 0, 100000},
 	{"max_retries", ON_SERVER, KIND_INTEGER, FIELD(max_retries), NULL, NULL, 0, 20},
 	{"max_retry_wait", ON_SERVER, KIND_DURATION, FIELD(max_retry_wait)},
 	{"max_reply_size", ON_SERVER | ON_TABLE, KIND_LARGE_SIZE, FIELD(max_reply_size)},

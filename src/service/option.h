@@ -119,6 +119,7 @@ typedef struct WalcuOptions
 	int request_timeout;                /* It is in milliseconds. */
 	int max_requests;                   /* A statement may send so many; 0 is no limit. */
 	int max_connections;                /* So many requests may be under way at once. */
+	int max_connections_total;          /* So many connections may all sessions have open; 0 for no limit. */
 	int max_retries;                    /* A request is tried again so many times. */
 	int max_mishaps;                    /* So many of these follow what is no outage. */
 	int max_retry_wait;                 /* It is in milliseconds. */
@@ -157,6 +158,7 @@ typedef struct WalcuOptions
 	double fdw_startup_cost;        /* It is the cost of a request. */
 	double fdw_tuple_cost;          /* It is the cost of a document. */
 	double max_requests_per_second; /* It is 0 for no limit. */
+	bool finds_rate; /* No option: who asks finds out what the service grants, and is not held to that. */
 } WalcuOptions;
 
 /* IMPORT FOREIGN SCHEMA reads one of these descriptions. */
