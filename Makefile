@@ -107,6 +107,12 @@ test-version:
 	scripts/test-version $(PGVERSION) $(if $(T),make $(if $(filter t/%,$(T)),test-tap,test-regress) T="$(T)")
 test-fresh:
 	scripts/test-fresh
+# Over the extension that is installed: nothing is set up or built.
+installcheck:
+	scripts/installcheck
+# The Debian package, made in one chroot and used in another one.
+test-package:
+	scripts/test-package
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-clients test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak demo bench test-version test-fresh
+	test test-sandbox test-regress test-tap test-clients test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak demo bench test-version test-fresh installcheck test-package

@@ -136,6 +136,7 @@ for my $mapping (q{SET username 'me'}, q{DROP username, DROP password, ADD token
     $sandbox->clear_log;
     is(ids(), $ids, "with $mapping the rows are right");
     my ($asked) = $sandbox->log(listener => 'depot');
+    like($asked->{headers}{'user-agent'}, qr{^walcu_fdw/\d+\.\d+ \(PostgreSQL \d+\.\d+\)$}, 'which is told who asks');
     is_deeply([ sort grep { !/^(?:host|user-agent|accept|accept-encoding)$/ } keys %{ $asked->{headers} } ], [], 'and the storage host gets no header but what every client sends');
     $sandbox->clear_faults;
 }

@@ -19,6 +19,11 @@
  */
 #define READ_SIZE (16L * 1024)
 
+/* By this the service's operators know whose requests these are. */
+#define USER_AGENT                                                                                           \
+	"User-Agent: walcu_fdw/" WALCU_FDW_VERSION                                                               \
+	" (PostgreSQL " CppAsString2(PG_MAJORVERSION_NUM) "." CppAsString2(PG_MINORVERSION_NUM) ")"
+
 /* Seconds that an address is remembered at most, which is curl's default. */
 #define ADDRESS_AGE 60L
 
@@ -90,7 +95,7 @@ walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char 
 {
 	const char *lines[] = {
 		"Accept: application/json",
-		"User-Agent: walcu_fdw",
+		USER_AGENT,
 		"Expect:", /* a body is small; do not ask before sending it */
 		request->body ? "Content-Type: application/json" : NULL,
 		credential,
