@@ -102,6 +102,90 @@ for (
     }
 }
 
+# The text of a date, also of those whose years have not four digits
+my @odd = map { sprintf '%024x', 500 + $_ } 0 .. 3;
+my @odd_dates = ('-002024-06-15T12:00:00.000Z', '+020250-06-15T12:00:00.000Z', '0044-03-15T12:00:00.000Z', '+012025-06-15T12:00:00.000Z');
+$sandbox->post('/_sandbox/documents/cars', [ map { { _id => $odd[$_], created_at => $odd_dates[$_] } } 0 .. $#odd ]);
+$dbh->do('INSERT INTO copy SELECT * FROM crm.cars WHERE _id = ANY ($1)', undef, \@odd);
+is($dbh->selectrow_array('SELECT count(*) FROM copy WHERE created_at < $1 OR created_at > $2', undef, '0100-01-01', '10000-01-01'), 4, 'four odd years');
+sub june { return { '$or' => [ { created_at => { '$gte' => $_[0], '$lt' => $_[1] } }, { created_at => { '$lt' => '0001-01-01T00:14:44.000Z' } }, { created_at => { '$gte' => '9998-12-31T23:00:00.000Z' } } ] } }
+my @month = ('2025-05-31T22:00:00.000Z', '2025-06-30T22:00:00.000Z');
+for (
+    [ q(created_at::text LIKE '2025-06%'),                       @month ],
+    [ q(created_at::varchar LIKE '2025-06-%'),                   @month ],
+    [ q(created_at::text LIKE '2025-06-__ 1%'),                  @month ],
+    [ q(created_at::text ILIKE '2025-06%'),                      @month ],
+    [ q(UPPER(created_at::text) LIKE UPPER('2025-06%')),         @month ],
+    [ q(left(created_at::text, 7) = '2025-06'),                  @month ],
+    [ q(substring(created_at::text FROM 1 FOR 7) = '2025-06'),   @month ],
+    [ q(created_at::text LIKE '2025-0%'),                        '2024-12-31T23:00:00.000Z', '2025-12-31T23:00:00.000Z' ],
+    [ q(created_at::text LIKE '2025%'),                          '2024-12-31T23:00:00.000Z', '2025-12-31T23:00:00.000Z' ],
+    [ q(created_at::text LIKE '2025-06-15 1%'),                  '2025-06-14T22:00:00.000Z', '2025-06-15T22:00:00.000Z' ],
+    [ q(created_at::text LIKE '2025-06-15 14:30%'),              '2025-06-15T12:30:00.000Z', '2025-06-15T12:31:00.000Z' ],
+    [ q(created_at::text = '2025-07-08 08:30:00+02'),            '2025-07-08T06:30:00.000Z', '2025-07-08T06:30:01.000Z' ],
+    [ q(created_at::timestamp::text LIKE '2025-06%'),            @month ],
+    [ q(created_at::date::text = '2025-06-15'),                  '2025-06-14T22:00:00.000Z', '2025-06-15T22:00:00.000Z' ],
+    [ q(to_char(created_at, 'YYYY-MM') = '2025-06'),             @month ],
+    [ q('2025-06' = to_char(created_at, 'YYYY-MM')),             @month ],
+    [ q(to_char(created_at, 'yyyymm') = '202506'),               @month ],
+    [ q(to_char(created_at::timestamp, 'MM/YYYY') = '06/2025'),  @month ],
+    [ q(to_char(created_at, 'YYYY-MM-DD') LIKE '2025-06%'),      @month ],
+    [ q(to_char(created_at, 'YYYY-MM') BETWEEN '2025-06' AND '2025-06') ],
+    [ q(to_char(created_at, 'DD/MM/YYYY HH24:MI') = '15/06/2025 14:30'), '2025-06-15T12:30:00.000Z', '2025-06-15T12:31:00.000Z' ],
+    [ q(to_char(created_at AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM') = '2025-06') ],
+    [ q(to_char(created_at, 'YYYY-MM') IN ('2025-06', '2025-07', NULL)) ],
+    [ q(to_char(created_at, 'YYYY') = '2024') ],
+    [ q(to_char(created_at, 'YYYY') LIKE '20%') ],
+    [ q(to_char(created_at, 'YYYY') = '0044') ],
+    [ q(created_at::text LIKE '2025%') ],
+    [ q(to_char(created_at, 'YYYY-MM-DD') <= '2025-02-31') ],
+    [ q(to_char(created_at, 'YYYY-MM-DD') > '2025-06-15') ],
+    [ q(to_char(created_at, 'YYYY-MM-DD') < '2025-06-15') ],
+    [ q(to_char(created_at, 'YYYY-MM') >= '2025-1') ],
+    [ q(to_char(created_at, 'YYYY-MM') < '2025-1') ],
+    [ q(to_char(created_at, 'YYYY-MM-DD') >= '2025-13-40') ],
+    [ q(to_char(created_at, 'YYYY-MM') > '2025-05') ],
+    [ q(to_char(created_at, 'YYYY-MM') > '2025') ],
+    [ q(to_char(created_at, 'YYYY-MM-DDD') LIKE '2025-06-15%') ],
+    [ q(to_char(created_at, 'DD/MM/YYYY') > '15/06/2025') ],
+    [ q(to_char(created_at, 'MM') = '06') ],
+    [ q(to_char(created_at, 'FMMM/YYYY') = '6/2025') ],
+    [ q(to_char(created_at, 'YYYY-MM') = '2025-6') ],
+    [ q(to_char(created_at, 'YYYY-MM') = '2025-06-15') ],
+    [ q(to_char(created_at, 'YYYY-MM') <> '2025-06') ],
+    [ q(created_at::text > '2025-06') ],
+    [ q(created_at::text LIKE '%2025-06%') ],
+    [ q(created_at::text LIKE '15.06.2025%') ],
+  )
+{
+    my ($condition, @range) = @$_;
+    for my $style ('ISO, DMY', 'German', 'SQL, DMY')
+    {
+        $dbh->do("SET DateStyle = '$style'");
+        for my $sql ($condition, "NOT ($condition)")
+        {
+            $sandbox->clear_log;
+            my $ids = $dbh->selectcol_arrayref("SELECT _id FROM crm.cars WHERE $sql ORDER BY _id");
+            my ($request) = $sandbox->log(kind => 'list');
+            is_deeply($ids, $dbh->selectcol_arrayref("SELECT _id FROM copy WHERE $sql ORDER BY _id"), "rows of $sql, DateStyle $style");
+            next unless @range && $sql eq $condition && $style =~ /ISO/;
+            is($json->encode($request ? $request->{query}{q} // {} : $none), $json->encode(june(@range)), "filter of $sql");
+        }
+    }
+}
+$dbh->do(q(SET DateStyle = 'ISO, DMY'));
+$dbh->do(q(PREPARE texts AS SELECT count(*) FROM crm.cars WHERE created_at::text LIKE '15.06.2025%' OR created_at::text LIKE '2025-06-15%'));
+$dbh->do(q(SET plan_cache_mode = force_generic_plan));
+for my $style ('ISO, DMY', 'German', 'ISO, DMY')
+{
+    $dbh->do("SET DateStyle = '$style'");
+    my $count = $dbh->selectrow_array(q(SELECT count(*) FROM copy WHERE created_at::text LIKE '15.06.2025%' OR created_at::text LIKE '2025-06-15%'));
+    cmp_ok($count, '>', 0, "some are of that day, DateStyle $style");
+    is($dbh->selectrow_array('EXECUTE texts'), $count, 'and one plan finds them');
+}
+$sandbox->delete("/_sandbox/documents/cars/$_") for @odd;
+$dbh->do(q(RESET plan_cache_mode));
+
 # What is relative to now, and parameters
 my %days = (new => -2, old => -20, next => 2);
 $sandbox->post('/_sandbox/documents/cars', [

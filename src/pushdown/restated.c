@@ -22,6 +22,7 @@
 #include "optimizer/clauses.h"
 #include "pushdown/comparison.h"
 #include "pushdown/restated_span.h"
+#include "pushdown/restated_text.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -75,6 +76,8 @@ restated_condition(const WalcuRelation *relation, Expr *condition, bool outcome)
 		Expr *left = document_path_strip_relabels(linitial(comparison->args));
 		Expr *restated = restate_equality(comparison, left, lsecond(comparison->args), outcome);
 
+		if (restated == NULL)
+			restated = restated_text(comparison, outcome);
 		if (restated)
 			return restated;
 	}
@@ -96,7 +99,8 @@ restate_list(const WalcuRelation *relation, const ScalarArrayOpExpr *list, bool 
 	List *arms = NIL;
 
 	if (!list->useOr || !outcome || !IsA(values, Const) || values->constisnull ||
-		!can_restate(document_path_strip_relabels(linitial(list->args))))
+		(!can_restate(document_path_strip_relabels(linitial(list->args))) &&
+		 !restated_text_is_of_date(linitial(list->args))))
 		return NULL;
 	type = get_element_type(values->consttype);
 	get_typlenbyvalalign(type, &length, &by_value, &align);

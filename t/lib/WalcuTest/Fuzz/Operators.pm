@@ -46,10 +46,19 @@ my %MARKS = (
     U => sub { return pick(qw(second minute hour day week month quarter year)) },
     Y => sub { return between(2015, 2027) + pick(0, 0, 0, 0.5) },
     Z => sub { return pick(qw(UTC Europe/Madrid Pacific/Apia America/St_Johns Asia/Kathmandu Australia/Lord_Howe Africa/Casablanca)) },
+    X => \&date_text,
     D => sub { return between(0, 4) },
     M => sub { return pick(0, 1, 7, -3, 400, 1.5) },
     N => sub { return pick('90 minutes', '1 day', '7 days', '30 days -1 hour', '1 month', '1 month 3 days', '-1 year', '13 months', '0') },
 );
+
+# The text of a date, or a part of it that it begins with, near those that are in the data; not all are possible.
+sub date_text
+{
+    my $day = pick(qw(2024-01-01 2023-12-31 2024-03-31 2024-10-27 2011-12-30 2024-06-30 2024-02-29 2024-02-31 2024-13-01 1970-01-01 9999-12-31 0001-01-01));
+    my $text = $day . ' ' . pick(qw(00:00:00 23:59:59 02:30:00 12:00:00 24:00:00 01:00:00));
+    return substr($text, 0, pick(4, 5, 6, 7, 7, 7, 8, 9, 10, 10, 13, 14, 16, 19));
+}
 
 # [weight, what it is counted as, classes of terms (array: of arrays), the template]
 my @OPERATORS = (
@@ -147,6 +156,16 @@ my @OPERATORS = (
     [ 2, 'difference of days',    'instant', q((%v)::date - %t::date %R (%M)::int) ],
     [ 2, 'whole days',            'instant', q(extract(day from (%v)::timestamptz - %t) %R %M) ],
     [ 1, 'trunc of a year',       'instant', 'trunc(extract(year from %t))::int %c (%Y)::int' ],
+
+    [ 3, '::text LIKE',           'instant', q(%t::text LIKE '%X%') ],
+    [ 1, 'upper of ::text LIKE',  'instant', q(UPPER(%t::text) LIKE UPPER('%X_%')) ],
+    [ 1, '::date::text LIKE',     'instant', q(%t::date::text LIKE '%X%') ],
+    [ 1, 'left of ::text',        'instant', q(left(%t::text, 7) = left('%X', 7)) ],
+    [ 2, 'to_char LIKE',          'instant', q(to_char(%t, 'YYYY-MM-DD HH24:MI') LIKE '%X%') ],
+    [ 3, 'to_char =',             'instant', q(to_char(%t, 'YYYY-MM') = left('%X', 7)) ],
+    [ 2, 'to_char in zone',       'instant', q(to_char(%t AT TIME ZONE '%Z', 'YYYY-MM-DD') = left('%X', 10)) ],
+    [ 2, 'to_char compared',      'instant', q(to_char(%t, 'YYYY-MM-DD HH24') %R '%X') ],
+    [ 1, 'to_char IN',            'instant', q(to_char(%t, 'YYYY-MM') IN (left('%X', 7), left('%X', 7))) ],
 
     [ 6, 'date_trunc',            'instant', q(date_trunc('%U', %t) %c %v) ],
     [ 2, 'date_trunc IN',         'instant', q(date_trunc('%U', %t) IN (%l)) ],
