@@ -64,7 +64,10 @@ for my $case (
     is(count_told("@messages"), $sent, "$name: is told of");
 }
 
-# What goes wrong in the middle: what is told is what the service holds
+# What goes wrong in the middle: what is told is what the service holds.  From 16 on PostgreSQL collects the rows of COPY
+# itself, and its messages name the table alone.
+my $copies_in_batches = $dbh->{pg_server_version} >= 160000;
+my $named_line = $copies_in_batches ? qr/^COPY \w+$/ : qr/^COPY \w+, line \d+(: "new\d+\b.*")?$/;
 for my $target ('notes', 'cars', 'dealers')
 {
     for my $way ('COPY', 'INSERT')
@@ -87,7 +90,7 @@ for my $target ('notes', 'cars', 'dealers')
             is($doubt, $unknown, 'and as many are in doubt as can be');
             cmp_ok(sent(), '<', 40, 'no more are sent');
             is(without_ids($error->{detail}), 0, 'each by its name') if $fault->{type} eq 'close';
-            like($error->{context} // '', qr/^COPY \w+, line \d+(: "new\d+\b.*")?$/, 'and in which line it is') if $way eq 'COPY';
+            like($error->{context} // '', $named_line, 'and in which line it is') if $way eq 'COPY';
         }
     }
 }
@@ -98,7 +101,7 @@ $dbh->do("ALTER SERVER crm OPTIONS (SET max_connections '1')");
 $sandbox->fault({ match => { method => 'POST' }, skip => 6, fault => { type => 'status', status => 422 } });
 my $error = sql_error($dbh, seq('notes (content)', 40, 'new$i'));
 $dbh->do("ALTER SERVER crm OPTIONS (SET max_connections '@{[CONNECTIONS]}')");
-is($error->{context}, 'COPY notes, line 7: "new7"', 'the line of COPY that was refused');
+is($error->{context}, $copies_in_batches ? 'COPY notes' : 'COPY notes, line 7: "new7"', 'the line of COPY that was refused');
 clear();
 $sandbox->fault({ match => { method => 'POST' }, fault => { type => 'status', status => 422 } });
 $dbh->do(q{DO $$ BEGIN INSERT INTO cars (make, model) VALUES ('p1', 'a'), ('p2', 'b'); EXCEPTION WHEN check_violation THEN NULL; END $$});
