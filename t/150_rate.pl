@@ -140,10 +140,11 @@ sub start_counting
     return time;
 }
 
+# Newer PostgreSQL makes count(*) of count(_id), which takes fewer requests than reading.
 sub count_rows
 {
     my ($dbh, $table) = @_;
-    return scalar $dbh->selectrow_array("SELECT count(_id) FROM crm.$table");
+    return scalar $dbh->selectrow_array("SELECT count(*) FROM (SELECT _id FROM crm.$table OFFSET 0) t");
 }
 
 # The requests that came sooner than a rate allows that counts from a moment on: first as

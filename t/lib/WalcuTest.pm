@@ -161,7 +161,7 @@ sub wait_until
 }
 
 # The SQLSTATE of a statement that is cancelled once the answer to a question is yes (whether the service has its request, say),
-# and all that its error says: an asynchronous statement has no fields of it.
+# and what its error says, DETAIL included.
 sub cancelled_when
 {
     my ($dbh, $node, $sql, $question) = @_;
@@ -169,9 +169,10 @@ sub cancelled_when
     $dbh->do($sql, { pg_async => 1 });
     wait_until($question);
     $other->do("SELECT pg_cancel_backend($dbh->{pg_pid})");
-    # newer DBD::Pg does not die of an error here
+    # newer DBD::Pg does not die of an error here, and has its fields; older has all in one text
     eval { $dbh->pg_result };
-    return ($dbh->state, $dbh->errstr);
+    my ($text, $detail) = ($dbh->errstr // '', $dbh->pg_error_field('detail') // '');
+    return ($dbh->state, $text =~ /^DETAIL:/m ? $text : "$text\nDETAIL:  $detail");
 }
 
 # Run a statement while the sandbox holds its replies to what matches.  Returns how many requests
