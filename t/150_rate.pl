@@ -62,7 +62,7 @@ for (
     set_rate($backends[0], $rate);
     my $start = start_counting();
     my @tables = qw(cars clients);
-    $backends[$_]->do("SELECT count(_id) FROM crm.$tables[$_]", { pg_async => 1 }) for 0, 1;
+    $backends[$_]->do("SELECT count(*) FROM (SELECT _id FROM crm.$tables[$_] OFFSET 0) t", { pg_async => 1 }) for 0, 1;
     is($_->pg_result, 1, "$way: a backend has its answer") for @backends;
 
     my %requests = map { ($_ => [ $sandbox->log(kind => 'list', resource => $_) ]) } @tables;

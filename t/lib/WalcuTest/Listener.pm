@@ -54,6 +54,8 @@ sub answer
         $running{$pid} = 1;
         return;
     }
+    # PostgreSQL::Test::Cluster would end the test's clusters
+    $SIG{TERM} = 'DEFAULT';
     while (my $client = $socket->accept)
     {
         sysread $client, my $request, 65536;

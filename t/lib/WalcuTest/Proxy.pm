@@ -40,6 +40,8 @@ sub start
     my $pid = fork // die "could not fork: $!";
     unless ($pid)
     {
+        # PostgreSQL::Test::Cluster would end the test's clusters
+        $SIG{TERM} = 'DEFAULT';
         $SIG{PIPE} = 'IGNORE';
         serve($socket, $place, $self->{orders}->filename, $self->{notes}->filename);
         # no END block of the test runs here

@@ -46,6 +46,8 @@ sub start
     my $pid = fork // die "could not fork: $!";
     unless ($pid)
     {
+        # PostgreSQL::Test::Cluster would end the test's clusters
+        $SIG{TERM} = 'DEFAULT';
         close $ours;
         serve($listener, $theirs);
         # no END block of the test runs here

@@ -28,6 +28,8 @@ sub start
     my $pid = fork // die "could not fork: $!";
     unless ($pid)
     {
+        # PostgreSQL::Test::Cluster would end the test's clusters
+        $SIG{TERM} = 'DEFAULT';
         serve($socket, $place, $notes->filename);
         # no END block of the test runs here
         require POSIX;
