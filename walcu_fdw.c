@@ -16,6 +16,7 @@
 #include "command/truncate.h"
 #include "exec/async.h"
 #include "exec/count_scan.h"
+#include "exec/idle_session.h"
 #include "exec/join_exec.h"
 #include "exec/key_rows.h"
 #include "exec/lone_session.h"
@@ -82,6 +83,7 @@ _PG_init(void)
 	lone_session_init();
 	waiting_cost_init();
 	scan_group_init();
+	idle_session_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

@@ -102,6 +102,25 @@ for my $want (qw(crm other))
 # Who is idle keeps none that others may want
 is($_->selectrow_array('SELECT count(_id) FROM crm.notes'), 600, 'one session after the other, with one connection') for @sessions;
 
+# So is who has a cursor open: what was asked for ahead is taken in before the session may be idle
+$dbh->do("ALTER SERVER crm OPTIONS (SET fetch_size '5')");
+for my $query (
+    'SELECT _id FROM crm.notes ORDER BY _id',
+    'SELECT _id FROM crm.notes LIMIT 500',
+    'SELECT _id FROM crm.notes UNION ALL SELECT _id FROM crm.cars',
+  )
+{
+    my ($idle, $other) = @sessions;
+    $_->do("SET statement_timeout = '10s'") for $other;
+    $idle->begin_work;
+    $idle->do("DECLARE c CURSOR FOR $query");
+    my $rows = $idle->do('FETCH 3 FROM c');
+    is(eval { $other->selectrow_array('SELECT count(_id) FROM crm.notes') }, 600, "with an idle cursor of another session: $query");
+    $rows += $idle->do('FETCH ALL FROM c');
+    is($rows, eval { $other->selectrow_array("SELECT count(*) FROM ($query) q") }, 'which goes on, and stays open at its end');
+    $idle->commit;
+}
+
 done_testing();
 
 # Begins to read from one server, reads from another, and reads the rest.

@@ -69,6 +69,16 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 18 does not tell ExecutorRun_hook any more whether a plan is run once. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_EXECUTOR_RUN_PARAMETERS QueryDesc *description, ScanDirection direction, uint64 count
+#define COMPAT_EXECUTOR_RUN_ARGUMENTS  description, direction, count
+#else
+#define COMPAT_EXECUTOR_RUN_PARAMETERS                                                                       \
+	QueryDesc *description, ScanDirection direction, uint64 count, bool once
+#define COMPAT_EXECUTOR_RUN_ARGUMENTS description, direction, count, once
+#endif
+
 /* 15 refuses settings that nobody has defined, and has a better name for it. */
 static inline void
 compat_reserve_settings(const char *prefix)

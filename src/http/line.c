@@ -35,6 +35,7 @@ static struct
 } session = {DLIST_STATIC_INIT(session.waiting), DLIST_STATIC_INIT(session.starved)};
 
 static void drive_lines(double limit, uint32 event);
+static WalcuLine *find_wanted_running(void);
 static void hold_line(WalcuLine *line, double milliseconds);
 static void take_turn(WalcuLine *line, WalcuLineTurn turn);
 static void begin_waiting(void);
@@ -160,6 +161,49 @@ void
 line_advance(void)
 {
 	drive_lines(0, PG_WAIT_EXTENSION);
+}
+
+/*
+ * The session may do nothing for long, with replies under way: let them come, in limit milliseconds at most,
+ * and close what other sessions may want.  What has a reader with enough unread stays.
+ */
+void
+line_give_way(double limit)
+{
+	double until = walcu_curl_multi_now() + limit;
+	WalcuLine *running;
+	dlist_mutable_iter iter;
+
+	while (limit > 0 && (running = find_wanted_running()) != NULL)
+	{
+		drive_lines(limit, wait_event(running));
+		limit = until - walcu_curl_multi_now();
+	}
+	dlist_foreach_modify(iter, line_room_opened())
+	{
+		WalcuLine *line = dlist_container(WalcuLine, opened, iter.cur);
+
+		if (!dlist_is_empty(&line->begun) || !line_room_is_wanted(line))
+			continue;
+		line_room_close(line);
+		session.may_have_room = true;
+	}
+}
+
+/* A line with requests under way whose connections other sessions may want; NULL when there is none. */
+static WalcuLine *
+find_wanted_running(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, line_room_opened())
+	{
+		WalcuLine *line = dlist_container(WalcuLine, opened, iter.cur);
+
+		if (line_room_count(&line->begun, false) > 0 && line_room_is_wanted(line))
+			return line;
+	}
+	return NULL;
 }
 
 static void

@@ -18,6 +18,7 @@ extern void line_resume(WalcuCurlEasy *handle);
 extern double line_time_left(const WalcuCurlEasy *handle);
 extern void line_drive(WalcuLine *line, double limit);
 extern void line_advance(void);
+extern void line_give_way(double limit);
 extern double line_waited(void);
 extern int line_begin_wait(double limit);
 extern void line_hurry(double milliseconds);
