@@ -134,6 +134,21 @@ for my $sql (
 is($dbh->do("INSERT INTO parts (content, created_at) SELECT chr(97 + i % 2), NULL FROM generate_series(0, 99) i") + 0, 100, 'many routed rows');
 is(scalar @{ contents() }, 100, 'are all there');
 empty();
+$dbh->do("ALTER FOREIGN TABLE part_a ALTER COLUMN created_at OPTIONS (SET readonly 'false')");
+refused("INSERT INTO parts (content, created_at) SELECT CASE WHEN i % 1500 = 0 THEN 'b' ELSE 'a' END, CASE WHEN i = 1500 THEN now() END FROM generate_series(0, 1500) i",
+    'created_at', 'many rows of a partition that may have a value, and one of another that may not');
+$dbh->do("ALTER FOREIGN TABLE part_a ALTER COLUMN created_at OPTIONS (SET readonly 'true')");
+$dbh->do("SET $_") for q{work_mem = '1MB'}, 'log_temp_files = 0', 'client_min_messages = log';
+for ([ 'one table, which have room in work_mem', "'b'", '' ], [ 'two tables, which share it', "chr(97 + i % 2)", 1 ])
+{
+    my ($what, $part, $has_file) = @$_;
+    my @files;
+    local $SIG{__WARN__} = sub { push @files, grep { /temporary file/ } @_ };
+    local $dbh->{PrintWarn} = 1;
+    sql_error($dbh, "INSERT INTO parts (content, created_at) SELECT $part, CASE WHEN i = 7999 THEN now() END FROM generate_series(0, 7999) i" =~ s/7999/$has_file ? 11999 : 5999/ger);
+    is(@files > 0, $has_file, "rows of $what");
+}
+$dbh->do("RESET $_") for qw(work_mem log_temp_files client_min_messages);
 is(copied('parts (content, created_at)', "a\t\\N", "b\t2026-01-01"), '428C9', 'COPY into a partition, of a value, is refused');
 is(copied('parts (content, _id)', "a\t\\N", "b\ta b"), 'HV000', 'and of an _id');
 is(sql_error($dbh, "INSERT INTO parts (content, dealer_id) SELECT chr(97 + i % 2), CASE WHEN i = 99 THEN 'zz' END FROM generate_series(1, 99) i")->{sqlstate}, '23514', 'a dealer, routed');

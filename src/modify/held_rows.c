@@ -27,6 +27,9 @@
 /* Bytes of a table's rows that are held, about: enough to use all connections well. */
 #define MOST_BYTES (128 * 1024)
 
+/* Of each table's rows so many kilobytes are kept in memory at least, however many tables there are. */
+#define LEAST_KILOBYTES 64
+
 /* Writes that a statement has under way: each takes some 10 kB of memory, and most wait for a descriptor. */
 #define MOST_UNDER_WAY 1024
 
@@ -42,6 +45,7 @@ struct WalcuHeldRows
 /* The rows of all tables that are written. */
 static dlist_head tables = DLIST_STATIC_INIT(tables);
 
+static int count_tables(const WalcuWriteLog *write_log);
 static void forget_rows(void *arg);
 static void send_and_settle_place(const WalcuOptions *options);
 static bool has_enough(const WalcuHeldRows *rows);
@@ -56,7 +60,8 @@ held_rows_open(MemoryContext context, WalcuWriter *writer, CommandId command, bo
 	WalcuHeldRows *rows = MemoryContextAllocZero(context, sizeof(WalcuHeldRows));
 
 	rows->writer = writer;
-	rows->writes = held_writes_open(context);
+	rows->writes =
+		held_writes_open(context, Max(work_mem / (count_tables(writer->write_log) + 1), LEAST_KILOBYTES));
 	rows->command = command;
 	rows->waits_for_end = waits_for_end;
 	dlist_push_tail(&tables, &rows->node);
@@ -108,6 +113,21 @@ held_rows_close(WalcuHeldRows *rows)
 	rows->writes = NULL;
 }
 
+/* So many tables of a statement have rows in here, or had. */
+static int
+count_tables(const WalcuWriteLog *write_log)
+{
+	int count = 0;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &tables)
+	{
+		if (dlist_container(WalcuHeldRows, node, iter.cur)->writer->write_log == write_log)
+			count++;
+	}
+	return count;
+}
+
 /* After an error PostgreSQL frees what is held, and deletes the file. */
 static void
 forget_rows(void *arg)
@@ -139,25 +159,29 @@ send_and_settle_place(const WalcuOptions *options)
 	writers_settle_place(options);
 }
 
-/* Tells whether a table has enough rows, or all of its statement together. */
+/*
+ * Tells whether a table has enough rows, or all of its statement together.  Where one of these waits for the
+ * end, what is refused then would come after what the others had sent.
+ */
 static bool
 has_enough(const WalcuHeldRows *rows)
 {
+	bool enough =
+		held_writes_count(rows->writes) >= MOST_ROWS || held_writes_bytes(rows->writes) >= MOST_BYTES;
 	int64 bytes = 0;
 	dlist_iter iter;
 
-	if (rows->waits_for_end)
-		return false;
-	if (held_writes_count(rows->writes) >= MOST_ROWS || held_writes_bytes(rows->writes) >= MOST_BYTES)
-		return true;
 	dlist_foreach(iter, &tables)
 	{
 		const WalcuHeldRows *other = dlist_container(WalcuHeldRows, node, iter.cur);
 
-		if (other->writer->write_log == rows->writer->write_log && !other->waits_for_end)
-			bytes += held_writes_bytes(other->writes);
+		if (other->writer->write_log != rows->writer->write_log)
+			continue;
+		if (other->waits_for_end)
+			return false;
+		bytes += held_writes_bytes(other->writes);
 	}
-	return bytes >= work_mem * (int64) 1024;
+	return enough || bytes >= work_mem * (int64) 1024;
 }
 
 static bool

@@ -3,7 +3,7 @@
  *	  A list of new documents.
  *
  * held_rows.c puts documents in at the end, and takes them out from the beginning.  What does not fit into
- * work_mem goes to a file.
+ * the memory that it allows goes to a file.
  */
 #include "postgres.h"
 
@@ -12,7 +12,6 @@
 #include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
@@ -39,9 +38,9 @@ struct WalcuHeldWrites
 static Datum make_text_datum(const char *text);
 static char *get_slot_text(TupleTableSlot *slot, HeldColumn column);
 
-/* Makes an empty list in a context. */
+/* Makes an empty list in a context, of which so many kilobytes are kept in memory. */
 WalcuHeldWrites *
-held_writes_open(MemoryContext context)
+held_writes_open(MemoryContext context, int kilobytes)
 {
 	MemoryContext before = MemoryContextSwitchTo(context);
 	WalcuHeldWrites *held = palloc0(sizeof(WalcuHeldWrites));
@@ -54,7 +53,7 @@ held_writes_open(MemoryContext context)
 	TupleDescInitEntry(held->descriptor, HELD_MADE_HERE + 1, "made_here", BOOLOID, -1, 0);
 	compat_finish_descriptor(held->descriptor);
 	held->slot = MakeSingleTupleTableSlot(held->descriptor, &TTSOpsMinimalTuple);
-	held->store = tuplestore_begin_heap(false, false, work_mem);
+	held->store = tuplestore_begin_heap(false, false, kilobytes);
 	MemoryContextSwitchTo(before);
 	return held;
 }

@@ -12,7 +12,7 @@
 /* A list of new documents. */
 typedef struct WalcuHeldWrites WalcuHeldWrites;
 
-extern WalcuHeldWrites *held_writes_open(MemoryContext context);
+extern WalcuHeldWrites *held_writes_open(MemoryContext context, int kilobytes);
 extern void held_writes_add(WalcuHeldWrites *held, const WalcuCommitQueueWrite *write,
 							const char *error_context);
 extern void held_writes_take(WalcuHeldWrites *held, WalcuCommitQueueWrite *write, char **error_context);
