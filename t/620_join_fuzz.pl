@@ -11,7 +11,7 @@ use WalcuTest;
 use WalcuTest::Fuzz::Chance;
 use WalcuTest::Services;
 
-use constant { QUERIES => $ENV{JOIN_QUERIES} // 1500, SEED => $ENV{JOIN_SEED} // 1 };
+use constant { QUERIES => $ENV{JOIN_QUERIES} // 1000, SEED => $ENV{JOIN_SEED} // 1 };
 
 # Of the queries, those with a batched join in their plan
 use constant LEAST_BATCHED => 0.5;
