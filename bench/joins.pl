@@ -11,8 +11,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use HTTP::Tiny;
-use JSON::PP qw(decode_json encode_json);
 use lib "$FindBin::Bin/lib";
 use MIME::Base64 qw(encode_base64);
 use Time::HiRes qw(time);
@@ -28,7 +26,6 @@ my $dealer = '5f2b1c9e8d3a4b0012345678';
 my ($user, $password) = ('sandbox-app', 'sandbox-secret');
 my $basic = encode_base64("$user:$password", '');
 my $part = 10;
-my $sandbox = HTTP::Tiny->new(timeout => 120);
 my $dbh = connect_db();
 my $join = 'SELECT count(*), sum(hashtext(c._id)), count(c.created_by) FROM %s v JOIN crm.clients c ON c._id = v.client_id';
 my %no = map { $_ => "SET enable_$_ = off" } qw(hashjoin mergejoin nestloop);
@@ -98,11 +95,11 @@ sub show
 
     # the sandbox makes its documents when they are asked for first
     run($sql, $scale);
-    control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
-    control('DELETE', 'log');
+    sandbox_control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
+    sandbox_control('DELETE', 'log');
     my $cost = run($sql, $scale);
-    my $log = control('GET', 'log');
-    control('DELETE', 'faults');
+    my $log = sandbox_control('GET', 'log');
+    sandbox_control('DELETE', 'faults');
     $cost->{requests} = @$log * $scale;
     $cost->{documents} = 0;
     $cost->{documents} += $scale * ($_->{documents} // 0) for @$log;
@@ -144,7 +141,7 @@ sub has_http
 
 sub set_up
 {
-    control('POST', 'reset', { scale => 10, counts => { clients => $documents } });
+    sandbox_control('POST', 'reset', { scale => 10, counts => { clients => $documents } });
     $dbh->do($_) for (
         'CREATE EXTENSION walcu_fdw',
         "CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '$endpoint', dealer_id '$dealer')",
@@ -160,13 +157,4 @@ sub set_up
         "CREATE TABLE some_visits AS SELECT * FROM visits WHERE n <= $keys / $part",
         'ANALYZE visits, some_visits');
     return;
-}
-
-sub control
-{
-    my ($method, $what, $data) = @_;
-    my %body = $data ? (content => encode_json($data), headers => { 'content-type' => 'application/json' }) : ();
-    my $reply = $sandbox->request($method, "$endpoint/_sandbox/$what", \%body);
-    die "joins: $what: $reply->{status} $reply->{content}\n" unless $reply->{success};
-    return length($reply->{content}) ? decode_json($reply->{content}) : undef;
 }

@@ -9,8 +9,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use HTTP::Tiny;
-use JSON::PP qw(decode_json encode_json);
+use JSON::PP qw(encode_json);
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 use Time::HiRes qw(time);
 use WalcuBench;
@@ -19,7 +18,6 @@ use WalcuTest::Questions;
 my $latency = 0 + ($ENV{LATENCY} // 50);
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "questions: run by scripts/bench\n";
 my $results = $ENV{WALCU_RESULTS} =~ s{^http://}{}r;
-my $sandbox = HTTP::Tiny->new(timeout => 120);
 my %sum = map { $_ => 0 } qw(least used);
 
 set_up();
@@ -34,14 +32,14 @@ sub show
     my ($question) = @_;
     my ($began, $seconds);
     my $begin = sub {
-        control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
-        control('DELETE', 'log');
+        sandbox_control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
+        sandbox_control('DELETE', 'log');
         $began = time;
     };
     my $end = sub {
         $seconds = time - $began;
-        control('DELETE', 'faults');
-        return control('GET', 'log');
+        sandbox_control('DELETE', 'faults');
+        return sandbox_control('GET', 'log');
     };
     my $asked = ask(connect_db(), $question, $begin, $end);
     my ($least, $used) = ($asked->{least}, scalar @{ $asked->{seen} });
@@ -59,7 +57,7 @@ sub show
 
 sub set_up
 {
-    control('POST', 'reset', { scale => 10, counts => SIZES });
+    sandbox_control('POST', 'reset', { scale => 10, counts => SIZES });
     my $dbh = connect_db();
     $dbh->do($_) for (
         'CREATE EXTENSION walcu_fdw',
@@ -72,13 +70,4 @@ sub set_up
         'ALTER DATABASE postgres SET jit = off');
     create_copies(connect_db());
     return;
-}
-
-sub control
-{
-    my ($method, $what, $data) = @_;
-    my %body = $data ? (content => encode_json($data), headers => { 'content-type' => 'application/json' }) : ();
-    my $reply = $sandbox->request($method, "$endpoint/_sandbox/$what", \%body);
-    die "questions: $what: $reply->{status} $reply->{content}\n" unless $reply->{success};
-    return length($reply->{content}) ? decode_json($reply->{content}) : undef;
 }

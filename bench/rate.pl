@@ -11,8 +11,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use HTTP::Tiny;
-use JSON::PP qw(decode_json encode_json);
 use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(time sleep);
 use WalcuBench;
@@ -22,7 +20,6 @@ my $granted = 50;
 my $form = $ENV{RETRY_AFTER} // 'seconds';
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "rate: run by scripts/bench\n";
 my $dealer = '5f2b1c9e8d3a4b0012345678';
-my $sandbox = HTTP::Tiny->new(timeout => 120);
 my %statements = (
     request => 'SELECT _id FROM crm_cars LIMIT 1',
     scan => 'SELECT count(make) FROM crm_cars',
@@ -39,7 +36,7 @@ my @default = (
 );
 my $preloaded = 0;
 
-control('POST', 'reset', { seed => 1, counts => { cars => 60 } });
+sandbox_control('POST', 'reset', { seed => 1, counts => { cars => 60 } });
 restart(0);
 create_crm();
 printf "A service that grants %d requests a second, and says Retry-After: %s; %d s each\n\n", $granted, $form, $seconds;
@@ -81,13 +78,13 @@ sub measure
     my @pipes = map { start_session($statements{$each}) } 1 .. $sessions;
     # every session is there before the first one begins
     readline $_->{from} for @pipes;
-    control('PUT', 'settings', { rate_limit => { per_second => $granted, burst => $burst, retry_after => $form } });
-    control('DELETE', 'log');
+    sandbox_control('PUT', 'settings', { rate_limit => { per_second => $granted, burst => $burst, retry_after => $form } });
+    sandbox_control('DELETE', 'log');
     my $end = time + $seconds;
     syswrite $_->{to}, "$end\n" for @pipes;
     sleep 0.1 while time < $end;
-    my $log = control('POST', 'log/take');
-    control('PUT', 'settings', { rate_limit => undef });
+    my $log = sandbox_control('POST', 'log/take');
+    sandbox_control('PUT', 'settings', { rate_limit => undef });
     my @counts = map { [ split ' ', scalar readline $_->{from} ] } @pipes;
     waitpid $_->{pid}, 0 for @pipes;
     my $served = grep { ($_->{status} // 0) == 200 } @$log;
@@ -152,13 +149,4 @@ sub restart
         "--options=$options") == 0
       or die "rate: PostgreSQL does not restart\n";
     return;
-}
-
-sub control
-{
-    my ($method, $what, $body) = @_;
-    my $reply = $sandbox->request($method, "$endpoint/_sandbox/$what",
-        $body ? { content => encode_json($body), headers => { 'Content-Type' => 'application/json' } } : {});
-    die "rate: $what: $reply->{status} $reply->{content}\n" unless $reply->{success};
-    return length $reply->{content} ? decode_json($reply->{content}) : undef;
 }

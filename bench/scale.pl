@@ -10,8 +10,6 @@ use warnings;
 
 use File::Temp;
 use FindBin;
-use HTTP::Tiny;
-use JSON::PP qw(decode_json encode_json);
 use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(time);
 use WalcuBench;
@@ -22,7 +20,6 @@ my @sizes = split ' ', $ENV{PARTITIONS} // '10 50 200 500';
 my $only = $ENV{ONLY} // '';
 my $latency = 0 + ($ENV{LATENCY} // 20);
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "scale: run by scripts/bench\n";
-my $sandbox = HTTP::Tiny->new(timeout => 120);
 my $read_ahead = 'SET enable_partitionwise_aggregate = on; SET enable_partitionwise_join = on';
 
 # [ name, statement, the least requests of so many partitions, settings ]
@@ -63,17 +60,17 @@ sub show_situation
     $dbh->do($settings) if $settings;
     # what a session reads of the catalogs is not asked about here
     $dbh->do("EXPLAIN $sql") unless $name eq 'ANALYZE';
-    control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
-    control('DELETE', 'log');
-    my $cpu = WalcuBench::cpu_of($dbh->{pg_pid});
+    sandbox_control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
+    sandbox_control('DELETE', 'log');
+    my $cpu = cpu_of($dbh->{pg_pid});
     my $began = time;
     my $error = eval { $dbh->do($sql); 1 } ? '' : '  ' . ($dbh->errstr =~ s/\n.*//sr);
     my $seconds = time - $began;
-    $cpu = WalcuBench::cpu_of($dbh->{pg_pid}) - $cpu;
-    my $requests = @{ control('GET', 'log') };
+    $cpu = cpu_of($dbh->{pg_pid}) - $cpu;
+    my $requests = @{ sandbox_control('GET', 'log') };
     my $possible = $least->($partitions);
     my $curl = seconds_of_curl($possible, $layout eq 'one' ? CONNECTIONS : CONNECTIONS * $partitions);
-    control('DELETE', 'faults');
+    sandbox_control('DELETE', 'faults');
     printf "%-24s %10d %8.2f %8.2f %6.2f %9d %8d %6.2f %12.2f %8d%s\n", $name, $partitions, $seconds, $curl, $seconds / $curl,
       $requests, $possible, $requests / $possible, 1000 * $cpu / $partitions, peak_memory($dbh) / 1024, $error;
     return;
@@ -138,25 +135,8 @@ sub create_server
 # The same for all partitions, as they were at first.
 sub store_documents
 {
-    control('DELETE', 'documents/cars');
-    control('POST', 'documents/cars',
+    sandbox_control('DELETE', 'documents/cars');
+    sandbox_control('POST', 'documents/cars',
         [ map { { _id => sprintf('0000000000000000000000%02x', $_), make => 'p1', model => "m$_" } } 0 .. DOCUMENTS - 1 ]);
     return;
-}
-
-sub peak_memory
-{
-    my ($dbh) = @_;
-    open(my $status, '<', "/proc/$dbh->{pg_pid}/status") or die "scale: /proc/$dbh->{pg_pid}/status: $!\n";
-    my ($peak) = map { /^VmHWM:\s+(\d+) kB/ } <$status>;
-    return $peak;
-}
-
-sub control
-{
-    my ($method, $what, $data) = @_;
-    my $reply = $sandbox->request($method, "$endpoint/_sandbox/$what",
-        defined $data ? { content => encode_json($data), headers => { 'content-type' => 'application/json' } } : {});
-    die "scale: $method $what: $reply->{status} $reply->{content}\n" unless $reply->{success};
-    return $method eq 'GET' ? decode_json($reply->{content}) : undef;
 }

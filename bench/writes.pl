@@ -7,10 +7,10 @@
 use strict;
 use warnings;
 
-use DBI;
-use HTTP::Tiny;
-use JSON::PP qw(encode_json);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(time);
+use WalcuBench;
 
 my $rows = 0 + ($ENV{ROWS} // 1_000);
 my $latency = 0 + ($ENV{LATENCY} // 50);
@@ -19,16 +19,14 @@ my @partitions = split /,/, $ENV{PARTITIONS} // '50,200';
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "writes: run by scripts/bench\n";
 my $ideal = $rows / $connections * $latency / 1000;
 
-my $dbh = DBI->connect('dbi:Pg:', '', '', { RaiseError => 1, PrintError => 0, PrintWarn => 0 });
+my $dbh = connect_db();
 $dbh->do($_) for (
     'CREATE EXTENSION walcu_fdw',
     "CREATE SERVER crm FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '$endpoint',
          dealer_id '5f2b1c9e8d3a4b0012345678', max_connections '$connections', on_type_mismatch 'null')",
     "CREATE USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
     "CREATE FOREIGN TABLE notes (_id text COLLATE \"C\", content text COLLATE \"C\") SERVER crm");
-my $reply = HTTP::Tiny->new->post("$endpoint/_sandbox/faults",
-    { content => encode_json({ fault => { type => 'latency', ms => $latency } }), headers => { 'content-type' => 'application/json' } });
-die "writes: $reply->{status} $reply->{content}\n" unless $reply->{success};
+sandbox_control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
 
 printf "%-10s %8s %8s %8s %10s\n", 'statement', 'seconds', 'ideal', 'ratio', 'peak kB';
 measure('INSERT', "INSERT INTO notes (content) SELECT 'bench ' || n FROM generate_series(1, $rows) n");
@@ -70,13 +68,6 @@ sub measure
     my $seconds = time - $started;
     # DBD::Pg does not tell how many rows COPY has written
     die "writes: $written of $rows rows written\n" unless $written == $rows || $sql =~ /^COPY/;
-    printf "%-10s %8.2f %8.2f %8.2f %10d\n", $name, $seconds, $least, $seconds / $least, peak_memory();
+    printf "%-10s %8.2f %8.2f %8.2f %10d\n", $name, $seconds, $least, $seconds / $least, peak_memory($dbh);
     return;
-}
-
-sub peak_memory
-{
-    open(my $status, '<', "/proc/$dbh->{pg_pid}/status") or die "writes: /proc/$dbh->{pg_pid}/status: $!\n";
-    my ($peak) = map { /^VmHWM:\s+(\d+) kB/ } <$status>;
-    return $peak;
 }

@@ -13,6 +13,8 @@ package WalcuBench;
 #     my $cost = cost_of_sql($dbh, 'SELECT ...');       # {wall, cpu, row}
 #     my $median = median_cost(5, sub { cost_of_sql($dbh, 'SELECT ...') });
 #     replay_statistics($replay)->{requests};
+#     peak_memory($dbh);                      # of its backend, in kB
+#     my $log = sandbox_control('GET', 'log');   # of the stage's sandbox, for benchmarks over that
 
 use strict;
 use warnings;
@@ -27,7 +29,8 @@ use Time::HiRes qw(time);
 our @EXPORT = qw(
   $PAGE_SIZE start_replay replay_settings replay_statistics page_count page_url
   connect_db create_cars store_pages set_options
-  cost_of_sql cost_of_command median_cost
+  cost_of_sql cost_of_command median_cost cpu_of peak_memory
+  sandbox_control
 );
 
 # Documents a page, as many as the service sends at most.
@@ -35,6 +38,8 @@ our $PAGE_SIZE = 50;
 
 my $dealer = '5f2b1c9e8d3a4b0012345678';
 my $http = HTTP::Tiny->new(timeout => 60);
+# a log of many requests takes longer
+my $sandbox_http = HTTP::Tiny->new(timeout => 120);
 my %running;
 
 # Started with so many cars; it ends with the benchmark.
@@ -194,6 +199,24 @@ sub cpu_of
     open(my $file, '<', "/proc/$pid/schedstat") or die "$0: /proc/$pid/schedstat: $!\n";
     my ($nanoseconds) = split ' ', <$file>;
     return $nanoseconds / 1e9;
+}
+
+sub peak_memory
+{
+    my ($dbh) = @_;
+    open(my $status, '<', "/proc/$dbh->{pg_pid}/status") or die "$0: /proc/$dbh->{pg_pid}/status: $!\n";
+    my ($peak) = map { /^VmHWM:\s+(\d+) kB/ } <$status>;
+    return $peak;
+}
+
+# Tell the stage's sandbox something, or ask it; returns what its reply says, if anything.
+sub sandbox_control
+{
+    my ($method, $what, $data) = @_;
+    my %body = $data ? (content => encode_json($data), headers => { 'content-type' => 'application/json' }) : ();
+    my $reply = $sandbox_http->request($method, "$ENV{WALCU_ENDPOINT}/_sandbox/$what", \%body);
+    die "$0: $method $what: $reply->{status} $reply->{content}\n" unless $reply->{success};
+    return length($reply->{content}) ? decode_json($reply->{content}) : undef;
 }
 
 sub cpu_of_children

@@ -11,6 +11,7 @@
 
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 
 WalcuDigest
 digest_of(const char *text, size_t length)
@@ -20,6 +21,15 @@ digest_of(const char *text, size_t length)
 	for (int i = 0; i < lengthof(digest.halves); i++)
 		digest.halves[i] = hash_bytes_extended((const unsigned char *) text, (int) length, i);
 	return digest;
+}
+
+/* Returns what stands for a server where sessions of all databases know it. */
+WalcuDigest
+digest_of_server(Oid serverid)
+{
+	Oid server[] = {MyDatabaseId, serverid};
+
+	return digest_of((const char *) server, sizeof(server));
 }
 
 /*

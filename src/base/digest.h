@@ -13,6 +13,7 @@ typedef struct WalcuDigest
 } WalcuDigest;
 
 extern WalcuDigest digest_of(const char *text, size_t length);
+extern WalcuDigest digest_of_server(Oid serverid);
 extern WalcuDigest digest_of_request(Oid serverid, const char *credential, const char *url);
 
 #endif /* WALCU_DIGEST_H */

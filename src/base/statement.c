@@ -29,6 +29,20 @@ static void forget_statement(void *arg);
 static dlist_head statements = DLIST_STATIC_INIT(statements);
 
 /*
+ * Gives a statement that is about to begin a plan that is its own, as the one that it has may be a kept one,
+ * which is not to be changed.  What the plan points to is shared with that.
+ */
+PlannedStmt *
+statement_own_plan(QueryDesc *description)
+{
+	PlannedStmt *copy = palloc(sizeof(PlannedStmt));
+
+	*copy = *description->plannedstmt;
+	description->plannedstmt = copy;
+	return copy;
+}
+
+/*
  * The place of a part, NULL at first, of the execution that has this memory.  What is put there must live in
  * that memory, and is not to be looked at when it goes.
  */

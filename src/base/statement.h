@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "executor/execdesc.h"
+
 /* Of these an execution has one each, or none. */
 typedef enum WalcuStatementPart
 {
@@ -17,6 +19,7 @@ typedef enum WalcuStatementPart
 	WALCU_STATEMENT_PARTS
 } WalcuStatementPart;
 
+extern PlannedStmt *statement_own_plan(QueryDesc *description);
 extern void **statement_part(MemoryContext memory, WalcuStatementPart part);
 
 #endif /* WALCU_STATEMENT_H */

@@ -10,6 +10,7 @@
 
 #include "exec/lone_session.h"
 
+#include "base/statement.h"
 #include "executor/executor.h"
 #include "fetch/waiting_writes.h"
 
@@ -25,18 +26,12 @@ lone_session_init(void)
 	ExecutorStart_hook = start_alone;
 }
 
-/* ExecutorStart_hook.  The plan may be a kept one, which is not to be changed. */
+/* ExecutorStart_hook */
 static void
 start_alone(QueryDesc *description, int eflags)
 {
 	if (description->plannedstmt->parallelModeNeeded && waiting_writes_exist())
-	{
-		PlannedStmt *copy = palloc(sizeof(PlannedStmt));
-
-		*copy = *description->plannedstmt;
-		copy->parallelModeNeeded = false;
-		description->plannedstmt = copy;
-	}
+		statement_own_plan(description)->parallelModeNeeded = false;
 	if (next_executor_start)
 		next_executor_start(description, eflags);
 	else

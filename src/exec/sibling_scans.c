@@ -42,6 +42,7 @@ typedef struct StatementScans
 static StatementScans *find_statement_scans(EState *estate);
 static bool may_have_siblings(const WalcuPlan *plan);
 static List *copy_conditions(ForeignScanState *node);
+static bool has_open_sibling(const WalcuSiblingScan *scan, bool below_same_append);
 static void settle_siblings_of(WalcuSiblingScan *scan);
 static void settle_siblings(List *scans);
 static List *find_siblings(List *scans, const WalcuSiblingScan *scan);
@@ -83,34 +84,29 @@ sibling_scans_fields(WalcuSiblingScan *scan, List *own)
 bool
 sibling_scans_are_ahead(const WalcuSiblingScan *scan)
 {
-	ListCell *lc;
-
-	if (scan == NULL)
-		return false;
-	foreach(lc, scan->siblings)
-	{
-		const WalcuSiblingScan *sibling = lfirst(lc);
-
-		if (sibling != scan && sibling->append == scan->append && sibling->is_open)
-			return true;
-	}
-	return false;
+	return scan && has_open_sibling(scan, true);
 }
 
 /* Is a sibling being read, wherever it stands, whose replies may serve this scan? */
 bool
 sibling_scans_are_open(WalcuSiblingScan *scan)
 {
-	ListCell *lc;
-
 	if (scan == NULL)
 		return false;
 	settle_siblings_of(scan);
+	return has_open_sibling(scan, false);
+}
+
+static bool
+has_open_sibling(const WalcuSiblingScan *scan, bool below_same_append)
+{
+	ListCell *lc;
+
 	foreach(lc, scan->siblings)
 	{
 		const WalcuSiblingScan *sibling = lfirst(lc);
 
-		if (sibling != scan && sibling->is_open)
+		if (sibling != scan && sibling->is_open && (!below_same_append || sibling->append == scan->append))
 			return true;
 	}
 	return false;

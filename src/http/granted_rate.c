@@ -20,7 +20,6 @@
 
 #include "base/shared_table.h"
 #include "http/curl_multi.h"
-#include "miscadmin.h"
 
 /* So many servers can be known at once. */
 #define ENTRIES 128
@@ -106,7 +105,6 @@ static WalcuSharedTable rates = {
 	.name = TABLE_NAME, .entry_size = sizeof(GrantedRate), .entries = ENTRIES, .is_small = true};
 
 static GrantedRate *find_rate(Oid serverid, double now);
-static WalcuDigest make_rate_key(Oid serverid);
 static void turn_tickets(GrantedRate *granted, double now);
 static void raise_rate(GrantedRate *granted, double now);
 static void lower_rate(GrantedRate *granted);
@@ -200,7 +198,7 @@ void
 granted_rate_note_refused(Oid serverid, double began_at, double pause)
 {
 	double now = walcu_curl_multi_now();
-	WalcuDigest key = make_rate_key(serverid);
+	WalcuDigest key = digest_of_server(serverid);
 	GrantedRate *granted;
 
 	shared_table_lock(&rates);
@@ -232,20 +230,12 @@ granted_rate_note_refused(Oid serverid, double began_at, double pause)
 static GrantedRate *
 find_rate(Oid serverid, double now)
 {
-	WalcuDigest key = make_rate_key(serverid);
+	WalcuDigest key = digest_of_server(serverid);
 	GrantedRate *granted = shared_table_find(&rates, &key);
 
 	if (granted && now - granted->entry.age > LIFETIME)
 		granted->rate = granted->doubt = 0;
 	return granted;
-}
-
-static WalcuDigest
-make_rate_key(Oid serverid)
-{
-	Oid server[] = {MyDatabaseId, serverid};
-
-	return digest_of((const char *) server, sizeof(server));
 }
 
 /*

@@ -19,7 +19,6 @@
 #include "http/rate_limit.h"
 
 #include "base/shared_table.h"
-#include "miscadmin.h"
 #include "portability/instr_time.h"
 
 /* How many servers can be limited at once. */
@@ -40,7 +39,6 @@ typedef struct Bucket
  */
 static WalcuSharedTable buckets = {.name = TABLE_NAME, .entry_size = sizeof(Bucket), .entries = BUCKETS};
 
-static WalcuDigest make_bucket_key(Oid serverid);
 static int64 compute_interval(double rate);
 static int64 compute_credit(double rate);
 static int64 get_microseconds(void);
@@ -73,7 +71,7 @@ rate_limit_reserve(const WalcuOptions *options, int64 *place)
 	*place = 0;
 	if (rate == 0)
 		return 0;
-	key = make_bucket_key(options->serverid);
+	key = digest_of_server(options->serverid);
 	between = compute_interval(rate);
 
 	shared_table_lock(&buckets);
@@ -102,20 +100,12 @@ rate_limit_give_back(Oid serverid, int64 place)
 
 	if (place == 0)
 		return;
-	key = make_bucket_key(serverid);
+	key = digest_of_server(serverid);
 	shared_table_lock(&buckets);
 	bucket = shared_table_find(&buckets, &key);
 	if (bucket && bucket->entry.age == place)
 		bucket->entry.age -= compute_interval(bucket->rate);
 	shared_table_unlock(&buckets);
-}
-
-static WalcuDigest
-make_bucket_key(Oid serverid)
-{
-	Oid server[] = {MyDatabaseId, serverid};
-
-	return digest_of((const char *) server, sizeof(server));
 }
 
 /* The time between two requests in microseconds, rounded up: never more than the rate. */

@@ -14,7 +14,6 @@
 
 #include "base/shared_table.h"
 #include "http/curl_multi.h"
-#include "miscadmin.h"
 
 /* So many servers can be counted at once. */
 #define ENTRIES 1024
@@ -31,7 +30,6 @@ typedef struct ConnectionCount
 static WalcuSharedTable counts = {
 	.name = TABLE_NAME, .entry_size = sizeof(ConnectionCount), .entries = ENTRIES, .is_small = true};
 
-static WalcuDigest make_total_key(Oid serverid);
 static void warn_unless_shared(void);
 
 /* Called from _PG_init. */
@@ -45,7 +43,7 @@ total_connections_init(void)
 bool
 total_connections_acquire(Oid serverid, int count, int most)
 {
-	WalcuDigest key = make_total_key(serverid);
+	WalcuDigest key = digest_of_server(serverid);
 	ConnectionCount *known;
 	bool enough;
 
@@ -70,7 +68,7 @@ total_connections_release(Oid serverid, int count)
 
 	if (count == 0)
 		return;
-	key = make_total_key(serverid);
+	key = digest_of_server(serverid);
 	shared_table_lock(&counts);
 	known = shared_table_find(&counts, &key);
 	if (known)
@@ -86,7 +84,7 @@ total_connections_release(Oid serverid, int count)
 bool
 total_connections_are_scarce(Oid serverid, int most)
 {
-	WalcuDigest key = make_total_key(serverid);
+	WalcuDigest key = digest_of_server(serverid);
 	const ConnectionCount *known;
 	bool scarce;
 
@@ -95,14 +93,6 @@ total_connections_are_scarce(Oid serverid, int most)
 	scarce = known && known->open > most / 2;
 	shared_table_unlock(&counts);
 	return scarce;
-}
-
-static WalcuDigest
-make_total_key(Oid serverid)
-{
-	Oid server[] = {MyDatabaseId, serverid};
-
-	return digest_of((const char *) server, sizeof(server));
 }
 
 /* Tells once a session that it counts its own connections alone. */

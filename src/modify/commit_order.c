@@ -111,14 +111,9 @@ send_next_of(WalcuCommitQueueTable *table)
 static void
 send_entry(const WalcuQueueEntry *entry)
 {
-	WalcuWrite *write = writer_create(entry->table->writer, entry->queued.method, entry->queued.id);
+	WalcuWrite *write = queue_entry_create_write(entry->table->writer, &entry->queued);
 
-	write->made_here = entry->queued.made_here;
-	write->conflict_is_none = entry->queued.conflict_is_none;
 	write->detached = true;
-	write_expect(write, entry->queued.sets);
-	if (entry->queued.body)
-		write_set_body(write, entry->queued.body);
 	if (entry->queued.leaves && (entry->queued.body == NULL || !entry->queued.is_sure))
 		patched_document_on_refusal(write, entry->table->options, entry->queued.leaves);
 	writer_send(write);

@@ -228,12 +228,9 @@ send_next(WalcuHeldRows *rows)
 	WalcuWrite *write;
 
 	held_writes_take(rows->writes, &next, &error_context);
-	write = writer_create(writer, next.method, next.id);
-	write->made_here = next.made_here;
+	write = queue_entry_create_write(writer, &next);
 	write->detached = true;
 	write->error_context = error_context ? MemoryContextStrdup(write->context, error_context) : NULL;
-	write_set_body(write, next.body);
-	write_expect(write, next.sets);
 	writer_send(write);
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);

@@ -37,7 +37,6 @@ static int send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made,
 static int queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots,
 						  int count, TupleTableSlot **inserted);
 static WalcuWrite *send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
-static WalcuWrite *create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
 static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
@@ -400,23 +399,11 @@ send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
 		held_rows_add(modify->held, made, modify->is_copied ? GetErrorContextStack() : NULL);
 		return NULL;
 	}
-	write = create_new(modify, made);
-	writer_send(write);
-	return modify->waits ? write : NULL;
-}
-
-static WalcuWrite *
-create_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
-{
-	WalcuWrite *write = writer_create(modify->writer, made->method, made->id);
-
-	write->made_here = made->made_here;
-	write->conflict_is_none = made->conflict_is_none;
+	write = queue_entry_create_write(modify->writer, made);
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
-	write_set_body(write, made->body);
-	write_expect(write, made->sets);
-	return write;
+	writer_send(write);
+	return modify->waits ? write : NULL;
 }
 
 /*

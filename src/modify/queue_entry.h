@@ -70,4 +70,6 @@ typedef struct WalcuQueueDocument
 	WalcuWaitingDocument *waiting; /* It is what was shown last; NULL when that does not hold any more. */
 } WalcuQueueDocument;
 
+extern WalcuWrite *queue_entry_create_write(WalcuWriter *writer, const WalcuCommitQueueWrite *queued);
+
 #endif /* WALCU_QUEUE_ENTRY_H */

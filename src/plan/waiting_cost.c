@@ -12,6 +12,7 @@
 
 #include "plan/waiting_cost.h"
 
+#include "base/statement.h"
 #include "executor/executor.h"
 #include "jit/jit.h"
 #include "nodes/nodeFuncs.h"
@@ -47,7 +48,7 @@ waiting_cost_init(void)
 	ExecutorStart_hook = start_uncompiled;
 }
 
-/* ExecutorStart_hook.  The plan may be a kept one, which is not to be changed. */
+/* ExecutorStart_hook */
 static void
 start_uncompiled(QueryDesc *description, int eflags)
 {
@@ -57,13 +58,7 @@ start_uncompiled(QueryDesc *description, int eflags)
 	/* a parallel worker does what its leader has decided */
 	if ((flags & PGJIT_PERFORM) && !IsParallelWorker() &&
 		(flags = flags_worth_while(statement)) != statement->jitFlags)
-	{
-		PlannedStmt *copy = palloc(sizeof(PlannedStmt));
-
-		*copy = *statement;
-		copy->jitFlags = flags;
-		description->plannedstmt = copy;
-	}
+		statement_own_plan(description)->jitFlags = flags;
 	if (next_executor_start)
 		next_executor_start(description, eflags);
 	else
