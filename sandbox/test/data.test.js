@@ -1,6 +1,7 @@
 /* The generated data set: that it can be relied upon, and that it is as untidy as it should be. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { idPlaces, isFreeForm, isIdSchema, resourceSchemas } from '../crm/description.js';
@@ -16,6 +17,18 @@ const documents = new Map(dataset.resources.map((resource) => [resource, allOf(d
 const byId = new Map(
   [...documents].map(([resource, list]) => [resource, new Map(list.map((document) => [document._id, document]))]),
 );
+
+/** What the ids of each resource's documents lead to, by dotted paths. */
+const references = JSON.parse(readFileSync(new URL('../../api/references.json', import.meta.url), 'utf8'));
+const idSets = new Map();
+
+/** Also of the resources that the description does not have. */
+function idsOf(resource) {
+  if (!idSets.has(resource)) {
+    idSets.set(resource, new Set(Array.from({ length: dataset.count(resource) }, (_, index) => dataset.id(resource, index))));
+  }
+  return idSets.get(resource);
+}
 
 function allOf({ count, document }, resource) {
   return Array.from({ length: count(resource) }, (_, index) => document(resource, index));
@@ -137,33 +150,32 @@ test('every field of every schema occurs, and no other', () => {
 
 const LEADS = { salelead: 'saleleads', appraisallead: 'appraisalleads', aftersalelead: 'aftersaleleads' };
 
-/* Field, and the resource it refers to; those of a wrong type are damage. */
-const REFERENCES = [
-  [/\.client_id$/, () => 'clients'],
-  [/\.contact_id$/, () => 'contacts'],
-  [/^aftersaleleads\.vehicle_id$/, () => 'clientvehicles'],
-  [/^saleleads\..*car_id$/, () => 'cars'],
-  [/^whatsappmessages\.session_id$/, () => 'whatsappsessions'],
-  [/^chatmessages\.session_id$/, () => 'chatsessions'],
-  [/^chat(messages|sessions)\.provider_id$/, () => 'chatproviders'],
-  [/\.task_id$/, () => 'tasks'],
-  [/\.appointment_id$/, () => 'dates'],
-  [/\.pinned_note_id$/, () => 'notes'],
-  [/\.repair_order_id$/, () => 'repairorders'],
-  [/\.lead_import_ids$/, () => 'leadimporttasks'],
+/* References to nothing: the e-mails of leads are none of the documents. */
+const OUTSIDE = /leads\.email_id$/;
+
+/* What no document happens to refer to. */
+const NOT_REFERRED = [
+  'aftersaleleads.email_id emails',
+  'aftersaleleads.lead_import_ids leadimporttasks',
+  'appraisalleads.email_id emails',
+  'clientvehicles.lead_import_ids leadimporttasks',
+  'saleleads.email_id emails',
 ];
 
-test('references lead to documents', () => {
-  const resolved = new Map(REFERENCES.map(([pattern]) => [pattern, 0]));
+/* What is no string is damage. */
+test('references lead to documents of the resources that api/references.json says', () => {
+  const found = new Set();
   walkAll((value, schema, path) => {
-    if (typeof value !== 'string' || schema?.type !== 'string') return;
-    for (const [pattern, target] of REFERENCES) {
-      if (!pattern.test(path)) continue;
-      assert.ok(byId.get(target()).has(value), `${path} ${value}`);
-      resolved.set(pattern, resolved.get(pattern) + 1);
-    }
+    const [resource, ...names] = path.split('.');
+    const targets = references[resource][names.join('.')];
+    if (!targets || typeof value !== 'string' || OUTSIDE.test(path)) return;
+    assert.ok(targets.some((target) => idsOf(target).has(value)), `${path} ${value}`);
+    for (const target of targets.filter((name) => idsOf(name).has(value))) found.add(`${path} ${target}`);
   });
-  for (const [pattern, count] of resolved) assert.ok(count > 0, String(pattern));
+  const wanted = Object.entries(references).flatMap(([resource, places]) =>
+    Object.entries(places).flatMap(([place, targets]) => targets.map((target) => `${resource}.${place} ${target}`)),
+  );
+  assert.deepEqual(wanted.filter((reference) => !found.has(reference)).sort(), NOT_REFERRED);
 });
 
 test('the lead of a task, a note, an appointment or an offer belongs to its client', () => {

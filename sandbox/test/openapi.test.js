@@ -153,7 +153,9 @@ function requestSchema(operation) {
   return operation.requestBody.content['application/json'].schema;
 }
 
-test('ids.json is what make-ids.js makes of it', () => {
-  const [command, table] = ['make-ids.js', 'ids.json'].map((name) => fileURLToPath(new URL(`../../api/${name}`, import.meta.url)));
-  assert.equal(execFileSync(process.execPath, [command], { encoding: 'utf8' }), readFileSync(table, 'utf8'));
-});
+for (const name of ['ids', 'references']) {
+  test(`${name}.json is what make-${name}.js makes of it`, () => {
+    const [command, table] = [`make-${name}.js`, `${name}.json`].map((file) => fileURLToPath(new URL(`../../api/${file}`, import.meta.url)));
+    assert.equal(execFileSync(process.execPath, [command], { encoding: 'utf8' }), readFileSync(table, 'utf8'));
+  });
+}
