@@ -161,7 +161,6 @@ start_run(const char *server_name, const char *resource, bool writes)
 	MemoryContext before = MemoryContextSwitchTo(context);
 	ForeignServer *server = find_server(server_name);
 	WalcuCheckRun *run = palloc0(sizeof(WalcuCheckRun));
-	StringInfo bundled = openapi_bundled();
 
 	run->context = context;
 	run->options = option_for_server(server->serverid);
@@ -173,7 +172,7 @@ start_run(const char *server_name, const char *resource, bool writes)
 	if (run->options->max_requests > 0)
 		run->limit = Min(run->limit, run->options->max_requests);
 	run->began = walcu_curl_multi_now();
-	run->bundled = openapi_resources(bundled->data, bundled->len, LEVELS);
+	run->bundled = openapi_bundled_resources(LEVELS);
 	MemoryContextSwitchTo(before);
 	return run;
 }

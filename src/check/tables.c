@@ -10,13 +10,8 @@
 
 #include "check/tables.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_foreign_table.h"
-#include "catalog/pg_type.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "base/utf8.h"
@@ -25,6 +20,7 @@
 #include "miscadmin.h"
 #include "service/columns.h"
 #include "service/field_name.h"
+#include "service/foreign_table.h"
 #include "service/option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -33,14 +29,6 @@
 /* A table with this part of the described fields shows all of them. */
 #define WHOLE_PART 0.8
 
-/* A foreign table of the server. */
-typedef struct ForeignTableName
-{
-	Oid relid;            /* This is the table. */
-	char *name;           /* This is its name with the schema's, quoted where that is needed. */
-	const char *resource; /* It shows this resource. */
-} ForeignTableName;
-
 /* What does not fit. */
 typedef struct Misfits
 {
@@ -48,23 +36,15 @@ typedef struct Misfits
 	StringInfoData actions; /* These actions of ALTER FOREIGN TABLE mend it. */
 } Misfits;
 
-static List *list_foreign_tables(const WalcuCheckRun *run);
-static int compare_table_names(const ListCell *a, const ListCell *b);
-static bool check_table(WalcuCheckRun *run, const ForeignTableName *table);
-static void check_column(const WalcuCheckRun *run, const ForeignTableName *table,
+static bool check_table(WalcuCheckRun *run, const WalcuForeignTable *table);
+static void check_column(const WalcuCheckRun *run, const WalcuForeignTable *table,
 						 const WalcuResource *resource, Form_pg_attribute attribute, Misfits *misfits);
-static const WalcuField *find_described_field(List *fields, const char *path, bool *below_free);
 static bool was_described(const WalcuCheckRun *run, const char *resource, const char *path);
 static bool is_in_documents(const WalcuCheckRun *run, const char *resource, const char *path);
-static bool is_fitting_type(Oid type, const WalcuField *field);
-static bool is_number_type(Oid type);
 static void add_new_columns(const WalcuResource *resource, List *paths, Misfits *misfits);
 static bool shows_field(List *paths, const char *name);
-static const ColumnDraft *find_draft(List *drafts, const char *path);
-static bool shows_path(Oid relid, Form_pg_attribute attribute);
-static List *list_shown_paths(Oid relid);
-static WalcuCheckIdOption *make_id_option(const ForeignTableName *table, const char *column, const char *path,
-										  const char *kind);
+static WalcuCheckIdOption *make_id_option(const WalcuForeignTable *table, const char *column,
+										  const char *path, const char *kind);
 static void append_action(Misfits *misfits, const char *action);
 static void advise_import(WalcuCheckRun *run);
 
@@ -74,9 +54,9 @@ tables_have_resource(const WalcuCheckRun *run, const char *resource)
 {
 	ListCell *lc;
 
-	foreach(lc, list_foreign_tables(run))
+	foreach(lc, foreign_table_list(run->options->serverid))
 	{
-		if (strcmp(((ForeignTableName *) lfirst(lc))->resource, resource) == 0)
+		if (strcmp(((WalcuForeignTable *) lfirst(lc))->resource, resource) == 0)
 			return true;
 	}
 	return false;
@@ -91,16 +71,16 @@ tables_add_columns(const WalcuCheckRun *run, const char *resource, List *members
 {
 	ListCell *lc;
 
-	foreach(lc, list_foreign_tables(run))
+	foreach(lc, foreign_table_list(run->options->serverid))
 	{
-		const ForeignTableName *table = lfirst(lc);
+		const WalcuForeignTable *table = lfirst(lc);
 		Misfits misfits;
 		List *paths;
 		ListCell *cell;
 
 		if (strcmp(table->resource, resource) != 0)
 			continue;
-		paths = list_shown_paths(table->relid);
+		paths = foreign_table_paths(table->relid);
 		initStringInfo(&misfits.actions);
 		foreach(cell, members)
 		{
@@ -124,9 +104,9 @@ tables_list_id_options(const WalcuCheckRun *run)
 	List *options = NIL;
 	ListCell *lc;
 
-	foreach(lc, list_foreign_tables(run))
+	foreach(lc, foreign_table_list(run->options->serverid))
 	{
-		const ForeignTableName *table = lfirst(lc);
+		const WalcuForeignTable *table = lfirst(lc);
 		const char *kind = option_value_of(GetForeignTable(table->relid)->options, "id_type");
 		Relation relation = relation_open(table->relid, AccessShareLock);
 
@@ -136,7 +116,7 @@ tables_list_id_options(const WalcuCheckRun *run)
 		{
 			Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
 
-			if (!shows_path(table->relid, attribute))
+			if (!foreign_table_column_shows_path(table->relid, attribute))
 				continue;
 			kind = option_value_of(GetForeignColumnOptions(table->relid, attribute->attnum), "id_type");
 			if (kind)
@@ -150,7 +130,7 @@ tables_list_id_options(const WalcuCheckRun *run)
 }
 
 static WalcuCheckIdOption *
-make_id_option(const ForeignTableName *table, const char *column, const char *path, const char *kind)
+make_id_option(const WalcuForeignTable *table, const char *column, const char *path, const char *kind)
 {
 	WalcuCheckIdOption *option = palloc0(sizeof(WalcuCheckIdOption));
 
@@ -170,9 +150,9 @@ tables_check_columns(WalcuCheckRun *run)
 	int all = 0;
 	ListCell *lc;
 
-	foreach(lc, list_foreign_tables(run))
+	foreach(lc, foreign_table_list(run->options->serverid))
 	{
-		const ForeignTableName *table = lfirst(lc);
+		const WalcuForeignTable *table = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
 		if (run->resource && strcmp(run->resource, table->resource) != 0)
@@ -187,44 +167,9 @@ tables_check_columns(WalcuCheckRun *run)
 				row_counted(all, "foreign table"), fit == 1 ? "fits" : "fit");
 }
 
-/* Returns the foreign tables (of ForeignTableName) of the server, by name. */
-static List *
-list_foreign_tables(const WalcuCheckRun *run)
-{
-	Relation catalog = table_open(ForeignTableRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	HeapTuple tuple;
-	List *tables = NIL;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
-		ForeignTableName *table;
-
-		if (form->ftserver != run->options->serverid || get_rel_name(form->ftrelid) == NULL)
-			continue;
-		table = palloc(sizeof(ForeignTableName));
-		table->relid = form->ftrelid;
-		table->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->ftrelid)),
-												 get_rel_name(form->ftrelid));
-		table->resource = option_resource_of_table(form->ftrelid);
-		tables = lappend(tables, table);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	list_sort(tables, compare_table_names);
-	return tables;
-}
-
-static int
-compare_table_names(const ListCell *a, const ListCell *b)
-{
-	return strcmp(((ForeignTableName *) lfirst(a))->name, ((ForeignTableName *) lfirst(b))->name);
-}
-
 /* Returns whether it fits; adds a row when not. */
 static bool
-check_table(WalcuCheckRun *run, const ForeignTableName *table)
+check_table(WalcuCheckRun *run, const WalcuForeignTable *table)
 {
 	const WalcuResource *resource = openapi_find_resource(sample_described(run), table->resource);
 	Misfits misfits;
@@ -240,11 +185,11 @@ check_table(WalcuCheckRun *run, const ForeignTableName *table)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
 
-		if (shows_path(table->relid, attribute))
+		if (foreign_table_column_shows_path(table->relid, attribute))
 			check_column(run, table, resource, attribute, &misfits);
 	}
 	relation_close(relation, AccessShareLock);
-	paths = list_shown_paths(table->relid);
+	paths = foreign_table_paths(table->relid);
 	add_new_columns(resource, paths, &misfits);
 	if (misfits.actions.len == 0)
 		return true;
@@ -259,44 +204,14 @@ check_table(WalcuCheckRun *run, const ForeignTableName *table)
 	return false;
 }
 
-/* Does a column show a place of the document, and not all of it? */
-static bool
-shows_path(Oid relid, Form_pg_attribute attribute)
-{
-	WalcuColumn *column;
-
-	if (attribute->attisdropped)
-		return false;
-	column = option_for_column(relid, attribute->attnum);
-	return column->parameter == NULL && strcmp(column->path, ".") != 0;
-}
-
-/* Returns the paths of a table's columns. */
-static List *
-list_shown_paths(Oid relid)
-{
-	Relation relation = relation_open(relid, AccessShareLock);
-	List *paths = NIL;
-
-	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
-
-		if (shows_path(relid, attribute))
-			paths = lappend(paths, option_for_column(relid, attribute->attnum)->path);
-	}
-	relation_close(relation, AccessShareLock);
-	return paths;
-}
-
 static void
-check_column(const WalcuCheckRun *run, const ForeignTableName *table, const WalcuResource *resource,
+check_column(const WalcuCheckRun *run, const WalcuForeignTable *table, const WalcuResource *resource,
 			 Form_pg_attribute attribute, Misfits *misfits)
 {
 	const char *name = NameStr(attribute->attname);
 	const char *path = option_for_column(table->relid, attribute->attnum)->path;
 	bool below_free = false;
-	const WalcuField *field = find_described_field(resource->fields, path, &below_free);
+	const WalcuField *field = openapi_find_place(resource->fields, path, &below_free);
 
 	if (field == NULL && !below_free && was_described(run, table->resource, path) &&
 		!is_in_documents(run, table->resource, path))
@@ -304,12 +219,12 @@ check_column(const WalcuCheckRun *run, const ForeignTableName *table, const Walc
 		appendStringInfo(&misfits->words, "%s\"%s\" is gone.", misfits->words.len > 0 ? " " : "", path);
 		append_action(misfits, psprintf("DROP COLUMN %s", quote_identifier(name)));
 	}
-	if (field && !is_fitting_type(attribute->atttypid, field))
+	if (field && !columns_type_fits(attribute->atttypid, field))
 	{
 		WalcuResource single = {.name = resource->name,
 								.fields = list_make1(unconstify(WalcuField *, field))};
 		WalcuImportOptions options = {.import_collate = true};
-		const ColumnDraft *draft = find_draft(columns_of_resource(&single, &options), field->name);
+		const ColumnDraft *draft = columns_find_draft(columns_of_resource(&single, &options), field->name);
 
 		appendStringInfo(&misfits->words, "%s\"%s\" is %s, and the column is %s.",
 						 misfits->words.len > 0 ? " " : "", path, draft ? draft->type : "jsonb",
@@ -317,27 +232,6 @@ check_column(const WalcuCheckRun *run, const ForeignTableName *table, const Walc
 		append_action(misfits, psprintf("ALTER COLUMN %s TYPE %s%s", quote_identifier(name),
 										draft ? draft->type : "jsonb",
 										draft && draft->collatable ? " COLLATE \"C\"" : ""));
-	}
-}
-
-/*
- * Returns the field at a path; NULL when there is none, or the path ends below one that may have anything.
- */
-static const WalcuField *
-find_described_field(List *fields, const char *path, bool *below_free)
-{
-	for (const char *name = path;; name++)
-	{
-		size_t length = strcspn(name, ".");
-		const WalcuField *found = openapi_find_field(fields, name, length);
-
-		name += length;
-		if (found == NULL || *name == '\0')
-			return found;
-		*below_free = found->kind == WALCU_FIELD_FREE || found->array || found->fields == NIL;
-		if (*below_free)
-			return NULL;
-		fields = found->fields;
 	}
 }
 
@@ -351,7 +245,7 @@ was_described(const WalcuCheckRun *run, const char *resource, const char *path)
 	const WalcuResource *bundled = openapi_find_resource(run->bundled, resource);
 	bool below_free = false;
 
-	return bundled && find_described_field(bundled->fields, path, &below_free) != NULL;
+	return bundled && openapi_find_place(bundled->fields, path, &below_free) != NULL;
 }
 
 static bool
@@ -372,43 +266,6 @@ is_in_documents(const WalcuCheckRun *run, const char *resource, const char *path
 		}
 	}
 	return false;
-}
-
-/* Can a column of this type show nearly all values of the field? */
-static bool
-is_fitting_type(Oid type, const WalcuField *field)
-{
-	Oid base = getBaseType(type);
-	Oid element = get_element_type(base);
-	bool is_array = OidIsValid(element);
-
-	if (base == JSONBOID || base == JSONOID)
-		return true;
-	if (field->kind == WALCU_FIELD_FREE)
-		return true;
-	if (is_array != field->array)
-		return false;
-	base = is_array ? getBaseType(element) : base;
-	switch (field->kind)
-	{
-		case WALCU_FIELD_NUMBER:
-			return is_number_type(base);
-		case WALCU_FIELD_BOOLEAN:
-			return base == BOOLOID;
-		case WALCU_FIELD_DATE:
-			return base == TIMESTAMPTZOID || base == TIMESTAMPOID || base == DATEOID || base == TEXTOID;
-		case WALCU_FIELD_OBJECT:
-			return false;
-		default:
-			return !is_number_type(base) && base != BOOLOID && base != TIMESTAMPTZOID && base != TIMESTAMPOID;
-	}
-}
-
-static bool
-is_number_type(Oid type)
-{
-	return type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
-		   type == FLOAT8OID;
 }
 
 /* Adds the fields that a table which shows nearly all of them does not show. */
@@ -432,7 +289,7 @@ add_new_columns(const WalcuResource *resource, List *paths, Misfits *misfits)
 	foreach(lc, missing)
 	{
 		const char *name = lfirst(lc);
-		const ColumnDraft *draft = find_draft(drafts, name);
+		const ColumnDraft *draft = columns_find_draft(drafts, name);
 
 		if (draft == NULL)
 			continue;
@@ -456,21 +313,6 @@ shows_field(List *paths, const char *name)
 			return true;
 	}
 	return false;
-}
-
-static const ColumnDraft *
-find_draft(List *drafts, const char *path)
-{
-	ListCell *lc;
-
-	foreach(lc, drafts)
-	{
-		const ColumnDraft *draft = lfirst(lc);
-
-		if (draft->path && strcmp(draft->path, path) == 0)
-			return draft;
-	}
-	return NULL;
 }
 
 static void

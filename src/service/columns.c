@@ -2,8 +2,8 @@
  * columns.c
  *	  The columns that a resource's foreign table gets: types, names, paths.
  *
- * Called by import.c.  Names are a pure function of the description, so that importing
- * again gives the same ones.
+ * Called by import.c, check/tables.c and the files of setup.  Names are a pure function of the description,
+ * so that importing again gives the same ones.
  */
 #include "postgres.h"
 
@@ -11,9 +11,11 @@
 
 #include "access/htup_details.h"
 #include "catalog/heap.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* "_" and eight hexadecimal digits, behind a name that was shortened. */
 #define SUFFIX_SIZE 9
@@ -37,8 +39,9 @@ static const struct
 static const char *const set_by_service[] = {"_id",        "__v",      "created_at",
 											 "updated_at", "computed", "dealer_id"};
 
-static List *draft_fields(List *columns, List *fields, const char *prefix);
+static List *draft_fields(List *columns, List *fields, const char *prefix, int levels);
 static ColumnDraft *draft_column(const char *path, const char *parameter, const char *type);
+static bool is_number_type(Oid type);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
@@ -51,7 +54,7 @@ static void append_column_option(StringInfo command, const char **separator, con
 List *
 columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options)
 {
-	List *columns = draft_fields(NIL, resource->fields, "");
+	List *columns = draft_fields(NIL, resource->fields, "", options->flatten);
 
 	if (!has_path(columns, "_id"))
 		columns = lcons(draft_column("_id", NULL, "text"), columns);
@@ -68,9 +71,9 @@ columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *opt
 	return columns;
 }
 
-/* Appends columns for fields.  A single object whose members were read is replaced by them. */
+/* Appends columns for fields.  A single object whose members were read is replaced by them, so many times. */
 static List *
-draft_fields(List *columns, List *fields, const char *prefix)
+draft_fields(List *columns, List *fields, const char *prefix, int levels)
 {
 	ListCell *lc;
 
@@ -80,9 +83,9 @@ draft_fields(List *columns, List *fields, const char *prefix)
 		char *path = psprintf("%s%s", prefix, field->name);
 		ColumnDraft *column;
 
-		if (field->fields != NIL && !field->array)
+		if (levels > 0 && field->fields != NIL && !field->array)
 		{
-			columns = draft_fields(columns, field->fields, psprintf("%s.", path));
+			columns = draft_fields(columns, field->fields, psprintf("%s.", path), levels - 1);
 			continue;
 		}
 		column =
@@ -105,6 +108,59 @@ draft_column(const char *path, const char *parameter, const char *type)
 	column->not_null = path && strcmp(path, "_id") == 0;
 	column->readonly = path && columns_is_set_by_service(path);
 	return column;
+}
+
+/* Returns the draft of the column that shows a path; NULL when there is none. */
+const ColumnDraft *
+columns_find_draft(List *drafts, const char *path)
+{
+	ListCell *lc;
+
+	foreach(lc, drafts)
+	{
+		const ColumnDraft *draft = lfirst(lc);
+
+		if (draft->path && strcmp(draft->path, path) == 0)
+			return draft;
+	}
+	return NULL;
+}
+
+/* Can a column of this type show nearly all values of the field? */
+bool
+columns_type_fits(Oid type, const WalcuField *field)
+{
+	Oid base = getBaseType(type);
+	Oid element = get_element_type(base);
+	bool is_array = OidIsValid(element);
+
+	if (base == JSONBOID || base == JSONOID)
+		return true;
+	if (field->kind == WALCU_FIELD_FREE)
+		return true;
+	if (is_array != field->array)
+		return false;
+	base = is_array ? getBaseType(element) : base;
+	switch (field->kind)
+	{
+		case WALCU_FIELD_NUMBER:
+			return is_number_type(base);
+		case WALCU_FIELD_BOOLEAN:
+			return base == BOOLOID;
+		case WALCU_FIELD_DATE:
+			return base == TIMESTAMPTZOID || base == TIMESTAMPOID || base == DATEOID || base == TEXTOID;
+		case WALCU_FIELD_OBJECT:
+			return false;
+		default:
+			return !is_number_type(base) && base != BOOLOID && base != TIMESTAMPTZOID && base != TIMESTAMPOID;
+	}
+}
+
+static bool
+is_number_type(Oid type)
+{
+	return type == NUMERICOID || type == INT2OID || type == INT4OID || type == INT8OID || type == FLOAT4OID ||
+		   type == FLOAT8OID;
 }
 
 /* Tells whether a path leads to one of these members, or into one. */

@@ -23,6 +23,8 @@ typedef struct ColumnDraft
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
+extern const ColumnDraft *columns_find_draft(List *drafts, const char *path);
+extern bool columns_type_fits(Oid type, const WalcuField *field);
 extern bool columns_is_set_by_service(const char *path);
 extern char *columns_declaration(const ColumnDraft *column, bool collate);
 

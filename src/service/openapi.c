@@ -13,6 +13,7 @@
 #include "service/openapi.h"
 
 #include "base/compat.h"
+#include "base/hint.h"
 #include "base/reset_callback.h"
 #include "base/text.h"
 #include "base/url.h"
@@ -48,6 +49,7 @@ typedef struct Feed
 	int signs; /* so many were given */
 } Feed;
 
+static StringInfo read_installed_file(const char *name);
 static json_t *load_document(MemoryContext context, const char *text, size_t length);
 static size_t feed_parser(void *buffer, size_t size, void *arg);
 static void release_document(void *document);
@@ -97,9 +99,20 @@ openapi_resources(const char *text, size_t length, int levels)
 	return resources;
 }
 
-/* Reads the document that is installed with the extension. */
-StringInfo
-openapi_bundled(void)
+/* The same of the document that is installed with the extension.  Error: 58P01 when it is missing. */
+List *
+openapi_bundled_resources(int levels)
+{
+	StringInfo text = read_installed_file("openapi.json");
+	List *resources = openapi_resources(text->data, text->len, levels);
+
+	pfree(text->data);
+	return resources;
+}
+
+/* Reads a file that is installed with the extension. */
+static StringInfo
+read_installed_file(const char *name)
 {
 	char share[MAXPGPATH];
 	char *path;
@@ -109,7 +122,7 @@ openapi_bundled(void)
 	size_t count;
 
 	get_share_path(my_exec_path, share);
-	path = psprintf("%s/walcu_fdw/openapi.json", share);
+	path = psprintf("%s/walcu_fdw/%s", share, name);
 	file = AllocateFile(path, PG_BINARY_R);
 	if (file == NULL)
 		ereport(ERROR, errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path),
@@ -138,6 +151,29 @@ openapi_find_resource(List *resources, const char *name)
 	return NULL;
 }
 
+/*
+ * Raises an error for the first of these names (char *) that no resource has.  Error: HV00R, with a hint at
+ * the nearest name.
+ */
+void
+openapi_require_names(List *resources, List *names)
+{
+	List *valid = NIL;
+	ListCell *lc;
+
+	foreach(lc, resources)
+		valid = lappend(valid, ((WalcuResource *) lfirst(lc))->name);
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+
+		if (!text_in_list(valid, name))
+			ereport(ERROR, errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+					errmsg("the service has no resource \"%s\"", name),
+					errhint("%s", hint_name("resource", name, valid)));
+	}
+}
+
 /* Returns the field that has a name of so many bytes; NULL when there is none. */
 const WalcuField *
 openapi_find_field(List *fields, const char *name, size_t length)
@@ -152,6 +188,29 @@ openapi_find_field(List *fields, const char *name, size_t length)
 			return field;
 	}
 	return NULL;
+}
+
+/*
+ * Returns the field that a dotted path through single objects leads to; NULL when there is none.  Then
+ * below_free tells whether the path goes on below one that may have anything.
+ */
+const WalcuField *
+openapi_find_place(List *fields, const char *path, bool *below_free)
+{
+	*below_free = false;
+	for (const char *name = path;; name++)
+	{
+		size_t length = strcspn(name, ".");
+		const WalcuField *found = openapi_find_field(fields, name, length);
+
+		name += length;
+		if (found == NULL || *name == '\0')
+			return found;
+		*below_free = found->kind == WALCU_FIELD_FREE || found->array || found->fields == NIL;
+		if (*below_free)
+			return NULL;
+		fields = found->fields;
+	}
 }
 
 /* Parses a document, which is freed with the memory context. */

@@ -7,7 +7,6 @@
 
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
 typedef enum WalcuFieldKind
@@ -38,8 +37,10 @@ typedef struct WalcuResource
 #define OPENAPI_MAX_SIZE (16 * 1024 * 1024)
 
 extern List *openapi_resources(const char *text, size_t length, int levels);
-extern StringInfo openapi_bundled(void);
+extern List *openapi_bundled_resources(int levels);
+extern void openapi_require_names(List *resources, List *names);
 extern const WalcuResource *openapi_find_resource(List *resources, const char *name);
 extern const WalcuField *openapi_find_field(List *fields, const char *name, size_t length);
+extern const WalcuField *openapi_find_place(List *fields, const char *path, bool *below_free);
 
 #endif /* WALCU_OPENAPI_H */

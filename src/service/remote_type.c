@@ -110,18 +110,15 @@ read_description(void)
 {
 	MemoryContext context;
 	MemoryContext before;
-	StringInfo text;
 
 	if (resources != NIL)
 		return;
 	/* it is below the current context until it is whole, so that an error leaves nothing behind */
 	context = AllocSetContextCreate(CurrentMemoryContext, "walcu description", ALLOCSET_DEFAULT_SIZES);
-	text = openapi_bundled();
 	before = MemoryContextSwitchTo(context);
-	resources = openapi_resources(text->data, text->len, MAX_LEVELS);
+	resources = openapi_bundled_resources(MAX_LEVELS);
 	MemoryContextSwitchTo(before);
 	MemoryContextSetParent(context, TopMemoryContext);
-	pfree(text->data);
 }
 
 static WalcuRemotePlace

@@ -1,0 +1,86 @@
+/*
+ * foreign_table.c
+ *	  The foreign tables that a server has, and the places that their columns show.
+ *
+ * walcu_fdw_check() and walcu_fdw_setup() compare them with a description.
+ */
+#include "postgres.h"
+
+#include "service/foreign_table.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_foreign_table.h"
+#include "service/option.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static int compare_table_names(const ListCell *a, const ListCell *b);
+
+/* Returns the foreign tables (of WalcuForeignTable) of a server, by name. */
+List *
+foreign_table_list(Oid serverid)
+{
+	Relation catalog = table_open(ForeignTableRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
+	List *tables = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
+		WalcuForeignTable *table;
+
+		if (form->ftserver != serverid || get_rel_name(form->ftrelid) == NULL)
+			continue;
+		table = palloc(sizeof(WalcuForeignTable));
+		table->relid = form->ftrelid;
+		table->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->ftrelid)),
+												 get_rel_name(form->ftrelid));
+		table->resource = option_resource_of_table(form->ftrelid);
+		tables = lappend(tables, table);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	list_sort(tables, compare_table_names);
+	return tables;
+}
+
+static int
+compare_table_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((WalcuForeignTable *) lfirst(a))->name, ((WalcuForeignTable *) lfirst(b))->name);
+}
+
+/* Does a column show a place of the document, and not all of it? */
+bool
+foreign_table_column_shows_path(Oid relid, Form_pg_attribute attribute)
+{
+	WalcuColumn *column;
+
+	if (attribute->attisdropped)
+		return false;
+	column = option_for_column(relid, attribute->attnum);
+	return column->parameter == NULL && strcmp(column->path, ".") != 0;
+}
+
+/* Returns the paths (char *) of a table's columns. */
+List *
+foreign_table_paths(Oid relid)
+{
+	Relation relation = relation_open(relid, AccessShareLock);
+	List *paths = NIL;
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
+
+		if (foreign_table_column_shows_path(relid, attribute))
+			paths = lappend(paths, option_for_column(relid, attribute->attnum)->path);
+	}
+	relation_close(relation, AccessShareLock);
+	return paths;
+}

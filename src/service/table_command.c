@@ -1,0 +1,32 @@
+/*
+ * table_command.c
+ *	  The commands that make foreign tables of a description.
+ *
+ * Called by IMPORT FOREIGN SCHEMA and by walcu_fdw_setup().  Which columns there are is decided in columns.c.
+ */
+#include "postgres.h"
+
+#include "service/table_command.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+/* Returns the CREATE FOREIGN TABLE command for a resource.  table is its name, quoted where needed. */
+char *
+table_command_create(const char *table, const WalcuResource *resource, List *columns, const char *server,
+					 bool collate)
+{
+	StringInfoData command;
+	ListCell *lc;
+
+	initStringInfo(&command);
+	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (", table);
+	foreach(lc, columns)
+	{
+		appendStringInfoString(&command, lc == list_head(columns) ? "\n  " : ",\n  ");
+		appendStringInfoString(&command, columns_declaration(lfirst(lc), collate));
+	}
+	appendStringInfo(&command, "\n) SERVER %s OPTIONS (resource %s)", quote_identifier(server),
+					 quote_literal_cstr(resource->name));
+	return command.data;
+}

@@ -1,0 +1,15 @@
+/*
+ * table_command.h
+ *	  The commands that make foreign tables of a description.
+ */
+#ifndef WALCU_TABLE_COMMAND_H
+#define WALCU_TABLE_COMMAND_H
+
+#include "postgres.h"
+
+#include "service/columns.h"
+
+extern char *table_command_create(const char *table, const WalcuResource *resource, List *columns,
+								  const char *server, bool collate);
+
+#endif /* WALCU_TABLE_COMMAND_H */
