@@ -1,5 +1,5 @@
-# docs/data.md and its picture are what scripts/data-page makes of api/, and the columns that it shows are those of the
-# import.  The statements of docs/data.md and docs/recipes.md, run as they are printed over the CRM of `make demo`, have
+# The manual's pictures are there, each for light and dark backgrounds.  docs/data.md and its picture are what scripts/data-page
+# makes of api/, and the columns that it shows are those of the import.  The statements of docs/data.md and docs/recipes.md, run as they are printed over the CRM of `make demo`, have
 # the answers that are printed; and each recipe costs the requests that stand below it.
 
 use strict;
@@ -8,6 +8,13 @@ use warnings;
 use Test::More;
 use WalcuTest;
 use WalcuTest::Pages;
+
+my @pictures = map { text_of($_) =~ /^!\[.+\]\((pictures\/.+?)\)/mg } glob 'docs/*.md';
+is_deeply([ sort map { "docs/$_" } @pictures ], [ glob 'docs/pictures/*.svg' ], 'pages show all pictures');
+for my $picture (@pictures)
+{
+    like(text_of("docs/$picture"), qr/<title>.*prefers-color-scheme: dark/s, "$picture has a title, and colours for dark backgrounds");
+}
 
 my $check = qx(scripts/data-page --check 2>&1);
 is("$?: $check", '0: ', 'docs/data.md and its picture are current');
@@ -23,6 +30,13 @@ for my $resource (@RESOURCES)
     is_deeply({ %{ $shown{common} }, %{ $shown{$resource} }, _search => 'text' }, columns_imported($resource), "the columns of $resource");
 }
 $pages->prints_what_comes('postgres', 'docs/data.md', $pages->statements_of('docs/data.md'));
+
+# The picture of a query: its SQL in one column of boxes, the parts of the request in the other.
+my @boxes = map { s/&lt;/</gr =~ s/&gt;/>/gr } text_of('docs/pictures/query.svg') =~ m{class="code"[^>]*>(.*?)</text>}g;
+my @parts = grep { /=|^GET/ && !/^\s/ } @boxes;
+my $plan = join "\n", map { $_->[0] } @{ connect_db($node)->selectall_arrayref('EXPLAIN ' . join ' ', grep { my $box = $_; !grep { $_ eq $box } @parts } @boxes) };
+is(scalar @parts, 5, 'the picture of a query has the parts of its request');
+like($plan, qr/Request: .*\Q$_\E/, "the request of that query has $_") for @parts;
 
 # A session for each recipe
 my %costs = costs_of('docs/recipes.md');
