@@ -320,6 +320,17 @@ compat_server_ownercheck(Oid serverid, Oid userid)
 #endif
 }
 
+/* Tells whether an Append may leave children out when it is run.  18 has that in a list of the statement. */
+static inline bool
+compat_append_prunes(const Append *append)
+{
+#if PG_VERSION_NUM >= 180000
+	return append->part_prune_index >= 0;
+#else
+	return append->part_prune_info != NULL;
+#endif
+}
+
 /* 18 describes orders without btree's numbers. */
 static inline bool
 compat_pathkey_is_descending(const PathKey *pathkey)

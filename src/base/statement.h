@@ -12,10 +12,11 @@
 /* Of these an execution has one each, or none. */
 typedef enum WalcuStatementPart
 {
-	WALCU_STATEMENT_SCANS,        /* See exec/sibling_scans.c. */
-	WALCU_STATEMENT_GROUPS,       /* See exec/scan_group.c. */
-	WALCU_STATEMENT_READ_AHEADS,  /* See exec/read_ahead.c. */
-	WALCU_STATEMENT_REPLY_CACHES, /* See fetch/reply_cache.c. */
+	WALCU_STATEMENT_SCANS,          /* See exec/sibling_scans.c. */
+	WALCU_STATEMENT_GROUPS,         /* See exec/scan_group.c. */
+	WALCU_STATEMENT_READ_AHEADS,    /* See exec/read_ahead.c. */
+	WALCU_STATEMENT_REPLY_CACHES,   /* See fetch/reply_cache.c. */
+	WALCU_STATEMENT_DIRECT_CHANGES, /* See modify/direct_send.c. */
 	WALCU_STATEMENT_PARTS
 } WalcuStatementPart;
 

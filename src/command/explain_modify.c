@@ -8,7 +8,7 @@
 
 #include "command/explain_modify.h"
 
-#include "modify/direct_modify.h"
+#include "modify/direct_send.h"
 #include "modify/modify.h"
 #include "utils/builtins.h"
 #include "utils/ruleutils.h"

@@ -3,23 +3,18 @@
  *	  UPDATE and DELETE of documents whose ids are given, without reading them first.
  *
  * The planner asks whether a statement's only condition is on _id, and whether what it sets needs
- * nothing of the old rows; then the scan changes the documents itself, with one request each.
- * Everything else is modify.c's.
+ * nothing of the old rows; then the scan changes the documents itself, with one request each, which
+ * direct_send.c sends.  Everything else is modify.c's.
  */
 #include "postgres.h"
 
 #include "modify/direct_modify.h"
 
 #include "base/compat.h"
-#include "base/objectid.h"
 #include "base/read_only.h"
-#include "base/text.h"
-#include "base/url.h"
-#include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "fetch/find_ids.h"
-#include "miscadmin.h"
 #include "modify/column_rules.h"
+#include "modify/direct_send.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
@@ -27,9 +22,6 @@
 #include "plan/key_lookup.h"
 #include "plan/plan.h"
 #include "plan/relinfo.h"
-#include "service/id_place.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 /* The members of a plan's fdw_private have these places.  read_direct_plan reads them. */
@@ -37,6 +29,7 @@ typedef enum DirectPrivateIndex
 {
 	DIRECT_PRIVATE_IS_LIST,  /* This is a Boolean. */
 	DIRECT_PRIVATE_SETS_TAG, /* This is a Boolean. */
+	DIRECT_PRIVATE_TOGETHER, /* This is a Boolean. */
 	DIRECT_PRIVATE_COLUMNS   /* This is a list of int. */
 } DirectPrivateIndex;
 
@@ -48,19 +41,14 @@ typedef enum DirectExprIndex
 } DirectExprIndex;
 
 static ForeignScan *scan_of_target(ModifyTable *plan, Index target, int subplan);
+static bool reads_all_children(const Plan *child);
 static Expr *find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
 static void read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **values);
 static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
 static bool needs_row(Expr *value);
 static bool is_null_constant(const Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
-static void send_direct_changes(ForeignScanState *node);
-static List *evaluate_ids(ForeignScanState *node);
-static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
-static bool is_sure_id(const WalcuOptions *options, const char *id);
-static WalcuRowPatch make_current_patch(ForeignScanState *node);
-static char *remake_patch(void *arg, const WalcuDocument *document);
-static void count_rows(ForeignScanState *node, int64 rows);
+static void count_rows(ForeignScanState *node);
 static TupleTableSlot *next_returned(ForeignScanState *node);
 
 /* FdwRoutine.PlanDirectModify */
@@ -95,7 +83,8 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	scan->scan.plan.async_capable = false;
 	/* in the order of DirectExprIndex and of DirectPrivateIndex */
 	scan->fdw_exprs = list_make2(ids, values);
-	scan->fdw_private = list_make3(makeBoolean(is_list), makeBoolean(plan->canSetTag), columns);
+	scan->fdw_private = list_make4(makeBoolean(is_list), makeBoolean(plan->canSetTag),
+								   makeBoolean(reads_all_children(outerPlan(plan))), columns);
 	return true;
 }
 
@@ -131,6 +120,8 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	direct->credential =
 		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid);
 	direct->writer = writer_open(CurrentMemoryContext, options, direct->credential, direct->write_log);
+	if (direct->sends_together)
+		direct_send_expect(node);
 }
 
 /* FdwRoutine.IterateDirectModify */
@@ -140,10 +131,11 @@ direct_modify_iterate(ForeignScanState *node)
 	WalcuDirectModify *direct = node->fdw_state;
 
 	if (!direct->sent)
-		send_direct_changes(node);
-	direct->sent = true;
-	return node->resultRelInfo->ri_projectReturning ? next_returned(node)
-													: ExecClearTuple(node->ss.ss_ScanTupleSlot);
+		direct_send(node);
+	if (node->resultRelInfo->ri_projectReturning)
+		return next_returned(node);
+	count_rows(node);
+	return ExecClearTuple(node->ss.ss_ScanTupleSlot);
 }
 
 /* FdwRoutine.EndDirectModify */
@@ -171,6 +163,13 @@ scan_of_target(ModifyTable *plan, Index target, int subplan)
 	return NULL;
 }
 
+/* Tells whether a plan is an Append that leaves no child out when it is run, of those that have begun. */
+static bool
+reads_all_children(const Plan *child)
+{
+	return IsA(child, Append) && !compat_append_prunes((const Append *) child);
+}
+
 /*
  * Returns what the only condition says that _id is equal to, or is among; NULL when it is another
  * condition.
@@ -194,6 +193,7 @@ read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **valu
 	direct->operation = scan->operation;
 	direct->is_list = boolVal(list_nth(scan->fdw_private, DIRECT_PRIVATE_IS_LIST));
 	direct->sets_tag = boolVal(list_nth(scan->fdw_private, DIRECT_PRIVATE_SETS_TAG));
+	direct->sends_together = boolVal(list_nth(scan->fdw_private, DIRECT_PRIVATE_TOGETHER));
 	direct->columns = list_nth(scan->fdw_private, DIRECT_PRIVATE_COLUMNS);
 	direct->ids = list_nth(scan->fdw_exprs, DIRECT_EXPR_IDS);
 	*values = list_nth(scan->fdw_exprs, DIRECT_EXPR_VALUES);
@@ -256,135 +256,14 @@ is_multiple_assignment(Node *node, void *context)
 	return expression_tree_walker(node, is_multiple_assignment, context);
 }
 
-static void
-send_direct_changes(ForeignScanState *node)
-{
-	WalcuDirectModify *direct = node->fdw_state;
-	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
-	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	List *ids = drop_unknown(direct, evaluate_ids(node));
-	bool updates = direct->operation == CMD_UPDATE;
-	WalcuRowPatch patch = {.is_sure = true};
-	ListCell *lc;
-
-	if (updates && ids != NIL)
-		patch = make_current_patch(node);
-
-	foreach(lc, ids)
-	{
-		WalcuWrite *write = writer_create(direct->writer, updates ? "PATCH" : "DELETE", lfirst(lc));
-
-		if (patch.body)
-			write_set_body(write, patch.body);
-		if (!patch.is_sure)
-			write_set_remake(write, remake_patch, direct);
-		write_expect(write, patch.sets);
-		write->needs_reply = returns;
-		write->detached = !returns;
-		writer_send(write);
-		if (returns)
-			direct->writes = lappend(direct->writes, write);
-	}
-	writer_finish(direct->writer);
-	if (!returns)
-		count_rows(node, list_length(ids) - writer_take_unwritten(direct->writer, NULL));
-	MemoryContextSwitchTo(before);
-}
-
-/* Returns the ids (of char *), each of them once.  NULL is no document's id. */
-static List *
-evaluate_ids(ForeignScanState *node)
-{
-	WalcuDirectModify *direct = node->fdw_state;
-	bool is_null;
-	Datum value = ExecEvalExprSwitchContext(direct->state, node->ss.ps.ps_ExprContext, &is_null);
-	List *ids = NIL;
-	Datum *elements;
-	bool *nulls;
-	int count;
-
-	if (is_null)
-		return NIL;
-	if (!direct->is_list)
-		return list_make1(TextDatumGetCString(value));
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
-	for (int i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!nulls[i])
-			ids = lappend(ids, TextDatumGetCString(elements[i]));
-	}
-	return text_sort_unique(ids, text_compare_bytes);
-}
-
-/*
- * Leaves out the ids that no document has, of those that cannot stand in a path, where one that a document
- * has stays and is an error of the writer's; and of those that are no ObjectIds as the service writes them:
- * it may refuse them or, worse, take them for another's.
- */
-static List *
-drop_unknown(const WalcuDirectModify *direct, List *ids)
-{
-	List *odd = NIL;
-	List *kept = NIL;
-	ListCell *lc;
-
-	foreach(lc, ids)
-	{
-		if (is_sure_id(direct->row->options, lfirst(lc)))
-			kept = lappend(kept, lfirst(lc));
-		else
-			odd = lappend(odd, lfirst(lc));
-	}
-	if (odd == NIL)
-		return ids;
-	foreach(lc, find_ids(direct->row->options, direct->credential, odd, NULL))
-	{
-		/* a service that ignores the filter has others, too */
-		if (text_in_list(odd, lfirst(lc)))
-			kept = lappend(kept, lfirst(lc));
-	}
-	return kept;
-}
-
-/* Does the path of a URL name the document that has this id, and no other? */
-static bool
-is_sure_id(const WalcuOptions *options, const char *id)
-{
-	return url_is_plain_segment(id) &&
-		   (objectid_is_valid(id) || id_place_own_type(options) == WALCU_ID_STRING);
-}
-
-static WalcuRowPatch
-make_current_patch(ForeignScanState *node)
-{
-	WalcuDirectModify *direct = node->fdw_state;
-	int count = list_length(direct->values);
-
-	direct->set_values = palloc(count * sizeof(Datum));
-	direct->set_nulls = palloc(count * sizeof(bool));
-	for (int i = 0; i < count; i++)
-		direct->set_values[i] = ExecEvalExprSwitchContext(list_nth(direct->values, i),
-														  node->ss.ps.ps_ExprContext, &direct->set_nulls[i]);
-	return row_setting_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls);
-}
-
-/* WalcuRemake */
-static char *
-remake_patch(void *arg, const WalcuDocument *document)
-{
-	const WalcuDirectModify *direct = arg;
-
-	return row_document_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls, document,
-							  direct->credential);
-}
-
 /* Counts rows that are not returned, as IterateDirectModify has to: the executor does not see them. */
 static void
-count_rows(ForeignScanState *node, int64 rows)
+count_rows(ForeignScanState *node)
 {
 	WalcuDirectModify *direct = node->fdw_state;
+	int64 rows = direct->documents - writer_take_unwritten(direct->writer, NULL);
 
+	direct->documents = 0;
 	if (direct->sets_tag)
 		node->ss.ps.state->es_processed += rows;
 	if (node->ss.ps.instrument)
@@ -404,8 +283,6 @@ next_returned(ForeignScanState *node)
 		WalcuWrite *write = list_nth(direct->writes, direct->next++);
 		MemoryContext before;
 
-		if (write->outcome != WALCU_WRITE_DONE)
-			continue;
 		MemoryContextReset(direct->row_context);
 		before = MemoryContextSwitchTo(direct->row_context);
 		row_store(direct->row, &write->document, writer_credential(write), slot);

@@ -63,12 +63,13 @@ typedef struct MaterializedPlan
 /* What stands around a ModifyTable node.  The first of its tables that is ours has it. */
 struct WalcuModifyTable
 {
-	ExecProcNodeMtd execute; /* This is the node's own function. */
-	bool is_running;         /* The node has been run, and it is decided what its rows are read from. */
+	ExecProcNodeMtd execute;  /* This is the node's own function. */
+	WalcuWriteLog *write_log; /* It lists what the statement has written. */
+	bool is_running;          /* The node has been run, and it is decided what its rows are read from. */
 	MaterializedPlan *materialized; /* These are the rows of its subplan, or NULL where it may run along. */
 };
 
-static WalcuModifyTable *wrap_node(ModifyTableState *node);
+static WalcuModifyTable *wrap_node(ModifyTableState *node, WalcuWriteLog *write_log);
 static bool needs_materialized_plan(ModifyTableState *node);
 static MaterializedPlan *materialize_plan(ModifyTableState *node);
 static void end_materialized_plan(MaterializedPlan *materialized);
@@ -82,7 +83,6 @@ static WalcuModifyTable *find_wrapper(ModifyTableState *node);
 static TupleTableSlot *execute_wrapped_node(PlanState *state);
 static TupleTableSlot *execute_on_rows(ModifyTableState *node, const WalcuModifyTable *wrapper);
 static void confirm_all_rows(ModifyTableState *node);
-pg_noreturn static void report_written_rows(ModifyTableState *node);
 
 /* FdwRoutine.BeginForeignModify */
 void
@@ -97,7 +97,7 @@ modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private,
 	modify->judges_first = judge_is_needed(modify, target, node->ps.state);
 	before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 	if (node->ps.ExecProcNode != execute_wrapped_node)
-		modify->wrapper = wrap_node(node);
+		modify->wrapper = wrap_node(node, modify->write_log);
 	MemoryContextSwitchTo(before);
 }
 
@@ -121,11 +121,12 @@ modify_table_end(EState *estate, ResultRelInfo *target)
  * under way, reads the function when the node is made.
  */
 static WalcuModifyTable *
-wrap_node(ModifyTableState *node)
+wrap_node(ModifyTableState *node, WalcuWriteLog *write_log)
 {
 	WalcuModifyTable *wrapper = palloc0(sizeof(WalcuModifyTable));
 
 	wrapper->execute = node->ps.ExecProcNode;
+	wrapper->write_log = write_log;
 	node->ps.ExecProcNode = execute_wrapped_node;
 	return wrapper;
 }
@@ -337,7 +338,7 @@ execute_wrapped_node(PlanState *state)
 	}
 	PG_CATCH();
 	{
-		report_written_rows(node);
+		writers_rethrow(wrapper->write_log, state->state->es_query_cxt);
 	}
 	PG_END_TRY();
 	return slot;
@@ -383,29 +384,4 @@ confirm_all_rows(ModifyTableState *node)
 		if (node->canSetTag)
 			node->ps.state->es_processed -= unwritten;
 	}
-}
-
-/* Raises the error again, with what was written before it. */
-static void
-report_written_rows(ModifyTableState *node)
-{
-	ErrorData *error;
-	WalcuWriteLog *write_log = NULL;
-
-	MemoryContextSwitchTo(node->ps.state->es_query_cxt);
-	error = CopyErrorData();
-	FlushErrorState();
-	for (int i = 0; i < node->mt_nrels; i++)
-	{
-		WalcuModify *modify = get_modify(node, i);
-
-		if (modify == NULL)
-			continue;
-		writers_settle(modify->write_log,
-					   ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
-		write_log = modify->write_log;
-	}
-	if (write_log)
-		write_log_tell(write_log, error, false);
-	ReThrowError(error);
 }

@@ -95,6 +95,23 @@ writers_raise_failure(const WalcuWriteLog *write_log)
 	}
 }
 
+/*
+ * Raises an error that was caught, in a context that the statement keeps, with what was written before it.
+ * What is under way comes to its end, unless the session is told to stop.
+ */
+void
+writers_rethrow(WalcuWriteLog *write_log, MemoryContext context)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	writers_settle(write_log, ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_OPERATOR_INTERVENTION);
+	write_log_tell(write_log, error, false);
+	ReThrowError(error);
+}
+
 /* Waits for all writes to a resource, as somebody is about to read it. */
 void
 writers_settle_place(const WalcuOptions *options)

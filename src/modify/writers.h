@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "lib/ilist.h"
 #include "modify/ignored_write.h"
 #include "modify/write.h"
@@ -41,6 +42,7 @@ extern void writers_advance(const WalcuWriteLog *write_log);
 extern void writers_settle(const WalcuWriteLog *write_log, bool wait);
 extern void writers_settle_place(const WalcuOptions *options);
 extern void writers_raise_failure(const WalcuWriteLog *write_log);
+pg_noreturn extern void writers_rethrow(WalcuWriteLog *write_log, MemoryContext context);
 extern int writers_count_under_way(const WalcuWriteLog *write_log);
 
 #endif /* WALCU_WRITERS_H */

@@ -1,0 +1,305 @@
+/*
+ * direct_send.c
+ *	  Send what the scans that change documents themselves have to send, those of one statement side by side.
+ *
+ * An Append runs its children one after the other.  Where it changes the partitions of many servers by an
+ * _id, which one of them has, each would wait for its own replies.  So when the first of them is run, the
+ * others send their requests, too: a request for a document that is not there is 404, and no row.  Before
+ * anything else of the statement runs, all are answered, so that an error, be it one of RETURNING, can tell
+ * of each row whether it was written.
+ *
+ * direct_modify.c, which calls this, gives the rows to the executor when each child has its turn.
+ */
+#include "postgres.h"
+
+#include "modify/direct_send.h"
+
+#include "base/objectid.h"
+#include "base/statement.h"
+#include "base/text.h"
+#include "base/url.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "fetch/find_ids.h"
+#include "miscadmin.h"
+#include "service/id_place.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* Writes that a statement has under way: each takes some 10 kB of memory, and most wait for a descriptor. */
+#define MOST_UNDER_WAY 1024
+
+/* Where so many ids wait to be sent, no other scan computes its own. */
+#define MOST_IDS_WAITING 10000
+
+static List *list_unsent(ForeignScanState *node);
+static void send_side_by_side(const WalcuWriteLog *write_log, List *unsent);
+static int send_one_each(const WalcuWriteLog *write_log, List **open);
+static void prepare_changes(ForeignScanState *node);
+static void send_next_change(ForeignScanState *node);
+static void drop_missing(WalcuDirectModify *direct);
+static List *evaluate_ids(ForeignScanState *node);
+static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
+static bool is_sure_id(const WalcuOptions *options, const char *id);
+static WalcuRowPatch make_current_patch(ForeignScanState *node);
+static char *remake_patch(void *arg, const WalcuDocument *document);
+
+/* Lets a scan send its changes together with others of the statement. */
+void
+direct_send_expect(ForeignScanState *node)
+{
+	void **scans = statement_part(node->ss.ps.state->es_query_cxt, WALCU_STATEMENT_DIRECT_CHANGES);
+	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+
+	*scans = lappend(*scans, node);
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * Sends what a scan has to send, and with it what others below the same Append have, and waits until all is
+ * confirmed.  Errors: those of the writes, and of the expressions that they are made of.
+ */
+void
+direct_send(ForeignScanState *node)
+{
+	WalcuDirectModify *direct = node->fdw_state;
+	MemoryContext before = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+
+	PG_TRY();
+	{
+		send_side_by_side(direct->write_log, list_unsent(node));
+	}
+	PG_CATCH();
+	{
+		writers_rethrow(direct->write_log, node->ss.ps.state->es_query_cxt);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(before);
+}
+
+/* Returns the scans (of ForeignScanState *) that send together with one, which comes first. */
+static List *
+list_unsent(ForeignScanState *node)
+{
+	List **scans = (List **) statement_part(node->ss.ps.state->es_query_cxt, WALCU_STATEMENT_DIRECT_CHANGES);
+	List *unsent = list_make1(node);
+	ListCell *lc;
+
+	if (!((WalcuDirectModify *) node->fdw_state)->sends_together)
+		return unsent;
+	foreach(lc, *scans)
+	{
+		ForeignScanState *other = lfirst(lc);
+
+		/* a statement may change several tables in its WITH, which are not to be written before their turn */
+		if (other != node && !((WalcuDirectModify *) other->fdw_state)->sent &&
+			other->resultRelInfo->ri_RootResultRelInfo == node->resultRelInfo->ri_RootResultRelInfo)
+			unsent = lappend(unsent, other);
+	}
+	return unsent;
+}
+
+/* Sends a change of each scan that has room, again and again, and has the next scan begin where none has. */
+static void
+send_side_by_side(const WalcuWriteLog *write_log, List *unsent)
+{
+	List *open = NIL;
+	ListCell *next = list_head(unsent);
+	int waiting = 0;
+
+	while (open != NIL || next)
+	{
+		int sent = send_one_each(write_log, &open);
+
+		waiting -= sent;
+		if (sent > 0)
+			continue;
+		if (next && waiting < MOST_IDS_WAITING)
+		{
+			prepare_changes(lfirst(next));
+			waiting +=
+				list_length(((WalcuDirectModify *) ((ForeignScanState *) lfirst(next))->fdw_state)->unsent);
+			open = lappend(open, lfirst(next));
+			next = lnext(unsent, next);
+		}
+		else
+			writers_advance(write_log);
+	}
+	writers_settle(write_log, true);
+	writers_raise_failure(write_log);
+	foreach(next, unsent)
+		drop_missing(((ForeignScanState *) lfirst(next))->fdw_state);
+}
+
+/*
+ * Sends a change of each of the open scans that has room, and closes those that have none left.  Returns how
+ * many were sent.
+ */
+static int
+send_one_each(const WalcuWriteLog *write_log, List **open)
+{
+	int under_way = writers_count_under_way(write_log);
+	int sent = 0;
+	ListCell *lc;
+
+	foreach(lc, *open)
+	{
+		WalcuDirectModify *direct = ((ForeignScanState *) lfirst(lc))->fdw_state;
+
+		if (direct->next_unsent < list_length(direct->unsent))
+		{
+			if (under_way + sent >= MOST_UNDER_WAY || !writer_has_room(direct->writer))
+				continue;
+			send_next_change(lfirst(lc));
+			sent++;
+		}
+		if (direct->next_unsent < list_length(direct->unsent))
+			continue;
+		list_free_deep(direct->unsent);
+		direct->unsent = NIL;
+		direct->next_unsent = 0;
+		drop_missing(direct);
+		*open = foreach_delete_current(*open, lc);
+	}
+	return sent;
+}
+
+/* Finds out what a scan has to send. */
+static void
+prepare_changes(ForeignScanState *node)
+{
+	WalcuDirectModify *direct = node->fdw_state;
+
+	direct->sent = true;
+	direct->unsent = drop_unknown(direct, evaluate_ids(node));
+	direct->documents = list_length(direct->unsent);
+	direct->patch = (WalcuRowPatch){.is_sure = true};
+	if (direct->operation == CMD_UPDATE && direct->unsent != NIL)
+		direct->patch = make_current_patch(node);
+}
+
+static void
+send_next_change(ForeignScanState *node)
+{
+	WalcuDirectModify *direct = node->fdw_state;
+	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
+	WalcuWrite *write = writer_create(direct->writer, direct->operation == CMD_UPDATE ? "PATCH" : "DELETE",
+									  list_nth(direct->unsent, direct->next_unsent++));
+
+	if (direct->patch.body)
+		write_set_body(write, direct->patch.body);
+	if (!direct->patch.is_sure)
+		write_set_remake(write, remake_patch, direct);
+	write_expect(write, direct->patch.sets);
+	write->needs_reply = returns;
+	write->detached = !returns;
+	writer_send(write);
+	if (returns)
+		direct->writes = lappend(direct->writes, write);
+}
+
+/* Releases the writes whose documents were not there, of those that are to be returned. */
+static void
+drop_missing(WalcuDirectModify *direct)
+{
+	ListCell *lc;
+
+	foreach(lc, direct->writes)
+	{
+		WalcuWrite *write = lfirst(lc);
+
+		if (write->outcome != WALCU_WRITE_MISSING)
+			continue;
+		writer_release(write);
+		direct->writes = foreach_delete_current(direct->writes, lc);
+	}
+}
+
+/* Returns the ids (of char *), each of them once.  NULL is no document's id. */
+static List *
+evaluate_ids(ForeignScanState *node)
+{
+	WalcuDirectModify *direct = node->fdw_state;
+	bool is_null;
+	Datum value = ExecEvalExprSwitchContext(direct->state, node->ss.ps.ps_ExprContext, &is_null);
+	List *ids = NIL;
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	if (is_null)
+		return NIL;
+	if (!direct->is_list)
+		return list_make1(TextDatumGetCString(value));
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!nulls[i])
+			ids = lappend(ids, TextDatumGetCString(elements[i]));
+	}
+	return text_sort_unique(ids, text_compare_bytes);
+}
+
+/*
+ * Leaves out the ids that no document has, of those that cannot stand in a path, where one that a document
+ * has stays and is an error of the writer's; and of those that are no ObjectIds as the service writes them:
+ * it may refuse them or, worse, take them for another's.
+ */
+static List *
+drop_unknown(const WalcuDirectModify *direct, List *ids)
+{
+	List *odd = NIL;
+	List *kept = NIL;
+	ListCell *lc;
+
+	foreach(lc, ids)
+	{
+		if (is_sure_id(direct->row->options, lfirst(lc)))
+			kept = lappend(kept, lfirst(lc));
+		else
+			odd = lappend(odd, lfirst(lc));
+	}
+	if (odd == NIL)
+		return ids;
+	foreach(lc, find_ids(direct->row->options, direct->credential, odd, NULL))
+	{
+		/* a service that ignores the filter has others, too */
+		if (text_in_list(odd, lfirst(lc)))
+			kept = lappend(kept, lfirst(lc));
+	}
+	return kept;
+}
+
+/* Does the path of a URL name the document that has this id, and no other? */
+static bool
+is_sure_id(const WalcuOptions *options, const char *id)
+{
+	return url_is_plain_segment(id) &&
+		   (objectid_is_valid(id) || id_place_own_type(options) == WALCU_ID_STRING);
+}
+
+static WalcuRowPatch
+make_current_patch(ForeignScanState *node)
+{
+	WalcuDirectModify *direct = node->fdw_state;
+	int count = list_length(direct->values);
+
+	direct->set_values = palloc(count * sizeof(Datum));
+	direct->set_nulls = palloc(count * sizeof(bool));
+	for (int i = 0; i < count; i++)
+		direct->set_values[i] = ExecEvalExprSwitchContext(list_nth(direct->values, i),
+														  node->ss.ps.ps_ExprContext, &direct->set_nulls[i]);
+	return row_setting_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls);
+}
+
+/* WalcuRemake */
+static char *
+remake_patch(void *arg, const WalcuDocument *document)
+{
+	const WalcuDirectModify *direct = arg;
+
+	return row_document_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls, document,
+							  direct->credential);
+}
