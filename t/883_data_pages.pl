@@ -1,6 +1,7 @@
-# The manual's pictures are there, each for light and dark backgrounds.  docs/data.md and its picture are what scripts/data-page
-# makes of api/, and the columns that it shows are those of the import.  The statements of docs/data.md and docs/recipes.md, run as they are printed over the CRM of `make demo`, have
-# the answers that are printed; and each recipe costs the requests that stand below it.
+# The manual's pictures are there, each for light and dark backgrounds.  docs/data.md and its picture are what
+# scripts/data-page makes of api/, and the columns that it shows are those of the import.  The statements of docs/data.md
+# and docs/recipes.md, run as they are printed over the CRM of `make demo`, have the answers that are printed; and each
+# recipe costs the requests that stand below it.
 
 use strict;
 use warnings;

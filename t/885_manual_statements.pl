@@ -11,7 +11,7 @@ use WalcuTest::Pages;
 # What other tests run, or what has no statement.
 my %ELSEWHERE = map { $_ => 1 } qw(
   README.md errors.md performance.md development.md
-  queries.md writes.md many-dealers.md local-copy.md
+  queries.md writes.md many-dealers.md local-copy.md data.md recipes.md
 );
 
 my $node = start_node();
