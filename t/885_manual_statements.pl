@@ -35,6 +35,21 @@ my $pages = stage_of({})->{pages};
 $node->safe_psql('postgres', 'CREATE DATABASE own');
 $pages->prints_what_comes('own', 'README.md', grep { $_->{part} eq 'Your own CRM' } $pages->statements_of('README.md'));
 
+# The table of all options says what their sections say
+my $options = do { local (@ARGV, $/) = ('docs/options.md'); <> };
+my (%told, %in_table);
+while ($options =~ /^### ([\w, ]+)\n\nOn: (?:(?!\n\n).)*?Default:\s+(.*?)\.?\n\n/msg)
+{
+    my ($names, $default) = ($1, $2);
+    $told{$names} = $default =~ s/\s+/ /gr;
+}
+while ($options =~ /^\| (\[.*?) \| .* \| (.*) \|$/mg)
+{
+    my ($links, $default) = ($1, $2);
+    $in_table{ join ', ', $links =~ /\[(\w+)\]/g } = $default;
+}
+is_deeply(\%in_table, \%told, 'the table of options has the default of each');
+
 done_testing();
 
 # A CRM with so many documents, and a database with its tables, to be copied.

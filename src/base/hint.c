@@ -1,6 +1,6 @@
 /*
  * hint.c
- *	  What to say about a name that is not known: the nearest one, or all there are.
+ *	  What to say about a name that is not known: the one that was meant, the nearest three, or all there are.
  *
  * Called for names of options (option.c) and of resources (import.c).  PostgreSQL has
  * the like since 16 only.
@@ -15,7 +15,27 @@
 /* A name with more edits than this, or than half of its length, is taken for another name. */
 #define MAX_DISTANCE 4
 
-static const char *find_nearest(const char *wrong, List *valid);
+/* Where none is nearly right, all names are told if they can be read at a glance, and else so many. */
+#define NEAREST_NAMES 3
+#define MAX_NAMES     20
+
+/*
+ * What an added, a removed and another letter count then.  Who does not know a name often knows a part of
+ * it: "timeout" for "request_timeout", "user" for "username".
+ */
+#define ADDED_LETTER   1
+#define REMOVED_LETTER 3
+#define OTHER_LETTER   3
+
+typedef struct NamedDistance
+{
+	const char *name;
+	int distance;
+} NamedDistance;
+
+static const char *find_meant_name(const char *wrong, List *valid);
+static List *find_nearest_names(const char *wrong, List *valid);
+static int compare_distances(const ListCell *a, const ListCell *b);
 static char *join_names(List *names);
 
 /*
@@ -25,17 +45,19 @@ static char *join_names(List *names);
 char *
 hint_name(const char *noun, const char *wrong, List *valid)
 {
-	const char *name = find_nearest(wrong, valid);
+	const char *name = find_meant_name(wrong, valid);
 
 	if (name)
 		return psprintf("Perhaps you meant the %s \"%s\".", noun, name);
 	if (valid == NIL)
 		return psprintf("There are no valid %ss in this context.", noun);
+	if (list_length(valid) > MAX_NAMES)
+		return psprintf("The nearest valid %ss are: %s.", noun, join_names(find_nearest_names(wrong, valid)));
 	return psprintf("Valid %ss in this context are: %s.", noun, join_names(valid));
 }
 
 static const char *
-find_nearest(const char *wrong, List *valid)
+find_meant_name(const char *wrong, List *valid)
 {
 	const char *best = NULL;
 	int length = strlen(wrong);
@@ -54,6 +76,40 @@ find_nearest(const char *wrong, List *valid)
 		}
 	}
 	return best;
+}
+
+/* The nearest first; of names that are as near, in the order of their letters. */
+static List *
+find_nearest_names(const char *wrong, List *valid)
+{
+	List *distances = NIL;
+	List *names = NIL;
+	ListCell *lc;
+
+	foreach(lc, valid)
+	{
+		NamedDistance *item = palloc(sizeof(NamedDistance));
+
+		item->name = lfirst(lc);
+		item->distance = varstr_levenshtein(wrong, strlen(wrong), item->name, strlen(item->name),
+											ADDED_LETTER, REMOVED_LETTER, OTHER_LETTER, true);
+		distances = lappend(distances, item);
+	}
+	list_sort(distances, compare_distances);
+	foreach(lc, list_truncate(distances, NEAREST_NAMES))
+		names = lappend(names, unconstify(char *, ((NamedDistance *) lfirst(lc))->name));
+	return names;
+}
+
+static int
+compare_distances(const ListCell *a, const ListCell *b)
+{
+	const NamedDistance *first = lfirst(a);
+	const NamedDistance *second = lfirst(b);
+
+	if (first->distance != second->distance)
+		return first->distance < second->distance ? -1 : 1;
+	return strcmp(first->name, second->name);
 }
 
 static char *
