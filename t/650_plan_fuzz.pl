@@ -262,7 +262,7 @@ sub correlated
 {
     my ($relations, $is_condition) = @_;
     my $inner = relation('d');
-    my $from = "FROM $inner->{from} WHERE " . equality($inner, pick(@$relations));
+    my $from = "FROM $inner->{from} WHERE " . links($inner, pick(@$relations));
     $from .= ' AND ' . comparison(pick($inner, @$relations)) if chance(0.3);
     return pick("(SELECT count(*) $from) > 1", "(SELECT max(d.n) $from) > 1") if $is_condition;
     return pick(
@@ -271,6 +271,20 @@ sub correlated
         "(SELECT d.k $from ORDER BY d.t DESC NULLS LAST, d._id, d.k LIMIT 1)",
         "EXISTS (SELECT $from)",
         "ARRAY(SELECT d._id $from ORDER BY 1)::text");
+}
+
+# What a subquery has of the row that it is executed for: one key, two, or ranges
+sub links
+{
+    my ($inner, $outer) = @_;
+    my ($i, $o) = map { $_->{name} } $inner, $outer;
+    return equality($inner, $outer) if chance(0.5);
+    return equality($inner, $outer) . ' AND ' . equality($inner, $outer) if chance(0.4);
+    my $range = pick(
+        "$i.t >= $o.t AND $i.t < $o.t + interval '20 days'", "$i.t BETWEEN $o.t - interval '9 days' AND $o.t", "$i.t <= $o.t", "$o.t < $i.t",
+        "$i.n BETWEEN $o.n - 1 AND $o.n", "$i.n > $o.n AND $i.n <= $o.n + 2 AND $i.t > $o.t", "$i.t >= $o.t::date AND $i.t < $o.t::date + 40",
+        "$i.k >= $o.k AND $i.k <= $o.k", "$i._id > $o._id", "$i.t >= $o.t AND $i.t < $o.t");
+    return chance(0.2) ? "$range AND " . equality($inner, $outer) : $range;
 }
 
 sub make_rows

@@ -43,6 +43,11 @@ my @queries = (
     [ 'a place in a jsonb', "SELECT l.id, (SELECT count(*) FROM crm.saleleads s WHERE s.status->>'status' = l.word) FROM l" ],
     [ 'a place of several types', "SELECT l.id, (SELECT count(*) FROM crm.clients c WHERE c.custom->>'code' = l.word) FROM l" ],
     [ 'two keys', 'SELECT l.id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = l.client_id AND s.type = l.word) FROM l' ],
+    [ 'two keys, the better one last', 'SELECT l.id, (SELECT max(s.created_at) FROM crm.saleleads s WHERE s.type = l.word AND s.client_id = l.client_id) FROM l' ],
+    [ 'two keys, one of them an element of an array', 'SELECT l.id, (SELECT count(*) FROM crm.cars c WHERE c.model_year = l.i AND l.picture = ANY (c.images)) FROM l' ],
+    [ 'two keys, one of them an array of the row', 'SELECT a.id, (SELECT max(s.created_at) FROM crm.saleleads s WHERE s.type = (ARRAY[NULL, $$new$$])[1 + a.id % 2] AND s.client_id = ANY (a.client_ids)) FROM lists a' ],
+    [ 'two keys of few values', 'SELECT l.id, (SELECT s._id FROM crm.saleleads s WHERE s.type = l.word AND s.created_by = l.author ORDER BY s.created_at, s._id LIMIT 1) FROM l' ],
+    [ 'three keys in EXISTS', 'SELECT l.id FROM l WHERE l.id % 7 = 0 OR EXISTS (SELECT FROM crm.saleleads s WHERE s.created_by = l.author AND s.type = l.word AND s.client_id = l.client_id OFFSET 0)' ],
     [ 'other conditions', "SELECT l.id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = l.client_id AND s.created_at > '2020-06-01' AND length(s._id) = 24) FROM l" ],
     [ 'a condition with another column of the row', 'SELECT l.id, (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = l.client_id AND s.created_at > l.t) FROM l' ],
     [ 'a parameter from further out', 'SELECT a.id, (SELECT sum(x.n) FROM (SELECT (SELECT count(*) FROM crm.saleleads s WHERE s.client_id = l.client_id AND s.created_at > a.t) AS n FROM l WHERE l.id < 30) x) FROM l a WHERE a.id < 9' ],
@@ -166,6 +171,7 @@ CREATE TABLE l AS
            (SELECT min(created_at) FROM copy.saleleads WHERE client_id = clients[1 + id * 7 % 90]) AS t2,
            (ARRAY['open', 'lost', 'sell', '1', 'true', NULL])[1 + id % 6] AS word,
            'note ' || id AS note,
+           (SELECT created_by FROM copy.saleleads ORDER BY _id LIMIT 1 OFFSET id % 50) AS author,
            (SELECT images[1 + id % 3] FROM copy.cars ORDER BY _id LIMIT 1 OFFSET id % 60) AS picture
     FROM generate_series(1, 240) id, (SELECT array_agg(_id ORDER BY _id) AS clients FROM copy.clients) x
 SQL

@@ -71,6 +71,16 @@ my ($kinds) = $dbh->selectrow_array('SELECT count(*) FROM kinds');
 $count = requests('SELECT k.n, (SELECT s._id FROM crm.saleleads s WHERE s.type = k.type ORDER BY s.created_at DESC LIMIT 1) FROM kinds k', $kinds);
 cmp_ok($count, '<=', @types + 20, "the newest of each of @{[ scalar @types ]} kinds for $kinds rows: $count requests");
 
+# Of two keys, the one with more values leads to fewer documents, whatever the order of the conditions
+$dbh->do('CREATE TABLE pairs AS SELECT client_id, created_by, type FROM crm.saleleads WHERE client_id IS NOT NULL ORDER BY _id LIMIT 500');
+my ($clients, $first, $last, $neither) = map { requests("SELECT (SELECT max(s.created_at) FROM crm.saleleads s WHERE $_) FROM pairs p", 500) } (
+    's.client_id = p.client_id',
+    's.client_id = p.client_id AND s.created_by = p.created_by',
+    's.created_by = p.created_by AND s.client_id = p.client_id',
+    's.created_by = p.created_by AND s.type = p.type');
+cmp_ok($_, '<=', $clients + 3, "two keys: $_ requests, where the better one has $clients") for $first, $last;
+cmp_ok($neither, '<=', 2000 / 50 + 5, "two keys that lead to all documents together: $neither requests for 500 rows, which ask for few of them");
+
 # Arrays of keys: what the same keys cost one by one
 my $lists = 'FROM (SELECT id / 4 AS id, array_agg(client_id) AS ids FROM l GROUP BY 1) a';
 for my $memory ('4MB', '256kB')

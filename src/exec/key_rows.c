@@ -22,6 +22,7 @@
 #include "exec/key_rows.h"
 
 #include "exec/join_table.h"
+#include "exec/key_choice.h"
 #include "exec/outer_keys.h"
 #include "exec/read_ahead.h"
 #include "exec/scan.h"
@@ -50,43 +51,39 @@
 /* What a scan has for the keys that come next. */
 struct WalcuKeyRows
 {
-	WalcuReadAhead *ahead;    /* It tells which keys come next; NULL when the scan has to ask for each key. */
-	int place;                /* The scan is this one of its scans. */
-	Expr *condition;          /* The scan's row has one of many keys. */
-	List *keyed;              /* This is what it is for the service, of WalcuPushdownCondition. */
-	List *others;             /* These conditions hold for all keys, as in the scan's list of all. */
-	bool is_narrow;           /* One execution may need less than all documents of its key. */
-	ExprState *outer_key;     /* It computes the key of this execution. */
-	ExprState *inner_key;     /* It computes the key of a document's row, */
-	bool in_array;            /* or the array whose elements are its keys. */
-	WalcuOuterKeys outer;     /* Outer rows have such keys. */
-	WalcuJoinTable *table;    /* It has the keys that were asked for, and the rows that came. */
-	TupleTableSlot *kept;     /* It shows a row that was kept. */
-	MemoryContext context;    /* It holds the keys of a batch. */
-	uint64 round;             /* The last batch is of this number, */
-	int scan_size;            /* A scan can ask for so many keys, as far as is known. */
-	int batch_size;           /* and the next has so many keys at most. */
-	uint64 scans;             /* So many scans have asked for keys, */
-	int64 keys;               /* for so many keys, */
-	int64 documents;          /* and so many documents came. */
-	WalcuFilterExtent extent; /* The service takes so much of their list, */
-	bool is_taken;            /* and has taken it. */
-	bool outgrown;            /* A batch's documents did not fit into work_mem. */
-	int batch_rows;           /* The last batch is about so many rows. */
-	List *batch;              /* These keys are being asked for (WalcuJoinKey); NIL for none, */
-	WalcuScanSettings before; /* and the scan was this before: */
-	int batch_from;           /* this one is the first that its present scan asks for, */
-	int batch_count;          /* of so many; */
-	int64 most_requests;      /* it is given up when there were more than so many requests; */
-	int64 widened;            /* and there were so many of documents without the keys before. */
-	bool is_decided;          /* This execution has begun. */
-	List *own;                /* It has these keys (WalcuJoinKey), some more than once. */
-	bool is_kept;             /* Its rows are those of its keys: */
-	WalcuJoinRow *next_row;   /* this one comes next, unless it is NULL, */
-	int own_next;             /* and behind those of its key the rows of this one. */
+	WalcuReadAhead *ahead;  /* It tells which keys come next; NULL when the scan has to ask for each key. */
+	int place;              /* The scan is this one of its scans. */
+	WalcuScanOfMany many;   /* A batch asks for this. */
+	bool is_narrow;         /* One execution may need less than all documents of its key. */
+	bool is_shared;         /* What one asks for by itself is the same for all rows of a key. */
+	ExprState *outer_key;   /* It computes the key of this execution. */
+	ExprState *inner_key;   /* It computes the key of a document's row, */
+	bool in_array;          /* or the array whose elements are its keys. */
+	WalcuOuterKeys outer;   /* Outer rows have such keys. */
+	WalcuJoinTable *table;  /* It has the keys that were asked for, and the rows that came. */
+	TupleTableSlot *kept;   /* It shows a row that was kept. */
+	MemoryContext context;  /* It holds the keys of a batch. */
+	uint64 round;           /* The last batch is of this number, */
+	int scan_size;          /* A scan can ask for so many keys, as far as is known. */
+	int batch_size;         /* and the next has so many keys at most. */
+	uint64 scans;           /* So many scans have asked for keys, */
+	int64 keys;             /* for so many keys, */
+	int64 documents;        /* and so many documents came. */
+	bool outgrown;          /* A batch's documents did not fit into work_mem. */
+	int batch_rows;         /* The last batch is about so many rows. */
+	List *batch;            /* These keys are being asked for (WalcuJoinKey); NIL for none: */
+	int batch_from;         /* this one is the first that the present scan asks for, */
+	int batch_count;        /* of so many; */
+	int64 most_requests;    /* it is given up when there were more than so many requests; */
+	int64 widened;          /* and there were so many of documents without the keys before. */
+	bool is_decided;        /* This execution has begun. */
+	List *own;              /* It has these keys (WalcuJoinKey), some more than once. */
+	bool is_kept;           /* Its rows are those of its keys: */
+	WalcuJoinRow *next_row; /* this one comes next, unless it is NULL, */
+	int own_next;           /* and behind those of its key the rows of this one. */
 };
 
-static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *clause);
+static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool depends_on_row(Node *node, void *params);
 static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
@@ -101,8 +98,6 @@ static void end_batch(ForeignScanState *node, struct WalcuKeyRows *rows, bool is
 static int count_batch_keys_a_request(const WalcuScan *scan, const struct WalcuKeyRows *rows, int keys);
 static void keep_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows);
-static void ask_for_many(WalcuScan *scan, struct WalcuKeyRows *rows);
-static void ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows);
 static TupleTableSlot *give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows);
 static void sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool find_kept_row(struct WalcuKeyRows *rows);
@@ -126,17 +121,15 @@ bool
 key_rows_are_ahead(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
-	const Plan *plan = node->ss.ps.plan;
 	struct WalcuKeyRows *rows = scan->key_rows;
 	MemoryContext before = MemoryContextSwitchTo(scan->context);
 
 	if (rows == NULL)
 	{
 		rows = scan->key_rows = palloc0(sizeof(struct WalcuKeyRows));
-		rows->ahead = read_ahead_find(node->ss.ps.state, plan->plan_node_id, &rows->place);
+		rows->ahead = read_ahead_find(node->ss.ps.state, node->ss.ps.plan->plan_node_id, &rows->place);
 		if (rows->ahead)
-			prepare_key_rows(node, rows,
-							 list_nth(plan->qual, list_nth_int(rows->ahead->plan.quals, rows->place)));
+			prepare_key_rows(node, rows);
 	}
 	MemoryContextSwitchTo(before);
 	return rows->ahead != NULL;
@@ -176,28 +169,35 @@ key_rows_end(ForeignScanState *node)
 }
 
 static void
-prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *clause)
+prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 {
 	WalcuScan *scan = node->fdw_state;
 	const ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	WalcuRelation relation = {plan->scan.scanrelid, RelationGetRelid(node->ss.ss_currentRelation),
 							  scan->query.options};
+	const Expr *clause;
 	WalcuJoinPlan key;
 	ListCell *lc;
 
+	rows->place = key_choice_make(node, rows->ahead, rows->place, count_first_keys(scan, rows));
+	clause = list_nth(plan->scan.plan.qual, list_nth_int(rows->ahead->plan.quals, rows->place));
 	join_key_find_in_scan(clause, &key);
-	rows->condition = join_key_of_many(&key, list_nth_int(rows->ahead->plan.key_params, rows->place));
-	rows->keyed = pushdown_conditions(&relation, list_make1(rows->condition));
-	pushdown_prepare(rows->keyed, &node->ss.ps);
+	rows->many.condition = join_key_of_many(&key, list_nth_int(rows->ahead->plan.key_params, rows->place));
+	rows->many.keyed = pushdown_conditions(&relation, list_make1(rows->many.condition));
+	pushdown_prepare(rows->many.keyed, &node->ss.ps);
 	rows->is_narrow = scan->limit || scan->plan.wanted > 0;
+	rows->is_shared = true;
 	foreach(lc, scan->filtered)
 	{
 		const WalcuPushdownCondition *entry = lfirst(lc);
 
 		if (!depends_on_row((Node *) entry->expression, rows->ahead->plan.params))
-			rows->others = lappend(rows->others, lfirst(lc));
+			rows->many.others = lappend(rows->many.others, lfirst(lc));
 		else if (entry->expression != clause)
+		{
 			rows->is_narrow = true;
+			rows->is_shared &= entry->filter == NULL;
+		}
 	}
 	rows->outer_key = ExecInitExpr(key.outer_key, &node->ss.ps);
 	rows->inner_key = ExecInitExpr(key.inner_key, &node->ss.ps);
@@ -210,7 +210,7 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows, const Expr *
 	rows->batch_size = Min(count_first_keys(scan, rows), scan->query.options->join_batch_size);
 	rows->scan_size = PG_INT32_MAX;
 	/* a reply's worth of documents for each key is no less for all of them at once */
-	if (rows->is_narrow && scan->plan.assumed == 0 && !outer_keys_are_ids(rows->keyed) &&
+	if (rows->is_narrow && scan->plan.assumed == 0 && !outer_keys_are_ids(rows->many.keyed) &&
 		scan->plan.documents > scan->query.options->fetch_size / 2)
 		rows->ahead = NULL;
 }
@@ -338,7 +338,7 @@ gather_keys(struct WalcuKeyRows *rows)
 		if (is_null)
 			continue;
 		keys = outer_keys_add_lacking(keys, outer_keys_enter(&rows->outer, rows->table, value), rows->round);
-		rows->batch_rows += list_length(keys) > count;
+		rows->batch_rows += list_length(keys) > count || !rows->is_shared;
 	}
 	return keys;
 }
@@ -353,7 +353,7 @@ begin_batch(ForeignScanState *node, struct WalcuKeyRows *rows, List *keys)
 		return false;
 	rows->ahead->batches++;
 	rows->ahead->asked += count;
-	ask_for_many(node->fdw_state, rows);
+	scan_settings_ask_for_many(node->fdw_state, &rows->many);
 	rows->batch = keys;
 	rows->batch_from = 0;
 	begin_batch_scan(node, rows);
@@ -434,7 +434,7 @@ end_batch(ForeignScanState *node, struct WalcuKeyRows *rows, bool is_whole)
 {
 	/* ends what was begun, and notes what was learned */
 	scan_rescan(node);
-	ask_for_one(node->fdw_state, rows);
+	scan_settings_ask_for_one(node->fdw_state, &rows->many);
 	rows->batch = NIL;
 	if (is_whole)
 		adapt_batch_size(node->fdw_state, rows);
@@ -505,38 +505,6 @@ adapt_batch_size(const WalcuScan *scan, struct WalcuKeyRows *rows)
 	else if (!rows->outgrown)
 		rows->batch_size = rows->batch_size * 2;
 	rows->batch_size = Max(Min(rows->batch_size, options->join_batch_size), 1);
-}
-
-/* Has the scan ask for many keys, until ask_for_one ends that. */
-static void
-ask_for_many(WalcuScan *scan, struct WalcuKeyRows *rows)
-{
-	rows->before = scan_settings_of(scan);
-	scan->filtered = rows->others;
-	scan->keyed = rows->keyed;
-	scan->plan.keyed_by = rows->condition;
-	scan->id = scan->limit = NULL;
-	scan->plan.wanted = 0;
-	scan->order_check = NULL;
-	scan->sort = NULL;
-	scan->query.keys = NIL;
-	scan->query.all_rows = true;
-	scan->query.extent = rows->extent;
-	scan->query.is_taken = rows->is_taken;
-}
-
-/* Has the scan ask for one key again, as its plan says. */
-static void
-ask_for_one(WalcuScan *scan, struct WalcuKeyRows *rows)
-{
-	/* what the service does not take is another thing for a list */
-	rows->extent = scan->query.extent;
-	rows->is_taken = scan->query.is_taken;
-	scan_settings_restore(scan, &rows->before);
-	scan->keyed = NIL;
-	scan->plan.keyed_by = NULL;
-	/* EXPLAIN has no use for the list */
-	scan->has_filter = false;
 }
 
 /* Gives the next row of this execution. */

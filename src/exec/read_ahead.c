@@ -59,8 +59,8 @@ read_ahead_init(void)
 }
 
 /*
- * Finds the node that reads ahead for a scan of a statement, by the number of the scan's plan, and which of
- * the node's scans it is; NULL when there is none.
+ * Finds the node that reads ahead for a scan of a statement, by the number of the scan's plan, and the first
+ * place that the scan has among the node's, one for each of its keys; NULL when there is none.
  */
 WalcuReadAhead *
 read_ahead_find(EState *estate, int scan, int *place)
@@ -200,10 +200,20 @@ explain_read_ahead(CustomScanState *node, List *ancestors, ExplainState *es)
 	const WalcuReadAhead *ahead = (WalcuReadAhead *) node;
 	List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
 	List *keys = NIL;
+	int before = 0;
 	ListCell *lc;
+	ListCell *lc2;
 
-	foreach(lc, ahead->plan.keys)
-		keys = lappend(keys, deparse_expression(lfirst(lc), context, true, false));
+	forboth(lc, ahead->plan.keys, lc2, ahead->plan.scans)
+	{
+		char *key = deparse_expression(lfirst(lc), context, true, false);
+
+		if (lfirst_int(lc2) == before)
+			llast(keys) = psprintf("%s or %s", (char *) llast(keys), key);
+		else
+			keys = lappend(keys, key);
+		before = lfirst_int(lc2);
+	}
 	ExplainPropertyList("Key", keys, es);
 	if (es->analyze)
 	{

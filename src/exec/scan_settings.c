@@ -2,14 +2,50 @@
  * scan_settings.c
  *	  What a scan is asked for, kept while it is asked for something else.
  *
- * key_rows.c has a scan that is made for one key ask for many of them in between.
+ * key_rows.c and range_rows.c have a scan that is made for one key, or one range of values, ask for many of
+ * them in between.
  */
 #include "postgres.h"
 
 #include "exec/scan_settings.h"
 
-WalcuScanSettings
-scan_settings_of(const WalcuScan *scan)
+static WalcuScanSettings note_settings(const WalcuScan *scan);
+static void restore_settings(WalcuScan *scan, const WalcuScanSettings *settings);
+
+/* Has a scan ask for many keys, until scan_settings_ask_for_one ends that. */
+void
+scan_settings_ask_for_many(WalcuScan *scan, WalcuScanOfMany *many)
+{
+	many->before = note_settings(scan);
+	scan->filtered = many->others;
+	scan->keyed = many->keyed;
+	scan->plan.keyed_by = many->condition;
+	scan->id = scan->limit = NULL;
+	scan->plan.wanted = 0;
+	scan->order_check = NULL;
+	scan->sort = NULL;
+	scan->query.keys = NIL;
+	scan->query.all_rows = true;
+	scan->query.extent = many->extent;
+	scan->query.is_taken = many->is_taken;
+}
+
+/* Has it ask for one key again, as its plan says. */
+void
+scan_settings_ask_for_one(WalcuScan *scan, WalcuScanOfMany *many)
+{
+	/* what the service does not take is another thing for a list */
+	many->extent = scan->query.extent;
+	many->is_taken = scan->query.is_taken;
+	restore_settings(scan, &many->before);
+	scan->keyed = NIL;
+	scan->plan.keyed_by = NULL;
+	/* EXPLAIN has no use for the list */
+	scan->has_filter = false;
+}
+
+static WalcuScanSettings
+note_settings(const WalcuScan *scan)
 {
 	return (WalcuScanSettings){
 		.filtered = scan->filtered,
@@ -26,9 +62,8 @@ scan_settings_of(const WalcuScan *scan)
 	};
 }
 
-/* Puts back what scan_settings_of has returned. */
-void
-scan_settings_restore(WalcuScan *scan, const WalcuScanSettings *settings)
+static void
+restore_settings(WalcuScan *scan, const WalcuScanSettings *settings)
 {
 	scan->filtered = settings->filtered;
 	scan->id = settings->id;

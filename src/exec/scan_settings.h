@@ -25,7 +25,18 @@ typedef struct WalcuScanSettings
 	bool is_taken;                /* and whether it took them. */
 } WalcuScanSettings;
 
-extern WalcuScanSettings scan_settings_of(const WalcuScan *scan);
-extern void scan_settings_restore(WalcuScan *scan, const WalcuScanSettings *settings);
+/* What a scan asks for instead, when it asks for many keys at once. */
+typedef struct WalcuScanOfMany
+{
+	List *others;             /* These conditions hold for all keys, of WalcuPushdownCondition; */
+	List *keyed;              /* and this one says that a document has one of them. */
+	Expr *condition;          /* That one as an expression whose parameter takes the keys; or NULL. */
+	WalcuFilterExtent extent; /* The service takes so much of it, */
+	bool is_taken;            /* and has taken it. */
+	WalcuScanSettings before; /* This is what the scan asked for before. */
+} WalcuScanOfMany;
+
+extern void scan_settings_ask_for_many(WalcuScan *scan, WalcuScanOfMany *many);
+extern void scan_settings_ask_for_one(WalcuScan *scan, WalcuScanOfMany *many);
 
 #endif /* WALCU_SCAN_SETTINGS_H */

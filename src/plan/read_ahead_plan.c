@@ -65,6 +65,15 @@ typedef struct ScanSearch
 	WalcuReadAheadPlan *found;
 } ScanSearch;
 
+/* A condition of a scan from which the key of an outer row is known. */
+typedef struct ScanKey
+{
+	int place;        /* It is this one among the scan's conditions. */
+	Expr *expression; /* The key is this, made of the row. */
+	Oid list_type;    /* Arrays of keys are of this type. */
+	bool by_id;       /* No two documents have the same one. */
+} ScanKey;
+
 /* It replaces parameters by their values. */
 typedef struct ParamValues
 {
@@ -94,8 +103,9 @@ static void improve_subqueries(WalcuPlanSearch *search, Plan **place);
 static void find_keyed_scans(Plan *plan, ScanSearch *scans);
 static void find_in_list(List *plans, ScanSearch *scans);
 static void match_scan(ForeignScan *scan, ScanSearch *scans);
-static Expr *match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id,
-					   Oid *list_type);
+static List *list_scan_keys(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans);
+static void add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans);
+static bool match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKey *found);
 static Node *replace_params(Node *node, void *values);
 static bool has_exec_param(Node *node, void *context);
 
@@ -390,18 +400,15 @@ find_in_list(List *plans, ScanSearch *scans)
 		find_keyed_scans(lfirst(lc), scans);
 }
 
-/* Adds a scan, if it is one of ours and has a key; by the _id rather than by anything else. */
+/* Adds a scan, if it is one of ours and has keys; by the _id rather than by anything else. */
 static void
 match_scan(ForeignScan *scan, ScanSearch *scans)
 {
 	WalcuPlanSearch *search = scans->search;
-	WalcuReadAheadPlan *found = scans->found;
 	WalcuOptions options;
 	WalcuRelation relation = {scan->scan.scanrelid, InvalidOid, &options};
 	WalcuPlan plan;
-	Expr *best = NULL;
-	Oid best_type = InvalidOid;
-	int place = 0;
+	List *keys;
 	ListCell *lc;
 
 	if (scan->operation != CMD_SELECT || bms_is_member(scan->scan.plan.plan_node_id, search->taken) ||
@@ -413,59 +420,79 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 	relation.relid = rt_fetch(scan->scan.scanrelid, search->statement->rtable)->relid;
 	options = *option_for_table(relation.relid);
 	options.pushdown = plan.pushdown;
-	foreach(lc, scan->scan.plan.qual)
-	{
-		bool by_id = false;
-		Oid list_type;
-		Expr *key = match_key(&relation, lfirst(lc), scans, &by_id, &list_type);
-
-		if (key && (best == NULL || by_id))
-		{
-			best = key;
-			best_type = list_type;
-			place = foreach_current_index(lc);
-		}
-	}
-	if (best == NULL)
+	keys = list_scan_keys(scan, &relation, scans);
+	if (keys == NIL)
 		return;
 	search->taken = bms_add_member(search->taken, scan->scan.plan.plan_node_id);
+	foreach(lc, keys)
+		add_scan_key(scan, lfirst(lc), scans);
+}
+
+/* Lists the keys that a scan can be told of: the _id, which leads to one document, or all others. */
+static List *
+list_scan_keys(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans)
+{
+	List *keys = NIL;
+	ListCell *lc;
+
+	foreach(lc, scan->scan.plan.qual)
+	{
+		ScanKey *key = palloc0(sizeof(ScanKey));
+
+		key->place = foreach_current_index(lc);
+		if (!match_key(relation, lfirst(lc), scans, key))
+			continue;
+		if (key->by_id)
+			return list_make1(key);
+		keys = lappend(keys, key);
+	}
+	return keys;
+}
+
+/* Adds one of a scan's keys.  Which of them it asks for, it decides when it knows the rows (key_choice.c). */
+static void
+add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans)
+{
+	PlannedStmt *statement = scans->search->statement;
+	WalcuReadAheadPlan *found = scans->found;
+	ListCell *lc;
+
 	found->scans = lappend_int(found->scans, scan->scan.plan.plan_node_id);
-	found->quals = lappend_int(found->quals, place);
-	found->keys = lappend(found->keys, best);
-	found->key_params = lappend_int(found->key_params, list_length(search->statement->paramExecTypes));
-	search->statement->paramExecTypes = lappend_oid(search->statement->paramExecTypes, best_type);
+	found->quals = lappend_int(found->quals, key->place);
+	found->keys = lappend(found->keys, key->expression);
+	found->key_params = lappend_int(found->key_params, list_length(statement->paramExecTypes));
+	statement->paramExecTypes = lappend_oid(statement->paramExecTypes, key->list_type);
 	foreach(lc, scans->numbers)
 		found->params = bms_add_member(found->params, lfirst_int(lc));
 }
 
 /*
- * Makes the key, of a row of the outer side, that a condition is about, or the array of keys; NULL when it
- * cannot be a list's.
+ * Makes the key, of a row of the outer side, that a condition is about, or the array of keys.  Returns false
+ * when it cannot be a list's.
  */
-static Expr *
-match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, bool *by_id, Oid *list_type)
+static bool
+match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKey *found)
 {
 	ParamValues values = {scans->numbers, scans->values, false};
 	WalcuJoinPlan sides;
 	WalcuPushdownCondition *filtered;
 	Expr *list;
-	Node *key;
 
 	if (!join_key_find_in_scan(clause, &sides) || contain_var_clause((Node *) sides.outer_key) ||
 		!contain_var_clause((Node *) sides.inner_key) || contain_subplans((Node *) clause) ||
 		contain_volatile_functions((Node *) clause) || !has_exec_param((Node *) sides.outer_key, NULL) ||
 		has_exec_param((Node *) sides.inner_key, NULL))
-		return NULL;
-	key = replace_params((Node *) sides.outer_key, &values);
+		return false;
+	found->expression = (Expr *) replace_params((Node *) sides.outer_key, &values);
 	list = join_key_of_many(&sides, 0);
 	if (values.has_others || list == NULL)
-		return NULL;
+		return false;
 	filtered = linitial(pushdown_conditions(relation, list_make1(list)));
 	if (filtered->filter == NULL)
-		return NULL;
-	*list_type = join_key_list_type(&sides);
-	*by_id = filtered->filter->condition && key_lookup_is_id(filtered->filter->condition->operand);
-	return (Expr *) key;
+		return false;
+	found->list_type = join_key_list_type(&sides);
+	found->by_id = filtered->filter->condition && key_lookup_is_id(filtered->filter->condition->operand);
+	return true;
 }
 
 /* Copies an expression, with the values of parameters in their places. */
