@@ -134,6 +134,13 @@ my ($owners) = $dbh->selectrow_array('SELECT count(*) FROM owners');
 my $sent = documents();
 cmp_ok(scalar @requests, '<=', $sent / 50 * 1.5 + 10, "$owners keys with $sent documents take few requests (" . @requests . ')');
 
+# Of two keys, the one with more values leads to fewer documents, whatever the order of the conditions
+$dbh->do('CREATE TABLE pairs AS SELECT client_id, created_by FROM crm.saleleads WHERE client_id IS NOT NULL ORDER BY _id LIMIT 100');
+$dbh->do('ANALYZE pairs');
+my $one = requests('SELECT s._id FROM pairs p JOIN crm.saleleads s ON s.client_id = p.client_id');
+cmp_ok(scalar(requests("SELECT s._id FROM pairs p JOIN crm.saleleads s ON $_")), '<=', $one + 3, "two keys: little more than the $one requests of the better one")
+  for 's.client_id = p.client_id AND s.created_by = p.created_by', 's.created_by = p.created_by AND s.client_id = p.client_id';
+
 # A service that refuses the filter of a place that nobody knows is asked for all, once
 {
     $dbh->do("CREATE FOREIGN TABLE odd (_id text COLLATE \"C\", code text OPTIONS (path 'custom.code') COLLATE \"C\") SERVER crm OPTIONS (resource 'saleleads')");

@@ -40,6 +40,9 @@ judge('an anti join',                  'SELECT l.id FROM hundreds l WHERE NOT EX
 judge('a condition on the local side', by_id('many', 'WHERE l.id BETWEEN 100 AND 180'));
 judge('CRM and CRM, few leads',        "SELECT s._id, c._id FROM crm.saleleads s JOIN crm.clients c ON c._id = s.client_id WHERE s.created_at > '2026-04-15'");
 judge('CRM and CRM, all',              'SELECT s._id, c._id FROM crm.saleleads s JOIN crm.clients c ON c._id = s.client_id');
+judge('a constant beside the key, few rows', "SELECT l.id, s._id FROM few l LEFT JOIN crm.saleleads s ON s.client_id = l.client_id AND s.type = 'ocasi\x{f3}n'");
+judge('a constant beside the key, LIMIT', "SELECT c._id, s._id FROM (SELECT _id FROM crm.clients ORDER BY _id LIMIT 20) c LEFT JOIN crm.saleleads s ON s.client_id = c._id AND s.type = 'ocasi\x{f3}n'");
+judge('an expression beside the key, LIMIT', 'SELECT c._id, s._id FROM (SELECT _id FROM crm.clients ORDER BY _id LIMIT 20) c LEFT JOIN crm.saleleads s ON s.client_id = c._id AND length(s.type) = 7');
 cmp_ok($sum, '<=', 1.15 * $least, "$sum requests in all, $least at least");
 
 done_testing();

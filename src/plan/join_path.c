@@ -59,7 +59,8 @@ typedef struct JoinKey
 	Expr *keyed_by;            /* See WalcuPlan; the parameter has no number yet. */
 	WalcuJoinPlan plan;        /* The plan will carry this. */
 	double outer_rows;         /* So many outer rows are expected to be such as may match. */
-	double documents;          /* The service is expected to send so many. */
+	double documents;          /* The service is expected to send so many, */
+	double share;              /* which is such a part of all, as far as either side's statistics tell. */
 	double first_requests;     /* The first batch is expected to send so many. */
 	bool by_job;               /* Background jobs are expected to bring the documents. */
 	bool of_ranges;            /* Each key is a range of values in documents. */
@@ -87,6 +88,8 @@ static double estimate_outer_keys(PlannerInfo *root, const RelOptInfo *outerrel,
 								  const JoinKey *key);
 static bool has_unknown_ids(PlannerInfo *root, const JoinKey *key);
 static void estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key);
+static double estimate_inner_keys(PlannerInfo *root, RelOptInfo *innerrel, Expr *inner_key);
+static double count_key_values(PlannerInfo *root, const JoinKey *key, double inner_keys);
 static bool allows_jobs(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
 static int choose_first_batch(PlannerInfo *root, RelOptInfo *innerrel, const JoinKey *key);
 static void estimate_join_requests(const WalcuOptions *options, JoinKey *key);
@@ -180,7 +183,10 @@ is_column_of_side(const Node *node, const RelOptInfo *outerrel, const RelOptInfo
 		   join_plan_same(node, innerrel->reltarget->exprs) != NULL;
 }
 
-/* Chooses the equality that brings the fewest documents; NULL when none can be a filter. */
+/*
+ * Chooses the equality that brings the fewest documents; NULL when none can be a filter.  Of those that may
+ * bring all, it is the one with the most keys, as these are likely to have fewer documents each.
+ */
 static JoinKey *
 choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, RelOptInfo *innerrel,
 				JoinType type, List *restrictions)
@@ -197,7 +203,8 @@ choose_join_key(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel, Re
 			continue;
 		key->outer_rows = outer_rows;
 		estimate_join_key(root, outerrel, innerrel, key);
-		if (best == NULL || key->documents < best->documents)
+		if (best == NULL || key->share < best->share ||
+			(key->share == best->share && key->plan.keys > best->plan.keys))
 			best = key;
 	}
 	return best;
@@ -278,13 +285,13 @@ is_place_filtered(const RelOptInfo *rel, const char *path)
 static void
 estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
-	double inner_keys = key->plan.by_id ? innerrel->tuples
-										: estimate_num_groups(root, list_make1(key->plan.inner_key),
-															  innerrel->tuples, NULL, NULL);
+	double inner_keys =
+		key->plan.by_id ? innerrel->tuples : estimate_inner_keys(root, innerrel, key->plan.inner_key);
 
 	key->plan.keys = estimate_outer_keys(root, outerrel, innerrel, key);
 	key->documents =
 		clamp_row_est(relinfo_get(innerrel)->size.documents * Min(key->plan.keys / Max(inner_keys, 1), 1));
+	key->share = Min(key->plan.keys / Max(count_key_values(root, key, inner_keys), 1), 1);
 	/*
 	 * a guess of the resource's size says nothing of how many keys lead nowhere; that they lead to many is
 	 * seen
@@ -293,6 +300,49 @@ estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel,
 	key->plan.by_job = allows_jobs(root, innerrel, key);
 	key->plan.first_batch = choose_first_batch(root, innerrel, key);
 	estimate_join_requests(relinfo_options(innerrel), key);
+}
+
+/*
+ * Estimates distinct keys of the documents that the service sends without a list of keys.  PostgreSQL counts
+ * those of the rows that are left when all conditions have been checked, which may be fewer.
+ */
+static double
+estimate_inner_keys(PlannerInfo *root, RelOptInfo *innerrel, Expr *inner_key)
+{
+	double of_rows = estimate_num_groups(root, list_make1(inner_key), innerrel->tuples, NULL, NULL);
+	double documents = relinfo_get(innerrel)->size.documents;
+	VariableStatData variable;
+	bool is_default;
+	double most;
+
+	examine_variable(root, (Node *) inner_key, 0, &variable);
+	most = get_variable_numdistinct(&variable, &is_default);
+	ReleaseVariableStats(variable);
+	return Max(of_rows, Min(of_rows * documents / Max(innerrel->rows, 1), Min(most, documents)));
+}
+
+/*
+ * Counts the values that a key may have: those of the inner side, or as many as the outer side's table has,
+ * if nobody has counted the others.
+ */
+static double
+count_key_values(PlannerInfo *root, const JoinKey *key, double inner_keys)
+{
+	VariableStatData inner;
+	VariableStatData outer;
+	bool is_inner_unknown = false;
+	bool is_outer_unknown = false;
+	double outer_keys;
+
+	if (key->plan.by_id || key->plan.of_array || key->plan.in_array)
+		return inner_keys;
+	examine_variable(root, (Node *) key->plan.inner_key, 0, &inner);
+	examine_variable(root, (Node *) key->plan.outer_key, 0, &outer);
+	get_variable_numdistinct(&inner, &is_inner_unknown);
+	outer_keys = get_variable_numdistinct(&outer, &is_outer_unknown);
+	ReleaseVariableStats(inner);
+	ReleaseVariableStats(outer);
+	return is_inner_unknown && !is_outer_unknown ? outer_keys : inner_keys;
 }
 
 /* Estimates how many rows of the outer side the conditions let through that are about them alone. */

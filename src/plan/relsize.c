@@ -30,6 +30,14 @@
 /* One with fewer than some is assumed to have no less than this part of them. */
 #define WIDEST_BOUNDS 8
 
+/*
+ * Of a resource that nobody has counted, conditions are assumed to leave this part, but no more than so many
+ * replies' worth.  PostgreSQL takes 200 values for granted in a column that it knows nothing of; but a type
+ * or a state has few of them.
+ */
+#define LEAST_SHARE   0.1
+#define LEAST_REPLIES 4
+
 /* It sorts the conditions of a scan by what is known while planning; lists are of RestrictInfo. */
 typedef struct Conditions
 {
@@ -39,6 +47,7 @@ typedef struct Conditions
 } Conditions;
 
 static double assume_documents(const WalcuOptions *options, WalcuRelSize *size);
+static bool name_ids(const List *conditions);
 static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
 								  Expr *search);
 static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
@@ -71,7 +80,26 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 		rel->tuples = assume_documents(relation->options, &size);
 	set_baserel_size_estimates(root, rel);
 	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo, conditions);
+	if (size.assumed > 0 && conditions != NIL && !name_ids(conditions))
+		size.documents = Max(size.documents, Min(rel->tuples * LEAST_SHARE,
+												 relation->options->fetch_size * (double) LEAST_REPLIES));
 	return size;
+}
+
+/* Returns whether one of the conditions is about a place of ids, of which each has few documents. */
+static bool
+name_ids(const List *conditions)
+{
+	const ListCell *lc;
+
+	foreach(lc, conditions)
+	{
+		const WalcuPushdown *filter = ((const WalcuPushdownCondition *) lfirst(lc))->filter;
+
+		if (filter && filter->kind == WALCU_PUSHDOWN_PREDICATE && filter->condition->operand->id)
+			return true;
+	}
+	return false;
 }
 
 /* Sets the size of a scan for one document by its _id, about which there is nothing to ask. */
