@@ -15,7 +15,7 @@ DATA = walcu_fdw--1.0.sql
 OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 SRC_HEADERS = $(wildcard src/*/*.h)
 SOURCES = walcu_fdw.c $(sort $(wildcard src/*/*.c)) $(SRC_HEADERS) $(sort $(wildcard fuzz/*.[ch] fuzz/preload/*.c))
-DESCRIPTION = api/openapi.json
+DESCRIPTION = api/openapi.json api/references.json
 
 PKG_CONFIG ?= pkg-config
 LIBRARIES = libcurl jansson
@@ -37,7 +37,7 @@ include $(PGXS)
 # Few files, quickly compiled: every object depends on every header.
 $(OBJS) $(OBJS:.o=.bc): $(SRC_HEADERS)
 
-# IMPORT FOREIGN SCHEMA reads this copy when it is told source 'bundled'.
+# IMPORT FOREIGN SCHEMA reads this copy when it is told source 'bundled', and walcu_fdw_setup what its ids lead to.
 install: install-description
 install-description:
 	$(MKDIR_P) '$(DESTDIR)$(datadir)/$(EXTENSION)'

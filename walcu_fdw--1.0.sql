@@ -128,3 +128,23 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION walcu_fdw_check_apply(name) IS
   'runs a check, and the commands that it advises for the server';
+
+-- Not STRICT: schema and resources are usually NULL.
+CREATE FUNCTION walcu_fdw_setup(
+  server name,
+  schema name DEFAULT NULL,
+  options jsonb DEFAULT NULL,
+  resources text[] DEFAULT NULL,
+  dry_run boolean DEFAULT false,
+  comments boolean DEFAULT true,
+  statistics boolean DEFAULT false,
+  OUT action text,
+  OUT object text,
+  OUT statement text,
+  OUT detail text,
+  OUT advice text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 50;
+COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean) IS
+  'makes the tables of a server, or brings them up to date';

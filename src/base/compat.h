@@ -12,7 +12,10 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
 #include "commands/explain.h"
 #include "common/base64.h"
 #include "common/jsonapi.h"
@@ -45,7 +48,6 @@
 
 #if PG_VERSION_NUM >= 180000
 #include "catalog/pg_collation.h"
-#include "catalog/pg_database.h"
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
 #include "storage/waiteventset.h"
@@ -299,24 +301,27 @@ compat_json_lexer(const char *json, size_t len, bool need_escapes)
 #endif
 }
 
-/* 16 folded the checks of each kind of object into one. */
+/* 16 folded the checks of each kind of object into one; these are those that are asked about. */
 static inline AclResult
-compat_server_aclcheck(Oid serverid, Oid userid, AclMode mode)
+compat_aclcheck(Oid catalog, Oid object, Oid userid, AclMode mode)
 {
 #if PG_VERSION_NUM >= 160000
-	return object_aclcheck(ForeignServerRelationId, serverid, userid, mode);
+	return object_aclcheck(catalog, object, userid, mode);
 #else
-	return pg_foreign_server_aclcheck(serverid, userid, mode);
+	return catalog == DatabaseRelationId    ? pg_database_aclcheck(object, userid, mode)
+		   : catalog == NamespaceRelationId ? pg_namespace_aclcheck(object, userid, mode)
+											: pg_foreign_server_aclcheck(object, userid, mode);
 #endif
 }
 
 static inline bool
-compat_server_ownercheck(Oid serverid, Oid userid)
+compat_ownercheck(Oid catalog, Oid object, Oid userid)
 {
 #if PG_VERSION_NUM >= 160000
-	return object_ownercheck(ForeignServerRelationId, serverid, userid);
+	return object_ownercheck(catalog, object, userid);
 #else
-	return pg_foreign_server_ownercheck(serverid, userid);
+	return catalog == RelationRelationId ? pg_class_ownercheck(object, userid)
+										 : pg_foreign_server_ownercheck(object, userid);
 #endif
 }
 

@@ -19,8 +19,8 @@
 #include "foreign/foreign.h"
 #include "http/credential_hint.h"
 #include "miscadmin.h"
+#include "service/credential.h"
 #include "service/option_value.h"
-#include "utils/syscache.h"
 
 /* So many resources are asked for before the dealer is said to be wrong. */
 #define DEALER_TRIES 3
@@ -96,10 +96,7 @@ read_credential(WalcuCheckRun *run)
 	const char *hint = NULL;
 	char *words;
 
-	if (!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(GetUserId()),
-							   ObjectIdGetDatum(run->options->serverid)) &&
-		!SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
-							   ObjectIdGetDatum(run->options->serverid)))
+	if (!credential_has_mapping(GetUserId(), run->options->serverid))
 	{
 		row_add(run, "credentials", CHECK_FAILED,
 				psprintf("CREATE USER MAPPING FOR %s SERVER %s OPTIONS (username '<application id>', "

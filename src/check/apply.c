@@ -60,7 +60,7 @@ walcu_fdw_check_apply(PG_FUNCTION_ARGS)
 	compat_init_materialized_srf(fcinfo);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	run = check_run(NameStr(*PG_GETARG_NAME(0)), NULL, false);
-	is_owner = compat_server_ownercheck(run->options->serverid, GetUserId());
+	is_owner = compat_ownercheck(ForeignServerRelationId, run->options->serverid, GetUserId());
 	foreach(lc, row_list(run))
 	{
 		const WalcuCheckRow *row = lfirst(lc);

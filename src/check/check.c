@@ -28,14 +28,12 @@
 #include "check/transport.h"
 #include "check/values.h"
 #include "fmgr.h"
-#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "http/connection.h"
 #include "miscadmin.h"
+#include "service/foreign_server.h"
 #include "service/openapi.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
 /* The served description is read so many levels deep. */
@@ -88,7 +86,6 @@ static const struct
 };
 
 static WalcuCheckRun *start_run(const char *server_name, const char *resource, bool writes);
-static ForeignServer *find_server(const char *name);
 static void require_resource(const WalcuCheckRun *run);
 static void close_connection(const WalcuCheckRun *run);
 static void put_row(const WalcuCheckRow *row, ReturnSetInfo *result);
@@ -159,7 +156,7 @@ start_run(const char *server_name, const char *resource, bool writes)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	ForeignServer *server = find_server(server_name);
+	ForeignServer *server = foreign_server_find(server_name);
 	WalcuCheckRun *run = palloc0(sizeof(WalcuCheckRun));
 
 	run->context = context;
@@ -175,25 +172,6 @@ start_run(const char *server_name, const char *resource, bool writes)
 	run->bundled = openapi_bundled_resources(LEVELS);
 	MemoryContextSwitchTo(before);
 	return run;
-}
-
-/* Finds a server that the user may use. */
-static ForeignServer *
-find_server(const char *name)
-{
-	ForeignServer *server = GetForeignServerByName(name, false);
-	ForeignDataWrapper *wrapper = GetForeignDataWrapper(server->fdwid);
-	char *handler = OidIsValid(wrapper->fdwhandler) ? get_func_name(wrapper->fdwhandler) : NULL;
-	AclResult acl;
-
-	if (handler == NULL || strcmp(handler, "walcu_fdw_handler") != 0)
-		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("server \"%s\" is not one of walcu_fdw", name),
-				errdetail("Its foreign-data wrapper is \"%s\".", wrapper->fdwname));
-	acl = compat_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
-	if (acl != ACLCHECK_OK)
-		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, server->servername);
-	return server;
 }
 
 /* A resource must be in a description, or be that of a foreign table. */

@@ -62,7 +62,7 @@ walcu_fdw_request(PG_FUNCTION_ARGS)
 					errmsg("server, method and path must not be null"));
 	}
 	server = GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false);
-	acl = compat_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
+	acl = compat_aclcheck(ForeignServerRelationId, server->serverid, GetUserId(), ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_FOREIGN_SERVER, server->servername);
 

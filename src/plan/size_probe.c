@@ -25,10 +25,10 @@
 #include "plan/explain_watch.h"
 #include "plan/relinfo.h"
 #include "pushdown/pushdown.h"
+#include "service/credential.h"
 #include "service/learned.h"
 #include "service/learned_size.h"
 #include "utils/acl.h"
-#include "utils/syscache.h"
 
 /* With no more rows than these on the other side, their keys fit a request: nothing hangs on the size. */
 #define FEW_ROWS 50
@@ -188,10 +188,7 @@ may_ask(const RelOptInfo *rel, const WalcuOptions *options)
 	if (pg_class_aclcheck(relid, userid, ACL_SELECT) != ACLCHECK_OK &&
 		pg_attribute_aclcheck_all(relid, userid, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
 		return false;
-	return SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
-								 ObjectIdGetDatum(options->serverid)) ||
-		   SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
-								 ObjectIdGetDatum(options->serverid));
+	return credential_has_mapping(userid, options->serverid);
 }
 
 /*

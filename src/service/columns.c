@@ -45,7 +45,6 @@ static bool is_number_type(Oid type);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
-static char *make_unique_name(List *columns, const char *wanted, const char *path);
 static bool is_taken(List *columns, const char *name);
 static void append_column_option(StringInfo command, const char **separator, const char *name,
 								 const char *value);
@@ -124,6 +123,14 @@ columns_find_draft(List *drafts, const char *path)
 			return draft;
 	}
 	return NULL;
+}
+
+/* Returns the type that the column of a field is declared with. */
+char *
+columns_type_declaration(const WalcuField *field, bool collate)
+{
+	return psprintf("%s%s", field->array ? types[field->kind].array_type : types[field->kind].type,
+					collate && types[field->kind].collatable ? " COLLATE \"C\"" : "");
 }
 
 /* Can a column of this type show nearly all values of the field? */
@@ -217,7 +224,7 @@ give_names(List *columns)
 				if (*c == '.')
 					*c = '_';
 			}
-			column->name = make_unique_name(columns, wanted, path);
+			column->name = columns_unique_name(columns, wanted, path);
 		}
 	}
 }
@@ -229,8 +236,8 @@ is_top_level(const ColumnDraft *column)
 }
 
 /* Returns the wanted name or, where that is too long or taken, its start with a hash of the path. */
-static char *
-make_unique_name(List *columns, const char *wanted, const char *path)
+char *
+columns_unique_name(List *columns, const char *wanted, const char *path)
 {
 	uint32 hash = hash_bytes((const unsigned char *) path, strlen(path));
 	char *name = pstrdup(wanted);
@@ -272,7 +279,7 @@ columns_declaration(const ColumnDraft *column, bool collate)
 	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
 	if (column->parameter)
 		append_column_option(command, &separator, "parameter", column->parameter);
-	else if (strcmp(column->path, column->name) != 0)
+	else if (column->says_path || strcmp(column->path, column->name) != 0)
 		append_column_option(command, &separator, "path", column->path);
 	if (column->readonly)
 		append_column_option(command, &separator, "readonly", "true");

@@ -20,10 +20,13 @@ typedef struct ColumnDraft
 	bool collatable;       /* The type has a collation. */
 	bool not_null;         /* It is NOT NULL. */
 	bool readonly;         /* The service sets it. */
+	bool says_path;        /* The option path is given though it is the name, so that this can be changed. */
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
+extern char *columns_unique_name(List *columns, const char *wanted, const char *path);
 extern const ColumnDraft *columns_find_draft(List *drafts, const char *path);
+extern char *columns_type_declaration(const WalcuField *field, bool collate);
 extern bool columns_type_fits(Oid type, const WalcuField *field);
 extern bool columns_is_set_by_service(const char *path);
 extern char *columns_declaration(const ColumnDraft *column, bool collate);

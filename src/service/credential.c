@@ -3,8 +3,8 @@
  *	  The credentials of a user mapping: which options go together, and which header they become.
  *
  * A secret stands in the option itself, or in a file of the database server that the option names.  Such a
- * file is read each time that it is needed, so that one which was replaced is seen.  Only option.c calls
- * this.
+ * file is read each time that it is needed, so that one which was replaced is seen.  option.c calls this;
+ * others only ask whether there is a mapping.
  */
 #include "postgres.h"
 
@@ -78,13 +78,21 @@ credential_check(List *list)
 				errmsg("user mapping has more than one kind of credentials"), errhint(CREDENTIALS_HINT));
 }
 
+/* Tells whether a user has a mapping for a server, or everybody has. */
+bool
+credential_has_mapping(Oid userid, Oid serverid)
+{
+	return SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
+								 ObjectIdGetDatum(serverid)) ||
+		   SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+								 ObjectIdGetDatum(serverid));
+}
+
 /* Error 42704 where a user has no mapping for a server, nor everybody. */
 void
 credential_check_mapping(Oid userid, Oid serverid, const char *server_name)
 {
-	if (SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid)) ||
-		SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
-							  ObjectIdGetDatum(serverid)))
+	if (credential_has_mapping(userid, serverid))
 		return;
 	ereport(
 		ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),

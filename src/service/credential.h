@@ -10,6 +10,7 @@
 #include "nodes/pg_list.h"
 
 extern void credential_check(List *list);
+extern bool credential_has_mapping(Oid userid, Oid serverid);
 extern void credential_check_mapping(Oid userid, Oid serverid, const char *server_name);
 extern char *credential_header(List *list, const char *server_name);
 

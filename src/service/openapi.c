@@ -3,8 +3,8 @@
  *	  Read the service's OpenAPI document: its resources and their typed fields.
  *
  * IMPORT FOREIGN SCHEMA calls this with the live document, or with the copy that is
- * installed with the extension.  What a schema says, in whichever words, is schema.c's to find out; what the
- * document says beyond types is ignored, and what may be of several types becomes a free-form field.
+ * installed with the extension.  What a schema says, in whichever words, is schema.c's to find out; what may
+ * be of several types becomes a free-form field.  Beyond types, only words for people are kept.
  */
 #include "postgres.h"
 
@@ -19,8 +19,8 @@
 #include "base/url.h"
 #include "base/utf8.h"
 #include "miscadmin.h"
+#include "service/installed_file.h"
 #include "service/schema.h"
-#include "storage/fd.h"
 #include "utils/memutils.h"
 
 /* A resource may have so many fields; schemas that contain themselves would have any number of them. */
@@ -49,7 +49,6 @@ typedef struct Feed
 	int signs; /* so many were given */
 } Feed;
 
-static StringInfo read_installed_file(const char *name);
 static json_t *load_document(MemoryContext context, const char *text, size_t length);
 static size_t feed_parser(void *buffer, size_t size, void *arg);
 static void release_document(void *document);
@@ -61,6 +60,7 @@ static WalcuSchema find_document_schema(WalcuSchemaReader *schemas, const char *
 static bool has_item_path(const WalcuSchemaReader *schemas, const char *path);
 static List *read_fields(Reader *reader, WalcuSchema schema, int levels);
 static WalcuField *read_field(Reader *reader, char *name, json_t *schema, int levels);
+static void read_words(const WalcuSchemaReader *schemas, json_t *schema, WalcuField *field);
 static WalcuFieldKind classify_schema(WalcuSchema schema);
 static bool is_free_in_practice(const char *name);
 static char *convert_server_text(const char *utf8);
@@ -103,36 +103,11 @@ openapi_resources(const char *text, size_t length, int levels)
 List *
 openapi_bundled_resources(int levels)
 {
-	StringInfo text = read_installed_file("openapi.json");
+	StringInfo text = installed_file_read("openapi.json");
 	List *resources = openapi_resources(text->data, text->len, levels);
 
 	pfree(text->data);
 	return resources;
-}
-
-/* Reads a file that is installed with the extension. */
-static StringInfo
-read_installed_file(const char *name)
-{
-	char share[MAXPGPATH];
-	char *path;
-	FILE *file;
-	StringInfo text = makeStringInfo();
-	char buffer[8192];
-	size_t count;
-
-	get_share_path(my_exec_path, share);
-	path = psprintf("%s/walcu_fdw/%s", share, name);
-	file = AllocateFile(path, PG_BINARY_R);
-	if (file == NULL)
-		ereport(ERROR, errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path),
-				errhint("Install the extension again."));
-	while ((count = fread(buffer, 1, sizeof(buffer), file)) > 0)
-		appendBinaryStringInfo(text, buffer, (int) count);
-	if (ferror(file))
-		ereport(ERROR, errcode_for_file_access(), errmsg("could not read file \"%s\": %m", path));
-	FreeFile(file);
-	return text;
 }
 
 /* Returns a resource of a description; NULL when it does not have it. */
@@ -399,6 +374,7 @@ read_field(Reader *reader, char *name, json_t *schema, int levels)
 	WalcuSchema said = schema_read(reader->schemas, schema);
 
 	field->name = name;
+	read_words(reader->schemas, schema, field);
 	field->array = (said.types & ~SCHEMA_NULL) == SCHEMA_ARRAY;
 	if (field->array)
 		said = said.items ? schema_read(reader->schemas, said.items) : (WalcuSchema){0};
@@ -408,6 +384,31 @@ read_field(Reader *reader, char *name, json_t *schema, int levels)
 	else if (field->kind == WALCU_FIELD_OBJECT && levels > 0)
 		field->fields = read_fields(reader, said, levels - 1);
 	return field;
+}
+
+/* Reads what a schema, or that of its elements, says to people: its description, and texts that it lists. */
+static void
+read_words(const WalcuSchemaReader *schemas, json_t *schema, WalcuField *field)
+{
+	json_t *said = schema_follow_reference(schemas, schema);
+	json_t *items = schema_member(schemas, said, "items");
+	json_t *values = json_object_get(said, "enum");
+	const char *note = schema_text(said, "description");
+	size_t i;
+	json_t *value;
+
+	if (note == NULL)
+		note = schema_text(items, "description");
+	if (values == NULL)
+		values = json_object_get(items, "enum");
+	field->note = note ? convert_server_text(note) : NULL;
+	json_array_foreach(values, i, value)
+	{
+		char *text = json_is_string(value) ? convert_server_text(json_string_value(value)) : NULL;
+
+		if (text)
+			field->values = lappend(field->values, text);
+	}
 }
 
 /* What may be of several types, or of any, is free. */

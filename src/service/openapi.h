@@ -25,6 +25,8 @@ typedef struct WalcuField
 	WalcuFieldKind kind; /* This is its kind, or that of the elements. */
 	bool array;          /* The field is an array of that kind. */
 	List *fields;        /* These are the members (of WalcuField) of the object, or of the array's objects. */
+	char *note;          /* The description says this of it to people; or NULL. */
+	List *values;        /* These texts (char *) it lists as values. */
 } WalcuField;
 
 typedef struct WalcuResource

@@ -1,0 +1,281 @@
+/*
+ * resource_plan.c
+ *	  The tables of one resource: a new one, or what the known ones lack.
+ *
+ * Called by setup.c for each resource.  Which columns a resource has, and what they are called, is decided in
+ * columns.c as for IMPORT FOREIGN SCHEMA; here they are put into an order for people.
+ */
+#include "postgres.h"
+
+#include "setup/resource_plan.h"
+
+#include "lib/stringinfo.h"
+#include "service/table_command.h"
+#include "setup/comment.h"
+#include "setup/difference.h"
+#include "setup/known_table.h"
+#include "setup/right.h"
+#include "setup/step.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* A table that shows this part of the described fields is to show all of them. */
+#define WHOLE_PART 0.8
+
+static void plan_new_table(WalcuSetup *setup, const WalcuResource *resource);
+static void plan_known_table(WalcuSetup *setup, WalcuSetupTable *table);
+static void finish_table(WalcuSetup *setup, WalcuSetupTable *table);
+static List *draft_columns(const WalcuSetup *setup, const WalcuResource *resource);
+static int rank_column(const ColumnDraft *draft);
+static List *list_missing_columns(const WalcuSetup *setup, const WalcuSetupTable *table);
+static bool is_missing(const WalcuSetupTable *table, const ColumnDraft *draft);
+static bool shows_parameter(const WalcuSetupTable *table, const char *parameter);
+static bool shows_document(const WalcuSetupTable *table);
+static int count_shown_fields(const WalcuSetupTable *table);
+static char *make_add_command(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts);
+static char *list_column_names(List *drafts);
+static WalcuSetupColumn *make_column(const ColumnDraft *draft);
+
+/* Plans what a resource lacks in the schema, and tells what it has too much. */
+void
+resource_plan_add(WalcuSetup *setup, const WalcuResource *resource)
+{
+	bool is_known = false;
+	ListCell *lc;
+
+	foreach(lc, setup->known)
+	{
+		const WalcuForeignTable *known = lfirst(lc);
+
+		if (strcmp(known->resource, resource->name) != 0)
+			continue;
+		plan_known_table(setup, known_table_read(known, resource));
+		is_known = true;
+	}
+	if (!is_known)
+		plan_new_table(setup, resource);
+}
+
+static void
+plan_new_table(WalcuSetup *setup, const WalcuResource *resource)
+{
+	WalcuSetupTable *table = palloc0(sizeof(WalcuSetupTable));
+	List *drafts = draft_columns(setup, resource);
+	ListCell *lc;
+
+	table->resource = resource;
+	table->name = quote_qualified_identifier(setup->schema, resource->name);
+	if (OidIsValid(setup->schemaid) && OidIsValid(get_relname_relid(resource->name, setup->schemaid)))
+	{
+		step_find(
+			setup, "name taken", table->name,
+			psprintf("Something else has the name of the table for the resource \"%s\".", resource->name),
+			NULL);
+		return;
+	}
+	if (OidIsValid(setup->schemaid))
+		right_to_make_tables(setup->schemaid);
+	step_run(setup, "create table", table->name,
+			 table_command_create(table->name, resource, drafts, setup->server->servername,
+								  setup->options.import_collate),
+			 step_counted(list_length(drafts), "column"));
+	foreach(lc, drafts)
+		table->columns = lappend(table->columns, make_column(lfirst(lc)));
+	finish_table(setup, table);
+}
+
+static void
+plan_known_table(WalcuSetup *setup, WalcuSetupTable *table)
+{
+	List *missing = list_missing_columns(setup, table);
+	int fields = list_length(table->resource->fields);
+	int shown = count_shown_fields(table);
+	ListCell *lc;
+
+	if (missing != NIL && shown < WHOLE_PART * fields)
+		step_find(setup, "partial table", table->name,
+				  psprintf("It shows %d of %s, and is left so.", shown, step_counted(fields, "field")),
+				  make_add_command(setup, table, missing));
+	else if (missing != NIL)
+	{
+		right_to_alter(table->relid);
+		step_run(setup, "add columns", table->name, make_add_command(setup, table, missing),
+				 list_column_names(missing));
+		foreach(lc, missing)
+			table->columns = lappend(table->columns, make_column(lfirst(lc)));
+	}
+	difference_find_columns(setup, table);
+	finish_table(setup, table);
+}
+
+/* Plans what new and known tables get alike. */
+static void
+finish_table(WalcuSetup *setup, WalcuSetupTable *table)
+{
+	setup->tables = lappend(setup->tables, table);
+	if (setup->comments)
+		comment_plan(setup, table);
+}
+
+/*
+ * Returns the columns (of ColumnDraft) that a resource should have, in the order in which people look for
+ * them, and otherwise in the description's.
+ */
+static List *
+draft_columns(const WalcuSetup *setup, const WalcuResource *resource)
+{
+	List *drafts = columns_of_resource(resource, &setup->options);
+	List *ordered = NIL;
+
+	for (int rank = 0; list_length(ordered) < list_length(drafts); rank++)
+	{
+		ListCell *lc;
+
+		foreach(lc, drafts)
+		{
+			ColumnDraft *draft = lfirst(lc);
+
+			if (rank_column(draft) != rank)
+				continue;
+			draft->says_path = true;
+			ordered = lappend(ordered, draft);
+		}
+	}
+	return ordered;
+}
+
+/* The _id comes first, and what the service computes, in its many columns, last but for what is no member. */
+static int
+rank_column(const ColumnDraft *draft)
+{
+	if (draft->path == NULL || strcmp(draft->path, ".") == 0)
+		return 3;
+	if (strcmp(draft->path, "_id") == 0)
+		return 0;
+	return strncmp(draft->path, "computed", strcspn(draft->path, ".")) == 0 ? 2 : 1;
+}
+
+/* Returns the columns (of ColumnDraft) of a resource that a table does not show, with names that are free. */
+static List *
+list_missing_columns(const WalcuSetup *setup, const WalcuSetupTable *table)
+{
+	List *missing = NIL;
+	List *names = NIL;
+	ListCell *lc;
+
+	foreach(lc, table->columns)
+	{
+		ColumnDraft *there = palloc0(sizeof(ColumnDraft));
+
+		there->name = pstrdup(((WalcuSetupColumn *) lfirst(lc))->name);
+		names = lappend(names, there);
+	}
+	foreach(lc, draft_columns(setup, table->resource))
+	{
+		ColumnDraft *draft = lfirst(lc);
+
+		if (!is_missing(table, draft))
+			continue;
+		draft->name = columns_unique_name(names, draft->name, draft->path ? draft->path : draft->parameter);
+		/* rows that are there would have to be read to see it */
+		draft->not_null = false;
+		names = lappend(names, draft);
+		missing = lappend(missing, draft);
+	}
+	return missing;
+}
+
+/* What is shown as a whole is not missing, nor is an object of which parts are shown. */
+static bool
+is_missing(const WalcuSetupTable *table, const ColumnDraft *draft)
+{
+	bool below_free;
+	const WalcuField *field;
+
+	if (draft->parameter)
+		return !shows_parameter(table, draft->parameter);
+	if (strcmp(draft->path, ".") == 0)
+		return !shows_document(table);
+	field = openapi_find_place(table->resource->fields, draft->path, &below_free);
+	return !known_table_shows(table, draft->path, field && !field->array);
+}
+
+static bool
+shows_parameter(const WalcuSetupTable *table, const char *parameter)
+{
+	ListCell *lc;
+
+	foreach(lc, table->columns)
+	{
+		const WalcuSetupColumn *column = lfirst(lc);
+
+		if (column->parameter && strcmp(column->parameter, parameter) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+shows_document(const WalcuSetupTable *table)
+{
+	ListCell *lc;
+
+	foreach(lc, table->columns)
+	{
+		const WalcuSetupColumn *column = lfirst(lc);
+
+		if (column->path && strcmp(column->path, ".") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Returns how many members of the document itself a table shows, or parts of. */
+static int
+count_shown_fields(const WalcuSetupTable *table)
+{
+	int count = 0;
+	ListCell *lc;
+
+	foreach(lc, table->resource->fields)
+		count += known_table_shows(table, ((WalcuField *) lfirst(lc))->name, true);
+	return count;
+}
+
+static char *
+make_add_command(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts)
+{
+	StringInfoData command;
+	ListCell *lc;
+
+	initStringInfo(&command);
+	appendStringInfo(&command, "ALTER FOREIGN TABLE %s", table->name);
+	foreach(lc, drafts)
+		appendStringInfo(&command, "%s\n  ADD COLUMN %s", lc == list_head(drafts) ? "" : ",",
+						 columns_declaration(lfirst(lc), setup->options.import_collate));
+	return command.data;
+}
+
+static char *
+list_column_names(List *drafts)
+{
+	StringInfoData names;
+	ListCell *lc;
+
+	initStringInfo(&names);
+	foreach(lc, drafts)
+		appendStringInfo(&names, "%s%s", lc == list_head(drafts) ? "" : ", ",
+						 ((ColumnDraft *) lfirst(lc))->name);
+	return names.data;
+}
+
+static WalcuSetupColumn *
+make_column(const ColumnDraft *draft)
+{
+	WalcuSetupColumn *column = palloc0(sizeof(WalcuSetupColumn));
+
+	column->name = draft->name;
+	column->path = draft->path;
+	column->parameter = draft->parameter;
+	return column;
+}

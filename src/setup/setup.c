@@ -1,0 +1,173 @@
+/*
+ * setup.c
+ *	  walcu_fdw_setup(): make the tables of a server as people want them, and bring them up to date.
+ *
+ * SQL calls in here.  The arguments are read, the description is asked for, all steps are planned, and then
+ * they are run, unless that is not wanted.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "base/read_only.h"
+#include "base/text.h"
+#include "catalog/namespace.h"
+#include "fmgr.h"
+#include "http/service_description.h"
+#include "miscadmin.h"
+#include "service/credential.h"
+#include "service/foreign_server.h"
+#include "service/reference.h"
+#include "setup/argument.h"
+#include "setup/difference.h"
+#include "setup/known_table.h"
+#include "setup/resource_plan.h"
+#include "setup/right.h"
+#include "setup/state.h"
+#include "setup/step.h"
+#include "utils/builtins.h"
+
+#define BUNDLED_HINT                                                                                         \
+	"walcu_fdw_setup(..., options => '{\"source\": \"bundled\"}') uses the description installed with the "  \
+	"extension."
+
+/* The arguments, by their place in the function's declaration. */
+enum
+{
+	ARG_SERVER,
+	ARG_SCHEMA,
+	ARG_OPTIONS,
+	ARG_RESOURCES,
+	ARG_DRY_RUN,
+	ARG_COMMENTS,
+	ARG_STATISTICS
+};
+
+static WalcuSetup *start_setup(FunctionCallInfo fcinfo);
+static void find_schema(WalcuSetup *setup);
+static void read_descriptions(WalcuSetup *setup);
+static void plan_resources(WalcuSetup *setup);
+static void plan_statistics(WalcuSetup *setup);
+static void tell_of_mapping(WalcuSetup *setup);
+
+PG_FUNCTION_INFO_V1(walcu_fdw_setup);
+
+/*
+ * walcu_fdw_setup(server name, schema name, options jsonb, resources text[], dry_run boolean, comments
+ * boolean, statistics boolean)
+ * returns setof (action text, object text, statement text, detail text, advice text)
+ *
+ * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 where a right is missing,
+ * HV00R for an unknown resource, HV00D and 22023 for wrong options, 22004 for NULL where it says nothing,
+ * those of reading the description, of read_only_refuse unless it is a dry run, and of the statements.
+ */
+Datum
+walcu_fdw_setup(PG_FUNCTION_ARGS)
+{
+	bool dry_run = argument_boolean(fcinfo, ARG_DRY_RUN, "dry_run");
+	WalcuSetup *setup;
+
+	if (!dry_run)
+		read_only_refuse("walcu_fdw_setup");
+	compat_init_materialized_srf(fcinfo);
+	setup = start_setup(fcinfo);
+	find_schema(setup);
+	read_descriptions(setup);
+	plan_resources(setup);
+	if (setup->statistics)
+		plan_statistics(setup);
+	tell_of_mapping(setup);
+	if (!dry_run)
+		step_carry_out(setup);
+	step_put_rows(setup, (ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+static WalcuSetup *
+start_setup(FunctionCallInfo fcinfo)
+{
+	WalcuSetup *setup = palloc0(sizeof(WalcuSetup));
+
+	if (PG_ARGISNULL(ARG_SERVER))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("server must not be null"));
+	setup->server = foreign_server_find(NameStr(*PG_GETARG_NAME(ARG_SERVER)));
+	setup->schema =
+		PG_ARGISNULL(ARG_SCHEMA) ? setup->server->servername : pstrdup(NameStr(*PG_GETARG_NAME(ARG_SCHEMA)));
+	setup->options = argument_import_options(fcinfo, ARG_OPTIONS);
+	setup->wanted = argument_texts(fcinfo, ARG_RESOURCES, "resources");
+	setup->comments = argument_boolean(fcinfo, ARG_COMMENTS, "comments");
+	setup->statistics = argument_boolean(fcinfo, ARG_STATISTICS, "statistics");
+	/* whoever cannot read the tables need not wait for them to be made */
+	if (setup->statistics)
+		option_credential_header(GetUserId(), setup->server->serverid);
+	return setup;
+}
+
+/* Plans the schema, or looks at what is in it. */
+static void
+find_schema(WalcuSetup *setup)
+{
+	setup->schemaid = get_namespace_oid(setup->schema, true);
+	if (OidIsValid(setup->schemaid))
+	{
+		right_to_use_schema(setup->schemaid);
+		setup->known = known_table_list(setup->server->serverid, setup->schemaid);
+		return;
+	}
+	right_to_make_schema(setup->schema);
+	step_run(setup, "create schema", quote_identifier(setup->schema),
+			 psprintf("CREATE SCHEMA %s", quote_identifier(setup->schema)), NULL);
+}
+
+/* The description is read as deep as columns are to lead, or do already. */
+static void
+read_descriptions(WalcuSetup *setup)
+{
+	int levels = Max(setup->options.flatten, known_table_levels(setup->known));
+
+	setup->bundled = openapi_bundled_resources(levels);
+	setup->resources =
+		service_description_resources(setup->server->serverid, setup->options.source, levels, BUNDLED_HINT);
+	setup->references = reference_read();
+	openapi_require_names(setup->resources, setup->wanted);
+}
+
+static void
+plan_resources(WalcuSetup *setup)
+{
+	ListCell *lc;
+
+	foreach(lc, setup->resources)
+	{
+		const WalcuResource *resource = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (setup->wanted == NIL || text_in_list(setup->wanted, resource->name))
+			resource_plan_add(setup, resource);
+	}
+	difference_find_resources(setup);
+}
+
+static void
+plan_statistics(WalcuSetup *setup)
+{
+	ListCell *lc;
+
+	foreach(lc, setup->tables)
+	{
+		const char *name = ((WalcuSetupTable *) lfirst(lc))->name;
+
+		step_run(setup, "analyze", name, psprintf("ANALYZE %s", name), NULL);
+	}
+}
+
+/* Tables can be made without a user mapping, but not read. */
+static void
+tell_of_mapping(WalcuSetup *setup)
+{
+	if (!credential_has_mapping(GetUserId(), setup->server->serverid))
+		step_find(setup, "no user mapping", quote_identifier(setup->server->servername),
+				  "You need one to read the tables.",
+				  psprintf("CREATE USER MAPPING FOR CURRENT_USER SERVER %s OPTIONS (username '<application "
+						   "id>', password '<secret key>')",
+						   quote_identifier(setup->server->servername)));
+}
