@@ -1,5 +1,5 @@
-# ANALYZE of many small tables, as the partitions of one parent: a table that fits one page costs one request each time that
-# PostgreSQL looks at it, which is once for its parent and once for itself, and the statistics are those of its documents.
+# ANALYZE of many small tables, as the partitions of one parent: a table that fits one page costs one request, though PostgreSQL
+# looks at it for its parent and for itself, all of them are read at the same time, and the statistics are those of its documents.
 
 use strict;
 use warnings;
@@ -14,8 +14,8 @@ my $node = start_node('main', log_min_messages => 'warning', jit => 'off', autov
 my $dbh = connect_db($node);
 make_tables();
 
-# So many documents: requests of the first ANALYZE, and of another one, for each partition; half of them are for the parent
-for my $case ([ 0, 2, 2 ], [ 3, 2, 2 ], [ 49, 2, 2 ], [ 50, 2, 2 ], [ 60, 6, 4 ], [ 199, 12, 8 ], [ 200, 12, 8 ])
+# So many documents: requests of the first ANALYZE, and of another one, for each partition
+for my $case ([ 0, 1, 1 ], [ 3, 1, 1 ], [ 49, 1, 1 ], [ 50, 1, 1 ], [ 60, 6, 2 ], [ 199, 12, 4 ], [ 200, 12, 4 ])
 {
     my ($documents, $first, $again) = @$case;
     fill($documents);
@@ -81,10 +81,40 @@ for my $kind (
     }
 }
 
+# All are read at once; and what was read is used once more, where PostgreSQL looks at it again within the same command
+$sandbox->settings(project => 'honoured', project_format => 'mongoose', other_formats => 'refused', page_cap => 50, sort => 'honoured');
+fill(12);
+forget();
+my ($at_once) = under_way($dbh, $sandbox, 'ANALYZE cars', PARTS, kind => 'list');
+is($at_once, PARTS, 'all partitions are asked at once');
+is($sandbox->request_count, PARTS, 'once each');
+forget();
+is(requests_of('DO $$ BEGIN ANALYZE cars; ANALYZE cars; END $$'), 3 * PARTS, 'a later ANALYZE of a function asks again');
+forget();
+is(requests_of('ANALYZE cars_3'), 1, 'a partition by itself asks for itself alone');
+$dbh->begin_work;
+$dbh->do('ANALYZE cars');
+is(requests_of('ANALYZE cars_3'), 1, 'behind its parent, too');
+$dbh->commit;
+$dbh->do($_)
+  for 'CREATE TABLE years (_id text COLLATE "C", make text COLLATE "C", model text COLLATE "C") PARTITION BY LIST (make)',
+  q{CREATE TABLE some_years PARTITION OF years FOR VALUES IN ('p1', 'p2') PARTITION BY LIST (make)}, q{CREATE TABLE years_3 PARTITION OF years FOR VALUES IN ('p3')},
+  map { "CREATE FOREIGN TABLE years_$_ PARTITION OF " . ($_ < 3 ? 'some_years' : 'years') . " FOR VALUES IN ('p$_') SERVER s$_ OPTIONS (resource 'cars')" } 1, 2, 4, 5;
+is(requests_of('ANALYZE years'), 4, 'partitions of partitions, one of them local');
+is_deeply([ map { tuples("years_$_") } 1, 2, 3, 4, 5 ], [ 12, 12, 0, 12, 12 ], 'are all known');
+is(requests_of('ANALYZE years'), 4, 'and when they have statistics');
+$sandbox->delete('/_sandbox/documents/cars');
+$sandbox->post('/_sandbox/documents/cars', [ map { { _id => sprintf('%024x', $_), make => 'p1', model => 'x' x 60_000 } } 1 .. 20 ]);
+$dbh->do("SET maintenance_work_mem = '1MB'");
+is(requests_of('ANALYZE cars'), 2 * PARTS, 'what maintenance_work_mem has no room for is read again');
+$dbh->do("SET maintenance_work_mem = '3MB'");
+cmp_ok(requests_of('ANALYZE cars'), '<', 2 * PARTS, 'and less of it where there is more room');
+$dbh->do('RESET maintenance_work_mem');
+
 # What goes wrong
 $sandbox->settings(project => 'honoured', project_format => 'mongoose', other_formats => 'refused', page_cap => 50, sort => 'honoured');
 fill(12);
-$sandbox->fault({ match => { kind => 'list' }, skip => PARTS + 1, times => 1, fault => { type => 'status', status => 403, error => 'no' } });
+$sandbox->fault({ match => { kind => 'list' }, skip => PARTS - 2, times => 1, fault => { type => 'status', status => 403, error => 'no' } });
 is(sql_error($dbh, 'ANALYZE cars')->{sqlstate}, '42501', 'what the service refuses is an error');
 $sandbox->clear_faults;
 is(sql_error($dbh, 'ANALYZE cars'), undef, 'and leaves nothing in the way');
