@@ -28,6 +28,7 @@
 #include "http/granted_rate.h"
 #include "http/rate_limit.h"
 #include "http/total_connections.h"
+#include "http/trace.h"
 #include "modify/direct_modify.h"
 #include "modify/modify.h"
 #include "modify/modify_table.h"
@@ -68,6 +69,7 @@ _PG_init(void)
 							"Time from one message about a long scan to the next.", "0 sends none.",
 							&progress_interval, progress_interval, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL,
 							NULL, NULL);
+	trace_init();
 	count_scan_init();
 	join_exec_init();
 	read_ahead_init();

@@ -9,6 +9,7 @@
 #include "http/curl_easy.h"
 
 #include "base/url.h"
+#include "http/trace.h"
 
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
 #define LONGEST_IDLE 2L
@@ -99,6 +100,9 @@ walcu_curl_easy_add_headers(CURL *easy, const WalcuRequest *request, const char 
 		"Expect:", /* a body is small; do not ask before sending it */
 		request->body ? "Content-Type: application/json" : NULL,
 		credential,
+		/* for the service's operators alone, who get credentials */
+		credential ? trace_parent_line() : NULL,
+		credential ? trace_request_id_line() : NULL,
 	};
 
 	for (int i = 0; i < lengthof(lines); i++)

@@ -210,7 +210,7 @@ is_outage(const WalcuTransfer *transfer)
 static double
 count_lost_time(const WalcuTransfer *transfer)
 {
-	return transfer->attempt.lost + transfer->unanswered;
+	return transfer->attempt.lost + (transfer->status == 0 ? transfer->took : 0);
 }
 
 static bool

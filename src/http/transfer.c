@@ -6,8 +6,7 @@
  * and consume its bytes.  A transfer lives in a memory context of its own below the caller's: when that goes,
  * by success, error or cancel, curl's side of it goes too.
  *
- * curl's callbacks run in here; they only note what arrives.  A failure is noted, too: whether it is the end
- * is for retry.c to say, and what a status means for http_error.c.
+ * curl's callbacks run in here; they only note what arrives.  Whether a failure is the end, retry.c says.
  */
 #include "postgres.h"
 
@@ -20,6 +19,7 @@
 #include "http/latency.h"
 #include "http/reply_buffer.h"
 #include "http/stats.h"
+#include "http/trace.h"
 #include "utils/memutils.h"
 
 /* The body's bytes a reader may leave unread before curl is told to pause. */
@@ -206,6 +206,8 @@ transfer_look(WalcuTransfer *shared, bool wait)
 		fail_transfer(transfer, WALCU_CURL_ERROR_TIMEOUT);
 	else if (transfer->handle.done)
 		finish_transfer(transfer);
+	if (shared->done)
+		trace_log_if_slow(&transfer->handle, shared->request, shared->status, shared->received);
 }
 
 /* Has something happened since the transfer was looked at? */
@@ -530,7 +532,7 @@ finish_transfer(Transfer *transfer)
 	transfer->shared.done = true;
 	transfer->shared.took = walcu_curl_multi_now() - transfer->handle.began_at;
 	if (transfer->shared.status / 100 == 2)
-		latency_note_request(transfer->shared.options, walcu_curl_multi_now() - transfer->handle.began_at);
+		latency_note_request(transfer->shared.options, transfer->shared.took);
 	note_limits(transfer);
 	failure->code = transfer->has_enough ? CURLE_OK : transfer->handle.result;
 	/* curl is content with a head that ends before its last line, and with a change of protocols */
@@ -541,8 +543,6 @@ finish_transfer(Transfer *transfer)
 	}
 	if (failure->code != CURLE_OK)
 		fail_transfer(transfer, classify_failure(transfer));
-	if (transfer->shared.status == 0)
-		transfer->shared.unanswered = walcu_curl_multi_now() - transfer->handle.began_at;
 }
 
 static WalcuCurlErrorKind

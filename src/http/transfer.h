@@ -63,7 +63,6 @@ typedef struct WalcuTransfer
 	int status;                  /* This is the HTTP status; 0 until the reply's head is here. */
 	WalcuReplyHead head;         /* These are the headers that matter. */
 	double retry_after;          /* The service asks to wait so many seconds; 0 when it does not. */
-	double unanswered;           /* It took so many milliseconds to its end, when no head of a reply came. */
 	double took;                 /* It took so many milliseconds to its end; 0 until then. */
 	char tls[WALCU_TLS_SIZE];    /* TLS of this version was agreed upon, where the request is to tell. */
 	bool done;                   /* Nothing more will come. */
