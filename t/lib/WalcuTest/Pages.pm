@@ -16,6 +16,7 @@ package WalcuTest::Pages;
 #     <!-- before:
 #     CREATE ROLE analyst;
 #     -->                             is run when the page comes to it
+#     <!-- prints -->                 what the statement before it prints is a block of its own, which nobody copies
 #     <!-- not run: REASON -->        the block that follows is left out
 #     <!-- each alone -->             from here on each statement is rolled back before the next one
 #     <!-- new sessions -->           from here on each block is run by a session that has not learned anything yet
@@ -59,13 +60,13 @@ sub statements_of
         $skip ||= $line =~ /^<!-- not run: /;
         my $begins = $line =~ /^( {4,})\S/ && !$indent;
         if ($begins) { $indent = length $1 }
-        elsif ($line ne '' && $line !~ /^ {4}/)
+        elsif ($line ne '' && $line !~ /^ {4}|^<!-- prints -->$/)
         {
             $skip = 0 if $indent;
             ($indent, $statement) = (0, undef);
         }
         $part = $1 if $line =~ /^##+ (.*)/;
-        next if !$indent || $skip || $line eq '';
+        next if !$indent || $skip || $line !~ /^ {4}/;
         substr($line, 0, $indent) = '';
         push @statements, $statement = { part => $part, sql => '', printed => '', alone => $alone, connect => $fresh && $begins } if $line =~ $SQL && (!$statement || $statement->{whole});
         if ($line =~ /^\\/ && (!$statement || $statement->{whole}))
