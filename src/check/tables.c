@@ -21,6 +21,7 @@
 #include "service/columns.h"
 #include "service/field_name.h"
 #include "service/foreign_table.h"
+#include "service/option_column.h"
 #include "service/option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -22,7 +22,6 @@
 #include "command/small_table.h"
 #include "fetch/fetch.h"
 #include "fetch/page_at_offset.h"
-#include "json/decode.h"
 #include "plan/count_cache.h"
 #include "plan/path.h"
 #include "service/learned_sort.h"
@@ -42,8 +41,9 @@ typedef struct Sample
 	HeapTuple *rows;           /* These are in the sample. */
 	int wanted;                /* There are so many at most. */
 	int taken;                 /* There are so many so far. */
-	int64 seen;                /* So many documents were considered. */
-	int64 requests;            /* They took so many requests. */
+	int64 documents;           /* So many documents were considered, */
+	int64 seen;                /* which have so many rows, */
+	int64 requests;            /* and took so many requests. */
 	int64 mismatches;          /* So many values did not fit their columns. */
 } Sample;
 
@@ -70,7 +70,7 @@ analyze_table(Relation relation, AcquireSampleRowsFunc *sampler, BlockNumber *pa
 	WalcuCount count = {.page_size = query.options->fetch_size};
 
 	if (small && small->is_whole)
-		count.documents = list_length(small->rows);
+		count.documents = small->documents;
 	else if (small)
 		count = count_documents_behind(&query, &tally, small_table_count(small));
 	else
@@ -91,7 +91,7 @@ count_table(const WalcuQuery *query, Relation relation)
 	WalcuCount count;
 
 	if (!count_cache_lookup(query, &count))
-		count = count_documents(query, &tally, Max(relation->rd_rel->reltuples, 0), 0);
+		count = count_documents(query, &tally, small_table_known_size(query, relation), 0);
 	return count;
 }
 
@@ -100,18 +100,21 @@ static int
 sample_rows(Relation relation, int level, HeapTuple *rows, int wanted, double *total, double *dead)
 {
 	Sample sample = {.rows = rows, .wanted = wanted};
+	const WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	double documents;
 	WalcuSmallTable *small = small_table_find(RelationGetRelid(relation));
 
 	if (small)
-		*total = sample_small_table(&sample, small);
+		documents = sample_small_table(&sample, small);
 	else
-		*total = sample_large_table(&sample, relation);
+		documents = sample_large_table(&sample, relation);
+	/* each document of the sample stands for as many */
+	*total = options->array ? documents * sample.seen / Max(sample.documents, 1) : documents;
 	*dead = 0;
-	ereport(level,
-			errmsg("\"%s\": resource \"%s\" has %.0f documents; " INT64_FORMAT
-				   " of them were read in " INT64_FORMAT " requests, %d rows are in the sample",
-				   RelationGetRelationName(relation), option_for_table(RelationGetRelid(relation))->resource,
-				   *total, sample.seen, sample.requests, sample.taken));
+	ereport(level, errmsg("\"%s\": resource \"%s\" has %.0f documents; " INT64_FORMAT
+						  " of them were read in " INT64_FORMAT " requests, %d rows are in the sample",
+						  RelationGetRelationName(relation), options->resource, documents, sample.documents,
+						  sample.requests, sample.taken));
 	if (sample.mismatches > 0)
 		ereport(level, errmsg("\"%s\": read " INT64_FORMAT " values that do not fit their columns as NULL",
 							  RelationGetRelationName(relation), sample.mismatches));
@@ -133,8 +136,9 @@ sample_small_table(Sample *sample, WalcuSmallTable *small)
 	}
 	sample->requests = small->requests;
 	sample->mismatches = small->mismatches;
+	sample->documents = small->documents;
 	small_table_end_use(small);
-	return sample->seen;
+	return sample->documents;
 }
 
 /* Takes the sample of what is read for it.  Returns how many documents the table has. */
@@ -152,12 +156,12 @@ sample_large_table(Sample *sample, Relation relation)
 	if (pages * count.page_size >= count.documents)
 	{
 		sample_all_documents(sample, count.documents);
-		count.documents = sample->seen;
+		count.documents = sample->documents;
 	}
 	else
 		sample_pages(sample, &count, pages);
 	sample->requests = reader->tally.requests;
-	sample->mismatches = decode_mismatches(reader->decoder);
+	sample->mismatches = document_rows_mismatches(reader->maker);
 	sample_reader_close(reader);
 	return count.documents;
 }
@@ -243,14 +247,23 @@ take_page(Sample *sample, WalcuPageAtOffset *page_at)
 static void
 consider_document(Sample *sample, const WalcuDocument *document)
 {
-	int place = choose_place(sample);
+	WalcuSampleReader *reader = sample->reader;
 
-	if (place >= 0)
-		sample->rows[place] = sample_reader_make_row(sample->reader, document);
+	sample->documents++;
+	sample_reader_begin(reader, document);
+	while (document_rows_find(reader->maker))
+	{
+		int place = choose_place(sample);
+
+		if (place >= 0)
+			sample->rows[place] = sample_reader_make_row(reader);
+		else
+			document_rows_skip(reader->maker);
+	}
 }
 
 /*
- * Where in the sample the next document goes; -1 for nowhere.  Of all documents considered, every one is in
+ * Where in the sample the next row goes; -1 for nowhere.  Of all rows considered, every one is in
  * the sample with the same chance (Vitter's algorithm R).
  */
 static int

@@ -10,7 +10,6 @@
 #include "command/sample_reader.h"
 
 #include "access/htup_details.h"
-#include "fetch/document_values.h"
 #include "pushdown/projection.h"
 #include "service/learned_sort.h"
 #include "utils/memutils.h"
@@ -45,14 +44,20 @@ sample_reader_open(Relation relation)
 	reader->query = sample_reader_query(relation);
 	reader->query.unsorted = learned_sort(reader->query.options) == WALCU_SORT_IGNORED;
 	reader->row_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
-	reader->decoder = decode_prepare(reader->query.options, reader->descriptor);
 	want_columns(reader);
 	return reader;
 }
 
-/* Makes a row of a document, in the current memory context. */
+/* Begins with a document.  document_rows_find tells whether it has a row, and goes to it. */
+void
+sample_reader_begin(WalcuSampleReader *reader, const WalcuDocument *document)
+{
+	document_rows_begin(reader->maker, document, reader->query.credential);
+}
+
+/* Makes the row that was found, in the current memory context. */
 HeapTuple
-sample_reader_make_row(WalcuSampleReader *reader, const WalcuDocument *document)
+sample_reader_make_row(WalcuSampleReader *reader)
 {
 	int columns = reader->descriptor->natts;
 	MemoryContext before = MemoryContextSwitchTo(reader->row_context);
@@ -63,7 +68,7 @@ sample_reader_make_row(WalcuSampleReader *reader, const WalcuDocument *document)
 	values = palloc0(columns * sizeof(Datum));
 	nulls = palloc(columns * sizeof(bool));
 	memset(nulls, true, columns * sizeof(bool));
-	document_values(reader->decoder, document, reader->query.credential, values, nulls);
+	document_rows_take(reader->maker, values, nulls);
 	MemoryContextSwitchTo(before);
 	return heap_form_tuple(reader->descriptor, values, nulls);
 }
@@ -79,19 +84,14 @@ sample_reader_close(WalcuSampleReader *reader)
 static void
 want_columns(WalcuSampleReader *reader)
 {
-	List *paths = NIL;
+	const WalcuOptions *options = reader->query.options;
+	List *columns = NIL;
 
 	for (int i = 0; i < reader->descriptor->natts; i++)
 	{
-		WalcuColumn *column;
-
-		if (TupleDescAttr(reader->descriptor, i)->attisdropped)
-			continue;
-		column = option_for_column(reader->relid, i + 1);
-		if (column->parameter)
-			continue;
-		decode_want(reader->decoder, i, column->path);
-		paths = lappend(paths, column->path);
+		if (!TupleDescAttr(reader->descriptor, i)->attisdropped)
+			columns = lappend_int(columns, i + 1);
 	}
-	reader->query.project = projection_fields(paths);
+	reader->maker = document_rows_create(options, reader->descriptor, columns);
+	reader->query.project = projection_fields(document_rows_paths(options, reader->descriptor, columns));
 }

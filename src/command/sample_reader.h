@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 #include "access/htup.h"
+#include "fetch/document_rows.h"
 #include "fetch/query.h"
 #include "fetch/tally.h"
-#include "json/decode.h"
 #include "utils/rel.h"
 
 /* It reads a table. */
@@ -20,13 +20,14 @@ typedef struct WalcuSampleReader
 	TupleDesc descriptor;      /* These are its columns, a copy: the table may be closed meanwhile. */
 	WalcuQuery query;          /* Its documents are asked for by this. */
 	WalcuTally tally;          /* It counts what that takes. */
-	WalcuDecoder *decoder;     /* It makes rows of documents. */
-	MemoryContext row_context; /* It holds what the current document's values point to. */
+	WalcuDocumentRows *maker;  /* It makes rows of documents. */
+	MemoryContext row_context; /* It holds what the current row's values point to. */
 } WalcuSampleReader;
 
 extern WalcuQuery sample_reader_query(Relation relation);
 extern WalcuSampleReader *sample_reader_open(Relation relation);
-extern HeapTuple sample_reader_make_row(WalcuSampleReader *reader, const WalcuDocument *document);
+extern void sample_reader_begin(WalcuSampleReader *reader, const WalcuDocument *document);
+extern HeapTuple sample_reader_make_row(WalcuSampleReader *reader);
 extern void sample_reader_close(WalcuSampleReader *reader);
 
 #endif /* WALCU_SAMPLE_READER_H */

@@ -48,7 +48,7 @@ typedef struct Reading
 	MemoryContext context;     /* All of it is in here. */
 	WalcuSampleReader *reader; /* It makes the rows. */
 	WalcuFetch *fetch;         /* The documents come from it. */
-	int64 most;                /* There are so many rows at most, where the table is to be small. */
+	int64 most;                /* There are so many documents at most, where the table is to be small. */
 } Reading;
 
 /* The partitions of a table that is being analyzed. */
@@ -89,8 +89,11 @@ small_table_known_size(const WalcuQuery *query, Relation relation)
 	WalcuCount count;
 
 	/* the parent of a partition may just have counted it */
-	if (relation->rd_rel->reltuples <= 0 && count_cache_lookup(query, &count))
+	if ((relation->rd_rel->reltuples <= 0 || query->options->array) && count_cache_lookup(query, &count))
 		return count.documents;
+	/* its rows are no documents */
+	if (query->options->array)
+		return 0;
 	return Max(relation->rd_rel->reltuples, 0);
 }
 
@@ -145,7 +148,7 @@ small_table_find(Oid relid)
 WalcuCount
 small_table_count(const WalcuSmallTable *small)
 {
-	int count = list_length(small->rows);
+	int count = small->documents;
 
 	return (WalcuCount){.documents = count, .page_size = (count + small->requests - 1) / small->requests};
 }
@@ -373,17 +376,20 @@ read_rows(Reading *reading, WalcuSmallTable *small)
 		if (fetch_next(fetch, &document))
 		{
 			/* one more tells that there are more, and is not kept */
-			if (list_length(small->rows) == reading->most)
+			if (small->documents == reading->most)
 				break;
-			small->rows = lappend(small->rows, sample_reader_make_row(reading->reader, &document));
+			small->documents++;
+			sample_reader_begin(reading->reader, &document);
+			while (document_rows_find(reading->reader->maker))
+				small->rows = lappend(small->rows, sample_reader_make_row(reading->reader));
 		}
-		else if (fetch_has_ended(fetch) || list_length(small->rows) == reading->most)
+		else if (fetch_has_ended(fetch) || small->documents == reading->most)
 			break;
 		else
 			fetch_wait(fetch, LONGEST_WAIT);
 	}
 	small->is_whole = fetch_has_ended(fetch);
 	small->requests = reading->reader->tally.requests;
-	small->mismatches = decode_mismatches(reading->reader->decoder);
+	small->mismatches = document_rows_mismatches(reading->reader->maker);
 	MemoryContextSwitchTo(before);
 }

@@ -22,7 +22,8 @@ typedef struct WalcuSmallTable
 	Oid parent;            /* It was measured for this table; InvalidOid for itself. */
 	MemoryContext context; /* All of it is in here. */
 	TupleDesc descriptor;  /* These were its columns. */
-	List *rows;            /* These (HeapTuple) are its rows, or the first of them. */
+	List *rows;            /* These (HeapTuple) are its rows, or those of its first documents. */
+	int documents;         /* They are of so many documents. */
 	bool is_whole;         /* They are all. */
 	bool is_kept;          /* They are wanted when it is sampled, and then once more. */
 	Size kept_bytes;       /* They take so much memory, since it was sampled. */

@@ -47,7 +47,9 @@ check_truncatable(Relation relation)
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("foreign table \"%s\" does not allow truncates", RelationGetRelationName(relation)),
 				errdetail("It would delete every document of resource \"%s\".", options->resource),
-				options->updatable
+				options->array
+					? errhint("The table shows the elements of a list. Truncate a table of the documents.")
+				: options->updatable
 					? errhint("Set the option truncatable to 'true' to allow that.")
 					: errhint("Set the options updatable and truncatable to 'true' to allow that."));
 }

@@ -14,10 +14,9 @@
 #include "exec/row_order.h"
 #include "exec/scan_limit.h"
 #include "executor/executor.h"
-#include "fetch/document_values.h"
 #include "fetch/seen_ids.h"
+#include "fetch/waiting_writes.h"
 #include "plan/path.h"
-#include "pushdown/projection.h"
 #include "service/learned_size.h"
 #include "service/learned_sort.h"
 #include "utils/builtins.h"
@@ -34,7 +33,7 @@ static const WalcuOptions *copy_planned_options(Oid relid, bool pushdown);
 static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
-static void prepare_scan_columns(WalcuScan *scan, Relation relation);
+static bool take_document(WalcuScan *scan, WalcuDocument *document);
 static void expect_shifts(ForeignScanState *node);
 static TupleTableSlot *next_row(ForeignScanState *node);
 static TupleTableSlot *next_sent_row(ForeignScanState *node);
@@ -46,9 +45,10 @@ static void begin_progress(WalcuScan *scan);
 static void close_fetch(WalcuScan *scan);
 static void drop_waiting(WalcuScan *scan);
 static void note_size(WalcuScan *scan);
-static bool give_sorted(WalcuScan *scan, TupleTableSlot *slot);
+static void begin_document(WalcuScan *scan, const WalcuDocument *document);
 static bool has_come_before(WalcuScan *scan, const WalcuDocument *document);
-static bool store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot);
+static bool store_row(WalcuScan *scan, TupleTableSlot *slot);
+static bool give_sorted(WalcuScan *scan, TupleTableSlot *slot);
 
 /* FdwRoutine.BeginForeignScan */
 void
@@ -68,7 +68,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->query.options = options;
 	scan->query.all_rows = scan->plan.all_rows;
 	node->fdw_state = scan;
-	prepare_scan_columns(scan, relation);
+	scan->rows = scan_rows_prepare(options, relation, scan->plan.columns);
 	scan->query.unsorted = learned_sort(options) == WALCU_SORT_IGNORED;
 	scan->query.keys = sort_deserialize(&relation_of_scan, scan->plan.order);
 	scan->value_context = AllocSetContextCreate(CurrentMemoryContext, "walcu values", ALLOCSET_SMALL_SIZES);
@@ -91,7 +91,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->query.credential = option_credential_header(compat_scan_userid(node), options->serverid);
 	scan->own_writes = own_writes_read(options, node->ss.ps.state->es_query_cxt);
 	scan->snapshot = node->ss.ps.state->es_snapshot;
-	scan->tuple_context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
+	scan->rows->context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
 	scan->id = ExecInitExpr(scan->plan.id, (PlanState *) node);
 	scan->search = ExecInitExpr(scan->plan.search, (PlanState *) node);
 }
@@ -150,18 +150,15 @@ next_sent_row(ForeignScanState *node)
 		return slot;
 	for (;;)
 	{
-		bool found = waiting_scan_take(scan->waiting, &scan->fetch, &scan->query, &scan->tally, &document);
-
-		progress_note(&scan->progress, &scan->tally);
-		if (found)
+		if (store_row(scan, slot))
 		{
-			if (!store_row(scan, &document, slot))
-				continue;
 			if (waiting_scan_comes_first(scan->waiting))
 				waiting_order_put(scan->among, slot);
 			else if (scan->sort == NULL || row_order_keeps(scan->order_check, scan->sort, scan->fetch, slot))
 				return slot;
 		}
+		else if (take_document(scan, &document))
+			begin_document(scan, &document);
 		else if (fetch_order(scan->fetch)->pausing || fetch_has_ended(scan->fetch))
 		{
 			if (give_sorted(scan, slot))
@@ -175,6 +172,16 @@ next_sent_row(ForeignScanState *node)
 		else
 			fetch_wait(scan->fetch, LONGEST_WAIT);
 	}
+}
+
+/* Takes the next document of a scan that is here. */
+static bool
+take_document(WalcuScan *scan, WalcuDocument *document)
+{
+	bool found = waiting_scan_take(scan->waiting, &scan->fetch, &scan->query, &scan->tally, document);
+
+	progress_note(&scan->progress, &scan->tally);
+	return found;
 }
 
 /* FdwRoutine.ReScanForeignScan */
@@ -208,7 +215,7 @@ scan_end(ForeignScanState *node)
 		return;
 	close_fetch(scan);
 	drop_waiting(scan);
-	mismatches = decode_mismatches(scan->decoder);
+	mismatches = document_rows_mismatches(scan->rows->documents);
 	if (mismatches > 0)
 		ereport(WARNING, errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
 				errmsg_plural(
@@ -268,31 +275,6 @@ note_never_null(WalcuScan *scan)
 
 		key->never_null = pushdown_rejects_null(scan->filtered, key->column);
 	}
-}
-
-/* Tells the decoder which fields the query needs, and the service which to send. */
-static void
-prepare_scan_columns(WalcuScan *scan, Relation relation)
-{
-	TupleDesc descriptor = RelationGetDescr(relation);
-	List *paths = NIL;
-	ListCell *lc;
-
-	scan->decoder = decode_prepare(scan->query.options, descriptor);
-	foreach(lc, scan->plan.columns)
-	{
-		int column = lfirst_int(lc) - 1;
-		WalcuColumn *option = option_for_column(RelationGetRelid(relation), column + 1);
-
-		if (option->parameter)
-			scan->search_columns = lappend_int(scan->search_columns, column);
-		else
-		{
-			decode_want(scan->decoder, column, option->path);
-			paths = lappend(paths, option->path);
-		}
-	}
-	scan->project = projection_fields(paths);
 }
 
 /* Sends the first requests of an execution, unless it did so; the scan has ended when no row can match. */
@@ -378,13 +360,20 @@ scan_set_filter(ForeignScanState *node, WalcuPushdownUse use)
 	WalcuQuery *query = &scan->query;
 	MemoryContext before = MemoryContextSwitchTo(scan->value_context);
 
-	query->project = sibling_scans_fields(scan->sibling, scan->project);
+	query->project = sibling_scans_fields(scan->sibling, scan->rows->project);
+	/* what waits may name elements of a list by their places in all of it */
+	if (query->options->array && use == WALCU_PUSHDOWN_SENT &&
+		waiting_writes_ids(query->options, scan->snapshot->curcid) != NIL)
+		query->project = NIL;
 	query->filters = make_current_filters(node, use);
 	query->parts = NIL;
 	/* an id that cannot stand in a path is in the filter, as every condition is */
 	query->strategy = (query->id && !url_is_plain_segment(query->id)) ? WALCU_BY_PAGES : scan->strategy;
 	query->skip = scan->plan.skips ? scan_limit_offset(node, scan->offset, use) : 0;
-	query->wanted = pushdown_is_complete(scan->filtered) ? scan_wanted_rows(node, use) : 0;
+	/* how many rows the list of a document has is not known */
+	query->wanted = (query->options->array == NULL && pushdown_is_complete(scan->filtered))
+						? scan_wanted_rows(node, use)
+						: 0;
 	if (use == WALCU_PUSHDOWN_SENT)
 		query->wanted = scan_places_share(scan->places, query->wanted, query->options->fetch_size);
 	scan->has_filter = true;
@@ -484,6 +473,7 @@ close_fetch(WalcuScan *scan)
 {
 	if (scan->sort)
 		local_sort_clear(scan->sort);
+	document_rows_end(scan->rows->documents);
 	/* another execution need not find out again what the service does not take */
 	if (scan->fetch)
 	{
@@ -527,6 +517,14 @@ note_size(WalcuScan *scan)
 		learned_size_note(query->options, documents, LEARNED_SIZE_OPEN);
 }
 
+/* Begins with a document, unless it should not have been sent. */
+static void
+begin_document(WalcuScan *scan, const WalcuDocument *document)
+{
+	if (!own_writes_hide(scan->own_writes, document->id, scan->snapshot) && !has_come_before(scan, document))
+		document_rows_begin(scan->rows->documents, document, scan->query.credential);
+}
+
 static bool
 has_come_before(WalcuScan *scan, const WalcuDocument *document)
 {
@@ -535,31 +533,18 @@ has_come_before(WalcuScan *scan, const WalcuDocument *document)
 	return scan->seen && seen_ids_has(scan->seen, &id, true);
 }
 
-/* Makes a row of a document.  Returns false when it should not have been sent. */
+/* Makes the next row of the current document.  Returns false when it has no more, or should have none. */
 static bool
-store_row(WalcuScan *scan, const WalcuDocument *document, TupleTableSlot *slot)
+store_row(WalcuScan *scan, TupleTableSlot *slot)
 {
-	MemoryContext before;
-	ListCell *lc;
-
-	if (own_writes_hide(scan->own_writes, document->id, scan->snapshot) || has_come_before(scan, document))
+	if (!scan_rows_next(scan->rows, scan->query.search, slot))
 		return false;
-	MemoryContextReset(scan->tuple_context);
-	before = MemoryContextSwitchTo(scan->tuple_context);
-	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
-	document_values(scan->decoder, document, scan->query.credential, slot->tts_values, slot->tts_isnull);
-	foreach(lc, scan->search_columns)
-	{
-		if (scan->query.search == NULL)
-			continue;
-		slot->tts_values[lfirst_int(lc)] = CStringGetTextDatum(scan->query.search);
-		slot->tts_isnull[lfirst_int(lc)] = false;
-	}
-	MemoryContextSwitchTo(before);
-	if (waiting_scan_has_parts(scan->waiting) && !row_order_is_of_part(scan->fetch, scan->query.keys, slot))
-		return false;
-	ExecStoreVirtualTuple(slot);
-	return true;
+	if (!waiting_scan_has_parts(scan->waiting) || row_order_is_of_part(scan->fetch, scan->query.keys, slot))
+		return true;
+	/* nor is any other row of the document */
+	document_rows_end(scan->rows->documents);
+	ExecClearTuple(slot);
+	return false;
 }
 
 /* Gives the first of the rows that waited for a part's, or the scan's, end; false when there are none. */

@@ -11,6 +11,7 @@
 #include "exec/order_check.h"
 #include "exec/progress.h"
 #include "exec/scan_places.h"
+#include "exec/scan_rows.h"
 #include "exec/sibling_scans.h"
 #include "exec/waiting_order.h"
 #include "exec/waiting_scan.h"
@@ -29,9 +30,8 @@ typedef struct WalcuScan
 	int64 read_before;           /* Executions before this one have read so many documents. */
 	WalcuProgress progress;      /* It tells the client how far the scan is. */
 	MemoryContext context;       /* It lives as long as the scan. */
-	MemoryContext tuple_context; /* It holds what the current row points to. */
 	MemoryContext value_context; /* It holds what this execution's request is made of. */
-	WalcuDecoder *decoder;       /* It makes a row of a document. */
+	WalcuScanRows *rows;         /* It makes rows of documents. */
 	List *filtered;              /* These are the conditions, of WalcuPushdownCondition. */
 	List *keyed;            /* This is what a batched join asks for, as filtered; NIL in any other scan. */
 	int keys_a_request;     /* A request has so many keys at most; 0 for as many as fit. */
@@ -41,7 +41,6 @@ typedef struct WalcuScan
 	bool has_filter;               /* The query has a filter made of the values in value_context. */
 	WalcuOrderCheck *order_check;  /* It checks the order that was promised; NULL when none was. */
 	WalcuLocalSort *sort;          /* It sorts what does not come sorted; NULL when no order was promised. */
-	List *search_columns;          /* These columns (of int, from 0) show the search text. */
 	ExprState *id;                 /* It computes query.id; or NULL. */
 	ExprState *search;             /* It computes query.search; or NULL. */
 	ExprState *limit;              /* It computes how many rows the query returns; or NULL. */
@@ -55,7 +54,6 @@ typedef struct WalcuScan
 	bool ended;        /* There are no more rows. */
 	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
 	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
-	List *project;                 /* These fields are those of its own columns. */
 	struct WalcuScanStatement
 		*statement;   /* It knows which nodes read the scan beside others (scan_group.c). */
 	List *places;     /* It has these among them (WalcuScanPlace). */

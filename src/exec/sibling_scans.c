@@ -20,6 +20,7 @@
 #include "base/compat.h"
 #include "base/statement.h"
 #include "catalog/pg_type.h"
+#include "fetch/document_rows.h"
 #include "pushdown/projection.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
@@ -50,7 +51,7 @@ static bool are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *o
 static List *union_columns(List *siblings);
 static bool fits_reply_cache(List *siblings, List *columns);
 static double estimate_member_size(Oid relid, TupleDesc descriptor, int column);
-static List *make_shared_fields(Oid relid, List *columns);
+static List *make_shared_fields(Relation relation, List *columns);
 
 /* Notes a scan that is to be read, or shown.  Returns NULL for one that can have no siblings. */
 WalcuSiblingScan *
@@ -169,7 +170,7 @@ settle_siblings(List *scans)
 		if (list_length(siblings) < 2 || !fits_reply_cache(siblings, columns))
 			continue;
 		scan->siblings = siblings;
-		scan->project = make_shared_fields(RelationGetRelid(scan->node->ss.ss_currentRelation), columns);
+		scan->project = make_shared_fields(scan->node->ss.ss_currentRelation, columns);
 	}
 }
 
@@ -253,17 +254,9 @@ estimate_member_size(Oid relid, TupleDesc descriptor, int column)
 }
 
 static List *
-make_shared_fields(Oid relid, List *columns)
+make_shared_fields(Relation relation, List *columns)
 {
-	List *paths = NIL;
-	ListCell *lc;
+	const WalcuOptions *options = option_for_table(RelationGetRelid(relation));
 
-	foreach(lc, columns)
-	{
-		const WalcuColumn *option = option_for_column(relid, lfirst_int(lc));
-
-		if (!option->parameter)
-			paths = lappend(paths, option->path);
-	}
-	return projection_fields(paths);
+	return projection_fields(document_rows_paths(options, RelationGetDescr(relation), columns));
 }

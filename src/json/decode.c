@@ -54,6 +54,7 @@ struct WalcuDecoder
 {
 	const WalcuOptions *options; /* These are the options of the table. */
 	TupleDesc columns;           /* These are the columns of the table. */
+	const char *list;            /* What is decoded are elements of the list at this path; or NULL. */
 	WalcuPathNode root;          /* The values of wanted members are lists of int: their columns. */
 	List *lists;                 /* These columns (of int, from 0) go through an array of the description. */
 	WalcuConverter *converters;  /* These are by column. */
@@ -70,6 +71,7 @@ struct WalcuDecoder
 	WalcuSkimmer skimmer;          /* It passes over the bytes. */
 };
 
+static char *make_shown_path(const WalcuDecoder *decoder, const char *path);
 static void check_encoding(const WalcuDecoder *decoder, const WalcuDocument *document);
 static char *walk_value(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
 static char *walk_object(WalcuDecoder *decoder, const WalcuPathNode *node, char *at);
@@ -104,6 +106,16 @@ decode_prepare(const WalcuOptions *options, TupleDesc columns)
 	return decoder;
 }
 
+/* Makes one that is handed the elements of a list, each as if it were a document of its own. */
+WalcuDecoder *
+decode_prepare_elements(const WalcuOptions *options, TupleDesc columns, const char *list)
+{
+	WalcuDecoder *decoder = decode_prepare(options, columns);
+
+	decoder->list = list;
+	return decoder;
+}
+
 /* Lets a column (from 0) be the value at a dotted path; "." is the whole document. */
 void
 decode_want(WalcuDecoder *decoder, int column, const char *path)
@@ -113,7 +125,7 @@ decode_want(WalcuDecoder *decoder, int column, const char *path)
 
 	convert_prepare(&decoder->converters[column], attribute->atttypid, attribute->atttypmod);
 	decoder->settings |= decoder->converters[column].settings;
-	decoder->paths[column] = pstrdup(path);
+	decoder->paths[column] = make_shown_path(decoder, path);
 	/* else no document has such a member */
 	if (utf8_path)
 	{
@@ -123,6 +135,15 @@ decode_want(WalcuDecoder *decoder, int column, const char *path)
 		if (OidIsValid(decoder->converters[column].element_type))
 			add_continuations(decoder, column, utf8_path);
 	}
+}
+
+/* Returns a path as messages show it, which begins at the document. */
+static char *
+make_shown_path(const WalcuDecoder *decoder, const char *path)
+{
+	if (decoder->list == NULL)
+		return pstrdup(path);
+	return strcmp(path, ".") == 0 ? pstrdup(decoder->list) : psprintf("%s.%s", decoder->list, path);
 }
 
 /* Lets a column go through arrays at each place that its path leads through, but for indexes of them. */
@@ -139,7 +160,7 @@ add_continuations(WalcuDecoder *decoder, int column, const char *path)
 		*continuation = (Continuation){.column = column, .path = pstrdup(dot + 1)};
 		node->through = lappend(node->through, continuation);
 	}
-	if (remote_type_is_through_array(decoder->options->resource, path))
+	if (remote_type_is_through_array(decoder->options->resource, decoder->list, path))
 		decoder->lists = lappend_int(decoder->lists, column);
 }
 
@@ -172,6 +193,35 @@ decode_document(WalcuDecoder *decoder, const WalcuDocument *document, Datum *val
 	if (decoder->unfit != NIL)
 		settle_mismatches(decoder);
 	fixed_settings_leave(level);
+}
+
+/*
+ * Notes that something in a document is no list, or no object in one, where rows are the elements of that
+ * list: it is passed over, and counts as a value that was read as NULL.  Error: HV004, which says the fault,
+ * where on_type_mismatch asks for one.
+ */
+void
+decode_note_misfit(WalcuDecoder *decoder, const WalcuDocument *document, const WalcuJson *value,
+				   const char *fault)
+{
+	const WalcuOptions *options = decoder->options;
+	WalcuJson shown = *value;
+	int length;
+
+	decoder->mismatches++;
+	if (options->on_type_mismatch == WALCU_MISMATCH_NULL)
+		return;
+	if (decoder->transcodes)
+		transcode_to_server_escaped(&shown);
+	length = pg_mbcharcliplen(shown.text, shown.length, SHOWN_VALUE);
+	ereport(
+		ERROR, errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+		errmsg("\"%s\" in document \"%s\" of resource \"%s\" %s", decoder->list,
+			   text_shown(document->id, TEXT_OF_ID), options->resource, fault),
+		errdetail("There is the JSON %s %.*s%s", get_kind_name(value->type), length, shown.text,
+				  length < shown.length ? "..." : ""),
+		errhint("Set the option on_type_mismatch to 'null' to pass over such values. Elements of any kind "
+				"are rows where a column of type jsonb has the path \".\"."));
 }
 
 /* Returns how many values were read as NULL because they did not fit. */

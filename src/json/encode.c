@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "json/iso8601.h"
 #include "json/scalar.h"
+#include "service/option_column.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"

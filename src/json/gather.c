@@ -3,9 +3,9 @@
  *	  What a path leads to in each object of an array.
  *
  * decode.c asks for it where a column of an array type has a path such as car_list.car_id, and an array of
- * objects is on the way.  Values come in the order of the document, as MongoDB's "$car_list.car_id" and SQL's
- * '$.car_list[*].car_id' have them: an object without the member adds nothing, an array at the path's end
- * adds its elements.
+ * objects is on the way; document_rows.c, where each element of a list is a row.  Values come in the
+ * order of the document, as MongoDB's "$car_list.car_id" and SQL's '$.car_list[*].car_id' have them: an
+ * object without the member adds nothing, an array at the path's end adds its elements.
  *
  * What is no object adds nothing either, also an array within the array: a filter on the path does not look
  * into it, and MongoDB leaves such elements out of what it sends when it is asked for the path alone, so that
@@ -25,6 +25,7 @@
 
 typedef struct Gathering
 {
+	WalcuJson *misfit; /* Where elements are wanted, this gets what stands in the place of a list; or NULL. */
 	WalcuSkimmer skimmer; /* It passes over the bytes of the array. */
 	bool transcodes;      /* The database is not in UTF-8, unlike names and paths. */
 	List *values;         /* These are the values so far (of WalcuJson). */
@@ -33,7 +34,10 @@ typedef struct Gathering
 static char *gather_array(Gathering *gathering, char *at, const char *path);
 static char *gather_object(Gathering *gathering, char *at, const char *path);
 static void gather_member(Gathering *gathering, char *at, const char *path);
-static void gather_elements(Gathering *gathering, char *at);
+static void gather_end(Gathering *gathering, char *at);
+static char *add_value(Gathering *gathering, char *at);
+static char *take_value(Gathering *gathering, char *at, WalcuJson *value);
+static void note_misfit(Gathering *gathering, char *at);
 static char *skim_element(Gathering *gathering, char *at);
 static bool has_name(const Gathering *gathering, char *key, int size, const char *name, size_t length);
 
@@ -44,6 +48,20 @@ gather_values(const WalcuJson *array, const char *path, bool transcodes)
 	Gathering gathering = {.skimmer = {.end = array->text + array->length}, .transcodes = transcodes};
 
 	gather_array(&gathering, array->text, path);
+	return gathering.values;
+}
+
+/*
+ * Returns the elements (of WalcuJson) of the list, or of all lists, that a path, in UTF-8, leads to in an
+ * object.  misfit gets the first value that stands there in the place of a list.
+ */
+List *
+gather_elements(char *object, int length, const char *path, bool transcodes, WalcuJson *misfit)
+{
+	Gathering gathering = {.skimmer = {.end = object + length}, .transcodes = transcodes, .misfit = misfit};
+
+	memset(misfit, 0, sizeof(WalcuJson));
+	gather_object(&gathering, object, path);
 	return gathering.values;
 }
 
@@ -83,7 +101,7 @@ gather_object(Gathering *gathering, char *at, const char *path)
 		at = skim_element(gathering, skim_value(&gathering->skimmer, at));
 	}
 	if (member && path[length] == '\0')
-		gather_elements(gathering, member);
+		gather_end(gathering, member);
 	else if (member)
 		gather_member(gathering, member, path + length + 1);
 	return at + 1;
@@ -102,26 +120,48 @@ gather_member(Gathering *gathering, char *at, const char *path)
 
 /* Takes a value at the end of the path; of an array, its elements. */
 static void
-gather_elements(Gathering *gathering, char *at)
+gather_end(Gathering *gathering, char *at)
 {
-	bool is_array = (*at == '[');
-
-	if (is_array)
-		at = skim_space(&gathering->skimmer, at + 1);
-	while (!is_array || *at != ']')
+	if (*at != '[' && gathering->misfit)
+		note_misfit(gathering, at);
+	else if (*at != '[')
+		add_value(gathering, at);
+	else
 	{
-		WalcuJson *value = palloc(sizeof(WalcuJson));
-
-		gathering->skimmer.suspect = false;
-		*value = (WalcuJson){.type = convert_token_type(*at), .text = at};
-		at = skim_value(&gathering->skimmer, at);
-		value->length = at - value->text;
-		value->suspect = gathering->skimmer.suspect;
-		gathering->values = lappend(gathering->values, value);
-		if (!is_array)
-			return;
-		at = skim_element(gathering, at);
+		at = skim_space(&gathering->skimmer, at + 1);
+		while (*at != ']')
+			at = skim_element(gathering, add_value(gathering, at));
 	}
+}
+
+/* Adds a value; returns what is behind it. */
+static char *
+add_value(Gathering *gathering, char *at)
+{
+	WalcuJson *value = palloc(sizeof(WalcuJson));
+
+	at = take_value(gathering, at, value);
+	gathering->values = lappend(gathering->values, value);
+	return at;
+}
+
+static char *
+take_value(Gathering *gathering, char *at, WalcuJson *value)
+{
+	gathering->skimmer.suspect = false;
+	*value = (WalcuJson){.type = convert_token_type(*at), .text = at};
+	at = skim_value(&gathering->skimmer, at);
+	value->length = at - value->text;
+	value->suspect = gathering->skimmer.suspect;
+	return at;
+}
+
+/* Notes the first value, but for null, that stands where a list is expected. */
+static void
+note_misfit(Gathering *gathering, char *at)
+{
+	if (gathering->misfit->text == NULL && convert_token_type(*at) != JSON_TOKEN_NULL)
+		take_value(gathering, at, gathering->misfit);
 }
 
 /* Passes over what may be between an element or a member and the next one, or the bracket. */

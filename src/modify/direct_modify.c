@@ -22,6 +22,7 @@
 #include "plan/key_lookup.h"
 #include "plan/plan.h"
 #include "plan/relinfo.h"
+#include "service/option_column.h"
 #include "utils/memutils.h"
 
 /* The members of a plan's fdw_private have these places.  read_direct_plan reads them. */

@@ -21,6 +21,7 @@
 #include "modify/json_patch.h"
 #include "modify/patched_document.h"
 #include "service/columns.h"
+#include "service/option_column.h"
 #include "service/remote_type.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -79,7 +80,7 @@ row_sets_column(const WalcuOptions *options, const WalcuColumn *option)
 {
 	return option->parameter == NULL && !option->readonly && strcmp(option->path, "_id") != 0 &&
 		   strcmp(option->path, "dealer_id") != 0 &&
-		   !remote_type_is_through_array(options->resource, option->path);
+		   !remote_type_is_through_array(options->resource, NULL, option->path);
 }
 
 /* Tells whether a type, without domains, has ids as the service does, not padded nor in quotes. */

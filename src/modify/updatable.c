@@ -14,9 +14,11 @@
 #include "optimizer/appendinfo.h"
 #include "parser/parsetree.h"
 #include "service/option.h"
+#include "service/option_column.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+static void check_rows_are_documents(Oid relid);
 static void check_id_type(Relation relation, AttrNumber column);
 
 /*
@@ -39,6 +41,7 @@ updatable_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 {
 	Oid relid = planner_rt_fetch(target, root)->relid;
 
+	check_rows_are_documents(relid);
 	if (!option_table_is_updatable(relid))
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("foreign table \"%s\" does not allow %s", get_rel_name(relid),
@@ -47,6 +50,23 @@ updatable_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 													   : "deletes"),
 				errhint("Set the option updatable to 'true', on the table or its server, to allow that."));
 	return NIL;
+}
+
+/* Checks that a table does not show the elements of a list.  Error: 55000. */
+static void
+check_rows_are_documents(Oid relid)
+{
+	const char *array = option_array_of_table(relid);
+
+	if (array)
+		ereport(
+			ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("rows of foreign table \"%s\" cannot be written", get_rel_name(relid)),
+			errdetail("They are elements of the list \"%s\" in documents of resource \"%s\".", array,
+					  option_resource_of_table(relid)),
+			errhint("Update the list as a whole, in the column of type jsonb that shows it in a table of the "
+					"documents: one with the path \"%s\" and without the option array.",
+					array));
 }
 
 /*
@@ -60,6 +80,7 @@ updatable_add_targets(PlannerInfo *root, Index varno, RangeTblEntry *entry, Rela
 	AttrNumber column = option_id_column(RelationGetRelid(relation), descriptor);
 	Form_pg_attribute attribute;
 
+	check_rows_are_documents(RelationGetRelid(relation));
 	if (column == InvalidAttrNumber)
 		ereport(
 			ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

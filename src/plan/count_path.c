@@ -55,7 +55,8 @@ count_path_add(PlannerInfo *root, RelOptInfo *input, RelOptInfo *output)
 	if (!is_whole_table(root, input) || list_counts(output) == NIL)
 		return;
 	options = relinfo_options(input);
-	if (!options->pushdown || options->fetch_mode != WALCU_FETCH_AUTO)
+	/* documents can be counted, the elements of their lists cannot */
+	if (!options->pushdown || options->fetch_mode != WALCU_FETCH_AUTO || options->array)
 		return;
 	is_known = relinfo_get(input)->size.assumed == 0;
 	plan = (WalcuCountPlan){

@@ -285,8 +285,8 @@ is_place_filtered(const RelOptInfo *rel, const char *path)
 static void
 estimate_join_key(PlannerInfo *root, RelOptInfo *outerrel, RelOptInfo *innerrel, JoinKey *key)
 {
-	double inner_keys =
-		key->plan.by_id ? innerrel->tuples : estimate_inner_keys(root, innerrel, key->plan.inner_key);
+	double inner_keys = key->plan.by_id ? relsize_documents(innerrel, relinfo_options(innerrel))
+										: estimate_inner_keys(root, innerrel, key->plan.inner_key);
 
 	key->plan.keys = estimate_outer_keys(root, outerrel, innerrel, key);
 	key->documents =

@@ -16,6 +16,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
+#include "service/option_column.h"
 #include "utils/lsyscache.h"
 
 typedef bool (*ColumnTest)(const WalcuColumn *column);
@@ -153,7 +154,8 @@ is_column_with_value(const WalcuRelation *relation, Expr *column, Expr *value, C
 static bool
 is_id_column(const WalcuColumn *column)
 {
-	return column->pushdown && column->parameter == NULL && strcmp(column->path, "_id") == 0;
+	return column->pushdown && column->parameter == NULL && column->element_path == NULL &&
+		   strcmp(column->path, "_id") == 0;
 }
 
 static bool

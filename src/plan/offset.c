@@ -4,8 +4,8 @@
  *
  * upper_paths.c asks.  A limit sizes the requests (plan.c, scan.c) and never cuts: PostgreSQL's own Limit
  * node stays above the scan.  An offset is left to the service (`skip`) only where it passes over exactly the
- * rows that PostgreSQL would have: the scan has no condition, and one order.  The documents passed over are
- * never seen here, so that nothing could be put right afterwards.
+ * rows that PostgreSQL would have: the scan has no condition, one order, and a row for each document.  The
+ * documents passed over are never seen here, so that nothing could be put right afterwards.
  */
 #include "postgres.h"
 
@@ -84,7 +84,7 @@ is_skipped_exactly(PlannerInfo *root, const ForeignPath *path)
 	List *keys = sort_of_pathkeys(root, rel, relation, path->path.pathkeys);
 
 	return limit_ends_path(root, &path->path) && path_details(path).strategy == WALCU_BY_PAGES &&
-		   rel->baserestrictinfo == NIL && relation->options->pushdown &&
+		   rel->baserestrictinfo == NIL && relation->options->pushdown && relation->options->array == NULL &&
 		   (keys == NIL || sort_agrees_on_nulls(relation->options, linitial(keys)));
 }
 

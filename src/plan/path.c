@@ -320,7 +320,7 @@ may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 	return root->limit_tuples >= output->rows && relinfo_get(rel)->size.assumed == 0;
 }
 
-/* Returns whether the service checks each condition as a whole. */
+/* Returns whether the service checks each condition as a whole, so that each document is a row. */
 static bool
 is_filtered_exactly(const RelOptInfo *rel)
 {
@@ -333,7 +333,7 @@ is_filtered_exactly(const RelOptInfo *rel)
 		if (!key_lookup_is_search(((WalcuPushdownCondition *) lfirst(lc))->expression, search))
 			conditions = lappend(conditions, lfirst(lc));
 	}
-	return pushdown_is_complete(conditions);
+	return pushdown_is_complete(conditions) && relinfo_options(rel)->array == NULL;
 }
 
 static void

@@ -27,6 +27,9 @@
 /* A resource of which it is known that it has many documents is assumed to have so many times as many. */
 #define BEYOND_LEAST 3
 
+/* Where rows are the elements of a list, a document is assumed to have so many. */
+#define ELEMENTS_A_DOCUMENT 2
+
 /* One with fewer than some is assumed to have no less than this part of them. */
 #define WIDEST_BOUNDS 8
 
@@ -48,6 +51,7 @@ typedef struct Conditions
 
 static double assume_documents(const WalcuOptions *options, WalcuRelSize *size);
 static bool name_ids(const List *conditions);
+static double count_rows_a_document(const WalcuOptions *options);
 static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
 								  Expr *search);
 static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
@@ -74,14 +78,16 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 	bool is_known = rel->tuples >= 0;
 	WalcuRelSize size = {0};
 
-	if (relation->options->use_remote_estimate && ask_service(root, rel, relation, search, is_known, &size))
+	/* the service counts documents, which is no help where rows are the elements of their lists */
+	if (relation->options->use_remote_estimate && relation->options->array == NULL &&
+		ask_service(root, rel, relation, search, is_known, &size))
 		return size;
 	if (!is_known)
-		rel->tuples = assume_documents(relation->options, &size);
+		rel->tuples = assume_documents(relation->options, &size) * count_rows_a_document(relation->options);
 	set_baserel_size_estimates(root, rel);
 	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo, conditions);
 	if (size.assumed > 0 && conditions != NIL && !name_ids(conditions))
-		size.documents = Max(size.documents, Min(rel->tuples * LEAST_SHARE,
+		size.documents = Max(size.documents, Min(relsize_documents(rel, relation->options) * LEAST_SHARE,
 												 relation->options->fetch_size * (double) LEAST_REPLIES));
 	return size;
 }
@@ -109,9 +115,9 @@ relsize_of_document(PlannerInfo *root, RelOptInfo *rel, const WalcuOptions *opti
 	WalcuRelSize size = {.documents = 1};
 
 	if (rel->tuples < 0)
-		rel->tuples = assume_documents(options, &size);
+		rel->tuples = assume_documents(options, &size) * count_rows_a_document(options);
 	set_baserel_size_estimates(root, rel);
-	rel->rows = 1;
+	rel->rows = count_rows_a_document(options);
 	return (WalcuRelSize){.documents = 1};
 }
 
@@ -135,6 +141,27 @@ assume_documents(const WalcuOptions *options, WalcuRelSize *size)
 	return size->assumed;
 }
 
+/* Returns how many rows a document is taken for. */
+static double
+count_rows_a_document(const WalcuOptions *options)
+{
+	return options->array ? ELEMENTS_A_DOCUMENT : 1;
+}
+
+/* Returns how many documents a relation has, as far as is known; its tuples may be elements of lists. */
+double
+relsize_documents(const RelOptInfo *rel, const WalcuOptions *options)
+{
+	WalcuLearnedSize seen;
+
+	if (options->array == NULL)
+		return rel->tuples;
+	seen = learned_size(options);
+	if (seen.most != LEARNED_SIZE_OPEN && seen.most == seen.least)
+		return clamp_row_est(seen.most);
+	return clamp_row_est(rel->tuples / ELEMENTS_A_DOCUMENT);
+}
+
 /* Estimates how many documents the service sends for what is pushed of restrictions, which conditions are. */
 double
 relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, List *restrictions,
@@ -150,7 +177,7 @@ relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relat
 		if (entry->filter || key_lookup_is_search(entry->expression, search))
 			pushed = lappend(pushed, list_nth(restrictions, i));
 	}
-	return clamp_row_est(rel->tuples * estimate_selectivity(root, rel, pushed));
+	return clamp_row_est(relsize_documents(rel, relation->options) * estimate_selectivity(root, rel, pushed));
 }
 
 /* Asks the service.  Returns false when it cannot be asked about this scan. */

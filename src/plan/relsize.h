@@ -24,6 +24,7 @@ extern List *relsize_conditions(const WalcuRelation *relation, List *restriction
 extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 									const List *conditions, Expr *search);
 extern WalcuRelSize relsize_of_document(PlannerInfo *root, RelOptInfo *rel, const WalcuOptions *options);
+extern double relsize_documents(const RelOptInfo *rel, const WalcuOptions *options);
 extern double relsize_of_pushed(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 								List *restrictions, const List *conditions);
 

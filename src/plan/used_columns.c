@@ -13,6 +13,7 @@
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
 #include "service/option.h"
+#include "service/option_column.h"
 #include "utils/rel.h"
 
 /* pull_varattnos has the whole row in this place among the columns. */

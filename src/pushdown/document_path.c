@@ -20,6 +20,7 @@
 #include "service/field_name.h"
 #include "service/id_place.h"
 #include "service/learned.h"
+#include "service/option_column.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -54,7 +55,6 @@ static const struct
 static int find_id_type(const WalcuDocumentPath *operand);
 static WalcuDocumentPath *make_unusable(const char *reason);
 static WalcuDocumentPath *follow_column(const WalcuRelation *relation, const Var *var);
-static bool is_nameable_path(const char *path);
 static WalcuDocumentPath *follow_operator(const WalcuRelation *relation, OpExpr *operation);
 static WalcuDocumentPath *follow_subscripts(const WalcuRelation *relation, SubscriptingRef *reference);
 static WalcuDocumentPath *follow_member(const WalcuRelation *relation, Expr *container, List *keys,
@@ -145,7 +145,11 @@ follow_column(const WalcuRelation *relation, const Var *var)
 		return make_unusable("pushdown is off for the column");
 	if (column->parameter)
 		return make_unusable("the column is not part of the document");
-	if (!is_nameable_path(column->path))
+	if (column->ordinality)
+		return make_unusable("the service does not tell the position of an element");
+	if (column->element_path)
+		return make_unusable("the service has documents, not the elements of a list in them");
+	if (!field_name_is_path_addressable(column->path))
 		return make_unusable("no filter can name the path");
 	operand = document_path_of_type(var->vartype, var->vartypmod);
 	if (operand->reason)
@@ -201,26 +205,6 @@ document_path_of_type(Oid type, int32 typmod)
 	if (OidIsValid(get_element_type(base)) && typmod == -1)
 		return operand;
 	return make_unusable("the service does not compare values of the column's type as SQL does");
-}
-
-/* Tells whether a filter can name each member of a dotted path. */
-static bool
-is_nameable_path(const char *path)
-{
-	const char *segment = path;
-
-	if (!utf8_means_same(path))
-		return false;
-	for (;;)
-	{
-		size_t length = strcspn(segment, ".");
-
-		if (!field_name_is_addressable(segment, length))
-			return false;
-		if (segment[length] == '\0')
-			return true;
-		segment += length + 1;
-	}
 }
 
 /* The operators of jsonb that lead to a member. */

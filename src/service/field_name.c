@@ -9,6 +9,8 @@
 
 #include "service/field_name.h"
 
+#include "base/utf8.h"
+
 /* Every JavaScript object has members of these names: the service refuses them in paths. */
 static const char *const inherited[] = {"__proto__", "constructor", "prototype"};
 
@@ -25,4 +27,24 @@ field_name_is_addressable(const char *name, size_t length)
 			return false;
 	}
 	return length > 0 && name[0] != '$' && memchr(name, '.', length) == NULL;
+}
+
+/* Tells whether a filter can name each member of a dotted path. */
+bool
+field_name_is_path_addressable(const char *path)
+{
+	const char *segment = path;
+
+	if (!utf8_means_same(path))
+		return false;
+	for (;;)
+	{
+		size_t length = strcspn(segment, ".");
+
+		if (!field_name_is_addressable(segment, length))
+			return false;
+		if (segment[length] == '\0')
+			return true;
+		segment += length + 1;
+	}
 }

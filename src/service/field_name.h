@@ -8,5 +8,6 @@
 #include "postgres.h"
 
 extern bool field_name_is_addressable(const char *name, size_t length);
+extern bool field_name_is_path_addressable(const char *path);
 
 #endif /* WALCU_FIELD_NAME_H */

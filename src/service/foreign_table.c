@@ -14,13 +14,14 @@
 #include "access/table.h"
 #include "catalog/pg_foreign_table.h"
 #include "service/option.h"
+#include "service/option_column.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 static int compare_table_names(const ListCell *a, const ListCell *b);
 
-/* Returns the foreign tables (of WalcuForeignTable) of a server, by name. */
+/* Returns the foreign tables (of WalcuForeignTable) of a server that show documents, by name. */
 List *
 foreign_table_list(Oid serverid)
 {
@@ -34,7 +35,9 @@ foreign_table_list(Oid serverid)
 		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
 		WalcuForeignTable *table;
 
-		if (form->ftserver != serverid || get_rel_name(form->ftrelid) == NULL)
+		/* those of lists show places that the documents' own tables have, too */
+		if (form->ftserver != serverid || get_rel_name(form->ftrelid) == NULL ||
+			option_array_of_table(form->ftrelid))
 			continue;
 		table = palloc(sizeof(WalcuForeignTable));
 		table->relid = form->ftrelid;

@@ -12,6 +12,7 @@
 #include "service/id_place.h"
 
 #include "access/htup_details.h"
+#include "service/option_column.h"
 #include "utils/syscache.h"
 
 /* A member with such a name holds ids, and so does one whose name ends in one of these behind a "_". */

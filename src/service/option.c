@@ -91,6 +91,7 @@ static const OptionRow rows[] = {
 	{"endpoint", ON_SERVER, KIND_TEXT, FIELD(endpoint), option_check_endpoint},
 	{"dealer_id", ON_SERVER | ON_TABLE, KIND_TEXT, FIELD(dealer_id), option_check_segment},
 	{"resource", ON_TABLE, KIND_TEXT, FIELD(resource), option_check_segment},
+	{"array", ON_TABLE, KIND_TEXT, FIELD(array), option_check_list_path},
 	{"fetch_size", ON_SERVER | ON_TABLE, KIND_INTEGER, FIELD(fetch_size), NULL, NULL, 1, 1000},
 	{"connect_timeout", ON_SERVER, KIND_DURATION, FIELD(connect_timeout)},
 	{"request_timeout", ON_SERVER, KIND_DURATION, FIELD(request_timeout)},
@@ -146,6 +147,7 @@ static const OptionRow rows[] = {
 	{"header_value_file", ON_MAPPING, KIND_TEXT, NOT_RESOLVED, option_check_absolute_path},
 	{"path", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(path), option_check_path},
 	{"parameter", ON_COLUMN, KIND_TEXT, COLUMN_FIELD(parameter), option_check_parameter},
+	{"ordinality", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(ordinality)},
 	{"pushdown", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(pushdown)},
 	{"readonly", ON_COLUMN, KIND_BOOLEAN, COLUMN_FIELD(readonly)},
 	{"id_type", ON_COLUMN, KIND_CHOICE, COLUMN_FIELD(id_type), NULL, id_choices},
@@ -278,6 +280,12 @@ read_table(Oid relid)
 	options->relid = relid;
 	options->resource = get_rel_name(relid);
 	read_list(table->options, ON_TABLE, options);
+	/* what is written is a document, by another table; and what waits there is shown here, too */
+	if (options->array)
+	{
+		options->updatable = options->truncatable = false;
+		options->write_mode = WALCU_WRITE_AT_COMMIT;
+	}
 	return options;
 }
 
@@ -329,41 +337,18 @@ option_resource_of_table(Oid relid)
 	return read_table(relid)->resource;
 }
 
-/* Returns what a column stands for, which is the member of its own name unless an option says otherwise. */
-WalcuColumn *
-option_for_column(Oid relid, AttrNumber attnum)
+/* Returns the path of the list whose elements a foreign table shows; NULL where it shows documents. */
+char *
+option_array_of_table(Oid relid)
 {
-	WalcuColumn *column = palloc0(sizeof(WalcuColumn));
-
-	column->pushdown = true;
-	column->id_type = WALCU_ID_NOT_SAID;
-	column->timestamp_precision = WALCU_PRECISION_NOT_SAID;
-	read_list(GetForeignColumnOptions(relid, attnum), ON_COLUMN, column);
-	if (column->path == NULL)
-	{
-		column->path = get_attname(relid, attnum, false);
-		/* the name of a column was not checked when it was given */
-		if (column->parameter == NULL)
-			option_check_path("path", column->path);
-	}
-	return column;
+	return read_table(relid)->array;
 }
 
-/* Returns the number of the column that shows _id, or InvalidAttrNumber when none does. */
-AttrNumber
-option_id_column(Oid relid, TupleDesc descriptor)
+/* Puts what a column's options say over what is in the struct. */
+void
+option_read_column(List *list, WalcuColumn *column)
 {
-	for (AttrNumber number = 1; number <= descriptor->natts; number++)
-	{
-		WalcuColumn *option;
-
-		if (TupleDescAttr(descriptor, number - 1)->attisdropped)
-			continue;
-		option = option_for_column(relid, number);
-		if (option->parameter == NULL && strcmp(option->path, "_id") == 0)
-			return number;
-	}
-	return InvalidAttrNumber;
+	read_list(list, ON_COLUMN, column);
 }
 
 /* Returns the options of an IMPORT FOREIGN SCHEMA statement, given as a list of DefElem. */
@@ -550,10 +535,8 @@ check_together(int object, List *list)
 		check_endpoint_with_http(list);
 	if (object == ON_MAPPING)
 		credential_check(list);
-	if (object == ON_COLUMN && option_value_of(list, "path") && option_value_of(list, "parameter"))
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("a column cannot have both the options \"path\" and \"parameter\""),
-				errhint("A column shows either a place in the document or a parameter of the query."));
+	if (object == ON_COLUMN)
+		option_check_column(list);
 }
 
 /*

@@ -114,6 +114,7 @@ typedef struct WalcuOptions
 	char *endpoint;                     /* This URL has no slash at the end. */
 	char *dealer_id;                    /* It is NULL when neither server nor table has one. */
 	char *resource;                     /* It is NULL for a server. */
+	char *array;                        /* Rows are the elements of lists at this path; NULL: documents. */
 	int fetch_size;                     /* A page has so many documents, 1 to 1000. */
 	int connect_timeout;                /* It is in milliseconds. */
 	int request_timeout;                /* It is in milliseconds. */
@@ -182,6 +183,8 @@ typedef struct WalcuImportOptions
 typedef struct WalcuColumn
 {
 	char *path;              /* This is the dotted path in the document; "." is the whole of it. */
+	char *element_path;      /* This is the path in an element of a list; NULL where none is meant. */
+	bool ordinality;         /* It is the position of the element, from 1; path is that of the list then. */
 	char *parameter;         /* This is the name of the query parameter (search), or NULL. */
 	bool pushdown;           /* Conditions and orders on it may go into requests. */
 	bool readonly;           /* It is not written. */
@@ -200,8 +203,8 @@ extern const WalcuOptions *option_for_table(Oid relid);
 extern bool option_equals(const WalcuOptions *one, const WalcuOptions *other);
 extern bool option_table_is_updatable(Oid relid);
 extern char *option_resource_of_table(Oid relid);
-extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
-extern AttrNumber option_id_column(Oid relid, TupleDesc descriptor);
+extern char *option_array_of_table(Oid relid);
+extern void option_read_column(List *list, WalcuColumn *column);
 extern WalcuImportOptions option_for_import(List *list);
 extern char *option_credential_header(Oid userid, Oid serverid);
 

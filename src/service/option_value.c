@@ -249,6 +249,17 @@ option_check_path(const char *name, const char *text)
 			"the whole document.");
 }
 
+/* Checks a dotted path to a list in the document. */
+void
+option_check_list_path(const char *name, const char *text)
+{
+	if (!is_dotted_path(text) || text[0] == '^')
+		raise_invalid_value(
+			name, text,
+			"Give the names of members separated by dots that lead to a list in the document, such "
+			"as \"car_list\".");
+}
+
 static bool
 is_dotted_path(const char *text)
 {
@@ -262,6 +273,26 @@ option_check_parameter(const char *name, const char *text)
 {
 	if (strcmp(text, "search") != 0)
 		raise_invalid_value(name, text, "The only valid value is \"search\".");
+}
+
+/* Checks that the options of a column go together.  Error: 22023 for two that say what it shows. */
+void
+option_check_column(List *list)
+{
+	static const char *const shown[] = {"path", "parameter", "ordinality"};
+	const char *first = NULL;
+
+	for (int i = 0; i < lengthof(shown); i++)
+	{
+		if (option_value_of(list, shown[i]) == NULL)
+			continue;
+		if (first)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("a column cannot have both the options \"%s\" and \"%s\"", first, shown[i]),
+					errhint("A column shows either a place in the document, a parameter of the query, or the "
+							"position of an element."));
+		first = shown[i];
+	}
 }
 
 /*

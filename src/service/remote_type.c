@@ -25,6 +25,7 @@ static void read_description(void);
 static WalcuRemotePlace describe_place(const char *resource, const char *path);
 static WalcuRemotePlace describe_field(const WalcuField *field, bool element);
 static bool has_array(const WalcuField *field);
+static List *find_element_fields(List *fields, const char *list);
 
 /*
  * Returns what is known of a dotted path in a resource's documents; a number in it is an index of an array.
@@ -80,9 +81,12 @@ describe_place(const char *resource, const char *path)
 	}
 }
 
-/* Tells whether the description has an array that a dotted path leads through, other than by an index. */
+/*
+ * Tells whether the description has an array that a dotted path leads through, other than by an index.  The
+ * path begins at the document, or at an element of a list in it.
+ */
 bool
-remote_type_is_through_array(const char *resource, const char *path)
+remote_type_is_through_array(const char *resource, const char *list, const char *path)
 {
 	const WalcuResource *described;
 	List *fields;
@@ -92,6 +96,8 @@ remote_type_is_through_array(const char *resource, const char *path)
 	read_description();
 	described = openapi_find_resource(resources, resource);
 	fields = described ? described->fields : NIL;
+	if (list)
+		fields = find_element_fields(fields, list);
 	for (const char *dot; (dot = strchr(path, '.')) != NULL; path = dot + 1)
 	{
 		const WalcuField *field = openapi_find_field(fields, path, dot - path);
@@ -103,6 +109,22 @@ remote_type_is_through_array(const char *resource, const char *path)
 		fields = field->fields;
 	}
 	return false;
+}
+
+/* Finds the fields (of WalcuField) of the elements of a list, which a dotted path leads to. */
+static List *
+find_element_fields(List *fields, const char *list)
+{
+	for (;;)
+	{
+		size_t length = strcspn(list, ".");
+		const WalcuField *field = openapi_find_field(fields, list, length);
+
+		if (field == NULL || list[length] == '\0')
+			return field ? field->fields : NIL;
+		fields = field->fields;
+		list += length + 1;
+	}
 }
 
 static void

@@ -38,6 +38,6 @@ typedef struct WalcuRemotePlace
 } WalcuRemotePlace;
 
 extern WalcuRemotePlace remote_type_at(const char *resource, const char *path);
-extern bool remote_type_is_through_array(const char *resource, const char *path);
+extern bool remote_type_is_through_array(const char *resource, const char *list, const char *path);
 
 #endif /* WALCU_REMOTE_TYPE_H */

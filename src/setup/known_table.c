@@ -12,6 +12,7 @@
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
+#include "service/option_column.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
