@@ -81,6 +81,22 @@ my ($clients, $first, $last, $neither) = map { requests("SELECT (SELECT max(s.cr
 cmp_ok($_, '<=', $clients + 3, "two keys: $_ requests, where the better one has $clients") for $first, $last;
 cmp_ok($neither, '<=', 2000 / 50 + 5, "two keys that lead to all documents together: $neither requests for 500 rows, which ask for few of them");
 
+# Ranges: the days of a calendar are one, and others go together into a filter
+my $calendar = "SELECT d, (SELECT count(*) FROM crm.saleleads s WHERE s.created_at >= d AND s.created_at < d + interval '1 day') FROM generate_series('2025-03-01'::timestamptz, '2025-05-29', '1 day') d";
+$count = requests($calendar, 90);
+cmp_ok($count, '<=', 2 + documents() / 25, "90 days: $count requests for @{[ documents() ]} documents");
+is(requests("$calendar LIMIT 10", 10), 1, 'ten of them are one request');
+$count = requests($calendar =~ s/s\.created_at >= d AND s/s/r, 90);
+cmp_ok($count, '<=', 2000 / 50 + 5, "what came before each of 90 days: $count requests");
+$count = requests("SELECT d, (SELECT count(*) FROM crm.saleleads s WHERE s.created_at BETWEEN d - interval '1 hour' AND d) FROM generate_series('2019-03-01'::timestamptz, '2025-05-29', '20 days') d", 115);
+cmp_ok($count, '<=', 6, "an hour of each of 115 days: $count requests");
+$count = requests("SELECT d, (SELECT s._id FROM crm.saleleads s WHERE s.created_at < d ORDER BY s.created_at DESC LIMIT 1) FROM generate_series('2025-03-01'::timestamptz, '2025-05-29', '1 day') d", 90);
+cmp_ok($count, '<=', 1.6 * 90, "the last before each of 90 days, of many: $count requests");
+$dbh->do("SET work_mem = '64kB'");
+$count = requests("SELECT d, (SELECT count(*) FROM crm.saleleads s WHERE s.created_at >= d AND s.created_at < d + interval '1 month' AND s::text <> '') FROM generate_series('2019-03-01'::timestamptz, '2025-05-29', '1 month') d", 75);
+cmp_ok($count, '<=', 2 * 75, "75 months with little memory: $count requests");
+$dbh->do('RESET work_mem');
+
 # Arrays of keys: what the same keys cost one by one
 my $lists = 'FROM (SELECT id / 4 AS id, array_agg(client_id) AS ids FROM l GROUP BY 1) a';
 for my $memory ('4MB', '256kB')

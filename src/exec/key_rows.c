@@ -24,6 +24,7 @@
 #include "exec/join_table.h"
 #include "exec/key_choice.h"
 #include "exec/outer_keys.h"
+#include "exec/range_rows.h"
 #include "exec/read_ahead.h"
 #include "exec/scan.h"
 #include "exec/scan_settings.h"
@@ -51,41 +52,41 @@
 /* What a scan has for the keys that come next. */
 struct WalcuKeyRows
 {
-	WalcuReadAhead *ahead;  /* It tells which keys come next; NULL when the scan has to ask for each key. */
-	int place;              /* The scan is this one of its scans. */
-	WalcuScanOfMany many;   /* A batch asks for this. */
-	bool is_narrow;         /* One execution may need less than all documents of its key. */
-	bool is_shared;         /* What one asks for by itself is the same for all rows of a key. */
-	ExprState *outer_key;   /* It computes the key of this execution. */
-	ExprState *inner_key;   /* It computes the key of a document's row, */
-	bool in_array;          /* or the array whose elements are its keys. */
-	WalcuOuterKeys outer;   /* Outer rows have such keys. */
-	WalcuJoinTable *table;  /* It has the keys that were asked for, and the rows that came. */
-	TupleTableSlot *kept;   /* It shows a row that was kept. */
-	MemoryContext context;  /* It holds the keys of a batch. */
-	uint64 round;           /* The last batch is of this number, */
-	int scan_size;          /* A scan can ask for so many keys, as far as is known. */
-	int batch_size;         /* and the next has so many keys at most. */
-	uint64 scans;           /* So many scans have asked for keys, */
-	int64 keys;             /* for so many keys, */
-	int64 documents;        /* and so many documents came. */
-	bool outgrown;          /* A batch's documents did not fit into work_mem. */
-	int batch_rows;         /* The last batch is about so many rows. */
-	List *batch;            /* These keys are being asked for (WalcuJoinKey); NIL for none: */
-	int batch_from;         /* this one is the first that the present scan asks for, */
-	int batch_count;        /* of so many; */
-	int64 most_requests;    /* it is given up when there were more than so many requests; */
-	int64 widened;          /* and there were so many of documents without the keys before. */
-	bool is_decided;        /* This execution has begun. */
-	List *own;              /* It has these keys (WalcuJoinKey), some more than once. */
-	bool is_kept;           /* Its rows are those of its keys: */
-	WalcuJoinRow *next_row; /* this one comes next, unless it is NULL, */
-	int own_next;           /* and behind those of its key the rows of this one. */
+	WalcuReadAhead *ahead; /* It tells which keys come next; NULL when the scan has to ask for each key. */
+	int place;             /* The scan is this one of its scans. */
+	struct WalcuRangeRows *ranges; /* It has bounds in place of a key; then these have all else. */
+	WalcuScanOfMany many;          /* A batch asks for this. */
+	bool is_narrow;                /* One execution may need less than all documents of its key. */
+	bool is_shared;                /* What one asks for by itself is the same for all rows of a key. */
+	ExprState *outer_key;          /* It computes the key of this execution. */
+	ExprState *inner_key;          /* It computes the key of a document's row, */
+	bool in_array;                 /* or the array whose elements are its keys. */
+	WalcuOuterKeys outer;          /* Outer rows have such keys. */
+	WalcuJoinTable *table;         /* It has the keys that were asked for, and the rows that came. */
+	TupleTableSlot *kept;          /* It shows a row that was kept. */
+	MemoryContext context;         /* It holds the keys of a batch. */
+	uint64 round;                  /* The last batch is of this number, */
+	int scan_size;                 /* A scan can ask for so many keys, as far as is known. */
+	int batch_size;                /* and the next has so many keys at most. */
+	uint64 scans;                  /* So many scans have asked for keys, */
+	int64 keys;                    /* for so many keys, */
+	int64 documents;               /* and so many documents came. */
+	bool outgrown;                 /* A batch's documents did not fit into work_mem. */
+	int batch_rows;                /* The last batch is about so many rows. */
+	List *batch;                   /* These keys are being asked for (WalcuJoinKey); NIL for none: */
+	int batch_from;                /* this one is the first that the present scan asks for, */
+	int batch_count;               /* of so many; */
+	int64 most_requests;           /* it is given up when there were more than so many requests; */
+	int64 widened;                 /* and there were so many of documents without the keys before. */
+	bool is_decided;               /* This execution has begun. */
+	List *own;                     /* It has these keys (WalcuJoinKey), some more than once. */
+	bool is_kept;                  /* Its rows are those of its keys: */
+	WalcuJoinRow *next_row;        /* this one comes next, unless it is NULL, */
+	int own_next;                  /* and behind those of its key the rows of this one. */
 };
 
 static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
-static bool depends_on_row(Node *node, void *params);
 static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool find_own_keys(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows);
@@ -111,6 +112,8 @@ key_rows_iterate(ForeignScanState *node)
 
 	if (!key_rows_are_ahead(node))
 		return scan_iterate(node);
+	if (scan->key_rows->ranges)
+		return range_rows_iterate(node, scan->key_rows->ranges);
 	if (!scan->key_rows->is_decided && !decide_source(node, scan->key_rows))
 		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
 	return scan->key_rows->is_kept ? give_kept_row(node, scan->key_rows) : scan_iterate(node);
@@ -128,7 +131,9 @@ key_rows_are_ahead(ForeignScanState *node)
 	{
 		rows = scan->key_rows = palloc0(sizeof(struct WalcuKeyRows));
 		rows->ahead = read_ahead_find(node->ss.ps.state, node->ss.ps.plan->plan_node_id, &rows->place);
-		if (rows->ahead)
+		if (rows->ahead && list_nth_int(rows->ahead->plan.key_params, rows->place) < 0)
+			rows->ranges = range_rows_create(node, rows->ahead, rows->place);
+		else if (rows->ahead)
 			prepare_key_rows(node, rows);
 	}
 	MemoryContextSwitchTo(before);
@@ -142,6 +147,11 @@ key_rows_rescan(ForeignScanState *node)
 	WalcuScan *scan = node->fdw_state;
 	struct WalcuKeyRows *rows = scan->key_rows;
 
+	if (rows && rows->ranges)
+	{
+		range_rows_rescan(node, rows->ranges);
+		return;
+	}
 	if (rows && rows->ahead && !bms_is_subset(node->ss.ps.chgParam, rows->ahead->plan.params))
 	{
 		if (rows->batch != NIL)
@@ -191,7 +201,7 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 	{
 		const WalcuPushdownCondition *entry = lfirst(lc);
 
-		if (!depends_on_row((Node *) entry->expression, rows->ahead->plan.params))
+		if (!read_ahead_is_needed(rows->ahead, entry->expression))
 			rows->many.others = lappend(rows->many.others, lfirst(lc));
 		else if (entry->expression != clause)
 		{
@@ -223,17 +233,6 @@ count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows)
 	int most = Max(scan->query.options->fetch_size, FEWEST_KEYS);
 
 	return wanted > 0 ? Min(Max(wanted, FEWEST_KEYS), most) : most;
-}
-
-/* Returns whether an expression has a parameter, of those given, that is another for each row. */
-static bool
-depends_on_row(Node *node, void *params)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
-		return bms_is_member(((Param *) node)->paramid, params);
-	return expression_tree_walker(node, depends_on_row, params);
 }
 
 /*
@@ -520,7 +519,6 @@ give_kept_row(ForeignScanState *node, struct WalcuKeyRows *rows)
 	else if (find_kept_row(rows))
 	{
 		show_kept_row(rows, slot);
-		ExecStoreVirtualTuple(slot);
 	}
 	/* by this, async.c knows that no more come */
 	scan->ended = TupIsNull(slot);
@@ -538,7 +536,6 @@ sort_kept_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 	{
 		ExecClearTuple(slot);
 		show_kept_row(rows, slot);
-		ExecStoreVirtualTuple(slot);
 		local_sort_put(scan->sort, slot);
 	}
 	ExecClearTuple(slot);
@@ -554,15 +551,11 @@ find_kept_row(struct WalcuKeyRows *rows)
 	return rows->next_row != NULL;
 }
 
-/* Shows the next row that is kept in an empty slot. */
+/* Shows the next row that is kept in a slot. */
 static void
 show_kept_row(struct WalcuKeyRows *rows, TupleTableSlot *slot)
 {
-	int count = slot->tts_tupleDescriptor->natts;
-
 	ExecStoreMinimalTuple(rows->next_row->tuple, rows->kept, false);
-	slot_getallattrs(rows->kept);
-	memcpy(slot->tts_values, rows->kept->tts_values, count * sizeof(Datum));
-	memcpy(slot->tts_isnull, rows->kept->tts_isnull, count * sizeof(bool));
+	read_ahead_show_row(rows->kept, slot);
 	rows->next_row = rows->next_row->next;
 }

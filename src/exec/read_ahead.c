@@ -16,6 +16,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
 
@@ -31,11 +32,11 @@ static TupleTableSlot *exec_read_ahead(CustomScanState *node);
 static void end_read_ahead(CustomScanState *node);
 static void rescan_read_ahead(CustomScanState *node);
 static void explain_read_ahead(CustomScanState *node, List *ancestors, ExplainState *es);
+static bool has_row_param(Node *node, void *params);
 static bool hand_row_on(WalcuReadAhead *ahead);
 static bool read_later_row(WalcuReadAhead *ahead);
 static void keep_later_row(WalcuReadAhead *ahead, TupleTableSlot *slot);
 static void drop_handed_on(WalcuReadAhead *ahead);
-static void show_row(TupleTableSlot *row, TupleTableSlot *slot);
 
 static const CustomScanMethods read_ahead_scan_methods = {
 	.CustomName = READ_AHEAD_NAME,
@@ -99,7 +100,7 @@ read_ahead_next_key(WalcuReadAhead *ahead, int place, Datum *value, bool *is_nul
 	ahead->told[place] = row + 1;
 	ResetExprContext(ahead->key_context);
 	ExecStoreMinimalTuple(ahead->rows[row], ahead->later_slot, false);
-	show_row(ahead->later_slot, ahead->later_row);
+	read_ahead_show_row(ahead->later_slot, ahead->later_row);
 	ahead->key_context->ecxt_scantuple = ahead->later_row;
 	*value = ExecEvalExprSwitchContext(list_nth(ahead->keys, place), ahead->key_context, is_null);
 	return true;
@@ -110,6 +111,23 @@ void
 read_ahead_restart(WalcuReadAhead *ahead, int place)
 {
 	ahead->told[place] = 0;
+}
+
+/* Returns whether an expression of a scan is another one for each row, so that a node tells its value. */
+bool
+read_ahead_is_needed(const WalcuReadAhead *ahead, Expr *expression)
+{
+	return has_row_param((Node *) expression, ahead->plan.params);
+}
+
+static bool
+has_row_param(Node *node, void *params)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return bms_is_member(((Param *) node)->paramid, params);
+	return expression_tree_walker(node, has_row_param, params);
 }
 
 /* CustomScanMethods.CreateCustomScanState */
@@ -201,18 +219,17 @@ explain_read_ahead(CustomScanState *node, List *ancestors, ExplainState *es)
 	List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
 	List *keys = NIL;
 	int before = 0;
-	ListCell *lc;
-	ListCell *lc2;
 
-	forboth(lc, ahead->plan.keys, lc2, ahead->plan.scans)
+	for (int i = 0; i < list_length(ahead->plan.keys); i++)
 	{
-		char *key = deparse_expression(lfirst(lc), context, true, false);
+		char *key = deparse_expression(list_nth(ahead->plan.keys, i), context, true, false);
+		const char *word = list_nth_int(ahead->plan.key_params, i) < 0 ? "to" : "or";
 
-		if (lfirst_int(lc2) == before)
-			llast(keys) = psprintf("%s or %s", (char *) llast(keys), key);
+		if (list_nth_int(ahead->plan.scans, i) == before)
+			llast(keys) = psprintf("%s %s %s", (char *) llast(keys), word, key);
 		else
 			keys = lappend(keys, key);
-		before = lfirst_int(lc2);
+		before = list_nth_int(ahead->plan.scans, i);
 	}
 	ExplainPropertyList("Key", keys, es);
 	if (es->analyze)
@@ -233,7 +250,7 @@ hand_row_on(WalcuReadAhead *ahead)
 	row = ahead->rows[ahead->next_row++];
 	ahead->row_bytes -= row->t_len;
 	ExecStoreMinimalTuple(row, ahead->row_slot, true);
-	show_row(ahead->row_slot, ahead->node.ss.ss_ScanTupleSlot);
+	read_ahead_show_row(ahead->row_slot, ahead->node.ss.ss_ScanTupleSlot);
 	return true;
 }
 
@@ -308,8 +325,8 @@ drop_handed_on(WalcuReadAhead *ahead)
 }
 
 /* Shows a stored row in a slot that expressions can be computed from. */
-static void
-show_row(TupleTableSlot *row, TupleTableSlot *slot)
+void
+read_ahead_show_row(TupleTableSlot *row, TupleTableSlot *slot)
 {
 	int count = slot->tts_tupleDescriptor->natts;
 

@@ -35,6 +35,8 @@ typedef struct WalcuReadAhead
 extern void read_ahead_init(void);
 extern WalcuReadAhead *read_ahead_find(EState *estate, int scan, int *place);
 extern bool read_ahead_next_key(WalcuReadAhead *ahead, int place, Datum *value, bool *is_null);
+extern bool read_ahead_is_needed(const WalcuReadAhead *ahead, Expr *expression);
+extern void read_ahead_show_row(TupleTableSlot *row, TupleTableSlot *slot);
 extern void read_ahead_restart(WalcuReadAhead *ahead, int place);
 
 #endif /* WALCU_READ_AHEAD_H */

@@ -414,11 +414,20 @@ scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_jo
 	WalcuScan *scan = node->fdw_state;
 	const Param *parameter = lsecond(plan_keyed_arguments(scan->plan.keyed_by));
 	ParamExecData *value = &node->ss.ps.state->es_param_exec_vals[parameter->paramid];
-	MemoryContext before;
 
 	value->execPlan = NULL;
 	value->value = keys;
 	value->isnull = false;
+	return scan_ask_keyed(node, keys_a_request, by_job);
+}
+
+/* Does the same where the condition that leads to the documents (keyed) has its values already. */
+WalcuKeysUse
+scan_ask_keyed(ForeignScanState *node, int keys_a_request, bool by_job)
+{
+	WalcuScan *scan = node->fdw_state;
+	MemoryContext before;
+
 	scan->keys_a_request = keys_a_request;
 	scan->strategy = by_job ? WALCU_BY_JOB : path_paging_strategy(scan->query.options);
 	evaluate_values(node);

@@ -77,5 +77,6 @@ extern void scan_end(ForeignScanState *node);
 extern double scan_wanted_rows(ForeignScanState *node, WalcuPushdownUse use);
 extern void scan_set_filter(ForeignScanState *node, WalcuPushdownUse use);
 extern WalcuKeysUse scan_set_keys(ForeignScanState *node, Datum keys, int keys_a_request, bool by_job);
+extern WalcuKeysUse scan_ask_keyed(ForeignScanState *node, int keys_a_request, bool by_job);
 
 #endif /* WALCU_SCAN_H */

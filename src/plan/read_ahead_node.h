@@ -19,7 +19,7 @@ typedef struct WalcuReadAheadPlan
 	Bitmapset *params; /* These parameters get other values with each row. */
 	List *scans;       /* These scans are told of keys, of int: plan_node_id; once for each key to choose. */
 	List *quals;       /* This condition of each scan has its key, of int: its place among the conditions. */
-	List *key_params;  /* A scan may take this parameter for an array of keys, of int. */
+	List *key_params;  /* A scan may take this parameter for an array of keys, of int; -1 for a bound. */
 	List *keys;        /* These are the keys, made of a row, of Expr. */
 	int first_keys;    /* The first batch has so many of them at most; 0 when a LIMIT does not say it. */
 } WalcuReadAheadPlan;

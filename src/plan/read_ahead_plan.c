@@ -7,7 +7,8 @@
  * path that a hook could replace there: a subquery's parameters have no paths, and those of a nested loop
  * have no numbers until the plan is made.  So finished plans are looked through, and where a scan's condition
  * "column = expression of such parameters", "column = ANY (such an expression)" or "expression = ANY (array
- * column)", can become a filter with a list, a node is put between the outer side and what takes its rows:
+ * column)", can become a filter with a list, or "column >= such an expression", one with many ranges, a node
+ * is put between the outer side and what takes its rows:
  *
  *	  Nested Loop                            Seq Scan with a subquery in its target list or conditions
  *	    -> Read Ahead                        becomes  Read Ahead with that target list and these conditions
@@ -50,6 +51,7 @@
 #include "plan/key_lookup.h"
 #include "plan/missed_plans.h"
 #include "plan/plan.h"
+#include "plan/range_key.h"
 #include "plan/read_ahead_node.h"
 #include "plan/refused_conflicts.h"
 #include "plan/relinfo.h"
@@ -70,9 +72,16 @@ typedef struct ScanKey
 {
 	int place;        /* It is this one among the scan's conditions. */
 	Expr *expression; /* The key is this, made of the row. */
-	Oid list_type;    /* Arrays of keys are of this type. */
+	Oid list_type;    /* Arrays of keys are of this type; InvalidOid for a bound, of which there are none. */
 	bool by_id;       /* No two documents have the same one. */
 } ScanKey;
+
+/* One from which a bound is known. */
+typedef struct ScanBound
+{
+	ScanKey key;           /* This is it as a key, */
+	WalcuRangeBound bound; /* and this what it says of the scan's row. */
+} ScanBound;
 
 /* It replaces parameters by their values. */
 typedef struct ParamValues
@@ -105,6 +114,9 @@ static void find_in_list(List *plans, ScanSearch *scans);
 static void match_scan(ForeignScan *scan, ScanSearch *scans);
 static List *list_scan_keys(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans);
 static void add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans);
+static List *list_scan_bounds(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans);
+static bool match_bound(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanBound *found);
+static Expr *make_row_value(Expr *clause, Expr *inner, Expr *outer, ScanSearch *scans);
 static bool match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKey *found);
 static Node *replace_params(Node *node, void *values);
 static bool has_exec_param(Node *node, void *context);
@@ -422,6 +434,8 @@ match_scan(ForeignScan *scan, ScanSearch *scans)
 	options.pushdown = plan.pushdown;
 	keys = list_scan_keys(scan, &relation, scans);
 	if (keys == NIL)
+		keys = list_scan_bounds(scan, &relation, scans);
+	if (keys == NIL)
 		return;
 	search->taken = bms_add_member(search->taken, scan->scan.plan.plan_node_id);
 	foreach(lc, keys)
@@ -449,6 +463,30 @@ list_scan_keys(const ForeignScan *scan, const WalcuRelation *relation, ScanSearc
 	return keys;
 }
 
+/* Lists the bounds of a range of values that a scan has in place of keys: one or two, or none. */
+static List *
+list_scan_bounds(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans)
+{
+	ScanBound *found = palloc0(list_length(scan->scan.plan.qual) * sizeof(ScanBound));
+	int count = 0;
+	ListCell *lc;
+
+	foreach(lc, scan->scan.plan.qual)
+	{
+		found[count].key.place = foreach_current_index(lc);
+		count += match_bound(relation, lfirst(lc), scans, &found[count]);
+	}
+	for (int i = 0; i < count; i++)
+	{
+		for (int j = 0; j < count; j++)
+		{
+			if (range_key_make_range(&found[i].bound, &found[j].bound))
+				return list_make2(&found[i].key, &found[j].key);
+		}
+	}
+	return count > 0 ? list_make1(&found[0].key) : NIL;
+}
+
 /* Adds one of a scan's keys.  Which of them it asks for, it decides when it knows the rows (key_choice.c). */
 static void
 add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans)
@@ -460,8 +498,13 @@ add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans)
 	found->scans = lappend_int(found->scans, scan->scan.plan.plan_node_id);
 	found->quals = lappend_int(found->quals, key->place);
 	found->keys = lappend(found->keys, key->expression);
-	found->key_params = lappend_int(found->key_params, list_length(statement->paramExecTypes));
-	statement->paramExecTypes = lappend_oid(statement->paramExecTypes, key->list_type);
+	if (OidIsValid(key->list_type))
+	{
+		found->key_params = lappend_int(found->key_params, list_length(statement->paramExecTypes));
+		statement->paramExecTypes = lappend_oid(statement->paramExecTypes, key->list_type);
+	}
+	else
+		found->key_params = lappend_int(found->key_params, -1);
 	foreach(lc, scans->numbers)
 		found->params = bms_add_member(found->params, lfirst_int(lc));
 }
@@ -473,19 +516,15 @@ add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans)
 static bool
 match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKey *found)
 {
-	ParamValues values = {scans->numbers, scans->values, false};
 	WalcuJoinPlan sides;
 	WalcuPushdownCondition *filtered;
 	Expr *list;
 
-	if (!join_key_find_in_scan(clause, &sides) || contain_var_clause((Node *) sides.outer_key) ||
-		!contain_var_clause((Node *) sides.inner_key) || contain_subplans((Node *) clause) ||
-		contain_volatile_functions((Node *) clause) || !has_exec_param((Node *) sides.outer_key, NULL) ||
-		has_exec_param((Node *) sides.inner_key, NULL))
+	if (!join_key_find_in_scan(clause, &sides))
 		return false;
-	found->expression = (Expr *) replace_params((Node *) sides.outer_key, &values);
+	found->expression = make_row_value(clause, sides.inner_key, sides.outer_key, scans);
 	list = join_key_of_many(&sides, 0);
-	if (values.has_others || list == NULL)
+	if (found->expression == NULL || list == NULL)
 		return false;
 	filtered = linitial(pushdown_conditions(relation, list_make1(list)));
 	if (filtered->filter == NULL)
@@ -493,6 +532,35 @@ match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKe
 	found->list_type = join_key_list_type(&sides);
 	found->by_id = filtered->filter->condition && key_lookup_is_id(filtered->filter->condition->operand);
 	return true;
+}
+
+/* Makes the bound, of a row of the outer side, that a condition is about.  Returns false when it has none. */
+static bool
+match_bound(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanBound *found)
+{
+	if (!range_key_find(clause, &found->bound))
+		return false;
+	found->key.expression = make_row_value(clause, found->bound.inner, found->bound.bound, scans);
+	return found->key.expression &&
+		   ((WalcuPushdownCondition *) linitial(pushdown_conditions(relation, list_make1(clause))))->filter;
+}
+
+/*
+ * Makes what a condition has on the outer side, of a row of that; NULL when it is made of anything else, or
+ * the inner side is not of the scan's row alone.
+ */
+static Expr *
+make_row_value(Expr *clause, Expr *inner, Expr *outer, ScanSearch *scans)
+{
+	ParamValues values = {scans->numbers, scans->values, false};
+	Expr *value;
+
+	if (contain_var_clause((Node *) outer) || !contain_var_clause((Node *) inner) ||
+		contain_subplans((Node *) clause) || contain_volatile_functions((Node *) clause) ||
+		!has_exec_param((Node *) outer, NULL) || has_exec_param((Node *) inner, NULL))
+		return NULL;
+	value = (Expr *) replace_params((Node *) outer, &values);
+	return values.has_others ? NULL : value;
 }
 
 /* Copies an expression, with the values of parameters in their places. */
