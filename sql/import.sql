@@ -105,6 +105,37 @@ IMPORT FOREIGN SCHEMA walcu FROM SERVER offline INTO none OPTIONS (fetch_size '1
 SELECT count(*) FROM imported WHERE schema_name = 'none';
 
 --
+-- Lists of objects as tables: in each table the id of the document, the position, and what is in an element
+--
+CREATE SCHEMA lists;
+IMPORT FOREIGN SCHEMA walcu FROM SERVER offline INTO lists OPTIONS (source 'bundled', flatten '3', arrays 'true');
+SELECT count(DISTINCT table_name) AS tables, count(DISTINCT table_name) FILTER (WHERE options ~ 'ordinality') AS lists
+  FROM imported WHERE schema_name = 'lists';
+SELECT foreign_table_name, max(option_value) FILTER (WHERE option_name = 'resource') AS resource,
+       max(option_value) FILTER (WHERE option_name = 'array') AS array
+  FROM information_schema.foreign_table_options WHERE foreign_table_schema = 'lists'
+ GROUP BY 1 HAVING count(*) = 2 ORDER BY 1;
+SELECT column_name, type, collation_name, required, options FROM imported
+ WHERE schema_name = 'lists' AND table_name = 'saleleads_status_history' ORDER BY number;
+SELECT column_name, type, options FROM imported
+ WHERE schema_name = 'lists' AND table_name = 'saleleads_car_list' ORDER BY number;
+-- Without flatten, what is nested in an element is jsonb
+CREATE SCHEMA flat;
+IMPORT FOREIGN SCHEMA walcu LIMIT TO (saleleads_car_list, cars) FROM SERVER offline INTO flat OPTIONS (source 'bundled', arrays 'true');
+SELECT table_name, count(*) AS columns FROM imported WHERE schema_name = 'flat' GROUP BY 1 ORDER BY 1;
+SELECT column_name, type, options FROM imported WHERE schema_name = 'flat' AND table_name = 'saleleads_car_list' ORDER BY number;
+-- The columns of the documents' own tables are the same with it and without
+IMPORT FOREIGN SCHEMA walcu LIMIT TO (saleleads) FROM SERVER offline INTO flat OPTIONS (source 'bundled', arrays 'true');
+SELECT column_name, type, options FROM imported WHERE schema_name = 'flat' AND table_name IN ('saleleads', 'cars')
+EXCEPT SELECT column_name, type, options FROM imported WHERE schema_name = 'few' AND table_name IN ('saleleads', 'cars');
+CREATE SCHEMA others;
+IMPORT FOREIGN SCHEMA walcu EXCEPT (saleleads_car_list, cars) FROM SERVER offline INTO others OPTIONS (source 'bundled', arrays 'true');
+SELECT count(DISTINCT table_name) AS tables, bool_or(table_name = 'saleleads_car_list') AS has_it FROM imported WHERE schema_name = 'others';
+-- A list's name is one only where it is asked for
+IMPORT FOREIGN SCHEMA walcu LIMIT TO (saleleads_car_list) FROM SERVER offline INTO others OPTIONS (source 'bundled');
+IMPORT FOREIGN SCHEMA walcu LIMIT TO (saleleads_cars) FROM SERVER offline INTO others OPTIONS (source 'bundled', arrays 'true');
+
+--
 -- The live description
 --
 -- Where nobody answers, the error tells of the bundled one
@@ -133,4 +164,4 @@ SELECT count(*) FILTER (WHERE schema_name = 'live') = count(*) FILTER (WHERE sch
 SET client_min_messages = warning;
 DROP EXTENSION walcu_fdw CASCADE;
 DROP VIEW imported;
-DROP SCHEMA crm, few, rest, flat1, flat3, loose, more, none, live;
+DROP SCHEMA crm, few, rest, flat1, flat3, loose, more, none, live, lists, flat, others;

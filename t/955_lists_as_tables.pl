@@ -196,6 +196,27 @@ is($dbh->selectrow_array('SELECT count(*) FROM crm.cars_error'), 6, 'and not aft
 $dbh->do('ALTER FOREIGN TABLE crm.leads OPTIONS (DROP write_mode)');
 is($dbh->selectrow_array("WITH i AS (INSERT INTO crm.leads (_id, car_list) VALUES ('" . 'f' x 24 . "', '[{}]') RETURNING _id) SELECT (SELECT count(*) FROM i) + (SELECT count(*) FROM crm.cars_error)"), 7, 'what the statement inserts itself does not show');
 
+# IMPORT declares the lists of the description: each has the elements that its documents have
+{
+    my $crm = WalcuTest::Sandbox->start(scale => 60, seed => 1);
+    setup_crm($node, $crm, name => 'all_lists', server => { on_type_mismatch => 'null' }, import => { flatten => 3, arrays => 'true' });
+    my $lists = $dbh->selectall_arrayref("SELECT foreign_table_name, max(option_value) FILTER (WHERE option_name = 'resource'), max(option_value) FILTER (WHERE option_name = 'array')
+        FROM information_schema.foreign_table_options WHERE foreign_table_schema = 'all_lists' GROUP BY 1 HAVING count(*) = 2");
+    is(scalar @$lists, 55, '55 lists are imported');
+    my %documents = map { $_->[1] => undef } @$lists;
+    $documents{$_} = [ $crm->dump($_) ] for keys %documents;
+    my (%got, %expected);
+    for (@$lists)
+    {
+        my ($table, $resource, $path) = @$_;
+        my @positions = map { my @elements = elements_of($_, split /\./, $path); grep { ref $elements[ $_ - 1 ] eq 'HASH' } 1 .. @elements } @{ $documents{$resource} };
+        $got{$table} = join ' ', $dbh->selectrow_array("SELECT count(*), coalesce(sum(position), 0) FROM all_lists.$table");
+        $expected{$table} = @positions . ' ' . eval { my $sum = 0; $sum += $_ for @positions; $sum };
+    }
+    is_deeply(\%got, \%expected, 'and have as many elements as the documents');
+    cmp_ok(scalar(grep { !/^0/ } values %got), '>', 20, 'many have some');
+}
+
 # Many documents, in pages, ranges and a job; ANALYZE
 my @many = map { my $n = $_; { _id => sprintf('%024x', 4096 * $n), created_at => '2025-01-01T00:00:00.000Z', car_list => [ map { { car_id => sprintf('%024x', 100 * $n + $_), car => { price => $_ } } } 1 .. $n % 5 ] } } 1 .. 420;
 put(@many);
@@ -232,6 +253,15 @@ sub connect_session
     $session->do("SET timezone = 'UTC'");
     $session->do('SET client_min_messages = error');
     return $session;
+}
+
+# What is in the list, or in the lists, that a path leads to.
+sub elements_of
+{
+    my ($value, $name, @path) = @_;
+    return map { elements_of($_, $name, @path) } grep { ref eq 'HASH' } @$value if ref $value eq 'ARRAY' && defined $name;
+    return ref $value eq 'ARRAY' ? @$value : () unless defined $name;
+    return ref $value eq 'HASH' ? elements_of($value->{$name}, @path) : ();
 }
 
 sub warnings_of

@@ -1,6 +1,6 @@
 /*
  * import.c
- *	  IMPORT FOREIGN SCHEMA: a foreign table for each resource of the service.
+ *	  IMPORT FOREIGN SCHEMA: a foreign table for each resource of the service, and for lists in documents.
  *
  * Reads the statement's options and the service's description.  Which columns a resource gets is decided in
  * columns.c, and table_command.c writes the commands.
@@ -13,6 +13,7 @@
 #include "http/service_description.h"
 #include "miscadmin.h"
 #include "service/columns.h"
+#include "service/list_table.h"
 #include "service/openapi.h"
 #include "service/option.h"
 #include "service/table_command.h"
@@ -25,6 +26,7 @@
 	"IMPORT FOREIGN SCHEMA ... OPTIONS (source 'bundled') uses the description installed with the "          \
 	"extension."
 
+static List *list_other_names(List *lists, List *names);
 static List *list_wanted_names(List *tables);
 static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *resource);
 
@@ -39,6 +41,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 	WalcuImportOptions options = option_for_import(statement->options);
 	List *listed = list_wanted_names(statement->table_list);
 	List *resources;
+	List *lists;
 	List *commands = NIL;
 	ListCell *lc;
 
@@ -47,9 +50,11 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 				errmsg("schema \"%s\" is not present on foreign server \"%s\"", statement->remote_schema,
 					   statement->server_name),
 				errhint("The only schema there is \"" REMOTE_SCHEMA "\"."));
-	resources = service_description_resources(serverid, options.source, options.flatten, BUNDLED_HINT);
+	resources = service_description_resources(
+		serverid, options.source, options.flatten + (options.arrays ? LIST_TABLE_LEVELS : 0), BUNDLED_HINT);
+	lists = options.arrays ? list_table_of_resources(resources) : NIL;
 	if (statement->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
-		openapi_require_names(resources, listed);
+		openapi_require_names(resources, list_other_names(lists, listed));
 	foreach(lc, resources)
 	{
 		WalcuResource *resource = lfirst(lc);
@@ -61,7 +66,40 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 													   columns_of_resource(resource, &options),
 													   statement->server_name, options.import_collate));
 	}
+	foreach(lc, lists)
+	{
+		const WalcuListTable *list = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_wanted(statement->list_type, listed, list->name))
+			commands = lappend(
+				commands, table_command_create_list(quote_identifier(list->name), list->resource, list->path,
+													columns_of_list(list->resource, list->field, &options),
+													statement->server_name, options.import_collate));
+	}
 	return commands;
+}
+
+/* Lists those of some names (of char *) that are of no list's table. */
+static List *
+list_other_names(List *lists, List *names)
+{
+	List *others = list_copy(names);
+	ListCell *lc;
+
+	foreach(lc, others)
+	{
+		ListCell *of_list;
+
+		foreach(of_list, lists)
+		{
+			if (strcmp(((WalcuListTable *) lfirst(of_list))->name, lfirst(lc)) != 0)
+				continue;
+			others = foreach_delete_current(others, lc);
+			break;
+		}
+	}
+	return others;
 }
 
 static List *

@@ -42,6 +42,7 @@ static const char *const set_by_service[] = {"_id",        "__v",      "created_
 static List *draft_fields(List *columns, List *fields, const char *prefix, int levels);
 static ColumnDraft *draft_column(const char *path, const char *parameter, const char *type);
 static bool is_number_type(Oid type);
+static void check_column_count(const WalcuResource *resource, const List *columns);
 static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
@@ -61,13 +62,47 @@ columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *opt
 		columns = lappend(columns, draft_column(".", NULL, "jsonb"));
 	if (options->import_search)
 		columns = lappend(columns, draft_column(NULL, "search", "text"));
+	check_column_count(resource, columns);
+	give_names(columns);
+	return columns;
+}
+
+/*
+ * Returns the columns (of ColumnDraft) for the elements of a list in the documents of a resource: the id of
+ * the document, the position in the list, and what the description has of an element.
+ */
+List *
+columns_of_list(const WalcuResource *resource, const WalcuField *list, const WalcuImportOptions *options)
+{
+	ColumnDraft *document = draft_column("^._id", NULL, "text");
+	ColumnDraft *position = draft_column(".", NULL, "integer");
+	List *columns = list_make2(document, position);
+	List *members = draft_fields(NIL, list->fields, "", options->flatten);
+	ListCell *lc;
+
+	/* nobody writes elements, and what they have to have is not known */
+	foreach(lc, members)
+	{
+		((ColumnDraft *) lfirst(lc))->not_null = false;
+		((ColumnDraft *) lfirst(lc))->readonly = false;
+	}
+	columns = list_concat(columns, members);
+	check_column_count(resource, columns);
+	position->ordinality = document->not_null = position->not_null = true;
+	document->name = columns_unique_name(NIL, psprintf("%s_id", resource->name), document->path);
+	position->name = "position";
+	give_names(columns);
+	return columns;
+}
+
+static void
+check_column_count(const WalcuResource *resource, const List *columns)
+{
 	if (list_length(columns) > MaxHeapAttributeNumber)
 		ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
 				errmsg("resource \"%s\" would have %d columns", resource->name, list_length(columns)),
 				errdetail("Tables can have at most %d columns.", MaxHeapAttributeNumber),
 				errhint("Lower the option flatten."));
-	give_names(columns);
-	return columns;
 }
 
 /* Appends columns for fields.  A single object whose members were read is replaced by them, so many times. */
@@ -197,7 +232,7 @@ has_path(List *columns, const char *path)
 	return false;
 }
 
-/* Names the columns.  Those of members of the document itself come first, and so keep their names. */
+/* Names columns without a name.  Those of members of the document itself come first, and so keep theirs. */
 static void
 give_names(List *columns)
 {
@@ -211,7 +246,7 @@ give_names(List *columns)
 			const char *path = column->path ? column->path : column->parameter;
 			char *wanted;
 
-			if (is_top_level(column) != (pass == 0))
+			if (column->name || is_top_level(column) != (pass == 0))
 				continue;
 			if (column->parameter)
 				wanted = psprintf("_%s", column->parameter);
@@ -279,6 +314,8 @@ columns_declaration(const ColumnDraft *column, bool collate)
 	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
 	if (column->parameter)
 		append_column_option(command, &separator, "parameter", column->parameter);
+	else if (column->ordinality)
+		append_column_option(command, &separator, "ordinality", "true");
 	else if (column->says_path || strcmp(column->path, column->name) != 0)
 		append_column_option(command, &separator, "path", column->path);
 	if (column->readonly)

@@ -21,9 +21,12 @@ typedef struct ColumnDraft
 	bool not_null;         /* It is NOT NULL. */
 	bool readonly;         /* The service sets it. */
 	bool says_path;        /* The option path is given though it is the name, so that this can be changed. */
+	bool ordinality;       /* It is the position of the element in its list. */
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
+extern List *columns_of_list(const WalcuResource *resource, const WalcuField *list,
+							 const WalcuImportOptions *options);
 extern char *columns_unique_name(List *columns, const char *wanted, const char *path);
 extern const ColumnDraft *columns_find_draft(List *drafts, const char *path);
 extern char *columns_type_declaration(const WalcuField *field, bool collate);

@@ -158,6 +158,7 @@ static const OptionRow rows[] = {
 	{"flatten", ON_IMPORT, KIND_INTEGER, IMPORT_FIELD(flatten), NULL, NULL, 0, MAX_FLATTEN},
 	{"import_document", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_document)},
 	{"import_search", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(import_search)},
+	{"arrays", ON_IMPORT, KIND_BOOLEAN, IMPORT_FIELD(arrays)},
 };
 
 static const WalcuOptions defaults = {

@@ -177,6 +177,7 @@ typedef struct WalcuImportOptions
 	int flatten;             /* So many levels of nested objects become columns. */
 	bool import_document;    /* A column _document has the whole document. */
 	bool import_search;      /* A column _search stands for the service's query language. */
+	bool arrays;             /* Lists of objects get tables of their own, too. */
 } WalcuImportOptions;
 
 /* A column of a foreign table stands for this. */

@@ -11,5 +11,7 @@
 
 extern char *table_command_create(const char *table, const WalcuResource *resource, List *columns,
 								  const char *server, bool collate);
+extern char *table_command_create_list(const char *table, const WalcuResource *resource, const char *list,
+									   List *columns, const char *server, bool collate);
 
 #endif /* WALCU_TABLE_COMMAND_H */
