@@ -32,6 +32,7 @@
 #include "modify/direct_modify.h"
 #include "modify/modify.h"
 #include "modify/modify_table.h"
+#include "modify/rows_ahead.h"
 #include "modify/updatable.h"
 #include "plan/explain_watch.h"
 #include "plan/join_path.h"
@@ -86,6 +87,7 @@ _PG_init(void)
 	waiting_cost_init();
 	scan_group_init();
 	idle_session_init();
+	rows_ahead_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

@@ -33,6 +33,7 @@ measure('INSERT', "INSERT INTO notes (content) SELECT 'bench ' || n FROM generat
 measure('COPY', "COPY notes (content) FROM PROGRAM 'seq -f copied%g 1 $rows'");
 $dbh->do("DELETE FROM notes WHERE content LIKE 'copied%'");
 measure('UPDATE', "UPDATE notes SET content = content || '!' WHERE content LIKE 'bench%'");
+measure('RETURNING', "UPDATE notes SET content = content || '!' WHERE content LIKE 'bench%' RETURNING *");
 measure('DELETE', "DELETE FROM notes WHERE content LIKE 'bench%'");
 for my $number (@partitions)
 {

@@ -17,6 +17,7 @@ typedef enum WalcuStatementPart
 	WALCU_STATEMENT_READ_AHEADS,    /* See exec/read_ahead.c. */
 	WALCU_STATEMENT_REPLY_CACHES,   /* See fetch/reply_cache.c. */
 	WALCU_STATEMENT_DIRECT_CHANGES, /* See modify/direct_send.c. */
+	WALCU_STATEMENT_LIMITED,        /* See modify/rows_ahead.c. */
 	WALCU_STATEMENT_PARTS
 } WalcuStatementPart;
 

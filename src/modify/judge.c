@@ -11,6 +11,7 @@
 #include "modify/judge.h"
 
 #include "executor/executor.h"
+#include "modify/changed_row.h"
 #include "modify/column_rules.h"
 
 static void judge_new_row(WalcuModify *modify, TupleTableSlot *slot);
@@ -64,7 +65,7 @@ judge_changed_row(WalcuModify *modify, ModifyTableState *node, int number, Tuple
 	Datum *old_values = palloc(count * sizeof(Datum));
 	bool *old_nulls = palloc(count * sizeof(bool));
 
-	modify_read_old_row(modify, slot, old_values, old_nulls);
+	changed_row_read_old(modify, slot, old_values, old_nulls);
 	for (int i = 0; i < list_length(columns); i++)
 	{
 		int column = list_nth_int(columns, i) - 1;

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "modify/modify.h"
+#include "modify/modified_table.h"
 
 extern bool judge_is_needed(const WalcuModify *modify, ResultRelInfo *target, EState *estate);
 extern void judge_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot);

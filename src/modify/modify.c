@@ -12,15 +12,14 @@
 
 #include "access/htup_details.h"
 #include "base/compat.h"
-#include "base/digest.h"
-#include "base/objectid.h"
 #include "base/read_only.h"
 #include "executor/executor.h"
-#include "fetch/waiting_writes.h"
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
+#include "modify/begun_row.h"
+#include "modify/changed_row.h"
 #include "modify/column_rules.h"
-#include "modify/patched_document.h"
+#include "modify/new_row.h"
 #include "modify/row_source.h"
 #include "modify/updatable.h"
 #include "modify/waiting_insert.h"
@@ -31,17 +30,11 @@ static void check_returning(const WalcuOptions *options, const ModifyTable *plan
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
 static HTAB *create_seen_table(MemoryContext context);
 static void hold_rows(WalcuModify *modify, ResultRelInfo *target, EState *estate);
-static void make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made);
+static TupleTableSlot *take_new_row(WalcuModify *modify, TupleTableSlot *slot);
 static int send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots,
 						 int count, TupleTableSlot **inserted);
 static int queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots,
 						  int count, TupleTableSlot **inserted);
-static WalcuWrite *send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made);
-static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
-							  bool *missing);
-static bool send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot);
-static bool confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot);
-static bool is_changed_before(WalcuModify *modify, const char *id);
 
 /* Begins to write a table of a statement.  modify_table.c calls this. */
 WalcuModify *
@@ -100,8 +93,11 @@ modify_batch_size(ResultRelInfo *target)
 TupleTableSlot *
 modify_insert(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
+	WalcuModify *modify = target->ri_FdwState;
 	int count = 1;
 
+	if (modify->begins_ahead)
+		return take_new_row(modify, slot);
 	modify_insert_batch(estate, target, &slot, &plan_slot, &count);
 	return count > 0 ? slot : NULL;
 }
@@ -127,7 +123,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		column_rules_check_new(modify->row, slots[i]->tts_values, slots[i]->tts_isnull);
 	}
 	for (int i = 0; i < *count; i++)
-		make_new(modify, slots[i], &made[i]);
+		new_row_make(modify, slots[i], &made[i]);
 	if (modify->queue)
 		*count = queue_new_rows(modify, made, slots, *count, inserted);
 	else
@@ -141,36 +137,19 @@ TupleTableSlot *
 modify_update(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	WalcuModify *modify = target->ri_FdwState;
-	WalcuRow *row = modify->row;
-	int columns = row->descriptor->natts;
-	bool whole = row->options->update_method == WALCU_UPDATE_PUT;
-	WalcuCommitQueueWrite queued = {.method = whole ? "PUT" : "PATCH", .command = modify->command};
-	WalcuRowChange *change;
 	MemoryContext before;
-	Datum *values;
-	bool *nulls;
-	char *id;
-	bool missing = false;
+	TupleTableSlot *updated;
+	WalcuBegunRow row;
 
 	MemoryContextReset(modify->row_context);
 	before = MemoryContextSwitchTo(modify->row_context);
-	values = palloc(columns * sizeof(Datum));
-	nulls = palloc(columns * sizeof(bool));
-	modify_read_old_row(modify, plan_slot, values, nulls);
-	column_rules_keep_old(row, slot, values, nulls);
-	/* PostgreSQL checks these before for its own tables, and for foreign ones never, or afterwards */
-	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, target, slot, estate);
-	ExecWithCheckOptions(WCO_VIEW_CHECK, target, slot, estate);
-	id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
-	slot_getallattrs(slot);
-	change = row_change(row, values, nulls, slot->tts_values, slot->tts_isnull);
-	queued.id = id;
-	if (is_changed_before(modify, id))
-		missing = true;
-	else if (change->any && make_changed_body(modify, &queued, change, &missing))
-		missing = !send_change(modify, &queued, slot);
+	row = modify->begins_ahead ? begun_row_take(modify)
+							   : changed_row_begin_update(modify, target, estate, slot, plan_slot);
+	if (modify->begins_ahead && row.write == NULL)
+		changed_row_keep_old(modify, slot, plan_slot);
+	updated = begun_row_finish(modify, &row, slot) ? slot : NULL;
 	MemoryContextSwitchTo(before);
-	return missing ? NULL : slot;
+	return updated;
 }
 
 /* FdwRoutine.ExecForeignDelete.  Returns NULL when the row is gone. */
@@ -178,30 +157,25 @@ TupleTableSlot *
 modify_delete(EState *estate, ResultRelInfo *target, TupleTableSlot *slot, TupleTableSlot *plan_slot)
 {
 	WalcuModify *modify = target->ri_FdwState;
-	WalcuCommitQueueWrite queued = {.method = "DELETE", .command = modify->command};
 	MemoryContext before;
-	Datum value;
-	bool is_null;
-	char *id;
-	bool missing;
+	bool is_deleted;
+	WalcuBegunRow row;
 
 	MemoryContextReset(modify->row_context);
 	before = MemoryContextSwitchTo(modify->row_context);
-	value = ExecGetJunkAttribute(plan_slot, modify->id_junk, &is_null);
-	id = row_id(modify->row, value, is_null);
-	queued.id = id;
-	missing = is_changed_before(modify, id) || !send_change(modify, &queued, slot);
-	if (!missing && AttributeNumberIsValid(modify->whole_row_junk))
+	row = modify->begins_ahead ? begun_row_take(modify) : changed_row_begin_delete(modify, plan_slot);
+	is_deleted = begun_row_finish(modify, &row, NULL);
+	if (is_deleted && AttributeNumberIsValid(modify->whole_row_junk))
 	{
 		int columns = modify->row->descriptor->natts;
 		Datum *values = palloc(columns * sizeof(Datum));
 		bool *nulls = palloc(columns * sizeof(bool));
 
-		modify_read_old_row(modify, plan_slot, values, nulls);
+		changed_row_read_old(modify, plan_slot, values, nulls);
 		ExecForceStoreHeapTuple(heap_form_tuple(modify->row->descriptor, values, nulls), slot, false);
 	}
 	MemoryContextSwitchTo(before);
-	return missing ? NULL : slot;
+	return is_deleted ? slot : NULL;
 }
 
 /*
@@ -315,35 +289,19 @@ create_seen_table(MemoryContext context)
 	return hash_create("walcu documents written", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Says what a new row is to the service. */
-static void
-make_new(WalcuModify *modify, TupleTableSlot *slot, WalcuCommitQueueWrite *made)
+/* Returns a new row that was sent before the executor came to it; NULL when it was there already. */
+static TupleTableSlot *
+take_new_row(WalcuModify *modify, TupleTableSlot *slot)
 {
-	WalcuRow *row = modify->row;
-	char *made_id = NULL;
-	char *sets;
+	WalcuBegunRow row = begun_row_take(modify);
+	MemoryContext before;
+	bool is_written;
 
-	*made = (WalcuCommitQueueWrite){.method = "POST",
-									.conflict_is_none = modify->skips_conflicts,
-									.command = modify->command,
-									.routed_from = modify->routed_from};
-	if (row->id >= 0)
-	{
-		bool is_null;
-		Datum value = slot_getattr(slot, row->id + 1, &is_null);
-
-		made->id = is_null ? NULL : row_id(row, value, false);
-		if (made->id && modify->queue && waiting_insert_is_respelled(modify->queue, made->id))
-		{
-			made->id = objectid_as_written(made->id);
-			row_set_id(row, slot, made->id);
-		}
-	}
-	if (made->id == NULL && row->options->client_ids)
-		made->id = made_id = objectid_create();
-	made->made_here = made_id != NULL;
-	made->body = row_new_document(row, slot, made_id, &sets);
-	made->sets = sets;
+	MemoryContextReset(modify->row_context);
+	before = MemoryContextSwitchTo(modify->row_context);
+	is_written = begun_row_finish(modify, &row, slot);
+	MemoryContextSwitchTo(before);
+	return is_written ? slot : NULL;
 }
 
 /* Sends new rows.  Puts those that were not there already into inserted, and returns how many they are. */
@@ -355,13 +313,13 @@ send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTable
 	int rows = 0;
 
 	for (int i = 0; i < count; i++)
-		writes[i] = send_new(modify, &made[i]);
+		writes[i] = new_row_send(modify, &made[i]);
 	if (modify->waits)
 		writer_finish(modify->writer);
 	for (int i = 0; i < count; i++)
 	{
 		/* rows that are under way are counted now */
-		if (writes[i] == NULL || confirm_row(modify, writes[i], slots[i]))
+		if (writes[i] == NULL || begun_row_confirm(modify, writes[i], slots[i]))
 			inserted[rows++] = slots[i];
 	}
 	return rows;
@@ -387,25 +345,6 @@ queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTabl
 	return rows;
 }
 
-/* Sends a new row, or puts it where it is held.  Returns NULL when nobody is to wait for it. */
-static WalcuWrite *
-send_new(WalcuModify *modify, const WalcuCommitQueueWrite *made)
-{
-	WalcuWrite *write;
-
-	if (modify->held)
-	{
-		/* PostgreSQL says of errors in which line of COPY they are, which is another one later */
-		held_rows_add(modify->held, made, modify->is_copied ? GetErrorContextStack() : NULL);
-		return NULL;
-	}
-	write = queue_entry_create_write(modify->writer, made);
-	write->needs_reply = modify->needs_reply;
-	write->detached = !modify->waits;
-	writer_send(write);
-	return modify->waits ? write : NULL;
-}
-
 /*
  * Lets the rows of COPY, or those that are routed to a partition, be held and sent together, where nobody
  * waits for what comes of each.  Where they may have values that are errors, none is sent before the last has
@@ -421,126 +360,4 @@ hold_rows(WalcuModify *modify, ResultRelInfo *target, EState *estate)
 		return;
 	modify->held = held_rows_open(estate->es_query_cxt, modify->writer, modify->command, judges_first);
 	modify->waits = false;
-}
-
-/* Reads the row as it was before the statement. */
-void
-modify_read_old_row(const WalcuModify *modify, TupleTableSlot *plan_slot, Datum *values, bool *nulls)
-{
-	bool is_null;
-	Datum row = ExecGetJunkAttribute(plan_slot, modify->whole_row_junk, &is_null);
-	HeapTupleHeader header;
-	HeapTupleData tuple;
-
-	if (is_null)
-		elog(ERROR, "wholerow is NULL");
-	header = DatumGetHeapTupleHeader(row);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
-	heap_deform_tuple(&tuple, modify->row->descriptor, values, nulls);
-}
-
-/*
- * Makes the body that changes a document.  Returns false when there is nothing to do, or the document is
- * gone.
- */
-static bool
-make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
-				  bool *missing)
-{
-	WalcuDocument document = {.id = write->id};
-	WalcuWrite *read;
-
-	if (modify->row->options->update_method == WALCU_UPDATE_PATCH)
-	{
-		WalcuRowPatch patch = row_patch(modify->row, change);
-
-		write->body = patch.body;
-		write->leaves = patch.leaves;
-		write->sets = patch.sets;
-		write->is_sure = patch.is_sure;
-		return patch.leaves != NULL;
-	}
-	write->sets = row_replaced_sets(modify->row, change);
-	/* what an earlier statement has written, and the service does not know yet, stays */
-	if (waiting_writes_show(modify->row->options, write->id, modify->command, &document) ==
-		WALCU_WAITING_WHOLE)
-	{
-		write->body = row_replaced_document(modify->row, change, &document);
-		return write->body != NULL;
-	}
-	/* neither what no column shows must get lost, nor what others have written meanwhile */
-	read = writer_create(modify->writer, "GET", write->id);
-	writer_send(read);
-	writer_wait(read);
-	*missing = read->outcome == WALCU_WRITE_MISSING;
-	if (!*missing)
-	{
-		document = read->document;
-		document.id = write->id;
-		waiting_writes_show(modify->row->options, write->id, modify->command, &document);
-		write->body = row_replaced_document(modify->row, change, &document);
-	}
-	writer_release(read);
-	return write->body != NULL;
-}
-
-/* Sends a change, or puts it into the queue.  Returns false when the document is known to be gone. */
-static bool
-send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change, TupleTableSlot *slot)
-{
-	WalcuWrite *write;
-
-	if (modify->queue)
-	{
-		commit_queue_add(modify->queue, change);
-		return true;
-	}
-	write = writer_create(modify->writer, change->method, change->id);
-	if (change->body)
-		write_set_body(write, change->body);
-	if (change->leaves && (change->body == NULL || !change->is_sure))
-		patched_document_on_refusal(write, modify->row->options, change->leaves);
-	write->needs_reply = modify->needs_reply;
-	write->detached = !modify->waits;
-	write_expect(write, change->sets);
-	writer_send(write);
-	if (!modify->waits)
-		return true;
-	writer_wait(write);
-	return confirm_row(modify, write, slot);
-}
-
-/*
- * Tells whether a row was written.  If so, and if it is wanted, puts what the service has answered into the
- * slot.
- */
-static bool
-confirm_row(WalcuModify *modify, WalcuWrite *write, TupleTableSlot *slot)
-{
-	bool written = write->outcome == WALCU_WRITE_DONE;
-
-	if (written && modify->needs_reply)
-		row_store(modify->row, &write->document, writer_credential(write), slot);
-	writer_release(write);
-	return written;
-}
-
-/*
- * Tells whether the statement has written the document already.  A join may bring it several times; as in
- * PostgreSQL's own tables, the first time counts.
- */
-static bool
-is_changed_before(WalcuModify *modify, const char *id)
-{
-	WalcuDigest digest;
-	bool found;
-
-	if (modify->seen == NULL)
-		return false;
-	digest = digest_of(id, strlen(id));
-	hash_search(modify->seen, &digest, HASH_ENTER, &found);
-	return found;
 }

@@ -12,7 +12,8 @@
  *   then, and after an error it is not called at all.  An error in another part of the statement, too, has
  *   to tell what was written before it, and goes through no function of the interface.
  *
- * - While the node runs, its subplan may be replaced by a list of the rows that it returned.  The service
+ * - While the node runs, its subplan may be replaced by a plan that has its rows written several at a time
+ *   where each is waited for (rows_ahead.c), or by a list of the rows that it returned.  The service
  *   has no snapshots: a scan that goes on while its own statement writes sees what was written, and INSERT
  *   ... SELECT from the same resource would never end.  PostgreSQL has no plan node that reads all rows
  *   before it returns the first (Material returns each as it reads it), and the interface has no place to
@@ -37,6 +38,7 @@
 #include "modify/judge.h"
 #include "modify/modify.h"
 #include "modify/row_source.h"
+#include "modify/rows_ahead.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -67,6 +69,7 @@ struct WalcuModifyTable
 	WalcuWriteLog *write_log; /* It lists what the statement has written. */
 	bool is_running;          /* The node has been run, and it is decided what its rows are read from. */
 	MaterializedPlan *materialized; /* These are the rows of its subplan, or NULL where it may run along. */
+	PlanState *source;              /* It reads its rows from this: its subplan, or what stands in for it. */
 };
 
 static WalcuModifyTable *wrap_node(ModifyTableState *node, WalcuWriteLog *write_log);
@@ -81,7 +84,9 @@ static ReturnedRows *get_returned_rows(MaterializedPlan *materialized, const Res
 static WalcuModify *get_modify(ModifyTableState *node, int number);
 static WalcuModifyTable *find_wrapper(ModifyTableState *node);
 static TupleTableSlot *execute_wrapped_node(PlanState *state);
-static TupleTableSlot *execute_on_rows(ModifyTableState *node, const WalcuModifyTable *wrapper);
+static void choose_source(ModifyTableState *node, WalcuModifyTable *wrapper);
+static bool may_write_ahead(ModifyTableState *node);
+static TupleTableSlot *execute_on_source(ModifyTableState *node, const WalcuModifyTable *wrapper);
 static void confirm_all_rows(ModifyTableState *node);
 
 /* FdwRoutine.BeginForeignModify */
@@ -329,10 +334,9 @@ execute_wrapped_node(PlanState *state)
 
 	PG_TRY();
 	{
-		if (!wrapper->is_running && needs_materialized_plan(node))
-			wrapper->materialized = materialize_plan(node);
-		wrapper->is_running = true;
-		slot = wrapper->materialized ? execute_on_rows(node, wrapper) : wrapper->execute(state);
+		if (!wrapper->is_running)
+			choose_source(node, wrapper);
+		slot = execute_on_source(node, wrapper);
 		if (TupIsNull(slot))
 			confirm_all_rows(node);
 	}
@@ -344,26 +348,54 @@ execute_wrapped_node(PlanState *state)
 	return slot;
 }
 
+/* Decides, when all that the node could refer to has been begun, what it reads its rows from. */
+static void
+choose_source(ModifyTableState *node, WalcuModifyTable *wrapper)
+{
+	wrapper->source = outerPlanState(node);
+	if (needs_materialized_plan(node))
+	{
+		wrapper->materialized = materialize_plan(node);
+		wrapper->source = &wrapper->materialized->state;
+	}
+	if (may_write_ahead(node))
+		wrapper->source = rows_ahead_plan(rows_ahead_create(node, wrapper->source));
+	wrapper->is_running = true;
+}
+
+static bool
+may_write_ahead(ModifyTableState *node)
+{
+	for (int i = 0; i < node->mt_nrels; i++)
+	{
+		const WalcuModify *modify = get_modify(node, i);
+
+		if (modify == NULL || !rows_ahead_suit_table(modify, &node->resultRelInfo[i]))
+			return false;
+	}
+	return rows_ahead_suit_statement(node);
+}
+
 /*
- * Runs the node on the list of rows.  Only then does the list stand in: EXPLAIN and the end of the
- * execution find the subplan itself.
+ * Runs the node on what its rows are read from.  Only then does that stand in for its subplan: EXPLAIN and
+ * the end of the execution find the subplan itself.
  */
 static TupleTableSlot *
-execute_on_rows(ModifyTableState *node, const WalcuModifyTable *wrapper)
+execute_on_source(ModifyTableState *node, const WalcuModifyTable *wrapper)
 {
-	MaterializedPlan *materialized = wrapper->materialized;
+	PlanState *subplan = outerPlanState(node);
 	TupleTableSlot *slot;
 
-	if (materialized->rows == NULL)
-		read_all_rows(materialized);
-	outerPlanState(node) = &materialized->state;
+	if (wrapper->materialized && wrapper->materialized->rows == NULL)
+		read_all_rows(wrapper->materialized);
+	outerPlanState(node) = wrapper->source;
 	PG_TRY();
 	{
 		slot = wrapper->execute(&node->ps);
 	}
 	PG_FINALLY();
 	{
-		outerPlanState(node) = materialized->subplan;
+		outerPlanState(node) = subplan;
 	}
 	PG_END_TRY();
 	return slot;

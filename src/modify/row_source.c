@@ -34,6 +34,21 @@ bool
 row_source_may_see_writes(ModifyTableState *node, WalcuPaging paging)
 {
 	PlanState *subplan = outerPlanState(node);
+
+	if (row_source_is_shared(node))
+		return true;
+	if (node->operation != CMD_INSERT && row_source_is_scan(subplan) && paging == WALCU_PAGING_KEY)
+		return planstate_tree_walker(subplan, has_service_scan, NULL);
+	return has_service_scan(subplan, NULL);
+}
+
+/*
+ * Tells whether a statement may read the service beside the plan of a node that writes, or call something
+ * that does.
+ */
+bool
+row_source_is_shared(ModifyTableState *node)
+{
 	const EState *estate = node->ps.state;
 	ListCell *lc;
 
@@ -47,9 +62,7 @@ row_source_may_see_writes(ModifyTableState *node, WalcuPaging paging)
 		if (state && state != &node->ps && has_service_scan(state, NULL))
 			return true;
 	}
-	if (node->operation != CMD_INSERT && row_source_is_scan(subplan) && paging == WALCU_PAGING_KEY)
-		return planstate_tree_walker(subplan, has_service_scan, NULL);
-	return has_service_scan(subplan, NULL);
+	return false;
 }
 
 /* A CustomScan may be one that counts documents, or another extension's way of running a plan. */

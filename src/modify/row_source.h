@@ -11,6 +11,7 @@
 #include "service/option.h"
 
 extern bool row_source_is_scan(PlanState *state);
+extern bool row_source_is_shared(ModifyTableState *node);
 extern bool row_source_may_see_writes(ModifyTableState *node, WalcuPaging paging);
 
 #endif /* WALCU_ROW_SOURCE_H */
