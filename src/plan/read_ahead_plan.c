@@ -68,18 +68,18 @@ typedef struct ScanSearch
 } ScanSearch;
 
 /* A condition of a scan from which the key of an outer row is known. */
-typedef struct ScanKey
+typedef struct SearchKey
 {
 	int place;        /* It is this one among the scan's conditions. */
 	Expr *expression; /* The key is this, made of the row. */
 	Oid list_type;    /* Arrays of keys are of this type; InvalidOid for a bound, of which there are none. */
 	bool by_id;       /* No two documents have the same one. */
-} ScanKey;
+} SearchKey;
 
 /* One from which a bound is known. */
 typedef struct ScanBound
 {
-	ScanKey key;           /* This is it as a key, */
+	SearchKey key;         /* This is it as a key, */
 	WalcuRangeBound bound; /* and this what it says of the scan's row. */
 } ScanBound;
 
@@ -113,11 +113,11 @@ static void find_keyed_scans(Plan *plan, ScanSearch *scans);
 static void find_in_list(List *plans, ScanSearch *scans);
 static void match_scan(ForeignScan *scan, ScanSearch *scans);
 static List *list_scan_keys(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans);
-static void add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans);
+static void add_scan_key(const ForeignScan *scan, const SearchKey *key, ScanSearch *scans);
 static List *list_scan_bounds(const ForeignScan *scan, const WalcuRelation *relation, ScanSearch *scans);
 static bool match_bound(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanBound *found);
 static Expr *make_row_value(Expr *clause, Expr *inner, Expr *outer, ScanSearch *scans);
-static bool match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKey *found);
+static bool match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, SearchKey *found);
 static Node *replace_params(Node *node, void *values);
 static bool has_exec_param(Node *node, void *context);
 
@@ -451,7 +451,7 @@ list_scan_keys(const ForeignScan *scan, const WalcuRelation *relation, ScanSearc
 
 	foreach(lc, scan->scan.plan.qual)
 	{
-		ScanKey *key = palloc0(sizeof(ScanKey));
+		SearchKey *key = palloc0(sizeof(SearchKey));
 
 		key->place = foreach_current_index(lc);
 		if (!match_key(relation, lfirst(lc), scans, key))
@@ -489,7 +489,7 @@ list_scan_bounds(const ForeignScan *scan, const WalcuRelation *relation, ScanSea
 
 /* Adds one of a scan's keys.  Which of them it asks for, it decides when it knows the rows (key_choice.c). */
 static void
-add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans)
+add_scan_key(const ForeignScan *scan, const SearchKey *key, ScanSearch *scans)
 {
 	PlannedStmt *statement = scans->search->statement;
 	WalcuReadAheadPlan *found = scans->found;
@@ -514,7 +514,7 @@ add_scan_key(const ForeignScan *scan, const ScanKey *key, ScanSearch *scans)
  * when it cannot be a list's.
  */
 static bool
-match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, ScanKey *found)
+match_key(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, SearchKey *found)
 {
 	WalcuJoinPlan sides;
 	WalcuPushdownCondition *filtered;
