@@ -138,6 +138,8 @@ CREATE FUNCTION walcu_fdw_setup(
   dry_run boolean DEFAULT false,
   comments boolean DEFAULT true,
   statistics boolean DEFAULT false,
+  dealers text[] DEFAULT NULL,
+  views boolean DEFAULT false,
   OUT action text,
   OUT object text,
   OUT statement text,
@@ -146,5 +148,5 @@ CREATE FUNCTION walcu_fdw_setup(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 50;
-COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean) IS
+COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, text[], boolean) IS
   'makes the tables of a server, or brings them up to date';

@@ -505,11 +505,13 @@ compat_unique_path(PlannerInfo *root, RelOptInfo *outer, SpecialJoinInfo *semijo
 #endif
 }
 
-/* 15 lets a custom path say that it computes expressions; before, each has to. */
+/* 15 lets a custom path say that it computes expressions, and a view be read with its reader's rights. */
 #if PG_VERSION_NUM >= 150000
 #define COMPAT_CUSTOMPATH_PROJECTS CUSTOMPATH_SUPPORT_PROJECTION
+#define COMPAT_VIEW_OPTIONS        " WITH (security_invoker = true)"
 #else
 #define COMPAT_CUSTOMPATH_PROJECTS 0
+#define COMPAT_VIEW_OPTIONS        ""
 #endif
 
 /* 18 counts the disabled nodes of a path, which one above them has, too. */

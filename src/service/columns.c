@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -47,8 +48,8 @@ static bool has_path(List *columns, const char *path);
 static void give_names(List *columns);
 static bool is_top_level(const ColumnDraft *column);
 static bool is_taken(List *columns, const char *name);
-static void append_column_option(StringInfo command, const char **separator, const char *name,
-								 const char *value);
+static void append_constraints(StringInfo command, const ColumnDraft *column, bool collate);
+static DefElem *make_text_option(const char *name, const char *value);
 
 /* Returns the columns for a resource (of ColumnDraft), in the order of the description. */
 List *
@@ -309,29 +310,62 @@ char *
 columns_declaration(const ColumnDraft *column, bool collate)
 {
 	StringInfo command = makeStringInfo();
-	const char *separator = " OPTIONS (";
+	List *options = columns_options(column);
+	ListCell *lc;
 
 	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
-	if (column->parameter)
-		append_column_option(command, &separator, "parameter", column->parameter);
-	else if (column->ordinality)
-		append_column_option(command, &separator, "ordinality", "true");
-	else if (column->says_path || strcmp(column->path, column->name) != 0)
-		append_column_option(command, &separator, "path", column->path);
-	if (column->readonly)
-		append_column_option(command, &separator, "readonly", "true");
-	if (separator[0] == ',')
+	foreach(lc, options)
+	{
+		DefElem *option = lfirst(lc);
+
+		appendStringInfo(command, "%s%s %s", lc == list_head(options) ? " OPTIONS (" : ", ", option->defname,
+						 quote_literal_cstr(strVal(option->arg)));
+	}
+	if (options != NIL)
 		appendStringInfoChar(command, ')');
-	if (column->collatable && collate)
-		appendStringInfoString(command, " COLLATE \"C\"");
-	if (column->not_null)
-		appendStringInfoString(command, " NOT NULL");
+	append_constraints(command, column, collate);
+	return command->data;
+}
+
+/* Returns the declaration of such a column in a table that is no foreign one. */
+char *
+columns_local_declaration(const ColumnDraft *column, bool collate)
+{
+	StringInfo command = makeStringInfo();
+
+	appendStringInfo(command, "%s %s", quote_identifier(column->name), column->type);
+	append_constraints(command, column, collate);
 	return command->data;
 }
 
 static void
-append_column_option(StringInfo command, const char **separator, const char *name, const char *value)
+append_constraints(StringInfo command, const ColumnDraft *column, bool collate)
 {
-	appendStringInfo(command, "%s%s %s", *separator, name, quote_literal_cstr(value));
-	*separator = ", ";
+	if (column->collatable && collate)
+		appendStringInfoString(command, " COLLATE \"C\"");
+	if (column->not_null)
+		appendStringInfoString(command, " NOT NULL");
+}
+
+/* Returns the options (DefElem) of a column. */
+List *
+columns_options(const ColumnDraft *column)
+{
+	List *options = NIL;
+
+	if (column->parameter)
+		options = lappend(options, make_text_option("parameter", column->parameter));
+	else if (column->ordinality)
+		options = lappend(options, make_text_option("ordinality", "true"));
+	else if (column->says_path || strcmp(column->path, column->name) != 0)
+		options = lappend(options, make_text_option("path", column->path));
+	if (column->readonly)
+		options = lappend(options, make_text_option("readonly", "true"));
+	return options;
+}
+
+static DefElem *
+make_text_option(const char *name, const char *value)
+{
+	return makeDefElem(pstrdup(name), (Node *) makeString(pstrdup(value)), -1);
 }

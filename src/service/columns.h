@@ -33,5 +33,7 @@ extern char *columns_type_declaration(const WalcuField *field, bool collate);
 extern bool columns_type_fits(Oid type, const WalcuField *field);
 extern bool columns_is_set_by_service(const char *path);
 extern char *columns_declaration(const ColumnDraft *column, bool collate);
+extern char *columns_local_declaration(const ColumnDraft *column, bool collate);
+extern List *columns_options(const ColumnDraft *column);
 
 #endif /* WALCU_COLUMNS_H */

@@ -13,17 +13,32 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_foreign_table.h"
+#include "foreign/foreign.h"
 #include "service/option.h"
 #include "service/option_column.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+static List *scan_foreign_tables(Oid serverid, Oid wrapperid);
 static int compare_table_names(const ListCell *a, const ListCell *b);
 
 /* Returns the foreign tables (of WalcuForeignTable) of a server that show documents, by name. */
 List *
 foreign_table_list(Oid serverid)
+{
+	return scan_foreign_tables(serverid, InvalidOid);
+}
+
+/* Returns those of all servers of a wrapper. */
+List *
+foreign_table_list_of_wrapper(Oid wrapperid)
+{
+	return scan_foreign_tables(InvalidOid, wrapperid);
+}
+
+static List *
+scan_foreign_tables(Oid serverid, Oid wrapperid)
 {
 	Relation catalog = table_open(ForeignTableRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
@@ -35,14 +50,15 @@ foreign_table_list(Oid serverid)
 		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
 		WalcuForeignTable *table;
 
+		if (OidIsValid(serverid) ? form->ftserver != serverid
+								 : GetForeignServer(form->ftserver)->fdwid != wrapperid)
+			continue;
 		/* those of lists show places that the documents' own tables have, too */
-		if (form->ftserver != serverid || get_rel_name(form->ftrelid) == NULL ||
-			option_array_of_table(form->ftrelid))
+		if (get_rel_name(form->ftrelid) == NULL || option_array_of_table(form->ftrelid))
 			continue;
 		table = palloc(sizeof(WalcuForeignTable));
 		table->relid = form->ftrelid;
-		table->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->ftrelid)),
-												 get_rel_name(form->ftrelid));
+		table->name = foreign_table_name(form->ftrelid);
 		table->resource = option_resource_of_table(form->ftrelid);
 		tables = lappend(tables, table);
 	}
@@ -50,6 +66,13 @@ foreign_table_list(Oid serverid)
 	table_close(catalog, AccessShareLock);
 	list_sort(tables, compare_table_names);
 	return tables;
+}
+
+/* Returns the name of any relation with its schema's, quoted where that is needed. */
+char *
+foreign_table_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 }
 
 static int

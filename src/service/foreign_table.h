@@ -19,6 +19,8 @@ typedef struct WalcuForeignTable
 } WalcuForeignTable;
 
 extern List *foreign_table_list(Oid serverid);
+extern List *foreign_table_list_of_wrapper(Oid wrapperid);
+extern char *foreign_table_name(Oid relid);
 extern bool foreign_table_column_shows_path(Oid relid, Form_pg_attribute attribute);
 extern List *foreign_table_paths(Oid relid);
 

@@ -85,8 +85,8 @@ comment_plan(WalcuSetup *setup, WalcuSetupTable *table)
 	initStringInfo(&commands);
 	if (table->comment == NULL)
 	{
-		table->comment = describe_resource(table->resource->name);
-		appendStringInfo(&commands, "COMMENT ON FOREIGN TABLE %s IS %s", table->name,
+		table->comment = describe_resource(table->resource_name);
+		appendStringInfo(&commands, "COMMENT ON %s %s IS %s", table->kind, table->name,
 						 quote_literal_cstr(table->comment));
 	}
 	foreach(lc, table->columns)
@@ -142,7 +142,7 @@ describe_column(const WalcuSetup *setup, const WalcuSetupTable *table, const Wal
 	if (strcmp(column->path, ".") == 0)
 		return pstrdup(".: the whole document");
 	field = openapi_find_place(table->resource->fields, column->path, &below_free);
-	return field ? comment_of_field(setup, table->resource->name, column->path, field) : NULL;
+	return field ? comment_of_field(setup, table->resource_name, column->path, field) : NULL;
 }
 
 /* Returns what the column of a described place is. */

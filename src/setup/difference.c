@@ -11,9 +11,6 @@
 #include "setup/difference.h"
 
 #include "base/text.h"
-#include "catalog/pg_class.h"
-#include "commands/comment.h"
-#include "service/foreign_table.h"
 #include "setup/comment.h"
 #include "setup/step.h"
 #include "utils/builtins.h"
@@ -58,13 +55,13 @@ find_column_difference(WalcuSetup *setup, const WalcuSetupTable *table, const Wa
 		step_find(
 			setup, "column gone", psprintf("%s.%s", table->name, quote_identifier(column->name)),
 			psprintf("The description does not have \"%s\" any more.", column->path),
-			psprintf("ALTER FOREIGN TABLE %s DROP COLUMN %s", table->name, quote_identifier(column->name)));
+			psprintf("ALTER %s %s DROP COLUMN %s", table->kind, table->name, quote_identifier(column->name)));
 }
 
 static const WalcuField *
 find_bundled_field(const WalcuSetup *setup, const WalcuSetupTable *table, const char *path)
 {
-	const WalcuResource *bundled = openapi_find_resource(setup->bundled, table->resource->name);
+	const WalcuResource *bundled = openapi_find_resource(setup->bundled, table->resource_name);
 	bool below_free;
 
 	return bundled ? openapi_find_place(bundled->fields, path, &below_free) : NULL;
@@ -87,14 +84,14 @@ tell_changed_type(WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSe
 				  const WalcuField *field)
 {
 	const char *name = quote_identifier(column->name);
-	char *advice = psprintf("ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE %s", table->name, name,
+	char *advice = psprintf("ALTER %s %s ALTER COLUMN %s TYPE %s", table->kind, table->name, name,
 							columns_type_declaration(field, setup->options.import_collate));
 
 	if (comment_is_ours(column->comment, column->path))
 		advice =
 			psprintf("%s;\n%s", advice,
 					 comment_on_column(table->name, column->name,
-									   comment_of_field(setup, table->resource->name, column->path, field)));
+									   comment_of_field(setup, table->resource_name, column->path, field)));
 	step_find(setup, "type changed", psprintf("%s.%s", table->name, name),
 			  psprintf("\"%s\" is %s in the description, and the column is %s.", column->path,
 					   comment_type_name(field), format_type_be(column->type)),
@@ -109,17 +106,15 @@ difference_find_resources(WalcuSetup *setup)
 
 	foreach(lc, setup->known)
 	{
-		const WalcuForeignTable *known = lfirst(lc);
-		const char *comment = GetComment(known->relid, RelationRelationId, 0);
+		const WalcuSetupTable *table = lfirst(lc);
+		const char *name = table->resource_name;
 
-		if (openapi_find_resource(setup->resources, known->resource) ||
-			(setup->wanted != NIL && !text_in_list(setup->wanted, known->resource)))
+		if (openapi_find_resource(setup->resources, name) ||
+			(setup->wanted != NIL && !text_in_list(setup->wanted, name)))
 			continue;
-		if (comment_is_ours(comment, known->resource) ||
-			openapi_find_resource(setup->bundled, known->resource))
-			step_find(
-				setup, "resource gone", known->name,
-				psprintf("The description does not have the resource \"%s\" any more.", known->resource),
-				psprintf("DROP FOREIGN TABLE %s", known->name));
+		if (comment_is_ours(table->comment, name) || openapi_find_resource(setup->bundled, name))
+			step_find(setup, "resource gone", table->name,
+					  psprintf("The description does not have the resource \"%s\" any more.", name),
+					  psprintf("DROP %s %s", table->kind, table->name));
 	}
 }

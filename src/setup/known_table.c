@@ -1,70 +1,112 @@
 /*
  * known_table.c
- *	  The tables that a schema has already for a resource.
+ *	  The tables that a schema has already.
  *
  * A table is known by its server and its option resource, a column by its path, so that both may be named
- * otherwise.
+ * otherwise.  A table over several dealers is known by its partitions.
  */
 #include "postgres.h"
 
 #include "setup/known_table.h"
 
 #include "access/relation.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
+#include "service/foreign_table.h"
 #include "service/option_column.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-static WalcuSetupColumn *read_column(Oid relid, Form_pg_attribute attribute);
+static List *add_partition(List *tables, Oid parent, WalcuForeignTable *partition);
+static WalcuSetupTable *read_table_as_it_is(const char *kind, Oid relid, const WalcuForeignTable *foreign);
+static WalcuSetupColumn *read_column(Oid relid, Form_pg_attribute attribute, Oid foreign_relid);
 static bool is_place_within(const char *path, const char *outer);
 
-/* Returns the foreign tables (of WalcuForeignTable) of a server in a schema. */
+/*
+ * Returns the tables (of WalcuSetupTable) of a schema: foreign ones of a server, and those whose partitions
+ * are foreign ones of the server's wrapper.
+ */
 List *
-known_table_list(Oid serverid, Oid schemaid)
+known_table_list(const ForeignServer *server, Oid schemaid)
 {
-	List *known = NIL;
+	List *tables = NIL;
 	ListCell *lc;
 
-	foreach(lc, foreign_table_list(serverid))
+	foreach(lc, foreign_table_list_of_wrapper(server->fdwid))
 	{
-		if (get_rel_namespace(((WalcuForeignTable *) lfirst(lc))->relid) == schemaid)
-			known = lappend(known, lfirst(lc));
+		WalcuForeignTable *foreign = lfirst(lc);
+		Oid parent =
+			get_rel_relispartition(foreign->relid) ? get_partition_parent(foreign->relid, true) : InvalidOid;
+
+		if (OidIsValid(parent))
+		{
+			if (get_rel_namespace(parent) == schemaid)
+				tables = add_partition(tables, parent, foreign);
+		}
+		else if (get_rel_namespace(foreign->relid) == schemaid &&
+				 GetForeignTable(foreign->relid)->serverid == server->serverid)
+			tables = lappend(tables, read_table_as_it_is("FOREIGN TABLE", foreign->relid, foreign));
 	}
-	return known;
+	return tables;
 }
 
-/* Reads a table as it is. */
-WalcuSetupTable *
-known_table_read(const WalcuForeignTable *known, const WalcuResource *resource)
+/* Notes a partition of a table, which is read when its first one comes. */
+static List *
+add_partition(List *tables, Oid parent, WalcuForeignTable *partition)
+{
+	WalcuSetupTable *table;
+	ListCell *lc;
+
+	foreach(lc, tables)
+	{
+		table = lfirst(lc);
+		if (table->relid == parent)
+		{
+			table->partitions = lappend(table->partitions, partition);
+			return tables;
+		}
+	}
+	table = read_table_as_it_is("TABLE", parent, partition);
+	table->partitions = list_make1(partition);
+	return lappend(tables, table);
+}
+
+/* Reads a table; the foreign one, which may be a partition of it, tells what its columns show. */
+static WalcuSetupTable *
+read_table_as_it_is(const char *kind, Oid relid, const WalcuForeignTable *foreign)
 {
 	WalcuSetupTable *table = palloc0(sizeof(WalcuSetupTable));
-	Relation relation = relation_open(known->relid, AccessShareLock);
+	Relation relation = relation_open(relid, AccessShareLock);
 
-	table->resource = resource;
-	table->relid = known->relid;
-	table->name = known->name;
-	table->comment = GetComment(known->relid, RelationRelationId, 0);
+	table->kind = kind;
+	table->resource_name = foreign->resource;
+	table->relid = relid;
+	table->name = foreign_table_name(relid);
+	table->comment = GetComment(relid, RelationRelationId, 0);
 	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
 
 		if (!attribute->attisdropped)
-			table->columns = lappend(table->columns, read_column(known->relid, attribute));
+			table->columns = lappend(table->columns, read_column(relid, attribute, foreign->relid));
 	}
 	relation_close(relation, AccessShareLock);
 	return table;
 }
 
 static WalcuSetupColumn *
-read_column(Oid relid, Form_pg_attribute attribute)
+read_column(Oid relid, Form_pg_attribute attribute, Oid foreign_relid)
 {
-	WalcuColumn *option = option_for_column(relid, attribute->attnum);
+	AttrNumber number = get_attnum(foreign_relid, NameStr(attribute->attname));
+	WalcuColumn *option = option_for_column(foreign_relid, number);
 	WalcuSetupColumn *column = palloc0(sizeof(WalcuSetupColumn));
 
 	column->name = pstrdup(NameStr(attribute->attname));
 	column->path = option->parameter ? NULL : option->path;
 	column->parameter = option->parameter;
+	column->options = GetForeignColumnOptions(foreign_relid, number);
+	column->number = attribute->attnum;
 	column->type = attribute->atttypid;
 	column->comment = GetComment(relid, RelationRelationId, attribute->attnum);
 	return column;
@@ -106,11 +148,12 @@ known_table_levels(List *known)
 	{
 		ListCell *cell;
 
-		foreach(cell, foreign_table_paths(((WalcuForeignTable *) lfirst(lc))->relid))
+		foreach(cell, ((WalcuSetupTable *) lfirst(lc))->columns)
 		{
+			const char *path = ((WalcuSetupColumn *) lfirst(cell))->path;
 			int dots = 0;
 
-			for (const char *c = lfirst(cell); *c; c++)
+			for (const char *c = path ? path : ""; *c; c++)
 				dots += *c == '.';
 			levels = Max(levels, dots);
 		}

@@ -10,14 +10,16 @@
 #include "setup/resource_plan.h"
 
 #include "lib/stringinfo.h"
+#include "service/foreign_table.h"
 #include "service/table_command.h"
 #include "setup/comment.h"
 #include "setup/difference.h"
 #include "setup/known_table.h"
+#include "setup/partition.h"
 #include "setup/right.h"
+#include "setup/schema_step.h"
 #include "setup/step.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 /* A table that shows this part of the described fields is to show all of them. */
 #define WHOLE_PART 0.8
@@ -32,6 +34,7 @@ static bool is_missing(const WalcuSetupTable *table, const ColumnDraft *draft);
 static bool shows_parameter(const WalcuSetupTable *table, const char *parameter);
 static bool shows_document(const WalcuSetupTable *table);
 static int count_shown_fields(const WalcuSetupTable *table);
+static void require_owned_tables(const WalcuSetupTable *table);
 static char *make_add_command(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts);
 static char *list_column_names(List *drafts);
 static WalcuSetupColumn *make_column(const ColumnDraft *draft);
@@ -45,11 +48,12 @@ resource_plan_add(WalcuSetup *setup, const WalcuResource *resource)
 
 	foreach(lc, setup->known)
 	{
-		const WalcuForeignTable *known = lfirst(lc);
+		WalcuSetupTable *known = lfirst(lc);
 
-		if (strcmp(known->resource, resource->name) != 0)
+		if (strcmp(known->resource_name, resource->name) != 0)
 			continue;
-		plan_known_table(setup, known_table_read(known, resource));
+		known->resource = resource;
+		plan_known_table(setup, known);
 		is_known = true;
 	}
 	if (!is_known)
@@ -61,11 +65,14 @@ plan_new_table(WalcuSetup *setup, const WalcuResource *resource)
 {
 	WalcuSetupTable *table = palloc0(sizeof(WalcuSetupTable));
 	List *drafts = draft_columns(setup, resource);
+	char *command;
 	ListCell *lc;
 
+	table->kind = setup->dealers != NIL ? "TABLE" : "FOREIGN TABLE";
+	table->resource_name = resource->name;
 	table->resource = resource;
 	table->name = quote_qualified_identifier(setup->schema, resource->name);
-	if (OidIsValid(setup->schemaid) && OidIsValid(get_relname_relid(resource->name, setup->schemaid)))
+	if (schema_step_is_taken(setup->schemaid, resource->name))
 	{
 		step_find(
 			setup, "name taken", table->name,
@@ -75,12 +82,15 @@ plan_new_table(WalcuSetup *setup, const WalcuResource *resource)
 	}
 	if (OidIsValid(setup->schemaid))
 		right_to_make_tables(setup->schemaid);
-	step_run(setup, "create table", table->name,
-			 table_command_create(table->name, resource, drafts, setup->server->servername,
-								  setup->options.import_collate),
-			 step_counted(list_length(drafts), "column"));
 	foreach(lc, drafts)
 		table->columns = lappend(table->columns, make_column(lfirst(lc)));
+	if (setup->dealers != NIL)
+		command = partition_make_parent(setup, table, drafts);
+	else
+		command = table_command_create(table->name, resource, drafts, setup->server->servername,
+									   setup->options.import_collate);
+	step_run(setup, "create table", table->name, command, step_counted(list_length(drafts), "column"));
+	partition_plan(setup, table);
 	finish_table(setup, table);
 }
 
@@ -98,12 +108,17 @@ plan_known_table(WalcuSetup *setup, WalcuSetupTable *table)
 				  make_add_command(setup, table, missing));
 	else if (missing != NIL)
 	{
-		right_to_alter(table->relid);
+		require_owned_tables(table);
 		step_run(setup, "add columns", table->name, make_add_command(setup, table, missing),
 				 list_column_names(missing));
 		foreach(lc, missing)
 			table->columns = lappend(table->columns, make_column(lfirst(lc)));
 	}
+	if (table->partitions != NIL)
+		partition_plan(setup, table);
+	else if (setup->dealers != NIL)
+		step_find(setup, "not partitioned", table->name,
+				  "It is a foreign table, and not one over several dealers.", NULL);
 	difference_find_columns(setup, table);
 	finish_table(setup, table);
 }
@@ -242,12 +257,25 @@ count_shown_fields(const WalcuSetupTable *table)
 	return count;
 }
 
+/* The columns of partitions get options. */
+static void
+require_owned_tables(const WalcuSetupTable *table)
+{
+	ListCell *lc;
+
+	right_to_alter(table->relid);
+	foreach(lc, table->partitions)
+		right_to_alter(((WalcuForeignTable *) lfirst(lc))->relid);
+}
+
 static char *
 make_add_command(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts)
 {
 	StringInfoData command;
 	ListCell *lc;
 
+	if (table->partitions != NIL)
+		return partition_add_columns(setup, table, drafts);
 	initStringInfo(&command);
 	appendStringInfo(&command, "ALTER FOREIGN TABLE %s", table->name);
 	foreach(lc, drafts)
@@ -277,5 +305,6 @@ make_column(const ColumnDraft *draft)
 	column->name = draft->name;
 	column->path = draft->path;
 	column->parameter = draft->parameter;
+	column->options = columns_options(draft);
 	return column;
 }

@@ -10,18 +10,19 @@
 #include "base/compat.h"
 #include "base/read_only.h"
 #include "base/text.h"
-#include "catalog/namespace.h"
 #include "fmgr.h"
 #include "http/service_description.h"
 #include "miscadmin.h"
 #include "service/credential.h"
 #include "service/foreign_server.h"
 #include "service/reference.h"
+#include "setup/app_view.h"
 #include "setup/argument.h"
+#include "setup/dealer.h"
 #include "setup/difference.h"
 #include "setup/known_table.h"
 #include "setup/resource_plan.h"
-#include "setup/right.h"
+#include "setup/schema_step.h"
 #include "setup/state.h"
 #include "setup/step.h"
 #include "utils/builtins.h"
@@ -39,11 +40,12 @@ enum
 	ARG_RESOURCES,
 	ARG_DRY_RUN,
 	ARG_COMMENTS,
-	ARG_STATISTICS
+	ARG_STATISTICS,
+	ARG_DEALERS,
+	ARG_VIEWS
 };
 
 static WalcuSetup *start_setup(FunctionCallInfo fcinfo);
-static void find_schema(WalcuSetup *setup);
 static void read_descriptions(WalcuSetup *setup);
 static void plan_resources(WalcuSetup *setup);
 static void plan_statistics(WalcuSetup *setup);
@@ -53,12 +55,13 @@ PG_FUNCTION_INFO_V1(walcu_fdw_setup);
 
 /*
  * walcu_fdw_setup(server name, schema name, options jsonb, resources text[], dry_run boolean, comments
- * boolean, statistics boolean)
+ * boolean, statistics boolean, dealers text[], views boolean)
  * returns setof (action text, object text, statement text, detail text, advice text)
  *
  * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 where a right is missing,
- * HV00R for an unknown resource, HV00D and 22023 for wrong options, 22004 for NULL where it says nothing,
- * those of reading the description, of read_only_refuse unless it is a dry run, and of the statements.
+ * HV00R for an unknown resource, HV00J and 22023 for wrong dealers, HV00D and 22023 for wrong options, 22004
+ * for NULL where it says nothing, those of reading the description, of read_only_refuse unless it is a dry
+ * run, and of the statements.
  */
 Datum
 walcu_fdw_setup(PG_FUNCTION_ARGS)
@@ -70,9 +73,13 @@ walcu_fdw_setup(PG_FUNCTION_ARGS)
 		read_only_refuse("walcu_fdw_setup");
 	compat_init_materialized_srf(fcinfo);
 	setup = start_setup(fcinfo);
-	find_schema(setup);
+	setup->schemaid = schema_step_add(setup, setup->schema);
+	if (OidIsValid(setup->schemaid))
+		setup->known = known_table_list(setup->server, setup->schemaid);
 	read_descriptions(setup);
 	plan_resources(setup);
+	if (setup->views)
+		app_view_plan(setup);
 	if (setup->statistics)
 		plan_statistics(setup);
 	tell_of_mapping(setup);
@@ -96,26 +103,12 @@ start_setup(FunctionCallInfo fcinfo)
 	setup->wanted = argument_texts(fcinfo, ARG_RESOURCES, "resources");
 	setup->comments = argument_boolean(fcinfo, ARG_COMMENTS, "comments");
 	setup->statistics = argument_boolean(fcinfo, ARG_STATISTICS, "statistics");
+	setup->dealers = dealer_list(setup->server, argument_texts(fcinfo, ARG_DEALERS, "dealers"));
+	setup->views = argument_boolean(fcinfo, ARG_VIEWS, "views");
 	/* whoever cannot read the tables need not wait for them to be made */
 	if (setup->statistics)
 		option_credential_header(GetUserId(), setup->server->serverid);
 	return setup;
-}
-
-/* Plans the schema, or looks at what is in it. */
-static void
-find_schema(WalcuSetup *setup)
-{
-	setup->schemaid = get_namespace_oid(setup->schema, true);
-	if (OidIsValid(setup->schemaid))
-	{
-		right_to_use_schema(setup->schemaid);
-		setup->known = known_table_list(setup->server->serverid, setup->schemaid);
-		return;
-	}
-	right_to_make_schema(setup->schema);
-	step_run(setup, "create schema", quote_identifier(setup->schema),
-			 psprintf("CREATE SCHEMA %s", quote_identifier(setup->schema)), NULL);
 }
 
 /* The description is read as deep as columns are to lead, or do already. */

@@ -27,21 +27,35 @@ typedef struct WalcuSetupStep
 typedef struct WalcuSetupColumn
 {
 	const char *name;      /* This is its name. */
-	const char *path;      /* It shows this place in the document; NULL for a parameter. */
+	const char *path;      /* It shows this place in the document; NULL for others. */
 	const char *parameter; /* It is this parameter of the query string, or NULL. */
+	List *options;         /* It has these options (DefElem), in a partition. */
+	AttrNumber number;     /* This is its number; InvalidAttrNumber for one that is to be made. */
 	Oid type;              /* This is its type; InvalidOid for one that is to be made. */
 	const char *comment;   /* It has this comment; or NULL. */
 } WalcuSetupColumn;
 
-/* A table that there is, or will be. */
+/* A table, or a view, that there is or will be. */
 typedef struct WalcuSetupTable
 {
-	const WalcuResource *resource; /* It shows this one. */
+	const char *kind;              /* Commands call it so: "FOREIGN TABLE", "TABLE" or "VIEW". */
+	const char *resource_name;     /* It shows this resource. */
+	const WalcuResource *resource; /* The description says this of it; NULL when it does not have it. */
 	Oid relid;                     /* This is the table; InvalidOid for one that is to be made. */
 	const char *name;              /* This is its name with the schema's, quoted where that is needed. */
 	const char *comment;           /* It has this comment; or NULL. */
 	List *columns;                 /* These (WalcuSetupColumn) it has. */
+	List *partitions;              /* These (WalcuForeignTable) are its partitions; NIL for no such table. */
 } WalcuSetupTable;
+
+/* A dealer whose tables are partitions. */
+typedef struct WalcuSetupDealer
+{
+	const char *name;      /* The user calls it so. */
+	const char *dealer_id; /* Its documents have this. */
+	ForeignServer *server; /* It is asked by this one. */
+	bool by_option;        /* The server is another dealer's, or nobody's: tables say whose they are. */
+} WalcuSetupDealer;
 
 typedef struct WalcuSetup
 {
@@ -55,7 +69,10 @@ typedef struct WalcuSetup
 	List *resources;            /* The description has these (WalcuResource). */
 	List *bundled;              /* The installed one has these. */
 	List *references;           /* This is the table of what ids lead to. */
-	List *known;                /* The schema has these foreign tables (WalcuForeignTable) of the server. */
+	List *known;                /* The schema has these tables (WalcuSetupTable) already. */
+	List *dealers;              /* Tables have partitions for these (WalcuSetupDealer); or NIL. */
+	bool views;                 /* Each table has a view. */
+	List *new_schemas;          /* These schemas (char *) are to be made. */
 	List *tables;               /* These (WalcuSetupTable) the schema has at the end. */
 	List *steps;                /* These (WalcuSetupStep) are to be done. */
 } WalcuSetup;

@@ -1,0 +1,134 @@
+# walcu_fdw_setup() for several dealers, whose tables are partitions, and with views over the tables.
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Test::More;
+use WalcuTest;
+
+my %dealer = (madrid => '5f2b1c9e8d3a4b0000000001', vigo => '5f2b1c9e8d3a4b0000000002');
+my %sandbox = map {
+    $_ => WalcuTest::Sandbox->start(dealer => $dealer{$_}, scale => 10, seed => length $_, count => { cars => 60, clients => 10 })
+} sort keys %dealer;
+my $node = start_node();
+my $dbh = connect_db($node);
+$dbh->do('CREATE EXTENSION walcu_fdw');
+for my $name (sort keys %dealer)
+{
+    $dbh->do("CREATE SERVER $name FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '" . $sandbox{$name}->endpoint . "', dealer_id '$dealer{$name}', max_retries '0', on_type_mismatch 'null')");
+    $dbh->do("CREATE USER MAPPING FOR CURRENT_USER SERVER $name OPTIONS (username 'sandbox-app', password 'sandbox-secret')");
+}
+
+# One after the other: the second dealer comes later
+my $call = q{'madrid', 'crm', resources => '{cars,clients}', views => true, dealers => };
+my @first = setup($call . q{'{madrid}'});
+is(join("\n", map { "$_->{action} $_->{object}" } @first), join("\n",
+        'create schema crm', 'create table crm.cars', 'create schema crm_madrid', 'create partition crm_madrid.cars', 'comment crm.cars',
+        'create table crm.clients', 'create partition crm_madrid.clients', 'comment crm.clients',
+        'create schema crm_app', 'create view crm_app.cars', 'comment crm_app.cars', 'create view crm_app.clients', 'comment crm_app.clients'),
+    'a table over all dealers, a partition in a schema of its own, and a view');
+is(asked('madrid'), 'description', 'the first server is asked for the description');
+$dbh->do('ALTER TABLE crm.cars RENAME COLUMN make TO brand');
+my @second = setup($call . q{'{madrid,vigo}'});
+is(join("\n", map { "$_->{action} $_->{object}" } @second), join("\n", 'create schema crm_vigo', 'create partition crm_vigo.cars', 'create partition crm_vigo.clients'),
+    'a dealer that comes later gets partitions');
+is(asked('vigo'), '', 'and is asked nothing');
+asked('madrid');
+is_deeply([ setup($call . q{'{madrid,vigo}'}) ], [], 'again: nothing');
+is_deeply([ setup(q{'madrid', 'crm', resources => '{cars,clients}', views => true}) ], [], 'the dealers need not be named again');
+asked('madrid');
+
+# Read side by side, or one alone; written by dealer_id
+my %expected = map { my $name = $_; map { ("$_->{_id}" => join '|', $name, map { $_ // '' } $_->{make}, $_->{status}{status} // '') } $sandbox{$name}->dump('cars') } sort keys %dealer;
+my $rows = $dbh->selectall_arrayref(q{SELECT _id, CASE dealer_id WHEN '5f2b1c9e8d3a4b0000000001' THEN 'madrid' ELSE 'vigo' END, brand, status_status FROM crm.cars});
+is_deeply({ map { my ($id, @rest) = @$_; ($id => join '|', map { $_ // '' } @rest) } @$rows }, \%expected, 'the rows of both, with nested members, and a column that was renamed');
+asked($_) for sort keys %dealer;
+is($dbh->selectrow_array("SELECT count(*) FROM crm.cars WHERE dealer_id = '$dealer{vigo}' AND brand IS NOT NULL"), scalar(grep { defined $_->{make} } $sandbox{vigo}->dump('cars')), 'one alone');
+is(asked('madrid'), '', 'the other one is not asked');
+like(asked('vigo'), qr/^list/, 'it is');
+$dbh->do("INSERT INTO crm_app.cars (dealer_id, make, model) VALUES ('$dealer{vigo}', 'SEAT', 'Ateca de Vigo')");
+is(asked('madrid') . '/' . asked('vigo'), '/create', 'a row goes where its dealer_id says, through the view, too');
+is(scalar(grep { ($_->{model} // '') eq 'Ateca de Vigo' } $sandbox{vigo}->dump('cars')), 1, 'with its values');
+
+# What is new comes into partitions and views
+my $description = $sandbox{madrid}->get('/.well-known/service-desc');
+$description->{components}{schemas}{car}{properties}{nested} = { type => 'object', properties => { new => { type => 'string' } } };
+delete $description->{components}{schemas}{car}{properties}{model};
+$sandbox{madrid}->fault({ match => { kind => 'description' },
+    fault => { type => 'reply', body => JSON::PP->new->encode($description), headers => { 'content-type' => 'application/json' } } });
+$dbh->do('CREATE ROLE reader');
+$dbh->do('GRANT SELECT ON crm_app.cars TO reader');
+$dbh->do('ALTER VIEW crm_app.cars SET (security_invoker = false)');
+$dbh->do(q{CREATE OR REPLACE VIEW crm_app.clients AS SELECT * FROM crm.clients WHERE created_at > '2000-01-01'});
+$dbh->do('ALTER TABLE crm.clients ADD COLUMN own text');
+my @drift = setup(q{'madrid', 'crm', resources => '{cars,clients}', views => true});
+is(join("\n", map { "$_->{action} $_->{object}" } @drift), join("\n", 'add columns crm.cars', 'column gone crm.cars.model', 'comment crm.cars', 'add to view crm_app.cars', 'comment crm_app.cars'),
+    'a new column of all, and of the view; a view with a condition is left so');
+like($drift[1]{advice}, qr/^ALTER TABLE crm\.cars DROP COLUMN model$/, 'the advice is about the table over all');
+is($dbh->selectrow_array(q{SELECT string_agg(attrelid::regclass || ' ' || array_to_string(attfdwoptions, ','), ';' ORDER BY attrelid::regclass::text) FROM pg_attribute WHERE attname = 'nested_new' AND attfdwoptions IS NOT NULL}),
+    'crm_madrid.cars path=nested.new;crm_vigo.cars path=nested.new', 'the partitions know the place');
+is($dbh->selectrow_array(q{SELECT array_to_string(reloptions, ',') FROM pg_class WHERE oid = 'crm_app.cars'::regclass}), 'security_invoker=false', 'the view keeps its options');
+is($dbh->selectrow_array(q{SELECT has_table_privilege('reader', 'crm_app.cars', 'SELECT')}), 1, 'and what was granted');
+is($dbh->selectrow_array(q{SELECT col_description('crm_app.cars'::regclass, attnum) FROM pg_attribute WHERE attrelid = 'crm_app.cars'::regclass AND attname = 'nested_new'}), 'nested.new: string', 'with comments');
+is_deeply([ map { $_->{action} } setup(q{'madrid', 'crm', resources => '{cars,clients}', views => true}) ], ['column gone'], 'again: nothing but what is to follow');
+$sandbox{madrid}->clear_faults;
+
+# Dealers by their ids, of one server
+my @ids = setup(q{'vigo', 'ids', resources => '{cars}', comments => false, options => '{"source": "bundled"}', dealers => '{5f2b1c9e8d3a4b0000000002,5f2b1c9e8d3a4b0000000009}'});
+is(join("\n", map { "$_->{action} $_->{object}" } @ids), join("\n",
+        'create schema ids', 'create table ids.cars', 'create schema ids_5f2b1c9e8d3a4b0000000002', 'create partition ids_5f2b1c9e8d3a4b0000000002.cars',
+        'create schema ids_5f2b1c9e8d3a4b0000000009', 'create partition ids_5f2b1c9e8d3a4b0000000009.cars'), 'each has a schema');
+asked('vigo');
+is($dbh->selectrow_array(q{SELECT count(make) > 0 FROM ids.cars WHERE dealer_id = '5f2b1c9e8d3a4b0000000002'}), 1, 'it can be read');
+sql_error($dbh, q{SELECT make FROM ids.cars WHERE dealer_id = '5f2b1c9e8d3a4b0000000009'});
+like(join(' ', map { $_->{path} } $sandbox{vigo}->log), qr{^/dealers/5f2b1c9e8d3a4b0000000002/cars .*/dealers/5f2b1c9e8d3a4b0000000009/cars}, 'each asks for its own dealer');
+
+# What is no such table is left so
+my @plain = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}'});
+is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}', dealers => '{vigo}'}) ],
+    ['not partitioned plain.cars'], 'a foreign table stays one');
+
+# Views over foreign tables
+my @views = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}', views => true});
+is($views[1]{statement}, 'CREATE VIEW plain_app.cars WITH (security_invoker = true) AS SELECT * FROM plain.cars', 'a view of a foreign table');
+$dbh->do('DROP VIEW plain_app.cars');
+$dbh->do('CREATE TABLE plain_app.cars (n int)');
+is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'its name may be taken');
+
+# Errors
+$dbh->do('CREATE SERVER nobodys FOREIGN DATA WRAPPER walcu_fdw');
+for (
+    [ '{vigo,vigo}', '22023', qr/^dealers "vigo" and "vigo" are the same$/ ],
+    [ '{vigo,5f2b1c9e8d3a4b0000000002}', '22023', qr/are the same$/ ],
+    [ '{nobodys}', 'HV00J', qr/^server "nobodys" has no dealer_id$/ ],
+    [ '{a/b}', '22023', qr/dealer_id/ ],
+    [ '{}', '22023', qr/^dealers must not be empty$/ ],
+  )
+{
+    my ($dealers, $state, $message) = @$_;
+    my $error = sql_error($dbh, "SELECT * FROM walcu_fdw_setup('vigo', dealers => '$dealers')");
+    is($error->{sqlstate}, $state, "dealers $dealers");
+    like($error->{message}, $message, 'the message says what');
+}
+$dbh->do('CREATE ROLE maker LOGIN');
+$dbh->do('GRANT USAGE ON FOREIGN SERVER madrid TO maker');
+my $maker = connect_db($node, user => 'maker');
+like(sql_error($maker, q{SELECT * FROM walcu_fdw_setup('madrid', dealers => '{madrid,vigo}')})->{hint}, qr/GRANT USAGE ON FOREIGN SERVER vigo TO maker/, 'each server has to be usable');
+
+done_testing();
+
+sub setup
+{
+    my ($arguments) = @_;
+    return @{ $dbh->selectall_arrayref("SELECT * FROM walcu_fdw_setup($arguments)", { Slice => {} }) };
+}
+
+# What was asked of a dealer's service since the last call.
+sub asked
+{
+    my ($name) = @_;
+    my @kinds = map { $_->{kind} } $sandbox{$name}->log;
+    $sandbox{$name}->clear_log;
+    return join ' ', @kinds;
+}
