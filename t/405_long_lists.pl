@@ -77,6 +77,16 @@ for my $name (sort keys %conditions)
     }
 }
 
+# Values stand in their order, each once, whatever they have in common
+{
+    my @makes = ('b', 'a!', 'a', 'a b', 'a"', 'a\\', 'abcdefgh', 'abcdefghi', 'abcdefg', '', "\x{e9}", 'b', 'abcdefghj', 'a', 'abcdefgh');
+    my %once = map { $_ => 1 } @makes;
+    $sandbox->clear_log;
+    $dbh->selectall_arrayref('SELECT _id FROM crm.cars WHERE make = ANY (?)', undef, \@makes);
+    my ($list) = $sandbox->log(kind => 'list');
+    is_deeply($list->{query}{q}{make}{'$in'}, [ sort keys %once ], 'values are asked for in order, each once');
+}
+
 done_testing();
 
 # Cancels a statement when its first request is answered, and returns how it ends and how many requests it has sent.  If it

@@ -77,10 +77,13 @@ utf8_to_server_escaped(const char *bytes, size_t length)
 const char *
 utf8_from_server(const char *text)
 {
-	int length = strlen(text);
+	int length;
 	StringInfoData utf8;
 
-	if (utf8_is_server_encoding() || measure_ascii(text, length) == length)
+	if (utf8_is_server_encoding())
+		return text;
+	length = strlen(text);
+	if (measure_ascii(text, length) == length)
 		return text;
 	initStringInfo(&utf8);
 	if (convert_piece(GetDatabaseEncoding(), PG_UTF8, text, length, &utf8) < length)

@@ -32,6 +32,16 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+/*
+ * A string that is sorted among others.  Of a million of them, each lies elsewhere in memory, and most need
+ * not be looked at, as their first characters differ.
+ */
+typedef struct SortedString
+{
+	uint64 first; /* It begins with these, */
+	char *text;   /* and is this literal. */
+} SortedString;
+
 static bool is_of_limit(const WalcuDocumentPath *operand, const char *text);
 static bool is_text_of_own_type(const char *text);
 static void add_text(const WalcuDocumentPath *operand, const char *text, WalcuEqualMatches *matches);
@@ -42,7 +52,9 @@ static void add_number(const WalcuDocumentPath *operand, WalcuScalarNumber numbe
 static void add_instant(const WalcuDocumentPath *operand, Datum value, Oid type, WalcuEqualMatches *matches);
 static void add_json(const WalcuDocumentPath *operand, Jsonb *json, WalcuEqualMatches *matches);
 static bool is_partible(const WalcuDocumentPath *operand);
-static int compare_texts(const ListCell *a, const ListCell *b);
+static uint64 get_first_characters(const char *string);
+static int compare_sorted_strings(const void *a, const void *b);
+static int compare_number_cells(const ListCell *a, const ListCell *b);
 static int compare_strings(const char *left, const char *right);
 static int compare_numbers(const char *left, const char *right);
 static uint32 get_natural_type(const WalcuRemotePlace *remote);
@@ -432,39 +444,90 @@ deparse_equal_excluded(const WalcuDocumentPath *operand, Datum value, Oid type)
 	}
 }
 
-/* Literals in order, each once. */
+/*
+ * Returns literals in order, each once.  Those of one kind stand side by side: numbers in the order of their
+ * values, and then strings in that of their characters.
+ */
 List *
 deparse_equal_sort_unique(List *texts)
 {
-	return text_sort_unique(texts, compare_texts);
+	SortedString *strings =
+		MemoryContextAllocHuge(CurrentMemoryContext, list_length(texts) * sizeof(SortedString) + 1);
+	List *sorted = NIL;
+	int count = 0;
+	ListCell *lc;
+
+	foreach(lc, texts)
+	{
+		char *text = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (text[0] == '"')
+			strings[count++] = (SortedString){get_first_characters(text), text};
+		else
+			sorted = lappend(sorted, text);
+	}
+	sorted = text_sort_unique(sorted, compare_number_cells);
+	qsort(strings, count, sizeof(SortedString), compare_sorted_strings);
+	for (int i = 0; i < count; i++)
+	{
+		if (i == 0 || compare_sorted_strings(&strings[i - 1], &strings[i]) != 0)
+			sorted = lappend(sorted, strings[i].text);
+	}
+	pfree(strings);
+	return sorted;
 }
 
-/*
- * Literals of one kind stand side by side: strings in the order of their characters, numbers in that of their
- * values.
- */
-static int
-compare_texts(const ListCell *a, const ListCell *b)
+/* Makes a number of a string's first characters that is in the order of these. */
+static uint64
+get_first_characters(const char *string)
 {
-	const char *left = lfirst(a);
-	const char *right = lfirst(b);
-	bool left_is_string = left[0] == '"';
+	uint64 first = 0;
+
+	for (int i = 0; i < (int) sizeof(uint64); i++)
+	{
+		/* the closing quote comes before any character */
+		bool has_ended = string[1] == '\0' || string[2] == '\0';
+
+		first = first << 8 | (has_ended ? 0 : (unsigned char) string[1]);
+		string += !has_ended;
+	}
+	return first;
+}
+
+static int
+compare_sorted_strings(const void *a, const void *b)
+{
+	const SortedString *left = a;
+	const SortedString *right = b;
 
 	CHECK_FOR_INTERRUPTS();
-	if (left_is_string != (right[0] == '"'))
-		return left_is_string ? 1 : -1;
-	return left_is_string ? compare_strings(left, right) : compare_numbers(left, right);
+	if (left->first != right->first)
+		return left->first < right->first ? -1 : 1;
+	return compare_strings(left->text, right->text);
 }
 
-/* The closing quote is none of a string's characters. */
+static int
+compare_number_cells(const ListCell *a, const ListCell *b)
+{
+	CHECK_FOR_INTERRUPTS();
+	return compare_numbers(lfirst(a), lfirst(b));
+}
+
+/* The closing quote, which nothing follows, is none of a string's characters. */
 static int
 compare_strings(const char *left, const char *right)
 {
-	size_t left_length = strlen(left);
-	size_t right_length = strlen(right);
-	int order = memcmp(left, right, Min(left_length, right_length) - 1);
-
-	return order ? order : (left_length > right_length) - (left_length < right_length);
+	while (*left == *right && *left != '\0')
+	{
+		left++;
+		right++;
+	}
+	if (*left == '\0' || *right == '\0')
+		return (unsigned char) *left - (unsigned char) *right;
+	if (left[1] == '\0' || right[1] == '\0')
+		return (left[1] != '\0') - (right[1] != '\0');
+	return (unsigned char) *left - (unsigned char) *right;
 }
 
 /* And the words true and false, which are no numbers and in no order. */
