@@ -138,6 +138,7 @@ CREATE FUNCTION walcu_fdw_setup(
   dry_run boolean DEFAULT false,
   comments boolean DEFAULT true,
   statistics boolean DEFAULT false,
+  arrays boolean DEFAULT true,
   dealers text[] DEFAULT NULL,
   views boolean DEFAULT false,
   OUT action text,
@@ -147,6 +148,6 @@ CREATE FUNCTION walcu_fdw_setup(
   OUT advice text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 50;
-COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, text[], boolean) IS
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, boolean, text[], boolean) IS
   'makes the tables of a server, or brings them up to date';

@@ -20,8 +20,8 @@ my @dry = setup(q{'crm', dry_run => true});
 is_deeply(catalog(), $before, 'a dry run makes nothing');
 is(asked(), 'description', 'it asks for the description alone');
 is_deeply([ map { $_->{action} } grep { $_->{action} !~ /^(create table|comment)$/ } @dry ], [ 'create schema', 'no user mapping' ], 'a schema comes first; what is missing, last');
-is(scalar(grep { $_->{action} eq 'create table' } @dry), 20, 'a table for each resource');
-is(scalar(grep { $_->{action} eq 'comment' } @dry), 20, 'comments for each');
+is(scalar(grep { $_->{action} eq 'create table' } @dry), 75, 'a table for each resource, and for each list in them');
+is(scalar(grep { $_->{action} eq 'comment' } @dry), 75, 'comments for each');
 
 # The same statements, run by hand and by the call, make the same tables
 $dbh->do("CREATE SERVER byhand $server");
@@ -54,6 +54,12 @@ is(column_comment('crm.sms', 'users'), 'users: array of strings, each the _id of
 is($dbh->selectrow_array(q{SELECT obj_description('crm.cars'::regclass)}), 'cars: the vehicles that the dealer sells, in the Walcu CRM', 'the table has one, too');
 is($dbh->selectrow_array(q{SELECT count(*) FROM pg_attribute a JOIN pg_foreign_table ON ftrelid = attrelid JOIN pg_class c ON c.oid = attrelid
     WHERE relnamespace = 'crm'::regnamespace AND attnum > 0 AND col_description(attrelid, attnum) IS NULL}), 0, 'and every column');
+is(join(' ', map { $_->[0] } @{ tables('crm')->{saleleads_car_list} }[ 0, 1 ]), 'saleleads_id position', 'a list has a table: whose it is, and where');
+is(column_comment('crm.saleleads_car_list', 'car_id'), 'car_id: string, the _id of one of cars', 'its ids lead somewhere, too');
+is(column_comment('crm.saleleads_car_list', 'saleleads_id'), '^._id: string, the _id of one of saleleads', 'as does that of the document');
+is(column_comment('crm.saleleads_car_list', 'position'), 'the place of the element in its list, from 1', 'and the position is told');
+is($dbh->selectrow_array(q{SELECT obj_description('crm.saleleads_car_list'::regclass)}), 'saleleads.car_list: the elements of a list in saleleads, in the Walcu CRM', 'so is the list');
+is($dbh->selectrow_array('SELECT count(*) > 0 FROM crm.saleleads_car_list JOIN crm.cars ON cars._id = car_id'), 1, 'they can be joined');
 is($dbh->selectrow_array('SELECT count(make) > 0 FROM crm.cars'), 1, 'the tables can be read');
 asked();
 
@@ -70,6 +76,9 @@ ALTER FOREIGN TABLE crm.stock ALTER COLUMN created_at TYPE text;
 ALTER FOREIGN TABLE crm.stock ADD COLUMN extra text OPTIONS (path 'custom.extra'), ADD COLUMN outside text;
 ALTER FOREIGN TABLE crm.stock OPTIONS (ADD fetch_size '7');
 ALTER FOREIGN TABLE crm.stock DROP COLUMN computed__id;
+ALTER FOREIGN TABLE crm.saleleads_car_list RENAME TO wanted_cars;
+ALTER FOREIGN TABLE crm.wanted_cars RENAME COLUMN position TO n;
+ALTER FOREIGN TABLE crm.wanted_cars RENAME COLUMN car_id TO car;
 COMMENT ON COLUMN crm.stock.model IS 'our words';
 COMMENT ON FOREIGN TABLE crm.tasks IS 'ours';
 CREATE FOREIGN TABLE crm.people (_id text, first_name text) SERVER crm OPTIONS (resource 'users');
@@ -103,6 +112,8 @@ delete $car->{model};
 delete $car->{prices}{properties}{retail}{properties}{source};
 $schemas->{thing} = { type => 'object', properties => { _id => { type => 'string' }, 'it "is"' => { type => 'string', description => "it's\nhere" } } };
 $description->{paths}{'/things'} = { get => { responses => { 200 => { content => { 'application/json' => { schema => { type => 'array', items => { '$ref' => '#/components/schemas/thing' } } } } } } } };
+$schemas->{salelead}{properties}{car_list}{items}{properties}{colour} = { type => 'string' };
+delete $schemas->{client}{properties}{contacts};
 delete $description->{paths}{$_} for grep { m{^/sms\b} } keys %{ $description->{paths} };
 serve($description);
 my @drift = setup(q{'crm'});
@@ -110,8 +121,8 @@ my @drift = setup(q{'crm'});
 is(
     join("\n", sort keys %of),
     join("\n",
-        'add columns crm.stock', 'column gone crm.stock.model', 'column gone crm.stock.prices_retail_source', 'comment crm.stock', 'comment crm.things',
-        'create table crm.things', 'resource gone crm.sms', 'type changed crm.stock.license_plate', 'type changed crm.stock.mileage'),
+        'add columns crm.stock', 'add columns crm.wanted_cars', 'column gone crm.clients.contacts', 'column gone crm.stock.model', 'column gone crm.stock.prices_retail_source', 'comment crm.stock', 'comment crm.things', 'comment crm.wanted_cars',
+        'create table crm.things', 'list gone crm.clients_contacts', 'resource gone crm.sms', 'type changed crm.stock.license_plate', 'type changed crm.stock.mileage'),
     'what is new is made, and what is gone or changed is told');
 is($of{'add columns crm.stock'}{detail}, new_name('crm.stock', 'brand') . ', new_field, prices_online', 'new columns, in the order of the description, with names that are free');
 is(column_comment('crm.stock', 'new_field'), q{new_field: string. One of: one, two @omit, it's}, 'values of an enumeration, on one line');
@@ -130,12 +141,12 @@ $sandbox->clear_faults;
 asked();
 $dbh->do('CREATE SCHEMA small');
 $dbh->do('CREATE TABLE small.notes (n int)');
-my @small = setup(q{'crm', 'small', options => '{"flatten": 0, "source": "bundled", "import_search": false, "import_document": true}', resources => '{cars,notes}', comments => false});
+my @small = setup(q{'crm', 'small', options => '{"flatten": 0, "source": "bundled", "import_search": false, "import_document": true}', resources => '{cars,notes}', arrays => false, comments => false});
 is(asked(), '', "source 'bundled' asks nobody");
 is_deeply([ map { "$_->{action} $_->{object}" } @small ], [ 'create table small.cars', 'name taken small.notes' ], 'only the resources that are named, without comments; a name that is taken is told of');
 is(join(' ', has_column('small.cars', 'prices'), has_column('small.cars', '_document'), has_column('small.cars', '_search')), '1 1 0', 'options of IMPORT are taken');
 $dbh->do('DROP TABLE small.notes');
-my @analyzed = setup(q{'crm', 'small', resources => '{cars,notes}', statistics => true, options => '{"flatten": 0, "import_search": false, "import_document": true}'});
+my @analyzed = setup(q{'crm', 'small', resources => '{cars,notes}', statistics => true, arrays => false, options => '{"flatten": 0, "import_search": false, "import_document": true}'});
 is_deeply([ map { "$_->{action} $_->{object}" } grep { $_->{action} ne 'comment' } @analyzed ], [ 'create table small.notes', 'analyze small.cars', 'analyze small.notes' ], 'ANALYZE on request');
 is($dbh->selectrow_array(q{SELECT reltuples FROM pg_class WHERE oid = 'small.cars'::regclass}), scalar(my @all = $sandbox->dump('cars')), 'it has been run');
 
@@ -206,7 +217,7 @@ for (@rights)
     like($error->{hint}, $hint, 'the hint says which right, and who can give it');
     $dbh->do($cure);
 }
-is($maker->selectrow_array(q{SELECT count(*) FROM walcu_fdw_setup('crm', 'made') WHERE action = 'create table'}), 20, 'then it works');
+is($maker->selectrow_array(q{SELECT count(*) FROM walcu_fdw_setup('crm', 'made') WHERE action = 'create table'}), 75, 'then it works');
 is($maker->selectrow_array(q{SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'made.cars'::regclass}), 'maker', 'the tables are the user\'s');
 $error = sql_error($maker, q{SELECT * FROM walcu_fdw_setup('crm', 'made', statistics => true)});
 is($error->{sqlstate}, '42704', 'ANALYZE needs a user mapping');

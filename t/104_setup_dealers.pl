@@ -21,7 +21,7 @@ for my $name (sort keys %dealer)
 }
 
 # One after the other: the second dealer comes later
-my $call = q{'madrid', 'crm', resources => '{cars,clients}', views => true, dealers => };
+my $call = q{'madrid', 'crm', resources => '{cars,clients}', arrays => false, views => true, dealers => };
 my @first = setup($call . q{'{madrid}'});
 is(join("\n", map { "$_->{action} $_->{object}" } @first), join("\n",
         'create schema crm', 'create table crm.cars', 'create schema crm_madrid', 'create partition crm_madrid.cars', 'comment crm.cars',
@@ -36,7 +36,7 @@ is(join("\n", map { "$_->{action} $_->{object}" } @second), join("\n", 'create s
 is(asked('vigo'), '', 'and is asked nothing');
 asked('madrid');
 is_deeply([ setup($call . q{'{madrid,vigo}'}) ], [], 'again: nothing');
-is_deeply([ setup(q{'madrid', 'crm', resources => '{cars,clients}', views => true}) ], [], 'the dealers need not be named again');
+is_deeply([ setup(q{'madrid', 'crm', resources => '{cars,clients}', arrays => false, views => true}) ], [], 'the dealers need not be named again');
 asked('madrid');
 
 # Read side by side, or one alone; written by dealer_id
@@ -62,7 +62,7 @@ $dbh->do('GRANT SELECT ON crm_app.cars TO reader');
 $dbh->do('ALTER VIEW crm_app.cars SET (security_invoker = false)');
 $dbh->do(q{CREATE OR REPLACE VIEW crm_app.clients AS SELECT * FROM crm.clients WHERE created_at > '2000-01-01'});
 $dbh->do('ALTER TABLE crm.clients ADD COLUMN own text');
-my @drift = setup(q{'madrid', 'crm', resources => '{cars,clients}', views => true});
+my @drift = setup(q{'madrid', 'crm', resources => '{cars,clients}', arrays => false, views => true});
 is(join("\n", map { "$_->{action} $_->{object}" } @drift), join("\n", 'add columns crm.cars', 'column gone crm.cars.model', 'comment crm.cars', 'add to view crm_app.cars', 'comment crm_app.cars'),
     'a new column of all, and of the view; a view with a condition is left so');
 like($drift[1]{advice}, qr/^ALTER TABLE crm\.cars DROP COLUMN model$/, 'the advice is about the table over all');
@@ -71,11 +71,11 @@ is($dbh->selectrow_array(q{SELECT string_agg(attrelid::regclass || ' ' || array_
 is($dbh->selectrow_array(q{SELECT array_to_string(reloptions, ',') FROM pg_class WHERE oid = 'crm_app.cars'::regclass}), 'security_invoker=false', 'the view keeps its options');
 is($dbh->selectrow_array(q{SELECT has_table_privilege('reader', 'crm_app.cars', 'SELECT')}), 1, 'and what was granted');
 is($dbh->selectrow_array(q{SELECT col_description('crm_app.cars'::regclass, attnum) FROM pg_attribute WHERE attrelid = 'crm_app.cars'::regclass AND attname = 'nested_new'}), 'nested.new: string', 'with comments');
-is_deeply([ map { $_->{action} } setup(q{'madrid', 'crm', resources => '{cars,clients}', views => true}) ], ['column gone'], 'again: nothing but what is to follow');
+is_deeply([ map { $_->{action} } setup(q{'madrid', 'crm', resources => '{cars,clients}', arrays => false, views => true}) ], ['column gone'], 'again: nothing but what is to follow');
 $sandbox{madrid}->clear_faults;
 
 # Dealers by their ids, of one server
-my @ids = setup(q{'vigo', 'ids', resources => '{cars}', comments => false, options => '{"source": "bundled"}', dealers => '{5f2b1c9e8d3a4b0000000002,5f2b1c9e8d3a4b0000000009}'});
+my @ids = setup(q{'vigo', 'ids', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', dealers => '{5f2b1c9e8d3a4b0000000002,5f2b1c9e8d3a4b0000000009}'});
 is(join("\n", map { "$_->{action} $_->{object}" } @ids), join("\n",
         'create schema ids', 'create table ids.cars', 'create schema ids_5f2b1c9e8d3a4b0000000002', 'create partition ids_5f2b1c9e8d3a4b0000000002.cars',
         'create schema ids_5f2b1c9e8d3a4b0000000009', 'create partition ids_5f2b1c9e8d3a4b0000000009.cars'), 'each has a schema');
@@ -85,16 +85,16 @@ sql_error($dbh, q{SELECT make FROM ids.cars WHERE dealer_id = '5f2b1c9e8d3a4b000
 like(join(' ', map { $_->{path} } $sandbox{vigo}->log), qr{^/dealers/5f2b1c9e8d3a4b0000000002/cars .*/dealers/5f2b1c9e8d3a4b0000000009/cars}, 'each asks for its own dealer');
 
 # What is no such table is left so
-my @plain = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}'});
-is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}', dealers => '{vigo}'}) ],
+my @plain = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}'});
+is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', dealers => '{vigo}'}) ],
     ['not partitioned plain.cars'], 'a foreign table stays one');
 
 # Views over foreign tables
-my @views = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}', views => true});
+my @views = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true});
 is($views[1]{statement}, 'CREATE VIEW plain_app.cars WITH (security_invoker = true) AS SELECT * FROM plain.cars', 'a view of a foreign table');
 $dbh->do('DROP VIEW plain_app.cars');
 $dbh->do('CREATE TABLE plain_app.cars (n int)');
-is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'its name may be taken');
+is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'its name may be taken');
 
 # Errors
 $dbh->do('CREATE SERVER nobodys FOREIGN DATA WRAPPER walcu_fdw');

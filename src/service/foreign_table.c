@@ -30,7 +30,7 @@ foreign_table_list(Oid serverid)
 	return scan_foreign_tables(serverid, InvalidOid);
 }
 
-/* Returns those of all servers of a wrapper. */
+/* Returns those of all servers of a wrapper, also of lists in documents. */
 List *
 foreign_table_list_of_wrapper(Oid wrapperid)
 {
@@ -49,17 +49,22 @@ scan_foreign_tables(Oid serverid, Oid wrapperid)
 	{
 		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
 		WalcuForeignTable *table;
+		char *array;
 
 		if (OidIsValid(serverid) ? form->ftserver != serverid
 								 : GetForeignServer(form->ftserver)->fdwid != wrapperid)
 			continue;
+		if (get_rel_name(form->ftrelid) == NULL)
+			continue;
+		array = option_array_of_table(form->ftrelid);
 		/* those of lists show places that the documents' own tables have, too */
-		if (get_rel_name(form->ftrelid) == NULL || option_array_of_table(form->ftrelid))
+		if (array && OidIsValid(serverid))
 			continue;
 		table = palloc(sizeof(WalcuForeignTable));
 		table->relid = form->ftrelid;
 		table->name = foreign_table_name(form->ftrelid);
 		table->resource = option_resource_of_table(form->ftrelid);
+		table->array = array;
 		tables = lappend(tables, table);
 	}
 	systable_endscan(scan);

@@ -15,7 +15,8 @@ typedef struct WalcuForeignTable
 {
 	Oid relid;            /* This is the table. */
 	char *name;           /* This is its name with the schema's, quoted where that is needed. */
-	const char *resource; /* It shows this resource. */
+	const char *resource; /* It shows this resource, */
+	const char *array;    /* or the elements of lists at this path in it; NULL for its documents. */
 } WalcuForeignTable;
 
 extern List *foreign_table_list(Oid serverid);

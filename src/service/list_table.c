@@ -5,7 +5,7 @@
  * Each list of objects in the documents of a resource can be a table, with a row for each element; also one
  * in the elements of another.  What is below the member computed is the service's own summary of other
  * documents, whose lists have tables of their own.  Names are a pure function of the description, as those of
- * columns.  Called by IMPORT FOREIGN SCHEMA.
+ * columns.  Called by IMPORT FOREIGN SCHEMA and walcu_fdw_setup().
  */
 #include "postgres.h"
 

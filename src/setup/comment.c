@@ -68,6 +68,7 @@ static const struct
 };
 
 static char *describe_resource(const char *resource);
+static char *describe_list(const WalcuSetupTable *table);
 static char *describe_column(const WalcuSetup *setup, const WalcuSetupTable *table,
 							 const WalcuSetupColumn *column);
 static void append_targets(StringInfo text, List *targets, bool array);
@@ -85,7 +86,7 @@ comment_plan(WalcuSetup *setup, WalcuSetupTable *table)
 	initStringInfo(&commands);
 	if (table->comment == NULL)
 	{
-		table->comment = describe_resource(table->resource_name);
+		table->comment = table->array ? describe_list(table) : describe_resource(table->resource_name);
 		appendStringInfo(&commands, "COMMENT ON %s %s IS %s", table->kind, table->name,
 						 quote_literal_cstr(table->comment));
 	}
@@ -128,6 +129,20 @@ describe_resource(const char *resource)
 	return psprintf("%s: a resource of the Walcu CRM", resource);
 }
 
+static char *
+describe_list(const WalcuSetupTable *table)
+{
+	return psprintf("%s: the elements of a list in %s, in the Walcu CRM", comment_table_key(table),
+					table->resource_name);
+}
+
+/* Returns what the comment on a table begins with. */
+const char *
+comment_table_key(const WalcuSetupTable *table)
+{
+	return table->array ? psprintf("%s.%s", table->resource_name, table->array) : table->resource_name;
+}
+
 /* Returns what a column is; NULL for one of the user's own, whose place the description does not have. */
 static char *
 describe_column(const WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetupColumn *column)
@@ -139,21 +154,28 @@ describe_column(const WalcuSetup *setup, const WalcuSetupTable *table, const Wal
 		return strcmp(column->parameter, "search") == 0
 				   ? pstrdup("search: a condition in the service's own search language")
 				   : NULL;
+	if (column->ordinality)
+		return pstrdup("the place of the element in its list, from 1");
+	if (strcmp(column->path, "^._id") == 0)
+		return psprintf("^._id: string, the _id of one of %s", table->resource_name);
 	if (strcmp(column->path, ".") == 0)
 		return pstrdup(".: the whole document");
 	field = openapi_find_place(table->resource->fields, column->path, &below_free);
-	return field ? comment_of_field(setup, table->resource_name, column->path, field) : NULL;
+	return field ? comment_of_field(setup, table, column->path, field) : NULL;
 }
 
 /* Returns what the column of a described place is. */
 char *
-comment_of_field(const WalcuSetup *setup, const char *resource, const char *path, const WalcuField *field)
+comment_of_field(const WalcuSetup *setup, const WalcuSetupTable *table, const char *path,
+				 const WalcuField *field)
 {
+	const char *whole_path = table->array ? psprintf("%s.%s", table->array, path) : path;
 	StringInfoData text;
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s: %s", path, comment_type_name(field));
-	append_targets(&text, reference_targets(setup->references, resource, path), field->array);
+	append_targets(&text, reference_targets(setup->references, table->resource_name, whole_path),
+				   field->array);
 	if (field->values != NIL)
 		append_values(&text, field->values);
 	if (field->note)

@@ -10,8 +10,9 @@
 #include "setup/state.h"
 
 extern void comment_plan(WalcuSetup *setup, WalcuSetupTable *table);
-extern char *comment_of_field(const WalcuSetup *setup, const char *resource, const char *path,
+extern char *comment_of_field(const WalcuSetup *setup, const WalcuSetupTable *table, const char *path,
 							  const WalcuField *field);
+extern const char *comment_table_key(const WalcuSetupTable *table);
 extern const char *comment_type_name(const WalcuField *field);
 extern bool comment_tells_type(const char *comment, const char *path, const WalcuField *field);
 extern bool comment_is_ours(const char *comment, const char *name);

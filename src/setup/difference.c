@@ -11,6 +11,7 @@
 #include "setup/difference.h"
 
 #include "base/text.h"
+#include "service/list_table.h"
 #include "setup/comment.h"
 #include "setup/step.h"
 #include "utils/builtins.h"
@@ -21,6 +22,7 @@ static const WalcuField *find_bundled_field(const WalcuSetup *setup, const Walcu
 											const char *path);
 static bool has_changed(const WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetupColumn *column,
 						const WalcuField *field);
+static bool is_described(const WalcuSetup *setup, const WalcuSetupTable *table);
 static void tell_changed_type(WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetupColumn *column,
 							  const WalcuField *field);
 
@@ -34,7 +36,8 @@ difference_find_columns(WalcuSetup *setup, const WalcuSetupTable *table)
 	{
 		const WalcuSetupColumn *column = lfirst(lc);
 
-		if (OidIsValid(column->type) && column->path && strcmp(column->path, ".") != 0)
+		if (OidIsValid(column->type) && column->path && strcmp(column->path, ".") != 0 &&
+			column->path[0] != '^')
 			find_column_difference(setup, table, column);
 	}
 }
@@ -64,7 +67,8 @@ find_bundled_field(const WalcuSetup *setup, const WalcuSetupTable *table, const 
 	const WalcuResource *bundled = openapi_find_resource(setup->bundled, table->resource_name);
 	bool below_free;
 
-	return bundled ? openapi_find_place(bundled->fields, path, &below_free) : NULL;
+	/* a list's table was not made by IMPORT before it had comments */
+	return bundled && table->array == NULL ? openapi_find_place(bundled->fields, path, &below_free) : NULL;
 }
 
 /* Was the place of a column described otherwise than it is now? */
@@ -88,17 +92,33 @@ tell_changed_type(WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSe
 							columns_type_declaration(field, setup->options.import_collate));
 
 	if (comment_is_ours(column->comment, column->path))
-		advice =
-			psprintf("%s;\n%s", advice,
-					 comment_on_column(table->name, column->name,
-									   comment_of_field(setup, table->resource_name, column->path, field)));
+		advice = psprintf("%s;\n%s", advice,
+						  comment_on_column(table->name, column->name,
+											comment_of_field(setup, table, column->path, field)));
 	step_find(setup, "type changed", psprintf("%s.%s", table->name, name),
 			  psprintf("\"%s\" is %s in the description, and the column is %s.", column->path,
 					   comment_type_name(field), format_type_be(column->type)),
 			  advice);
 }
 
-/* Tells of tables whose resource is gone. */
+static bool
+is_described(const WalcuSetup *setup, const WalcuSetupTable *table)
+{
+	ListCell *lc;
+
+	if (table->array == NULL)
+		return openapi_find_resource(setup->resources, table->resource_name) != NULL;
+	foreach(lc, setup->lists)
+	{
+		const WalcuListTable *list = lfirst(lc);
+
+		if (strcmp(list->resource->name, table->resource_name) == 0 && strcmp(list->path, table->array) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Tells of tables whose resource, or list, is gone. */
 void
 difference_find_resources(WalcuSetup *setup)
 {
@@ -107,14 +127,16 @@ difference_find_resources(WalcuSetup *setup)
 	foreach(lc, setup->known)
 	{
 		const WalcuSetupTable *table = lfirst(lc);
-		const char *name = table->resource_name;
+		const char *key = comment_table_key(table);
 
-		if (openapi_find_resource(setup->resources, name) ||
-			(setup->wanted != NIL && !text_in_list(setup->wanted, name)))
+		if (is_described(setup, table) ||
+			(setup->wanted != NIL && !text_in_list(setup->wanted, table->resource_name)))
 			continue;
-		if (comment_is_ours(table->comment, name) || openapi_find_resource(setup->bundled, name))
-			step_find(setup, "resource gone", table->name,
-					  psprintf("The description does not have the resource \"%s\" any more.", name),
+		if (comment_is_ours(table->comment, key) ||
+			(table->array == NULL && openapi_find_resource(setup->bundled, table->resource_name)))
+			step_find(setup, table->array ? "list gone" : "resource gone", table->name,
+					  psprintf("The description does not have the %s \"%s\" any more.",
+							   table->array ? "list" : "resource", key),
 					  psprintf("DROP %s %s", table->kind, table->name));
 	}
 }

@@ -20,7 +20,10 @@
 
 static List *add_partition(List *tables, Oid parent, WalcuForeignTable *partition);
 static WalcuSetupTable *read_table_as_it_is(const char *kind, Oid relid, const WalcuForeignTable *foreign);
-static WalcuSetupColumn *read_column(Oid relid, Form_pg_attribute attribute, Oid foreign_relid);
+static WalcuSetupColumn *read_column(Oid relid, Form_pg_attribute attribute,
+									 const WalcuForeignTable *foreign);
+static const char *find_told_path(const WalcuColumn *option, const char *array);
+static int count_dots(const char *path);
 static bool is_place_within(const char *path, const char *outer);
 
 /*
@@ -81,6 +84,7 @@ read_table_as_it_is(const char *kind, Oid relid, const WalcuForeignTable *foreig
 
 	table->kind = kind;
 	table->resource_name = foreign->resource;
+	table->array = foreign->array;
 	table->relid = relid;
 	table->name = foreign_table_name(relid);
 	table->comment = GetComment(relid, RelationRelationId, 0);
@@ -89,27 +93,37 @@ read_table_as_it_is(const char *kind, Oid relid, const WalcuForeignTable *foreig
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
 
 		if (!attribute->attisdropped)
-			table->columns = lappend(table->columns, read_column(relid, attribute, foreign->relid));
+			table->columns = lappend(table->columns, read_column(relid, attribute, foreign));
 	}
 	relation_close(relation, AccessShareLock);
 	return table;
 }
 
 static WalcuSetupColumn *
-read_column(Oid relid, Form_pg_attribute attribute, Oid foreign_relid)
+read_column(Oid relid, Form_pg_attribute attribute, const WalcuForeignTable *foreign)
 {
-	AttrNumber number = get_attnum(foreign_relid, NameStr(attribute->attname));
-	WalcuColumn *option = option_for_column(foreign_relid, number);
+	AttrNumber number = get_attnum(foreign->relid, NameStr(attribute->attname));
+	WalcuColumn *option = option_for_column(foreign->relid, number);
 	WalcuSetupColumn *column = palloc0(sizeof(WalcuSetupColumn));
 
 	column->name = pstrdup(NameStr(attribute->attname));
-	column->path = option->parameter ? NULL : option->path;
+	column->path = (option->parameter || option->ordinality) ? NULL : find_told_path(option, foreign->array);
+	column->ordinality = option->ordinality;
 	column->parameter = option->parameter;
-	column->options = GetForeignColumnOptions(foreign_relid, number);
+	column->options = GetForeignColumnOptions(foreign->relid, number);
 	column->number = attribute->attnum;
 	column->type = attribute->atttypid;
 	column->comment = GetComment(relid, RelationRelationId, attribute->attnum);
 	return column;
+}
+
+/* Returns the path as the option says it: in an element where rows are those, unless it begins with "^". */
+static const char *
+find_told_path(const WalcuColumn *option, const char *array)
+{
+	if (array == NULL)
+		return option->path;
+	return option->element_path ? option->element_path : psprintf("^.%s", option->path);
 }
 
 /* Does a column show a place, or one that it is in; or, where that is asked for, a part of it? */
@@ -146,17 +160,26 @@ known_table_levels(List *known)
 
 	foreach(lc, known)
 	{
+		const WalcuSetupTable *table = lfirst(lc);
+		int outer = table->array ? count_dots(table->array) + 1 : 0;
 		ListCell *cell;
 
-		foreach(cell, ((WalcuSetupTable *) lfirst(lc))->columns)
+		foreach(cell, table->columns)
 		{
 			const char *path = ((WalcuSetupColumn *) lfirst(cell))->path;
-			int dots = 0;
 
-			for (const char *c = path ? path : ""; *c; c++)
-				dots += *c == '.';
-			levels = Max(levels, dots);
+			levels = Max(levels, outer + (path ? count_dots(path) : 0));
 		}
 	}
 	return levels;
+}
+
+static int
+count_dots(const char *path)
+{
+	int dots = 0;
+
+	for (const char *c = path; *c; c++)
+		dots += *c == '.';
+	return dots;
 }

@@ -21,17 +21,21 @@
 #include "setup/step.h"
 #include "utils/builtins.h"
 
-/* A table that shows this part of the described fields is to show all of them. */
-#define WHOLE_PART 0.8
+/* A table that lacks no more than this part of the described fields, or so many, is to show all of them. */
+#define LACKING_PART  0.2
+#define LACKING_COUNT 2
 
-static void plan_new_table(WalcuSetup *setup, const WalcuResource *resource);
-static void plan_known_table(WalcuSetup *setup, WalcuSetupTable *table);
+static void plan_tables(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *name, List *drafts);
+static void plan_new_table(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *name, List *drafts);
+static void plan_known_table(WalcuSetup *setup, WalcuSetupTable *table, List *drafts);
+static char *make_foreign_table(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts);
 static void finish_table(WalcuSetup *setup, WalcuSetupTable *table);
 static List *draft_columns(const WalcuSetup *setup, const WalcuResource *resource);
 static int rank_column(const ColumnDraft *draft);
-static List *list_missing_columns(const WalcuSetup *setup, const WalcuSetupTable *table);
+static List *list_missing_columns(const WalcuSetupTable *table, List *drafts);
 static bool is_missing(const WalcuSetupTable *table, const ColumnDraft *draft);
 static bool shows_parameter(const WalcuSetupTable *table, const char *parameter);
+static bool shows_position(const WalcuSetupTable *table);
 static bool shows_document(const WalcuSetupTable *table);
 static int count_shown_fields(const WalcuSetupTable *table);
 static void require_owned_tables(const WalcuSetupTable *table);
@@ -43,6 +47,40 @@ static WalcuSetupColumn *make_column(const ColumnDraft *draft);
 void
 resource_plan_add(WalcuSetup *setup, const WalcuResource *resource)
 {
+	WalcuSetupTable wanted = {
+		.kind = setup->dealers != NIL ? "TABLE" : "FOREIGN TABLE",
+		.resource_name = resource->name,
+		.resource = resource,
+	};
+
+	plan_tables(setup, &wanted, resource->name, draft_columns(setup, resource));
+}
+
+/* The same for a list in the documents of a resource. */
+void
+resource_plan_add_list(WalcuSetup *setup, const WalcuListTable *list)
+{
+	WalcuResource *element = palloc0(sizeof(WalcuResource));
+	WalcuSetupTable wanted = {
+		.kind = "FOREIGN TABLE",
+		.resource_name = list->resource->name,
+		.array = list->path,
+		.resource = element,
+	};
+	List *drafts = columns_of_list(list->resource, list->field, &setup->options);
+	ListCell *lc;
+
+	element->name = list->resource->name;
+	element->fields = list->field->fields;
+	foreach(lc, drafts)
+		((ColumnDraft *) lfirst(lc))->says_path = true;
+	plan_tables(setup, &wanted, list->name, drafts);
+}
+
+/* Plans the tables that show what is wanted: those that are known, or else a new one. */
+static void
+plan_tables(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *name, List *drafts)
+{
 	bool is_known = false;
 	ListCell *lc;
 
@@ -50,59 +88,66 @@ resource_plan_add(WalcuSetup *setup, const WalcuResource *resource)
 	{
 		WalcuSetupTable *known = lfirst(lc);
 
-		if (strcmp(known->resource_name, resource->name) != 0)
+		if (strcmp(known->resource_name, wanted->resource_name) != 0 ||
+			strcmp(known->array ? known->array : "", wanted->array ? wanted->array : "") != 0)
 			continue;
-		known->resource = resource;
-		plan_known_table(setup, known);
+		known->resource = wanted->resource;
+		plan_known_table(setup, known, drafts);
 		is_known = true;
 	}
 	if (!is_known)
-		plan_new_table(setup, resource);
+		plan_new_table(setup, wanted, name, drafts);
 }
 
 static void
-plan_new_table(WalcuSetup *setup, const WalcuResource *resource)
+plan_new_table(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *name, List *drafts)
 {
-	WalcuSetupTable *table = palloc0(sizeof(WalcuSetupTable));
-	List *drafts = draft_columns(setup, resource);
-	char *command;
+	WalcuSetupTable *table = palloc(sizeof(WalcuSetupTable));
+	bool is_parent = strcmp(wanted->kind, "TABLE") == 0;
 	ListCell *lc;
 
-	table->kind = setup->dealers != NIL ? "TABLE" : "FOREIGN TABLE";
-	table->resource_name = resource->name;
-	table->resource = resource;
-	table->name = quote_qualified_identifier(setup->schema, resource->name);
-	if (schema_step_is_taken(setup->schemaid, resource->name))
+	*table = *wanted;
+	table->name = quote_qualified_identifier(setup->schema, name);
+	if (schema_step_is_taken(setup->schemaid, name))
 	{
-		step_find(
-			setup, "name taken", table->name,
-			psprintf("Something else has the name of the table for the resource \"%s\".", resource->name),
-			NULL);
+		step_find(setup, "name taken", table->name,
+				  psprintf("Something else has the name of the table for \"%s\".", comment_table_key(table)),
+				  NULL);
 		return;
 	}
 	if (OidIsValid(setup->schemaid))
 		right_to_make_tables(setup->schemaid);
 	foreach(lc, drafts)
 		table->columns = lappend(table->columns, make_column(lfirst(lc)));
-	if (setup->dealers != NIL)
-		command = partition_make_parent(setup, table, drafts);
-	else
-		command = table_command_create(table->name, resource, drafts, setup->server->servername,
-									   setup->options.import_collate);
-	step_run(setup, "create table", table->name, command, step_counted(list_length(drafts), "column"));
-	partition_plan(setup, table);
+	step_run(setup, "create table", table->name,
+			 is_parent ? partition_make_parent(setup, table, drafts)
+					   : make_foreign_table(setup, table, drafts),
+			 step_counted(list_length(drafts), "column"));
+	if (is_parent)
+		partition_plan(setup, table);
 	finish_table(setup, table);
 }
 
-static void
-plan_known_table(WalcuSetup *setup, WalcuSetupTable *table)
+static char *
+make_foreign_table(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts)
 {
-	List *missing = list_missing_columns(setup, table);
+	const char *server = setup->server->servername;
+	bool collate = setup->options.import_collate;
+
+	if (table->array)
+		return table_command_create_list(table->name, table->resource, table->array, drafts, server, collate);
+	return table_command_create(table->name, table->resource, drafts, server, collate);
+}
+
+static void
+plan_known_table(WalcuSetup *setup, WalcuSetupTable *table, List *drafts)
+{
+	List *missing = list_missing_columns(table, drafts);
 	int fields = list_length(table->resource->fields);
 	int shown = count_shown_fields(table);
 	ListCell *lc;
 
-	if (missing != NIL && shown < WHOLE_PART * fields)
+	if (missing != NIL && fields - shown > Max(LACKING_COUNT, LACKING_PART * fields))
 		step_find(setup, "partial table", table->name,
 				  psprintf("It shows %d of %s, and is left so.", shown, step_counted(fields, "field")),
 				  make_add_command(setup, table, missing));
@@ -116,7 +161,7 @@ plan_known_table(WalcuSetup *setup, WalcuSetupTable *table)
 	}
 	if (table->partitions != NIL)
 		partition_plan(setup, table);
-	else if (setup->dealers != NIL)
+	else if (setup->dealers != NIL && table->array == NULL)
 		step_find(setup, "not partitioned", table->name,
 				  "It is a foreign table, and not one over several dealers.", NULL);
 	difference_find_columns(setup, table);
@@ -170,9 +215,9 @@ rank_column(const ColumnDraft *draft)
 	return strncmp(draft->path, "computed", strcspn(draft->path, ".")) == 0 ? 2 : 1;
 }
 
-/* Returns the columns (of ColumnDraft) of a resource that a table does not show, with names that are free. */
+/* Returns those columns (of ColumnDraft) that a table does not show, with names that are free. */
 static List *
-list_missing_columns(const WalcuSetup *setup, const WalcuSetupTable *table)
+list_missing_columns(const WalcuSetupTable *table, List *drafts)
 {
 	List *missing = NIL;
 	List *names = NIL;
@@ -185,7 +230,7 @@ list_missing_columns(const WalcuSetup *setup, const WalcuSetupTable *table)
 		there->name = pstrdup(((WalcuSetupColumn *) lfirst(lc))->name);
 		names = lappend(names, there);
 	}
-	foreach(lc, draft_columns(setup, table->resource))
+	foreach(lc, drafts)
 	{
 		ColumnDraft *draft = lfirst(lc);
 
@@ -209,6 +254,8 @@ is_missing(const WalcuSetupTable *table, const ColumnDraft *draft)
 
 	if (draft->parameter)
 		return !shows_parameter(table, draft->parameter);
+	if (draft->ordinality)
+		return !shows_position(table);
 	if (strcmp(draft->path, ".") == 0)
 		return !shows_document(table);
 	field = openapi_find_place(table->resource->fields, draft->path, &below_free);
@@ -225,6 +272,19 @@ shows_parameter(const WalcuSetupTable *table, const char *parameter)
 		const WalcuSetupColumn *column = lfirst(lc);
 
 		if (column->parameter && strcmp(column->parameter, parameter) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+shows_position(const WalcuSetupTable *table)
+{
+	ListCell *lc;
+
+	foreach(lc, table->columns)
+	{
+		if (((WalcuSetupColumn *) lfirst(lc))->ordinality)
 			return true;
 	}
 	return false;
@@ -303,7 +363,8 @@ make_column(const ColumnDraft *draft)
 	WalcuSetupColumn *column = palloc0(sizeof(WalcuSetupColumn));
 
 	column->name = draft->name;
-	column->path = draft->path;
+	column->path = draft->ordinality ? NULL : draft->path;
+	column->ordinality = draft->ordinality;
 	column->parameter = draft->parameter;
 	column->options = columns_options(draft);
 	return column;

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "service/credential.h"
 #include "service/foreign_server.h"
+#include "service/list_table.h"
 #include "service/reference.h"
 #include "setup/app_view.h"
 #include "setup/argument.h"
@@ -41,6 +42,7 @@ enum
 	ARG_DRY_RUN,
 	ARG_COMMENTS,
 	ARG_STATISTICS,
+	ARG_ARRAYS,
 	ARG_DEALERS,
 	ARG_VIEWS
 };
@@ -48,6 +50,7 @@ enum
 static WalcuSetup *start_setup(FunctionCallInfo fcinfo);
 static void read_descriptions(WalcuSetup *setup);
 static void plan_resources(WalcuSetup *setup);
+static bool is_wanted_resource(const WalcuSetup *setup, const char *name);
 static void plan_statistics(WalcuSetup *setup);
 static void tell_of_mapping(WalcuSetup *setup);
 
@@ -55,7 +58,7 @@ PG_FUNCTION_INFO_V1(walcu_fdw_setup);
 
 /*
  * walcu_fdw_setup(server name, schema name, options jsonb, resources text[], dry_run boolean, comments
- * boolean, statistics boolean, dealers text[], views boolean)
+ * boolean, statistics boolean, arrays boolean, dealers text[], views boolean)
  * returns setof (action text, object text, statement text, detail text, advice text)
  *
  * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 where a right is missing,
@@ -100,6 +103,7 @@ start_setup(FunctionCallInfo fcinfo)
 	setup->schema =
 		PG_ARGISNULL(ARG_SCHEMA) ? setup->server->servername : pstrdup(NameStr(*PG_GETARG_NAME(ARG_SCHEMA)));
 	setup->options = argument_import_options(fcinfo, ARG_OPTIONS);
+	setup->options.arrays = argument_boolean(fcinfo, ARG_ARRAYS, "arrays");
 	setup->wanted = argument_texts(fcinfo, ARG_RESOURCES, "resources");
 	setup->comments = argument_boolean(fcinfo, ARG_COMMENTS, "comments");
 	setup->statistics = argument_boolean(fcinfo, ARG_STATISTICS, "statistics");
@@ -115,12 +119,13 @@ start_setup(FunctionCallInfo fcinfo)
 static void
 read_descriptions(WalcuSetup *setup)
 {
-	int levels = Max(setup->options.flatten, known_table_levels(setup->known));
+	int levels = Max(setup->options.flatten + LIST_TABLE_LEVELS, known_table_levels(setup->known));
 
 	setup->bundled = openapi_bundled_resources(levels);
 	setup->resources =
 		service_description_resources(setup->server->serverid, setup->options.source, levels, BUNDLED_HINT);
 	setup->references = reference_read();
+	setup->lists = list_table_of_resources(setup->resources);
 	openapi_require_names(setup->resources, setup->wanted);
 }
 
@@ -134,10 +139,25 @@ plan_resources(WalcuSetup *setup)
 		const WalcuResource *resource = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		if (setup->wanted == NIL || text_in_list(setup->wanted, resource->name))
+		if (is_wanted_resource(setup, resource->name))
 			resource_plan_add(setup, resource);
 	}
+	/* the elements of a list do not say whose they are */
+	foreach(lc, setup->dealers == NIL && setup->options.arrays ? setup->lists : NIL)
+	{
+		const WalcuListTable *list = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_wanted_resource(setup, list->resource->name))
+			resource_plan_add_list(setup, list);
+	}
 	difference_find_resources(setup);
+}
+
+static bool
+is_wanted_resource(const WalcuSetup *setup, const char *name)
+{
+	return setup->wanted == NIL || text_in_list(setup->wanted, name);
 }
 
 static void

@@ -29,6 +29,7 @@ typedef struct WalcuSetupColumn
 	const char *name;      /* This is its name. */
 	const char *path;      /* It shows this place in the document; NULL for others. */
 	const char *parameter; /* It is this parameter of the query string, or NULL. */
+	bool ordinality;       /* It is the position of an element in its list. */
 	List *options;         /* It has these options (DefElem), in a partition. */
 	AttrNumber number;     /* This is its number; InvalidAttrNumber for one that is to be made. */
 	Oid type;              /* This is its type; InvalidOid for one that is to be made. */
@@ -40,7 +41,8 @@ typedef struct WalcuSetupTable
 {
 	const char *kind;              /* Commands call it so: "FOREIGN TABLE", "TABLE" or "VIEW". */
 	const char *resource_name;     /* It shows this resource. */
-	const WalcuResource *resource; /* The description says this of it; NULL when it does not have it. */
+	const char *array;             /* It shows the elements of lists at this path; NULL: the documents. */
+	const WalcuResource *resource; /* What is shown has these fields; NULL when nothing describes it. */
 	Oid relid;                     /* This is the table; InvalidOid for one that is to be made. */
 	const char *name;              /* This is its name with the schema's, quoted where that is needed. */
 	const char *comment;           /* It has this comment; or NULL. */
@@ -67,7 +69,8 @@ typedef struct WalcuSetup
 	bool comments;              /* Tables and columns get comments. */
 	bool statistics;            /* Tables are analyzed. */
 	List *resources;            /* The description has these (WalcuResource). */
-	List *bundled;              /* The installed one has these. */
+	List *lists;                /* It has these lists (WalcuListTable). */
+	List *bundled;              /* The installed one has these resources. */
 	List *references;           /* This is the table of what ids lead to. */
 	List *known;                /* The schema has these tables (WalcuSetupTable) already. */
 	List *dealers;              /* Tables have partitions for these (WalcuSetupDealer); or NIL. */
