@@ -96,7 +96,7 @@ key_lookup_id_array(const WalcuRelation *relation, Expr *clause)
 bool
 key_lookup_is_id(const WalcuDocumentPath *place)
 {
-	return strcmp(place->path, "_id") == 0;
+	return place->list == NULL && strcmp(place->path, "_id") == 0;
 }
 
 /* Finds the value that one of the restrictions says a column equals, or NULL. */

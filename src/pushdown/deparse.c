@@ -61,6 +61,12 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 	bool says_not = condition->negated || condition->kind == WALCU_PREDICATE_DISTINCT ||
 					condition->kind == WALCU_PREDICATE_NULL;
 
+	/* MongoDB looks for them among objects alone, and elements of other kinds have no value, either */
+	if (operand->list && !condition->negated &&
+		(condition->kind == WALCU_PREDICATE_NULL || condition->kind == WALCU_PREDICATE_DISTINCT))
+		return "the service does not find all elements without a value";
+	if (operand->list && condition->kind == WALCU_PREDICATE_DISTINCT)
+		return "the service does not find all elements without a value";
 	if (operand->indexed && says_not)
 		return "the service also looks at every element of an array";
 	if (operand->remote.stray && strcmp(operand->path, "id") == 0)
@@ -158,6 +164,8 @@ deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Dat
 		return filter;
 	if (filter->text && !utf8_means_same(filter->text))
 		return &filter_everything;
+	if (condition->operand->list)
+		return deparse_in_list(condition->operand, filter);
 	/* for PostgreSQL a scalar is its own first element */
 	foreach(lc, condition->operand->first_elements_of)
 	{
@@ -173,6 +181,13 @@ deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Dat
 												 : "[\"string\",\"number\",\"bool\",\"date\"]"));
 	}
 	return filter_or(ways);
+}
+
+/* Returns what a filter on a place, in the elements of a list or not, is for the documents. */
+WalcuFilter *
+deparse_in_list(const WalcuDocumentPath *operand, WalcuFilter *filter)
+{
+	return operand->list ? filter_of_element(operand->list, filter) : filter;
 }
 
 static WalcuFilter *

@@ -13,5 +13,6 @@
 extern const char *deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition);
 extern WalcuFilter *deparse_clause(const WalcuOptions *options, const WalcuPredicate *condition, Datum value,
 								   bool is_null);
+extern WalcuFilter *deparse_in_list(const WalcuDocumentPath *operand, WalcuFilter *filter);
 
 #endif /* WALCU_DEPARSE_H */

@@ -55,6 +55,8 @@ static const struct
 static int find_id_type(const WalcuDocumentPath *operand);
 static WalcuDocumentPath *make_unusable(const char *reason);
 static WalcuDocumentPath *follow_column(const WalcuRelation *relation, const Var *var);
+static bool begin_at_element(WalcuDocumentPath *operand, const WalcuColumn *column,
+							 const WalcuOptions *options);
 static WalcuDocumentPath *follow_operator(const WalcuRelation *relation, OpExpr *operation);
 static WalcuDocumentPath *follow_subscripts(const WalcuRelation *relation, SubscriptingRef *reference);
 static WalcuDocumentPath *follow_member(const WalcuRelation *relation, Expr *container, List *keys,
@@ -147,8 +149,6 @@ follow_column(const WalcuRelation *relation, const Var *var)
 		return make_unusable("the column is not part of the document");
 	if (column->ordinality)
 		return make_unusable("the service does not tell the position of an element");
-	if (column->element_path)
-		return make_unusable("the service has documents, not the elements of a list in them");
 	if (!field_name_is_path_addressable(column->path))
 		return make_unusable("no filter can name the path");
 	operand = document_path_of_type(var->vartype, var->vartypmod);
@@ -156,12 +156,27 @@ follow_column(const WalcuRelation *relation, const Var *var)
 		return operand;
 	operand->column = var->varattno;
 	operand->path = column->path;
+	if (column->element_path && !begin_at_element(operand, column, relation->options))
+		return make_unusable("the service cannot tell one element of a list by it");
 	operand->remote = remote_type_at(relation->options->resource, column->path);
 	/* said of a column, it is of the column itself, whatever its name */
 	operand->remote.id |= column->id_type == WALCU_ID_OBJECTID;
 	document_path_set_ids(operand, relation->options, column->id_type);
 	document_path_limit_sources(operand);
 	return operand;
+}
+
+/*
+ * Has a place be one in the elements of the table's list.  Only scalars in objects are told there: an element
+ * that is none of these, and one without the value, may be read as NULL.
+ */
+static bool
+begin_at_element(WalcuDocumentPath *operand, const WalcuColumn *column, const WalcuOptions *options)
+{
+	operand->path = column->element_path;
+	operand->list = options->array;
+	return strcmp(operand->path, ".") != 0 && operand->domain != WALCU_DOMAIN_JSON &&
+		   operand->domain != WALCU_DOMAIN_ARRAY && remote_type_at(options->resource, column->path).described;
 }
 
 /* A text that is a date, or a date that is a text, the service's own writes rule out. */
@@ -305,7 +320,7 @@ find_id_type(const WalcuDocumentPath *operand)
 		(operand->id_type == WALCU_ID_NOT_SAID) ? (int) operand->options->id_type : operand->id_type;
 
 	if (operand->id_type == WALCU_ID_NOT_SAID && id_type == WALCU_ID_OBJECTID &&
-		(!operand->remote.described || id_place_is_foreign(operand->path)))
+		(!operand->remote.described || id_place_is_foreign(document_path_place(operand))))
 		return WALCU_ID_AUTO;
 	return id_type;
 }
@@ -340,7 +355,7 @@ bool
 document_path_has_objectids(const WalcuDocumentPath *operand)
 {
 	return find_id_type(operand) == WALCU_ID_OBJECTID ||
-		   learned_tells(WALCU_LEARNED_OBJECTIDS, operand->options, operand->path);
+		   learned_tells(WALCU_LEARNED_OBJECTIDS, operand->options, document_path_place(operand));
 }
 
 /*

@@ -55,7 +55,8 @@ typedef enum WalcuLetters
 typedef struct WalcuDocumentPath
 {
 	AttrNumber column; /* The value is this column's, or is made of it by casts; 0 within a jsonb column. */
-	char *path;        /* It leads there, with dots. */
+	char *path;        /* It leads there, with dots: from the document, or from an element of a list. */
+	const char *list;  /* This path leads from the document to that list; NULL where it is no list's. */
 	WalcuRemotePlace remote; /* The service has this type there. */
 	WalcuDomain domain;      /* Values are compared in this way. */
 	Oid type;                /* The SQL value has this type. */
@@ -95,6 +96,13 @@ document_path_strip_relabels(const Expr *expression)
 	while (IsA(expression, RelabelType))
 		expression = ((const RelabelType *) expression)->arg;
 	return unconstify(Expr *, expression);
+}
+
+/* The whole path that leads from the document to a place. */
+static inline const char *
+document_path_place(const WalcuDocumentPath *operand)
+{
+	return operand->list ? psprintf("%s.%s", operand->list, operand->path) : operand->path;
 }
 
 extern WalcuDocumentPath *document_path_of_expression(const WalcuRelation *relation, Expr *expression);

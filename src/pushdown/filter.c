@@ -22,6 +22,8 @@ WalcuFilter filter_everything = {NULL, NULL, "{}"};
 WalcuFilter filter_nothing = {NULL, NULL, "{\"_id\":{\"$in\":[]}}"};
 
 static WalcuFilter *join_filters(const char *op, List *filters);
+static List *wrap_arms(const char *list, List *arms);
+static bool has_to_be_there(const WalcuFilter *filter);
 static WalcuFilter *note_arms(WalcuFilter *joined, const char *op, List *arms);
 static List *keep_described(List *arms);
 static bool has_undescribed(List *filters);
@@ -95,6 +97,71 @@ filter_and(List *filters)
 	if (list_length(arms) == 1)
 		return linitial(arms);
 	return note_arms(filter_test(NULL, NULL, filter_text(arms)), "$and", arms);
+}
+
+/*
+ * A document has an element, in the list at a path, that meets a filter, whose own paths begin at the
+ * element.  What a test says that some value meets, it may say of any element by the path through the list;
+ * one that a missing value meets has to be said of one element.
+ */
+WalcuFilter *
+filter_of_element(const char *list, WalcuFilter *filter)
+{
+	WalcuFilter *wrapped;
+
+	if (filter == &filter_everything || filter == &filter_nothing)
+		return filter;
+	if (filter->arms)
+		return strcmp(filter->op, "$or") == 0 ? filter_or(wrap_arms(list, filter->arms))
+											  : filter_and(wrap_arms(list, filter->arms));
+	if (filter->path == NULL)
+		return &filter_everything;
+	wrapped = palloc(sizeof(WalcuFilter));
+	*wrapped = *filter;
+	/* a document may have several of them */
+	wrapped->literals = NIL;
+	if (has_to_be_there(filter))
+	{
+		wrapped->path = psprintf("%s.%s", list, filter->path);
+		if (filter->ids_only)
+			wrapped->ids_only = filter_of_element(list, filter->ids_only);
+		return wrapped;
+	}
+	/* what is learned of the ids of a place could not be told from that of another one in the list */
+	if (filter->ids_only)
+		return &filter_everything;
+	wrapped->path = list;
+	wrapped->op = "$elemMatch";
+	wrapped->text = filter_text(list_make1(filter));
+	return wrapped;
+}
+
+static List *
+wrap_arms(const char *list, List *arms)
+{
+	List *wrapped = NIL;
+	ListCell *lc;
+
+	foreach(lc, arms)
+	{
+		CHECK_FOR_INTERRUPTS();
+		wrapped = lappend(wrapped, filter_of_element(list, lfirst(lc)));
+	}
+	return wrapped;
+}
+
+/* Tells whether a test is met by a value that is there, and by nothing else. */
+static bool
+has_to_be_there(const WalcuFilter *filter)
+{
+	static const char *const operators[] = {"$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$regex", "$type"};
+
+	for (int i = 0; i < lengthof(operators); i++)
+	{
+		if (strcmp(filter->op, operators[i]) == 0)
+			return strstr(filter->text, "null") == NULL;
+	}
+	return false;
 }
 
 /*

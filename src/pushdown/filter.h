@@ -44,6 +44,7 @@ extern WalcuFilter filter_nothing;
 extern WalcuFilter *filter_test(const char *path, const char *op, const char *operand);
 extern WalcuFilter *filter_or(List *filters);
 extern WalcuFilter *filter_and(List *filters);
+extern WalcuFilter *filter_of_element(const char *list, WalcuFilter *filter);
 extern List *filter_reduced(List *filters, WalcuFilterExtent extent, const WalcuOptions *options);
 extern List *filter_suspects(List *filters, const WalcuOptions *options);
 extern bool filter_is_doubtful(List *filters, const WalcuOptions *options);

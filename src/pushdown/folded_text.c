@@ -84,7 +84,7 @@ folded_text_is_at(const WalcuDocumentPath *operand)
 		default:
 			return operand->options && !document_path_has_ids(operand) &&
 				   folded_text_is_listed(operand->options->folded_texts, operand->options->resource,
-										 operand->path);
+										 document_path_place(operand));
 	}
 }
 

@@ -201,6 +201,8 @@ translate_expression(const WalcuRelation *relation, Expr *expression, bool outco
 	filter = palloc0(sizeof(WalcuPushdown));
 	filter->kind = WALCU_PUSHDOWN_PREDICATE;
 	filter->condition = condition;
+	if (condition->operand->list)
+		*reason = "the service finds the documents that have such an element, and sends all elements";
 	return filter;
 }
 
@@ -328,7 +330,7 @@ is_about_place(const WalcuPushdown *filter, const char *path)
 	ListCell *lc;
 
 	if (filter->kind == WALCU_PUSHDOWN_PREDICATE)
-		return strcmp(filter->condition->operand->path, path) == 0;
+		return strcmp(document_path_place(filter->condition->operand), path) == 0;
 	foreach(lc, filter->parts)
 	{
 		if (!is_about_place(lfirst(lc), path))
@@ -341,7 +343,7 @@ is_about_place(const WalcuPushdown *filter, const char *path)
 static const char *
 find_first_place(const WalcuPushdown *filter)
 {
-	const char *place = filter->condition ? filter->condition->operand->path : NULL;
+	const char *place = filter->condition ? document_path_place(filter->condition->operand) : NULL;
 	ListCell *lc;
 
 	foreach(lc, filter->parts)
@@ -429,7 +431,7 @@ make_predicate_filter(const WalcuOptions *options, WalcuPredicate *condition, Ex
 	bool is_null = true;
 
 	if (use == WALCU_PUSHDOWN_SHOWN && pushdown_needs_execution(condition->value))
-		return document_path_test(condition->operand, "$eq", "?");
+		return deparse_in_list(condition->operand, document_path_test(condition->operand, "$eq", "?"));
 	/* one that pushdown_foretell knows has no state */
 	if (condition->state == NULL && condition->value && IsA(condition->value, Const))
 	{

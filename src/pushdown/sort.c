@@ -216,7 +216,8 @@ match_key_column(const WalcuRelation *relation, Var *var)
 	WalcuSortKey *key;
 	HeapTuple tuple;
 
-	if (operand == NULL || operand->reason)
+	/* documents are sorted, not the elements of a list in them */
+	if (operand == NULL || operand->reason || operand->list)
 		return NULL;
 	key = palloc0(sizeof(WalcuSortKey));
 	key->column = var->varattno;
