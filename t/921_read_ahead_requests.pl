@@ -81,6 +81,10 @@ my ($clients, $first, $last, $neither) = map { requests("SELECT (SELECT max(s.cr
 cmp_ok($_, '<=', $clients + 3, "two keys: $_ requests, where the better one has $clients") for $first, $last;
 cmp_ok($neither, '<=', 2000 / 50 + 5, "two keys that lead to all documents together: $neither requests for 500 rows, which ask for few of them");
 
+# Groups of few keys, as the manual writes them
+is(requests('SELECT p.client_id, s.n FROM (SELECT DISTINCT client_id FROM pairs ORDER BY 1 LIMIT 24) p
+    CROSS JOIN LATERAL (SELECT client_id, count(*) AS n FROM crm.saleleads s WHERE s.client_id = p.client_id GROUP BY client_id) s', 24), 1, 'the groups of 24 keys: one request');
+
 # Ranges: the days of a calendar are one, and others go together into a filter
 my $calendar = "SELECT d, (SELECT count(*) FROM crm.saleleads s WHERE s.created_at >= d AND s.created_at < d + interval '1 day') FROM generate_series('2025-03-01'::timestamptz, '2025-05-29', '1 day') d";
 $count = requests($calendar, 90);
