@@ -129,3 +129,13 @@ text_escape_like(const char *text)
 	}
 	return like.data;
 }
+
+/* Returns a copy of what a buffer holds, as most are smaller than it, and frees the buffer. */
+char *
+text_take(StringInfo buffer)
+{
+	char *text = pnstrdup(buffer->data, buffer->len);
+
+	pfree(buffer->data);
+	return text;
+}

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
 /* A message shows so many bytes of an _id, and of a request. */
@@ -19,5 +20,6 @@ extern bool text_in_list(List *texts, const char *text);
 extern List *text_sort_unique(List *texts, list_sort_comparator compare);
 extern int text_compare_bytes(const ListCell *one, const ListCell *other);
 extern char *text_escape_like(const char *text);
+extern char *text_take(StringInfo buffer);
 
 #endif /* WALCU_TEXT_H */

@@ -91,7 +91,8 @@ scan_begin(ForeignScanState *node, int eflags)
 	scan->query.credential = option_credential_header(compat_scan_userid(node), options->serverid);
 	scan->own_writes = own_writes_read(options, node->ss.ps.state->es_query_cxt);
 	scan->snapshot = node->ss.ps.state->es_snapshot;
-	scan->rows->context = AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_DEFAULT_SIZES);
+	scan->rows->context =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu row", ALLOCSET_START_SMALL_SIZES);
 	scan->id = ExecInitExpr(scan->plan.id, (PlanState *) node);
 	scan->search = ExecInitExpr(scan->plan.search, (PlanState *) node);
 }

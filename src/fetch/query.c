@@ -13,6 +13,7 @@
 #include "pushdown/projection.h"
 #include "service/learned.h"
 #include "service/learned_sort.h"
+#include "utils/memutils.h"
 
 /* Of a URL's length, what is left for the filter of what follows a page's last document. */
 #define POSITION_SIZE 300
@@ -88,9 +89,19 @@ query_sort_may_be_refused(const WalcuQuery *query)
 bool
 query_splits_nulls(const WalcuQuery *query)
 {
-	const WalcuQueryPart *first = query->keys ? linitial(query_split_parts(query, NIL)) : NULL;
+	MemoryContext scratch;
+	MemoryContext before;
+	bool splits;
 
-	return first && first->nulls != WALCU_PART_ALL;
+	if (query->keys == NIL)
+		return false;
+	/* a statement may have hundreds of scans, each of which would keep the parts */
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "walcu scratch", ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(scratch);
+	splits = ((WalcuQueryPart *) linitial(query_split_parts(query, NIL)))->nulls != WALCU_PART_ALL;
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return splits;
 }
 
 /* How many pages have what is likely to be wanted beyond what was delivered: one at least, or no end. */
@@ -259,8 +270,13 @@ static size_t
 count_filter_room(const WalcuQuery *query)
 {
 	const WalcuQueryPart empty = {.keys = query->keys};
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu scratch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
 	size_t length = query_page(query, &empty, NIL, 0, 0)->url.len + POSITION_SIZE;
 
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
 	/* without its filter, one document would cost all of them: then rather let the service decide */
 	if (query->id)
 		return SIZE_MAX;

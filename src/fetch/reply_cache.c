@@ -51,18 +51,20 @@ typedef struct NotedJob
 
 struct WalcuReplyCache
 {
-	MemoryContext context; /* It holds the replies. */
-	Oid serverid;          /* They came from this server. */
-	const char *resource;  /* They are documents of this resource. */
-	bool needed;           /* Something may be asked for again. */
-	HTAB *entries;         /* They are found by what was asked for. */
-	dlist_head used;       /* These (HeldReply) are in the order of use: the last one used comes first. */
-	size_t size;           /* All of them take up so many bytes. */
-	size_t limit;          /* They may take up so many. */
-	List *jobs;            /* These jobs (NotedJob) have been read. */
+	MemoryContext statement; /* It goes with the memory of the statement. */
+	MemoryContext context;   /* It holds the replies; NULL until there is one. */
+	Oid serverid;            /* They came from this server. */
+	const char *resource;    /* They are documents of this resource. */
+	bool needed;             /* Something may be asked for again. */
+	HTAB *entries;           /* They are found by what was asked for; NULL until there is one. */
+	dlist_head used;         /* These (HeldReply) are in the order of use: the last one used comes first. */
+	size_t size;             /* All of them take up so many bytes. */
+	size_t limit;            /* They may take up so many. */
+	List *jobs;              /* These jobs (NotedJob) have been read. */
 };
 
 static WalcuReplyCache *create_cache(MemoryContext statement, const WalcuOptions *options);
+static void create_entries(WalcuReplyCache *cache);
 static bool is_of_resource(const WalcuReplyCache *cache, const WalcuOptions *options);
 static WalcuDigest make_reply_key(const WalcuReplyCache *cache, const char *credential,
 								  const WalcuRequest *request);
@@ -127,7 +129,7 @@ reply_cache_find(WalcuReplyCacheUse *share, const WalcuOptions *options, const c
 {
 	WalcuReplyCache *cache = share->cache;
 	WalcuDigest key = make_reply_key(cache, credential, request);
-	HeldReply *entry = hash_search(cache->entries, &key, HASH_FIND, NULL);
+	HeldReply *entry = cache->entries ? hash_search(cache->entries, &key, HASH_FIND, NULL) : NULL;
 
 	/* another table of the server may allow for more than this one */
 	if (entry == NULL || entry->reply.length > options->max_reply_size)
@@ -168,7 +170,7 @@ reply_cache_note_job(WalcuReplyCache *cache, const char *credential, const Walcu
 
 	if (cache == NULL || !cache->needed || reply_cache_find_job(cache, credential, request))
 		return;
-	before = MemoryContextSwitchTo(cache->context);
+	before = MemoryContextSwitchTo(cache->statement);
 	noted = palloc(sizeof(NotedJob));
 	noted->key = make_reply_key(cache, credential, request);
 	noted->job.url = pstrdup(job->url);
@@ -201,6 +203,8 @@ reply_cache_hold(WalcuReplyCacheUse *share, const WalcuTransfer *transfer, const
 	share->used += transfer->received;
 	if (room == 0 || !transfer_reply(transfer, &reply) || reply.length > room)
 		return;
+	if (cache->entries == NULL)
+		create_entries(cache);
 	entry = hash_search(cache->entries, &key, HASH_ENTER, &found);
 	/* two were under way at once */
 	if (found)
@@ -218,22 +222,30 @@ reply_cache_hold(WalcuReplyCacheUse *share, const WalcuTransfer *transfer, const
 static WalcuReplyCache *
 create_cache(MemoryContext statement, const WalcuOptions *options)
 {
-	MemoryContext context = AllocSetContextCreate(statement, "walcu replies", ALLOCSET_SMALL_SIZES);
-	WalcuReplyCache *cache = MemoryContextAllocZero(context, sizeof(WalcuReplyCache));
-	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(HeldReply), .hcxt = context};
+	WalcuReplyCache *cache = MemoryContextAllocZero(statement, sizeof(WalcuReplyCache));
 	void **caches = statement_part(statement, WALCU_STATEMENT_REPLY_CACHES);
 	MemoryContext before;
 
-	cache->context = context;
+	cache->statement = statement;
 	cache->serverid = options->serverid;
-	cache->resource = MemoryContextStrdup(context, options->resource);
+	cache->resource = MemoryContextStrdup(statement, options->resource);
 	cache->limit = reply_cache_limit();
-	cache->entries = hash_create("walcu replies", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&cache->used);
 	before = MemoryContextSwitchTo(statement);
 	*caches = lappend(*caches, cache);
 	MemoryContextSwitchTo(before);
 	return cache;
+}
+
+/* Most of the scans of many servers never hold anything. */
+static void
+create_entries(WalcuReplyCache *cache)
+{
+	HASHCTL control = {.keysize = sizeof(WalcuDigest), .entrysize = sizeof(HeldReply)};
+
+	cache->context = AllocSetContextCreate(cache->statement, "walcu replies", ALLOCSET_SMALL_SIZES);
+	control.hcxt = cache->context;
+	cache->entries = hash_create("walcu replies", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static bool

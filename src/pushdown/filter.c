@@ -9,6 +9,7 @@
 
 #include "pushdown/filter.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -286,7 +287,7 @@ filter_text(List *filters)
 			append_path(&filter, filters, i);
 	}
 	appendStringInfoChar(&filter, '}');
-	return filter.data;
+	return text_take(&filter);
 }
 
 /* Text as a JSON string. */
@@ -294,14 +295,10 @@ char *
 filter_string(const char *text)
 {
 	StringInfoData json;
-	char *string;
 
-	/* a list has as many of them as it has keys, and a buffer is larger than most keys */
 	initStringInfo(&json);
 	escape_json(&json, text);
-	string = pnstrdup(json.data, json.len);
-	pfree(json.data);
-	return string;
+	return text_take(&json);
 }
 
 /* A text that is in UTF-8, as the service's ids are, as a JSON string. */
@@ -328,7 +325,7 @@ filter_list(List *texts)
 		appendStringInfoString(&list, lfirst(lc));
 	}
 	appendStringInfoString(&list, list.len > 0 ? "]" : "[]");
-	return list.data;
+	return text_take(&list);
 }
 
 static WalcuFilter *
@@ -524,4 +521,5 @@ append_path(StringInfo filter, List *filters, int position)
 		appendStringInfo(filter, ":%s", only);
 	else
 		appendStringInfo(filter, ":%s}", operators.data);
+	pfree(operators.data);
 }

@@ -12,6 +12,7 @@
 
 #include "pushdown/projection.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
@@ -93,7 +94,7 @@ projection_sort_list(WalcuListFormat format, List *fields, List *descending)
 	}
 	if (format == WALCU_FORMAT_JSON)
 		appendStringInfoChar(&list, '}');
-	return list.data;
+	return text_take(&list);
 }
 
 /* Returns the value of `project` for a list of paths, in the format that the server's option names. */
