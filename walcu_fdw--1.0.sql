@@ -141,6 +141,7 @@ CREATE FUNCTION walcu_fdw_setup(
   arrays boolean DEFAULT true,
   dealers text[] DEFAULT NULL,
   views boolean DEFAULT false,
+  graphql text DEFAULT NULL,
   OUT action text,
   OUT object text,
   OUT statement text,
@@ -149,5 +150,5 @@ CREATE FUNCTION walcu_fdw_setup(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, boolean, text[], boolean) IS
+COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, boolean, text[], boolean, text) IS
   'makes the tables of a server, or brings them up to date';

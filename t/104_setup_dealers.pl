@@ -96,6 +96,17 @@ $dbh->do('DROP VIEW plain_app.cars');
 $dbh->do('CREATE TABLE plain_app.cars (n int)');
 is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'its name may be taken');
 
+# Keys for servers of GraphQL, before what comments say otherwise
+my $graphql = q{'vigo', 'keys', resources => '{chatmessages,clients,chatproviders}', arrays => false, options => '{"source": "bundled", "flatten": 0}', graphql => };
+setup($graphql . q{'postgraphile'});
+is(table_comment('keys.chatmessages'), "\@primaryKey _id\n\@foreignKey (provider_id) references keys.chatproviders (_id)\nchatmessages: messages of chats, in the Walcu CRM", 'tags for PostGraphile');
+is(table_comment('keys.clients'), "\@primaryKey _id\nclients: the dealer's clients, in the Walcu CRM", 'only to tables that are there');
+is_deeply([ setup($graphql . q{'postgraphile'}) ], [], 'once');
+$dbh->do(q{COMMENT ON FOREIGN TABLE keys.chatmessages IS 'ours'});
+setup($graphql . q{'pg_graphql'});
+is(table_comment('keys.chatmessages'), q{@graphql({"primary_key_columns": ["_id"], "foreign_keys": [{"local_columns": ["provider_id"], "foreign_schema": "keys", "foreign_table": "chatproviders", "foreign_columns": ["_id"]}]})} . "\nours", 'a directive for pg_graphql');
+is(sql_error($dbh, "SELECT * FROM walcu_fdw_setup($graphql 'pg_grafql')")->{hint}, 'Perhaps you meant the convention "pg_graphql".', 'no other ones');
+
 # Errors
 $dbh->do('CREATE SERVER nobodys FOREIGN DATA WRAPPER walcu_fdw');
 for (
@@ -122,6 +133,12 @@ sub setup
 {
     my ($arguments) = @_;
     return @{ $dbh->selectall_arrayref("SELECT * FROM walcu_fdw_setup($arguments)", { Slice => {} }) };
+}
+
+sub table_comment
+{
+    my ($table) = @_;
+    return scalar $dbh->selectrow_array('SELECT obj_description(?::regclass)', undef, $table);
 }
 
 # What was asked of a dealer's service since the last call.

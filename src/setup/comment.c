@@ -249,17 +249,20 @@ comment_tells_type(const char *comment, const char *path, const WalcuField *fiel
 	const char *name = comment_type_name(field);
 	size_t length = strlen(name);
 
-	if (!comment_is_ours(comment, path))
+	if (!comment_is_ours(comment, path) || comment[0] == '@')
 		return false;
 	comment += strlen(path) + 2;
 	return strncmp(comment, name, length) == 0 && (comment[length] == '\0' || strchr(",.", comment[length]));
 }
 
-/* Was a comment made here, for the resource, or the place, of this name? */
+/* Was a comment made here, for what has this name?  Keys for GraphQL may stand before it. */
 bool
 comment_is_ours(const char *comment, const char *name)
 {
-	size_t length = strlen(name);
+	const char *key = psprintf("%s: ", name);
 
-	return comment && strncmp(comment, name, length) == 0 && strncmp(comment + length, ": ", 2) == 0;
+	if (comment == NULL)
+		return false;
+	return strncmp(comment, key, strlen(key)) == 0 ||
+		   (comment[0] == '@' && strstr(comment, psprintf("\n%s", key)) != NULL);
 }

@@ -87,6 +87,7 @@ read_table_as_it_is(const char *kind, Oid relid, const WalcuForeignTable *foreig
 	table->array = foreign->array;
 	table->relid = relid;
 	table->name = foreign_table_name(relid);
+	table->bare_name = get_rel_name(relid);
 	table->comment = GetComment(relid, RelationRelationId, 0);
 	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
 	{

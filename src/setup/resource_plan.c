@@ -108,6 +108,7 @@ plan_new_table(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *nam
 
 	*table = *wanted;
 	table->name = quote_qualified_identifier(setup->schema, name);
+	table->bare_name = name;
 	if (schema_step_is_taken(setup->schemaid, name))
 	{
 		step_find(setup, "name taken", table->name,

@@ -21,6 +21,7 @@
 #include "setup/argument.h"
 #include "setup/dealer.h"
 #include "setup/difference.h"
+#include "setup/graphql.h"
 #include "setup/known_table.h"
 #include "setup/resource_plan.h"
 #include "setup/schema_step.h"
@@ -44,7 +45,8 @@ enum
 	ARG_STATISTICS,
 	ARG_ARRAYS,
 	ARG_DEALERS,
-	ARG_VIEWS
+	ARG_VIEWS,
+	ARG_GRAPHQL
 };
 
 static WalcuSetup *start_setup(FunctionCallInfo fcinfo);
@@ -58,7 +60,8 @@ PG_FUNCTION_INFO_V1(walcu_fdw_setup);
 
 /*
  * walcu_fdw_setup(server name, schema name, options jsonb, resources text[], dry_run boolean, comments
- * boolean, statistics boolean, arrays boolean, dealers text[], views boolean)
+ * boolean, statistics boolean, arrays boolean, dealers text[], views boolean,
+ * graphql text)
  * returns setof (action text, object text, statement text, detail text, advice text)
  *
  * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 where a right is missing,
@@ -81,6 +84,8 @@ walcu_fdw_setup(PG_FUNCTION_ARGS)
 		setup->known = known_table_list(setup->server, setup->schemaid);
 	read_descriptions(setup);
 	plan_resources(setup);
+	if (!PG_ARGISNULL(ARG_GRAPHQL))
+		graphql_plan(setup, text_to_cstring(PG_GETARG_TEXT_PP(ARG_GRAPHQL)));
 	if (setup->views)
 		app_view_plan(setup);
 	if (setup->statistics)

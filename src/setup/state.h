@@ -45,6 +45,7 @@ typedef struct WalcuSetupTable
 	const WalcuResource *resource; /* What is shown has these fields; NULL when nothing describes it. */
 	Oid relid;                     /* This is the table; InvalidOid for one that is to be made. */
 	const char *name;              /* This is its name with the schema's, quoted where that is needed. */
+	const char *bare_name;         /* This is the name alone, as it is; NULL for a view. */
 	const char *comment;           /* It has this comment; or NULL. */
 	List *columns;                 /* These (WalcuSetupColumn) it has. */
 	List *partitions;              /* These (WalcuForeignTable) are its partitions; NIL for no such table. */
