@@ -107,6 +107,17 @@ for my $ending ('pg_terminate_backend', 'idle_in_transaction_session_timeout', '
     $control->do(q{ALTER SERVER crm OPTIONS (DROP max_requests_per_second, SET max_connections '1')});
 }
 
+# Nor is what stands behind it while a transaction commits lost from what is told
+{
+    prepare();
+    $control->do(q{ALTER SERVER crm OPTIONS (ADD max_requests_per_second '0.01', SET max_connections '4')});
+    my $dbh = connect_db($node);
+    my (undef, $text) = cancelled_when($dbh, $node, $insert =~ s/crm/queued/r, sub { $sandbox->request_count(method => 'POST') });
+    like($text, qr/DETAIL:  One row was written and not rolled back: tasks\/r1\. 4 writes were not sent: POST \/tasks \(tasks\/r2\), .*\(tasks\/r5\)\.$/m,
+        'at a commit that is cancelled, all that waited for the rate was not sent');
+    $control->do(q{ALTER SERVER crm OPTIONS (DROP max_requests_per_second, SET max_connections '1')});
+}
+
 # Every session that writes is told to end with the server
 {
     my ($messages, $log) = end_in_the_middle([$insert], 'shutdown');

@@ -16,7 +16,7 @@
 static bool must_follow(const WalcuQueueEntry *entry, const WalcuQueueEntry *previous);
 static bool are_routed_together(const WalcuCommitQueueWrite *one, const WalcuCommitQueueWrite *other);
 static bool send_next_of(WalcuCommitQueueTable *table);
-static void send_entry(const WalcuQueueEntry *entry);
+static void send_entry(WalcuQueueEntry *entry);
 
 /* Returns the number of the entry that may not be sent before those that begin with first are confirmed. */
 int
@@ -98,8 +98,8 @@ send_next_of(WalcuCommitQueueTable *table)
 {
 	WalcuQueueEntry *entry = list_nth(table->unsent, table->next_unsent);
 
-	send_entry(entry);
 	entry->is_sent = true;
+	send_entry(entry);
 	if (++table->next_unsent < list_length(table->unsent))
 		return true;
 	list_free(table->unsent);
@@ -109,11 +109,12 @@ send_next_of(WalcuCommitQueueTable *table)
 }
 
 static void
-send_entry(const WalcuQueueEntry *entry)
+send_entry(WalcuQueueEntry *entry)
 {
 	WalcuWrite *write = queue_entry_create_write(entry->table->writer, &entry->queued);
 
 	write->detached = true;
+	write->is_sent = &entry->is_sent;
 	if (entry->queued.leaves && (entry->queued.body == NULL || !entry->queued.is_sure))
 		patched_document_on_refusal(write, entry->table->options, entry->queued.leaves);
 	writer_send(write);

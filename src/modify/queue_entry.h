@@ -48,7 +48,7 @@ typedef struct WalcuQueueEntry
 	WalcuCommitQueueTable *table;    /* It writes to this table. */
 	SubTransactionId subtransaction; /* It is rolled back with this subtransaction. */
 	struct WalcuQueueEntry *before;  /* This is the write of the same document before it; NULL for none. */
-	bool is_sent;                    /* It is under way, or confirmed. */
+	bool is_sent;                    /* It is under way, or confirmed; see WalcuWrite's. */
 	bool dropped; /* Another write says all that this one says, or nothing is to be said. */
 } WalcuQueueEntry;
 

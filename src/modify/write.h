@@ -47,6 +47,7 @@ typedef struct WalcuWrite
 	void *remake_arg;            /* This is passed to remake. */
 	const char *error_context;   /* Its errors happened there; NULL for where they are found out. */
 	const char *sets;            /* This is to come back, see ignored_write.c; NULL where nobody asks. */
+	bool *is_sent;               /* It is set to false if the write is left before it was sent; or NULL. */
 	WalcuOutcome outcome;        /* This is what became of it. */
 	WalcuDocument document;      /* This is the reply, when it is needed. */
 	/* The members from here on are for writer.c alone. */

@@ -44,6 +44,9 @@ use constant USERNAME    => 'sandbox-app';
 use constant PASSWORD    => 'sandbox-secret';
 use constant CREDENTIALS => { username => USERNAME, password => PASSWORD };
 
+# A third of what the sandbox computes is the collection of young objects, of which a reply makes many.
+use constant YOUNG_SPACE => '--max-semi-space-size=64';
+
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 # What the sandbox sends is long, and reading it in Perl took most of the tests' time.
 my $decoder = Cpanel::JSON::XS->new->utf8->allow_nonref;
@@ -66,7 +69,7 @@ sub start
         push @arguments, map { ("--$name", $_) } ref $options{$option} ? @{ $options{$option} } : $options{$option};
     }
 
-    my $pid = open(my $output, '-|', 'node', 'sandbox/server.js', @arguments)
+    my $pid = open(my $output, '-|', 'node', YOUNG_SPACE, 'sandbox/server.js', @arguments)
       or die "could not start the sandbox: $!";
     $running{$pid} = $output;    # closing it waits for the process, so nobody else holds it
     my $ready = <$output> // die "the sandbox ended before it was ready";
