@@ -15,8 +15,6 @@
 static const char *const not_tls_words[] = {"wrong version number", "packet length too long",
 											"unexpected TLS packet"};
 
-#define UNKNOWN_HINT "It is not known whether the service carried it out; check before you repeat it."
-
 /* How curl's failures are reported; the last row is every other. */
 static const struct
 {
@@ -150,7 +148,7 @@ raise_curl(const WalcuTransfer *transfer)
 	const WalcuCurlError *failure = &transfer->failure;
 	int sqlstate = failures[find_curl_row(failure->code)].sqlstate;
 	bool unknown = is_unknown(transfer);
-	char *hint = unknown ? UNKNOWN_HINT : walcu_curl_error_hint(transfer);
+	char *hint = unknown ? CURL_ERROR_UNKNOWN_HINT : walcu_curl_error_hint(transfer);
 
 	if (!failure->sent && sqlstate == ERRCODE_CONNECTION_FAILURE)
 		sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
@@ -213,7 +211,7 @@ raise_timeout(const WalcuTransfer *transfer)
 				 : errmsg("could not connect to server \"%s\" within %g s", transfer->options->server_name,
 						  seconds),
 			transfer_errdetail(transfer),
-			unknown ? errhint(UNKNOWN_HINT)
+			unknown ? errhint(CURL_ERROR_UNKNOWN_HINT)
 					: errhint("%s%sThe server option request_timeout sets this limit.",
 							  endpoint ? endpoint : "", endpoint ? " " : ""));
 }
@@ -222,7 +220,7 @@ static void
 raise_size(const WalcuTransfer *transfer)
 {
 	bool unknown = is_unknown(transfer);
-	const char *hint = unknown ? UNKNOWN_HINT : NULL;
+	const char *hint = unknown ? CURL_ERROR_UNKNOWN_HINT : NULL;
 
 	if (transfer->failure.kind == WALCU_CURL_ERROR_REPLY_SIZE && !unknown)
 		hint = "The option max_reply_size sets this limit.";

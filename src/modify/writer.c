@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
+#include "http/curl_error.h"
 #include "http/http_error.h"
 #include "http/redact.h"
 #include "http/retry.h"
@@ -450,7 +451,11 @@ fail_write(WalcuWrite *write, ErrorData *error)
 	if (write->answered)
 	{
 		write_log_note_written(writer->write_log, writer->options, write->request->method, id);
-		error->hint = error->hint ? psprintf("%s  " DONE_HINT, error->hint) : DONE_HINT;
+		/* the beginning of an answer has told what a reply that breaks off leaves open */
+		if (error->hint == NULL || strcmp(error->hint, CURL_ERROR_UNKNOWN_HINT) == 0)
+			error->hint = DONE_HINT;
+		else
+			error->hint = psprintf("%s  " DONE_HINT, error->hint);
 	}
 	else if (remake_is_under_way(write) ? write->is_doubtful
 										: write->doubt || write_reply_leaves_doubt(write->transfer, error))
