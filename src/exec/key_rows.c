@@ -132,7 +132,10 @@ key_rows_are_ahead(ForeignScanState *node)
 		rows = scan->key_rows = palloc0(sizeof(struct WalcuKeyRows));
 		rows->ahead = read_ahead_find(node->ss.ps.state, node->ss.ps.plan->plan_node_id, &rows->place);
 		if (rows->ahead && list_nth_int(rows->ahead->plan.key_params, rows->place) < 0)
+		{
 			rows->ranges = range_rows_create(node, rows->ahead, rows->place);
+			rows->ahead = rows->ranges ? rows->ahead : NULL;
+		}
 		else if (rows->ahead)
 			prepare_key_rows(node, rows);
 	}

@@ -89,6 +89,7 @@ static int count_first_ranges(const struct WalcuRangeRows *rows);
 static void find_bounds(ForeignScanState *node, struct WalcuRangeRows *rows, int place);
 static void prepare_bound(ForeignScanState *node, struct WalcuRangeRows *rows, const WalcuRangeBound *bound);
 static void sort_by_dependence(const WalcuScan *scan, struct WalcuRangeRows *rows, const List *bounded);
+static bool is_ahead_in_vain(const WalcuScan *scan, const struct WalcuRangeRows *rows);
 static bool decide_rows(ForeignScanState *node, struct WalcuRangeRows *rows);
 static void find_own_range(ForeignScanState *node, struct WalcuRangeRows *rows);
 static Datum evaluate_bound(ForeignScanState *node, ExprState *bound, bool *is_empty);
@@ -108,7 +109,10 @@ static void find_first_row(ForeignScanState *node, struct WalcuRangeRows *rows);
 static TupleTableSlot *give_row_in_range(ForeignScanState *node, struct WalcuRangeRows *rows);
 static bool show_next_row(struct WalcuRangeRows *rows, TupleTableSlot *slot);
 
-/* Makes what a scan has whose bounds a node can tell, from this one of the node's keys on. */
+/*
+ * Makes what a scan has whose bounds a node can tell, from this one of the node's keys on; NULL when the scan
+ * had better ask for each range.
+ */
 struct WalcuRangeRows *
 range_rows_create(ForeignScanState *node, WalcuReadAhead *ahead, int place)
 {
@@ -120,6 +124,8 @@ range_rows_create(ForeignScanState *node, WalcuReadAhead *ahead, int place)
 	rows->relation = (WalcuRelation){((const Scan *) node->ss.ps.plan)->scanrelid,
 									 RelationGetRelid(node->ss.ss_currentRelation), options};
 	find_bounds(node, rows, place);
+	if (is_ahead_in_vain(scan, rows))
+		return NULL;
 	rows->slot = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
 										&TTSOpsMinimalTuple);
 	rows->context = AllocSetContextCreate(scan->context, "walcu range batch", ALLOCSET_DEFAULT_SIZES);
@@ -127,10 +133,19 @@ range_rows_create(ForeignScanState *node, WalcuReadAhead *ahead, int place)
 	rows->kept = AllocSetContextCreate(scan->context, "walcu range rows", ALLOCSET_DEFAULT_SIZES);
 	rows->batch_size = Min(count_first_ranges(rows), options->join_batch_size);
 	rows->scan_size = PG_INT32_MAX;
-	/* a reply's worth of documents for each range is no less for all of them at once */
-	if (rows->is_narrow && scan->plan.assumed == 0 && scan->plan.documents > options->fetch_size / 2)
-		rows->ahead = NULL;
 	return rows;
+}
+
+/*
+ * Tells whether many ranges at once would cost no less than each by itself: where each has a reply's worth of
+ * documents, or only one bound, and few of its documents are wanted.
+ */
+static bool
+is_ahead_in_vain(const WalcuScan *scan, const struct WalcuRangeRows *rows)
+{
+	bool has_many = scan->plan.assumed == 0 && scan->plan.documents > scan->query.options->fetch_size / 2;
+
+	return rows->is_narrow && (rows->lower == NULL || rows->upper == NULL || has_many);
 }
 
 /*

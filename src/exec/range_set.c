@@ -10,6 +10,7 @@
 
 #include "exec/range_set.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
