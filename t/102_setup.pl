@@ -228,6 +228,21 @@ $error = sql_error($maker, q{SELECT * FROM walcu_fdw_setup('crm', 'made')});
 is("$error->{sqlstate} $error->{message}", '42501 must be owner of table "cars"', 'those that lack something are');
 like($error->{hint}, qr/^Run walcu_fdw_setup as \S+\.$/, 'and who owns them is told');
 
+# Two sessions at once: the second call waits for the first one, and finds nothing to do
+{
+    my $call = q{SELECT action FROM walcu_fdw_setup('crm', 'shared', resources => '{notes}')};
+    my $other = connect_db($node);
+    $dbh->begin_work;
+    is_deeply($dbh->selectcol_arrayref($call), [ 'create schema', 'create table', 'comment' ], 'the first of two sessions makes the table');
+    my $statement = $other->prepare($call, { pg_async => 1 });
+    $statement->execute;
+    ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%shared%'"), 'the second one waits');
+    is_deeply(connect_db($node)->selectcol_arrayref($call =~ s/\)$/, dry_run => true)/r)->[0], 'create schema', 'a dry run does not');
+    $dbh->commit;
+    $other->pg_result;
+    is_deeply($statement->fetchall_arrayref, [], 'and finds all made');
+}
+
 done_testing();
 
 sub setup

@@ -10,6 +10,7 @@
 #include "base/compat.h"
 #include "base/read_only.h"
 #include "base/text.h"
+#include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
 #include "http/service_description.h"
 #include "miscadmin.h"
@@ -27,6 +28,7 @@
 #include "setup/schema_step.h"
 #include "setup/state.h"
 #include "setup/step.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 
 #define BUNDLED_HINT                                                                                         \
@@ -50,6 +52,7 @@ enum
 };
 
 static WalcuSetup *start_setup(FunctionCallInfo fcinfo);
+static void wait_for_others(const WalcuSetup *setup);
 static void read_descriptions(WalcuSetup *setup);
 static void plan_resources(WalcuSetup *setup);
 static bool is_wanted_resource(const WalcuSetup *setup, const char *name);
@@ -79,6 +82,8 @@ walcu_fdw_setup(PG_FUNCTION_ARGS)
 		read_only_refuse("walcu_fdw_setup");
 	compat_init_materialized_srf(fcinfo);
 	setup = start_setup(fcinfo);
+	if (!dry_run)
+		wait_for_others(setup);
 	setup->schemaid = schema_step_add(setup, setup->schema);
 	if (OidIsValid(setup->schemaid))
 		setup->known = known_table_list(setup->server, setup->schemaid);
@@ -118,6 +123,16 @@ start_setup(FunctionCallInfo fcinfo)
 	if (setup->statistics)
 		option_credential_header(GetUserId(), setup->server->serverid);
 	return setup;
+}
+
+/*
+ * What two calls plan at the same time, only one of them could carry out.  So the second one waits until the
+ * transaction of the first has ended, and then sees what that has made.
+ */
+static void
+wait_for_others(const WalcuSetup *setup)
+{
+	LockDatabaseObject(ForeignServerRelationId, setup->server->serverid, 0, ShareUpdateExclusiveLock);
 }
 
 /* The description is read as deep as columns are to lead, or do already. */
