@@ -222,6 +222,12 @@ is($maker->selectrow_array(q{SELECT pg_get_userbyid(relowner) FROM pg_class WHER
 $error = sql_error($maker, q{SELECT * FROM walcu_fdw_setup('crm', 'made', statistics => true)});
 is($error->{sqlstate}, '42704', 'ANALYZE needs a user mapping');
 $dbh->do('ALTER FOREIGN TABLE made.cars OWNER TO CURRENT_USER');
+$dbh->do(q{CREATE USER MAPPING FOR maker SERVER crm OPTIONS (username 'x', password 'y')});
+$error = sql_error($maker, q{SELECT * FROM walcu_fdw_setup('crm', 'made', statistics => true, resources => '{cars}')});
+is("$error->{sqlstate} $error->{message}", '42501 permission denied to analyze table "cars"', 'and the right to analyze');
+$dbh->do('DROP USER MAPPING FOR maker SERVER crm');
+$error = sql_error($dbh, q{SELECT * FROM walcu_fdw_setup('crm', 'made', options => '{"arrays": false}')});
+is("$error->{sqlstate} $error->{message}", '22023 option "arrays" is an argument of its own', 'lists are no option');
 is_deeply($maker->selectall_arrayref(q{SELECT action FROM walcu_fdw_setup('crm', 'made')}), [ ['no user mapping'] ], 'tables of others that lack nothing are no matter');
 $dbh->do('ALTER FOREIGN TABLE made.cars DROP COLUMN make');
 $error = sql_error($maker, q{SELECT * FROM walcu_fdw_setup('crm', 'made')});

@@ -96,6 +96,15 @@ $dbh->do('DROP VIEW plain_app.cars');
 $dbh->do('CREATE TABLE plain_app.cars (n int)');
 is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'its name may be taken');
 
+$dbh->do('DROP TABLE plain_app.cars');
+$dbh->do('CREATE VIEW plain_app.cars AS SELECT 1 AS n');
+is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'by a view of something else, too');
+$dbh->do('CREATE OR REPLACE VIEW plain_app.cars AS SELECT 1 AS n FROM plain.cars WHERE make IS NULL');
+is_deeply([ setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true}) ], [], 'but one of the table is somebody\'s own');
+@views = grep { $_->{action} eq 'create view' } setup(q{'vigo', 'whole', comments => false, options => '{"source": "bundled"}', views => true});
+is(scalar @views, 75, 'views of tables and of lists that are made by the same call');
+is((grep { $_->{object} eq 'whole_app.saleleads_car_list' } @views)[0]{statement}, 'CREATE VIEW whole_app.saleleads_car_list WITH (security_invoker = true) AS SELECT * FROM whole.saleleads_car_list', 'each has its table\'s name');
+
 # Keys for servers of GraphQL, before what comments say otherwise
 my $graphql = q{'vigo', 'keys', resources => '{chatmessages,clients,chatproviders}', arrays => false, options => '{"source": "bundled", "flatten": 0}', graphql => };
 setup($graphql . q{'postgraphile'});

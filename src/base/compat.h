@@ -60,6 +60,8 @@
 
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
+#else
+#define ACL_MAINTAIN ACL_NO_RIGHTS /* the privilege for ANALYZE and its like */
 #endif
 
 #if PG_VERSION_NUM >= 160000

@@ -39,6 +39,7 @@ static List *list_views(Oid schemaid);
 static void plan_view(WalcuSetup *setup, const char *schema, Oid schemaid, List *views,
 					  const WalcuSetupTable *table);
 static Oid find_view(List *views, Oid relid);
+static bool shows_table(List *views, Oid view, Oid relid);
 static List *read_plain_view(Oid view, Oid relid);
 static void plan_new_view(WalcuSetup *setup, const char *schema, const WalcuSetupTable *table);
 static void plan_known_view(WalcuSetup *setup, Oid view, const WalcuSetupTable *table);
@@ -85,7 +86,7 @@ list_views(Oid schemaid)
 static void
 plan_view(WalcuSetup *setup, const char *schema, Oid schemaid, List *views, const WalcuSetupTable *table)
 {
-	const char *name = OidIsValid(table->relid) ? get_rel_name(table->relid) : table->resource_name;
+	const char *name = OidIsValid(table->relid) ? get_rel_name(table->relid) : table->bare_name;
 	Oid view = OidIsValid(table->relid) ? find_view(views, table->relid) : InvalidOid;
 
 	if (OidIsValid(view))
@@ -96,9 +97,10 @@ plan_view(WalcuSetup *setup, const char *schema, Oid schemaid, List *views, cons
 			right_to_make_tables(schemaid);
 		plan_new_view(setup, quote_qualified_identifier(schema, name), table);
 	}
-	else if (!list_member_oid(views, get_relname_relid(name, schemaid)))
+	else if (!shows_table(views, get_relname_relid(name, schemaid), table->relid))
 		step_find(setup, "name taken", quote_qualified_identifier(schema, name),
-				  "Something that is no view has the name of a view.", NULL);
+				  psprintf("Something that is no view of %s has this name: rename one of them.", table->name),
+				  NULL);
 }
 
 /* Returns the view that shows columns of a table, and nothing else. */
@@ -113,6 +115,23 @@ find_view(List *views, Oid relid)
 			return lfirst_oid(lc);
 	}
 	return InvalidOid;
+}
+
+/* Tells whether this is one of the views, and reads a table, perhaps among others. */
+static bool
+shows_table(List *views, Oid view, Oid relid)
+{
+	bool shows = false;
+	Relation relation;
+	ListCell *lc;
+
+	if (!list_member_oid(views, view))
+		return false;
+	relation = relation_open(view, AccessShareLock);
+	foreach(lc, get_view_query(relation)->rtable)
+		shows |= OidIsValid(relid) && lfirst_node(RangeTblEntry, lc)->relid == relid;
+	relation_close(relation, AccessShareLock);
+	return shows;
 }
 
 /* Returns the numbers of the columns of a table that a view shows; NIL if it is no plain view of that. */
@@ -151,6 +170,7 @@ plan_new_view(WalcuSetup *setup, const char *name, const WalcuSetupTable *table)
 	view->kind = "VIEW";
 	view->name = name;
 	view->resource_name = table->resource_name;
+	view->array = table->array;
 	view->resource = table->resource;
 	foreach(lc, table->columns)
 		view->columns = lappend(view->columns, copy_column(lfirst(lc)));
@@ -174,6 +194,7 @@ plan_known_view(WalcuSetup *setup, Oid viewid, const WalcuSetupTable *table)
 	view->relid = viewid;
 	view->name = foreign_table_name(viewid);
 	view->resource_name = table->resource_name;
+	view->array = table->array;
 	view->resource = table->resource;
 	view->comment = GetComment(viewid, RelationRelationId, 0);
 	foreach(lc, numbers)

@@ -85,6 +85,10 @@ make_option(const JsonbValue *name, const JsonbValue *value)
 	char *key = pnstrdup(name->val.string.val, name->val.string.len);
 	char *text = NULL;
 
+	if (strcmp(key, "arrays") == 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("option \"arrays\" is an argument of its own"),
+				errhint("walcu_fdw_setup(..., arrays => false) makes no tables of lists."));
 	switch (value->type)
 	{
 		case jbvString:

@@ -75,6 +75,17 @@ right_to_alter(Oid relid)
 				errhint("Run walcu_fdw_setup as %s.", name_user(find_owner(relid))));
 }
 
+/* A table is to be analyzed. */
+void
+right_to_analyze(Oid relid)
+{
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_MAINTAIN) != ACLCHECK_OK &&
+		!compat_ownercheck(RelationRelationId, relid, GetUserId()))
+		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to analyze table \"%s\"", get_rel_name(relid)),
+				errhint("Run walcu_fdw_setup as %s, or without statistics.", name_user(find_owner(relid))));
+}
+
 static Oid
 find_owner(Oid relid)
 {

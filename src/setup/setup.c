@@ -25,6 +25,7 @@
 #include "setup/graphql.h"
 #include "setup/known_table.h"
 #include "setup/resource_plan.h"
+#include "setup/right.h"
 #include "setup/schema_step.h"
 #include "setup/state.h"
 #include "setup/step.h"
@@ -187,8 +188,12 @@ plan_statistics(WalcuSetup *setup)
 
 	foreach(lc, setup->tables)
 	{
-		const char *name = ((WalcuSetupTable *) lfirst(lc))->name;
+		const WalcuSetupTable *table = lfirst(lc);
+		const char *name = table->name;
 
+		/* PostgreSQL would only warn, and pass it over */
+		if (OidIsValid(table->relid))
+			right_to_analyze(table->relid);
 		step_run(setup, "analyze", name, psprintf("ANALYZE %s", name), NULL);
 	}
 }
