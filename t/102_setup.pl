@@ -249,6 +249,14 @@ like($error->{hint}, qr/^Run walcu_fdw_setup as \S+\.$/, 'and who owns them is t
     is_deeply($statement->fetchall_arrayref, [], 'and finds all made');
 }
 
+# A view that shows a system column is left as it is
+{
+    my $call = q{SELECT action, object FROM walcu_fdw_setup('crm', 'seen', resources => '{notes}', comments => false, views => true)};
+    $dbh->selectall_arrayref($call);
+    $dbh->do($_) for 'DROP VIEW seen_app.notes', 'CREATE VIEW seen_app.notes AS SELECT tableoid, * FROM seen.notes', 'ALTER FOREIGN TABLE seen.notes ADD COLUMN own text';
+    is_deeply($dbh->selectall_arrayref($call), [], 'a view with a system column is left alone');
+}
+
 done_testing();
 
 sub setup

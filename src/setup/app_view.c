@@ -153,8 +153,10 @@ read_plain_view(Oid view, Oid relid)
 
 			if (entry->resjunk)
 				continue;
-			numbers = lappend_int(numbers, IsA(entry->expr, Var) ? ((Var *) entry->expr)->varattno
-																 : InvalidAttrNumber);
+			/* a system column is not among those that such a view is made anew of */
+			numbers = lappend_int(numbers, IsA(entry->expr, Var) && ((Var *) entry->expr)->varattno > 0
+											   ? ((Var *) entry->expr)->varattno
+											   : InvalidAttrNumber);
 		}
 	}
 	relation_close(relation, AccessShareLock);
