@@ -11,7 +11,6 @@
 #include "check/tables.h"
 
 #include "access/relation.h"
-#include "catalog/namespace.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "base/utf8.h"
@@ -47,7 +46,7 @@ static bool shows_field(List *paths, const char *name);
 static WalcuCheckIdOption *make_id_option(const WalcuForeignTable *table, const char *column,
 										  const char *path, const char *kind);
 static void append_action(Misfits *misfits, const char *action);
-static void advise_import(WalcuCheckRun *run);
+static void advise_setup(WalcuCheckRun *run);
 
 /* Does some foreign table of the server show this resource? */
 bool
@@ -162,7 +161,7 @@ tables_check_columns(WalcuCheckRun *run)
 		fit += check_table(run, table);
 	}
 	if (all == 0)
-		advise_import(run);
+		advise_setup(run);
 	else if (fit > 0)
 		row_add(run, "tables", CHECK_OK, NULL, "%d of %s %s the description.", fit,
 				row_counted(all, "foreign table"), fit == 1 ? "fits" : "fit");
@@ -323,16 +322,14 @@ append_action(Misfits *misfits, const char *action)
 }
 
 static void
-advise_import(WalcuCheckRun *run)
+advise_setup(WalcuCheckRun *run)
 {
-	const char *name = quote_identifier(run->options->server_name);
-	bool has_schema = OidIsValid(get_namespace_oid(run->options->server_name, true));
-	const char *limit = run->resource ? psprintf(" LIMIT TO (%s)", quote_identifier(run->resource)) : "";
-	const char *source = run->live == NIL ? ", source 'bundled'" : "";
+	const char *server = quote_literal_cstr(run->options->server_name);
+	const char *resources =
+		run->resource ? psprintf(", resources => ARRAY[%s]", quote_literal_cstr(run->resource)) : "";
+	const char *source = run->live == NIL ? ", options => '{\"source\": \"bundled\"}'" : "";
 
 	row_add(run, "tables", CHECK_OK,
-			psprintf("%sIMPORT FOREIGN SCHEMA walcu%s FROM SERVER %s INTO %s "
-					 "OPTIONS (flatten '3', import_search 'true'%s)",
-					 has_schema ? "" : psprintf("CREATE SCHEMA %s; ", name), limit, name, name, source),
-			"No foreign table shows this server yet. Import them when the other rows are well.");
+			psprintf("SELECT * FROM walcu_fdw_setup(%s%s%s)", server, resources, source),
+			"No foreign table shows this server yet. Make them when the other rows are well.");
 }

@@ -98,8 +98,9 @@ send_next_of(WalcuCommitQueueTable *table)
 {
 	WalcuQueueEntry *entry = list_nth(table->unsent, table->next_unsent);
 
-	entry->is_sent = true;
+	/* it may raise what became of others instead */
 	send_entry(entry);
+	entry->is_sent = true;
 	if (++table->next_unsent < list_length(table->unsent))
 		return true;
 	list_free(table->unsent);
