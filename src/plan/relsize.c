@@ -34,7 +34,7 @@
 #define WIDEST_BOUNDS 8
 
 /*
- * Of a resource that was never analyzed, conditions are assumed to leave this part, but no more than so many
+ * Of a resource that nobody has counted, conditions are assumed to leave this part, but no more than so many
  * replies' worth.  PostgreSQL takes 200 values for granted in a column that it knows nothing of; but a type
  * or a state has few of them.
  */
@@ -86,7 +86,7 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 		rel->tuples = assume_documents(relation->options, &size) * count_rows_a_document(relation->options);
 	set_baserel_size_estimates(root, rel);
 	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo, conditions);
-	if (!is_known && conditions != NIL && !name_ids(conditions))
+	if (size.assumed > 0 && conditions != NIL && !name_ids(conditions))
 		size.documents = Max(size.documents, Min(relsize_documents(rel, relation->options) * LEAST_SHARE,
 												 relation->options->fetch_size * (double) LEAST_REPLIES));
 	return size;
