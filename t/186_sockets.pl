@@ -89,8 +89,10 @@ sub sockets
         $inodes{$1} = 1 if $place =~ /^socket:\[(\d+)\]/;
     }
     open my $table, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    # the tenth field is the inode, the fourth the state, 01 an open connection
-    return scalar grep { my @fields = split; $fields[3] eq '01' && $inodes{ $fields[9] } } <$table>;
+    # The tenth field is the inode, the fourth the state, 01 an open connection.  The kernel makes the table part by part,
+    # and names a socket twice when others come and go meanwhile.
+    my %open = map { my @fields = split; $fields[3] eq '01' && $inodes{ $fields[9] } ? ($fields[9] => 1) : () } <$table>;
+    return scalar keys %open;
 }
 
 # The most that are open while a statement runs, and after it.
