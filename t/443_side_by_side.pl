@@ -58,10 +58,10 @@ for my $case (
     clear();
     $dbh->do('COPY notes (content) FROM STDIN');
     $dbh->pg_putcopydata("$value\n") for 1 .. $rows;
-    my @messages = messages_of(sub { $dbh->pg_putcopydata("too\tmany\n"); $dbh->pg_putcopyend });
+    my @messages = messages_while($dbh, sub { eval { $dbh->pg_putcopydata("too\tmany\n"); $dbh->pg_putcopyend } });
     is($dbh->state, '22P04', "$name, and one that PostgreSQL cannot read");
     is(scalar(written()), $sent, "$name: what is sent before the error");
-    is(count_told("@messages"), $sent, "$name: is told of");
+    is((told_in("@messages"))[0], $sent, "$name: is told of");
 }
 
 # What goes wrong in the middle: what is told is what the service holds.  From 16 on PostgreSQL collects the rows of COPY
@@ -271,37 +271,11 @@ sub held
     return scalar grep { defined $_->{fault} } $sandbox->log;
 }
 
-# How many rows are written, and how many are in doubt, as a message tells
-sub told_in
-{
-    my ($text) = @_;
-    my ($doubt) = $text =~ /not known whether (one|\d+) requests? (?:was|were) carried out/;
-    return (count_told($text), ($doubt // 0) eq 'one' ? 1 : $doubt // 0);
-}
-
-sub count_told
-{
-    my ($text) = @_;
-    my ($count) = $text =~ /(\d+|One) rows? (?:was|were) written/;
-    return ($count // 0) eq 'One' ? 1 : $count // 0;
-}
-
 # How many of the rows that a message tells of have no name
 sub without_ids
 {
     my ($text) = @_;
     return scalar(() = $text =~ /whose _id is not known/g);
-}
-
-# The messages that come while something fails
-sub messages_of
-{
-    my ($work) = @_;
-    my @messages;
-    local $SIG{__WARN__} = sub { push @messages, $_[0] };
-    local $dbh->{PrintWarn} = 1;
-    eval { $work->() };
-    return @messages;
 }
 
 sub log_since

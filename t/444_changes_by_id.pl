@@ -172,22 +172,11 @@ sub changed
     return grep { ($_->{custom}{k} // '') =~ /new|not/ } map { $sandbox->dump($_) } @resources;
 }
 
-# How many rows are written, and how many are in doubt, as a message tells
-sub told_in
-{
-    my ($text) = @_;
-    my ($written) = $text =~ /(\d+|One) rows? (?:was|were) written/;
-    my ($doubt) = $text =~ /not known whether (one|\d+) requests? (?:was|were) carried out/;
-    return map { !defined ? 0 : /one/i ? 1 : $_ } $written, $doubt;
-}
-
 # The messages that come while something fails, and what the error itself tells
 sub messages_of
 {
     my ($sql) = @_;
-    my @messages;
-    local $SIG{__WARN__} = sub { push @messages, $_[0] };
-    local $dbh->{PrintWarn} = 1;
-    my $error = sql_error($dbh, $sql);
+    my $error;
+    my @messages = messages_while($dbh, sub { $error = sql_error($dbh, $sql) });
     return (@messages, $error->{detail} // '');
 }

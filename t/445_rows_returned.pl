@@ -91,7 +91,7 @@ is($error->{sqlstate}, '22012', 'an error in what is returned');
 is((told_in($error->{detail}))[0], changed(), 'tells of all that are written');
 is(changed(), ROWS, 'which are as many as are written at once');
 fill();
-my @messages = messages_of("WITH u AS (UPDATE notes SET content = 'new' || content RETURNING content) SELECT 1 / (length(content) - 8) FROM u");
+my @messages = messages_while($dbh, sub { sql_error($dbh, "WITH u AS (UPDATE notes SET content = 'new' || content RETURNING content) SELECT 1 / (length(content) - 8) FROM u") });
 is($dbh->state, '22012', 'an error of whoever takes the rows');
 is((told_in("@messages"))[0], ROWS, 'is told of, too') or diag "@messages";
 
@@ -147,24 +147,4 @@ sub fill
 sub changed
 {
     return scalar grep { ($_->{content} // '') =~ /new/ } $sandbox->dump('notes');
-}
-
-# How many rows are written, and how many are in doubt, as a message tells
-sub told_in
-{
-    my ($text) = @_;
-    my ($written) = $text =~ /(\d+|One) rows? (?:was|were) written/;
-    my ($doubt) = $text =~ /not known whether (one|\d+) requests? (?:was|were) carried out/;
-    return map { !defined ? 0 : /one/i ? 1 : $_ } $written, $doubt;
-}
-
-# The messages that come while something fails
-sub messages_of
-{
-    my ($sql) = @_;
-    my @messages;
-    local $SIG{__WARN__} = sub { push @messages, $_[0] };
-    local $dbh->{PrintWarn} = 1;
-    sql_error($dbh, $sql);
-    return @messages;
 }

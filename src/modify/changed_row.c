@@ -14,7 +14,6 @@
 #include "executor/executor.h"
 #include "fetch/waiting_writes.h"
 #include "modify/column_rules.h"
-#include "modify/patched_document.h"
 
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
@@ -157,14 +156,9 @@ send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change)
 		commit_queue_add(modify->queue, change);
 		return NULL;
 	}
-	write = writer_create(modify->writer, change->method, change->id);
-	if (change->body)
-		write_set_body(write, change->body);
-	if (change->leaves && (change->body == NULL || !change->is_sure))
-		patched_document_on_refusal(write, modify->row->options, change->leaves);
+	write = queue_entry_create_write(modify->writer, change);
 	write->needs_reply = modify->needs_reply;
 	write->detached = !modify->waits;
-	write_expect(write, change->sets);
 	writer_send(write);
 	return modify->waits ? write : NULL;
 }

@@ -10,7 +10,6 @@
 
 #include "modify/commit_order.h"
 
-#include "modify/patched_document.h"
 #include "modify/writers.h"
 
 static bool must_follow(const WalcuQueueEntry *entry, const WalcuQueueEntry *previous);
@@ -116,7 +115,5 @@ send_entry(WalcuQueueEntry *entry)
 
 	write->detached = true;
 	write->is_sent = &entry->is_sent;
-	if (entry->queued.leaves && (entry->queued.body == NULL || !entry->queued.is_sure))
-		patched_document_on_refusal(write, entry->table->options, entry->queued.leaves);
 	writer_send(write);
 }

@@ -110,11 +110,11 @@ patched_document_changes(const char *leaf_patch, List *names)
 
 /* Has a write, if it is refused or has no body, read its document and make the patch of that. */
 void
-patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options, const char *leaf_patch)
+patched_document_on_refusal(WalcuWrite *write, const char *leaf_patch)
 {
 	KeptPatch *kept = MemoryContextAlloc(write->context, sizeof(KeptPatch));
 
-	kept->options = options;
+	kept->options = write->options;
 	kept->leaf_patch = MemoryContextStrdup(write->context, leaf_patch);
 	write_set_remake(write, make_difference, kept);
 }

@@ -18,7 +18,6 @@ extern char *patched_document_text(const WalcuOptions *options, const char *leaf
 extern char *patched_document_whole(const WalcuOptions *options, const char *id, const char *text,
 									const char *leaf_patch);
 extern bool patched_document_changes(const char *leaf_patch, List *names);
-extern void patched_document_on_refusal(WalcuWrite *write, const WalcuOptions *options,
-										const char *leaf_patch);
+extern void patched_document_on_refusal(WalcuWrite *write, const char *leaf_patch);
 
 #endif /* WALCU_PATCHED_DOCUMENT_H */

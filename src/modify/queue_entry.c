@@ -2,11 +2,14 @@
  * queue_entry.c
  *	  What is to be written becomes a write.
  *
- * It is sent at once (modify.c), when more has come (held_rows.c) or at the commit (commit_order.c).
+ * It is sent at once (new_row.c, changed_row.c), when more has come (held_rows.c) or at the commit
+ * (commit_order.c).
  */
 #include "postgres.h"
 
 #include "modify/queue_entry.h"
+
+#include "modify/patched_document.h"
 
 /* Makes a write, which writer_send sends.  All that it needs is copied. */
 WalcuWrite *
@@ -19,5 +22,7 @@ queue_entry_create_write(WalcuWriter *writer, const WalcuCommitQueueWrite *queue
 	write_expect(write, queued->sets);
 	if (queued->body)
 		write_set_body(write, queued->body);
+	if (queued->leaves && (queued->body == NULL || !queued->is_sure))
+		patched_document_on_refusal(write, queued->leaves);
 	return write;
 }

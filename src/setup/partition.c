@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+static void append_columns(StringInfo command, const char *words, List *drafts, bool collate);
 static const char *find_dealer_column(const WalcuSetupTable *table);
 static bool has_partition(const WalcuSetupTable *table, const WalcuSetupDealer *dealer);
 static void plan_partition(WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetupDealer *dealer);
@@ -30,15 +31,23 @@ char *
 partition_make_parent(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts)
 {
 	StringInfoData command;
-	ListCell *lc;
 
 	initStringInfo(&command);
 	appendStringInfo(&command, "CREATE TABLE %s (", table->name);
-	foreach(lc, drafts)
-		appendStringInfo(&command, "%s\n  %s", lc == list_head(drafts) ? "" : ",",
-						 columns_local_declaration(lfirst(lc), setup->options.import_collate));
+	append_columns(&command, "", drafts, setup->options.import_collate);
 	appendStringInfo(&command, "\n) PARTITION BY LIST (%s)", quote_identifier(find_dealer_column(table)));
 	return command.data;
+}
+
+/* Writes the declarations of columns (ColumnDraft), each on a line of its own, with these words before it. */
+static void
+append_columns(StringInfo command, const char *words, List *drafts, bool collate)
+{
+	ListCell *lc;
+
+	foreach(lc, drafts)
+		appendStringInfo(command, "%s\n  %s%s", lc == list_head(drafts) ? "" : ",", words,
+						 columns_local_declaration(lfirst(lc), collate));
 }
 
 static const char *
@@ -67,9 +76,7 @@ partition_add_columns(const WalcuSetup *setup, const WalcuSetupTable *table, Lis
 
 	initStringInfo(&command);
 	appendStringInfo(&command, "ALTER TABLE %s", table->name);
-	foreach(lc, drafts)
-		appendStringInfo(&command, "%s\n  ADD COLUMN %s", lc == list_head(drafts) ? "" : ",",
-						 columns_local_declaration(lfirst(lc), setup->options.import_collate));
+	append_columns(&command, "ADD COLUMN ", drafts, setup->options.import_collate);
 	foreach(lc, table->partitions)
 	{
 		const WalcuForeignTable *partition = lfirst(lc);

@@ -36,7 +36,7 @@ use WalcuTest::Sandbox;
 
 our @EXPORT = qw(
   @RESOURCES start_node setup_crm options_sql set_server_options connect_db sql_error sql_messages
-  cancelled_when wait_until under_way
+  messages_while told_in cancelled_when wait_until under_way
 );
 
 our @RESOURCES = qw(
@@ -141,11 +141,28 @@ sub sql_error
 sub sql_messages
 {
     my ($dbh, $sql, @values) = @_;
-    my @messages;
-    local $SIG{__WARN__} = sub { chomp(my $message = $_[0]); push @messages, $message };
-    local $dbh->{PrintWarn} = 1;
-    $dbh->do($sql, undef, @values);
+    chomp(my @messages = messages_while($dbh, sub { $dbh->do($sql, undef, @values) }));
     return @messages;
+}
+
+# The NOTICEs and WARNINGs that come while something is done.
+sub messages_while
+{
+    my ($dbh, $work) = @_;
+    my @messages;
+    local $SIG{__WARN__} = sub { push @messages, $_[0] };
+    local $dbh->{PrintWarn} = 1;
+    $work->();
+    return @messages;
+}
+
+# How many rows are written, and how many are in doubt, as a message tells.
+sub told_in
+{
+    my ($text) = @_;
+    my ($written) = $text =~ /(\d+|One) rows? (?:was|were) written/;
+    my ($doubt) = $text =~ /not known whether (one|\d+) requests? (?:was|were) carried out/;
+    return map { !defined ? 0 : /one/i ? 1 : $_ } $written, $doubt;
 }
 
 # Ask until the answer is yes, and die when that takes a minute.
