@@ -84,20 +84,16 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 static List *
 list_other_names(List *lists, List *names)
 {
-	List *others = list_copy(names);
+	List *of_lists = NIL;
+	List *others = NIL;
 	ListCell *lc;
 
-	foreach(lc, others)
+	foreach(lc, lists)
+		of_lists = lappend(of_lists, ((WalcuListTable *) lfirst(lc))->name);
+	foreach(lc, names)
 	{
-		ListCell *of_list;
-
-		foreach(of_list, lists)
-		{
-			if (strcmp(((WalcuListTable *) lfirst(of_list))->name, lfirst(lc)) != 0)
-				continue;
-			others = foreach_delete_current(others, lc);
-			break;
-		}
+		if (!text_in_list(of_lists, lfirst(lc)))
+			others = lappend(others, lfirst(lc));
 	}
 	return others;
 }

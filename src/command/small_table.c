@@ -21,16 +21,13 @@
 #include "access/table.h"
 #include "base/reset_callback.h"
 #include "catalog/partition.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "command/sample_reader.h"
 #include "fetch/fetch.h"
-#include "foreign/fdwapi.h"
 #include "miscadmin.h"
 #include "plan/count_cache.h"
 #include "plan/relinfo.h"
 #include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* A table that is known to have no more pages is read at once; of another one, the first page is. */
@@ -261,20 +258,15 @@ begin_partition(Oid relid)
 {
 	MemoryContext before = MemoryContextSwitchTo(partitions->context);
 	const WalcuSmallTable *small = small_table_find(relid);
-	Relation relation;
 
-	if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
-		(small == NULL || small->parent == partitions->parent))
+	if (relinfo_is_our_table(relid) && (small == NULL || small->parent == partitions->parent))
 	{
-		relation = table_open(relid, NoLock);
-		if (GetFdwRoutineForRelation(relation, false)->GetForeignRelSize == relinfo_set_size)
-		{
-			WalcuQuery query = sample_reader_query(relation);
-			Reading *reading = begin_reading(relation, small_table_known_size(&query, relation));
+		Relation relation = table_open(relid, NoLock);
+		WalcuQuery query = sample_reader_query(relation);
+		Reading *reading = begin_reading(relation, small_table_known_size(&query, relation));
 
-			if (reading)
-				partitions->readings = lappend(partitions->readings, reading);
-		}
+		if (reading)
+			partitions->readings = lappend(partitions->readings, reading);
 		table_close(relation, NoLock);
 	}
 	MemoryContextSwitchTo(before);

@@ -72,8 +72,7 @@ commit_order_send(const WalcuWriteLog *write_log, List *entries, int first, int 
 		if (!any)
 			writers_advance(write_log);
 	}
-	writers_settle(write_log, true);
-	writers_raise_failure(write_log);
+	writers_finish(write_log);
 }
 
 static bool

@@ -126,8 +126,7 @@ send_side_by_side(const WalcuWriteLog *write_log, List *unsent)
 		else
 			writers_advance(write_log);
 	}
-	writers_settle(write_log, true);
-	writers_raise_failure(write_log);
+	writers_finish(write_log);
 	foreach(next, unsent)
 		drop_missing(((ForeignScanState *) lfirst(next))->fdw_state);
 }

@@ -100,8 +100,7 @@ held_rows_send(const WalcuWriteLog *write_log, bool has_ended)
 		if (is_left && !is_sent)
 			writers_advance(write_log);
 	}
-	writers_settle(write_log, true);
-	writers_raise_failure(write_log);
+	writers_finish(write_log);
 }
 
 /* Ends the holding of rows, all of which have been sent.  PostgreSQL warns of files that are left open. */

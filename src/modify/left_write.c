@@ -11,7 +11,7 @@
 #include "modify/remake.h"
 #include "modify/write_reply.h"
 
-static void note_unsent(const WalcuWrite *write);
+static bool is_in_doubt(const WalcuWrite *write);
 
 /* Notes what is known of a write that is not waited for any more. */
 void
@@ -19,25 +19,23 @@ left_write_note(const WalcuWrite *write, WalcuWriteLog *write_log, const WalcuOp
 {
 	const WalcuTransfer *transfer = write->transfer;
 
-	if (remake_is_under_way(write) && !write->is_doubtful)
-		note_unsent(write);
-	else if (remake_is_under_way(write))
-		write_log_note_unknown(write_log, write->options, write->request->label.data,
-							   write->is_new ? write->id : NULL);
-	else if (write->answered || (write->doubt == NULL && write_reply_says_done(transfer)))
+	if (!remake_is_under_way(write) &&
+		(write->answered || (write->doubt == NULL && write_reply_says_done(transfer))))
 		write_log_note_written(write_log, options, write->request->method, write->id);
-	else if (write->doubt ||
-			 (transfer->status == 0 ? transfer_was_sent(transfer) : !write_reply_refuses(transfer)))
+	else if (is_in_doubt(write))
 		write_log_note_unknown(write_log, write->options, write->request->label.data,
 							   write->is_new ? write->id : NULL);
-	else
-		note_unsent(write);
+	/* it waited for its turn, or was refused: the service has not carried it out */
+	else if (write->is_sent)
+		*write->is_sent = false;
 }
 
-/* It waited for its turn, or was refused: the service has not carried it out. */
-static void
-note_unsent(const WalcuWrite *write)
+/* Tells whether the service may have carried out a write that it has not confirmed. */
+static bool
+is_in_doubt(const WalcuWrite *write)
 {
-	if (write->is_sent)
-		*write->is_sent = false;
+	if (remake_is_under_way(write))
+		return write->is_doubtful;
+	return write->doubt || (write->transfer->status == 0 ? transfer_was_sent(write->transfer)
+														 : !write_reply_refuses(write->transfer));
 }

@@ -65,11 +65,11 @@ typedef struct MaterializedPlan
 /* What stands around a ModifyTable node.  The first of its tables that is ours has it. */
 struct WalcuModifyTable
 {
-	ExecProcNodeMtd execute;  /* This is the node's own function. */
-	WalcuWriteLog *write_log; /* It lists what the statement has written. */
-	bool is_running;          /* The node has been run, and it is decided what its rows are read from. */
+	ExecProcNodeMtd execute;        /* This is the node's own function. */
+	WalcuWriteLog *write_log;       /* It lists what the statement has written. */
 	MaterializedPlan *materialized; /* These are the rows of its subplan, or NULL where it may run along. */
-	PlanState *source;              /* It reads its rows from this: its subplan, or what stands in for it. */
+	PlanState
+		*source; /* It reads its rows from this: its subplan, or what stands in for it; NULL at first. */
 };
 
 static WalcuModifyTable *wrap_node(ModifyTableState *node, WalcuWriteLog *write_log);
@@ -334,7 +334,7 @@ execute_wrapped_node(PlanState *state)
 
 	PG_TRY();
 	{
-		if (!wrapper->is_running)
+		if (wrapper->source == NULL)
 			choose_source(node, wrapper);
 		slot = execute_on_source(node, wrapper);
 		if (TupIsNull(slot))
@@ -352,15 +352,14 @@ execute_wrapped_node(PlanState *state)
 static void
 choose_source(ModifyTableState *node, WalcuModifyTable *wrapper)
 {
-	wrapper->source = outerPlanState(node);
+	PlanState *source = outerPlanState(node);
+
 	if (needs_materialized_plan(node))
 	{
 		wrapper->materialized = materialize_plan(node);
-		wrapper->source = &wrapper->materialized->state;
+		source = &wrapper->materialized->state;
 	}
-	if (may_write_ahead(node))
-		wrapper->source = rows_ahead_plan(rows_ahead_create(node, wrapper->source));
-	wrapper->is_running = true;
+	wrapper->source = may_write_ahead(node) ? rows_ahead_create(node, source) : source;
 }
 
 static bool

@@ -35,7 +35,7 @@
 /* Or rows of so many bytes. */
 #define MOST_BYTES (1024 * 1024)
 
-struct WalcuRowsAhead
+typedef struct RowsAhead
 {
 	PlanState state;        /* This must be first: the executor calls it in place of the plan. */
 	ModifyTableState *node; /* This is the node that gets the rows. */
@@ -45,13 +45,13 @@ struct WalcuRowsAhead
 	int next;               /* This one is returned next. */
 	bool has_ended;         /* The plan has no more. */
 	TupleTableSlot *slot;   /* A row is returned in this slot, which is of the plan's own kind. */
-};
+} RowsAhead;
 
 static ExecutorRun_hook_type next_executor_run;
 
 static void run_noting_limit(COMPAT_EXECUTOR_RUN_PARAMETERS);
 static TupleTableSlot *return_written_row(PlanState *state);
-static void write_next_rows(WalcuRowsAhead *ahead);
+static void write_next_rows(RowsAhead *ahead);
 static const WalcuWriteLog *begin_row(ModifyTableState *node, TupleTableSlot *slot);
 static WalcuBegunRow begin_changed_row(ModifyTableState *node, ResultRelInfo *target, TupleTableSlot *slot);
 static void make_changed_row(ModifyTableState *node, ResultRelInfo *target, TupleTableSlot *slot);
@@ -99,12 +99,12 @@ rows_ahead_suit_table(const WalcuModify *modify, const ResultRelInfo *target)
 }
 
 /* Makes the plan that stands in for one that a node reads.  All tables of the node have to suit. */
-WalcuRowsAhead *
+PlanState *
 rows_ahead_create(ModifyTableState *node, PlanState *source)
 {
 	EState *estate = node->ps.state;
 	MemoryContext before = MemoryContextSwitchTo(estate->es_query_cxt);
-	WalcuRowsAhead *ahead = palloc0(sizeof(WalcuRowsAhead));
+	RowsAhead *ahead = palloc0(sizeof(RowsAhead));
 
 	/* expressions over its rows were made for what the plan returns */
 	ahead->state = *source;
@@ -122,12 +122,6 @@ rows_ahead_create(ModifyTableState *node, PlanState *source)
 		modify->begun_slot = ExecInitExtraTupleSlot(estate, modify->row->descriptor, &TTSOpsVirtual);
 	}
 	MemoryContextSwitchTo(before);
-	return ahead;
-}
-
-PlanState *
-rows_ahead_plan(WalcuRowsAhead *ahead)
-{
 	return &ahead->state;
 }
 
@@ -135,7 +129,7 @@ rows_ahead_plan(WalcuRowsAhead *ahead)
 static TupleTableSlot *
 return_written_row(PlanState *state)
 {
-	WalcuRowsAhead *ahead = (WalcuRowsAhead *) state;
+	RowsAhead *ahead = (RowsAhead *) state;
 
 	ExecClearTuple(ahead->slot);
 	if (ahead->next == list_length(ahead->rows))
@@ -147,7 +141,7 @@ return_written_row(PlanState *state)
 
 /* Reads some rows, sends what they change, and waits until all is answered. */
 static void
-write_next_rows(WalcuRowsAhead *ahead)
+write_next_rows(RowsAhead *ahead)
 {
 	const WalcuWriteLog *write_log = NULL;
 	Size bytes = 0;
@@ -173,8 +167,7 @@ write_next_rows(WalcuRowsAhead *ahead)
 	}
 	if (write_log == NULL)
 		return;
-	writers_settle(write_log, true);
-	writers_raise_failure(write_log);
+	writers_finish(write_log);
 }
 
 /* Sends what a row of the plan changes.  Returns the log of the writes. */

@@ -9,12 +9,9 @@
 
 #include "modify/modified_table.h"
 
-typedef struct WalcuRowsAhead WalcuRowsAhead;
-
 extern void rows_ahead_init(void);
 extern bool rows_ahead_suit_statement(ModifyTableState *node);
 extern bool rows_ahead_suit_table(const WalcuModify *modify, const ResultRelInfo *target);
-extern WalcuRowsAhead *rows_ahead_create(ModifyTableState *node, PlanState *source);
-extern PlanState *rows_ahead_plan(WalcuRowsAhead *ahead);
+extern PlanState *rows_ahead_create(ModifyTableState *node, PlanState *source);
 
 #endif /* WALCU_ROWS_AHEAD_H */

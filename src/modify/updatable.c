@@ -41,15 +41,15 @@ updatable_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subplan)
 {
 	Oid relid = planner_rt_fetch(target, root)->relid;
 
+	if (option_table_is_updatable(relid))
+		return NIL;
 	check_rows_are_documents(relid);
-	if (!option_table_is_updatable(relid))
-		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("foreign table \"%s\" does not allow %s", get_rel_name(relid),
-					   plan->operation == CMD_INSERT   ? "inserts"
-					   : plan->operation == CMD_UPDATE ? "updates"
-													   : "deletes"),
-				errhint("Set the option updatable to 'true', on the table or its server, to allow that."));
-	return NIL;
+	ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("foreign table \"%s\" does not allow %s", get_rel_name(relid),
+				   plan->operation == CMD_INSERT   ? "inserts"
+				   : plan->operation == CMD_UPDATE ? "updates"
+												   : "deletes"),
+			errhint("Set the option updatable to 'true', on the table or its server, to allow that."));
 }
 
 /* Checks that a table does not show the elements of a list.  Error: 55000. */

@@ -163,8 +163,7 @@ writer_wait(WalcuWrite *write)
 void
 writer_finish(WalcuWriter *writer)
 {
-	writers_settle(writer->write_log, true);
-	writers_raise_failure(writer->write_log);
+	writers_finish(writer->write_log);
 }
 
 /*

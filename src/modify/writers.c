@@ -112,6 +112,14 @@ writers_rethrow(WalcuWriteLog *write_log, MemoryContext context)
 	ReThrowError(error);
 }
 
+/* Waits for all writes that the statement has under way.  Errors: those of the writes. */
+void
+writers_finish(const WalcuWriteLog *write_log)
+{
+	writers_settle(write_log, true);
+	writers_raise_failure(write_log);
+}
+
 /* Waits for all writes to a resource, as somebody is about to read it. */
 void
 writers_settle_place(const WalcuOptions *options)

@@ -40,6 +40,7 @@ struct WalcuWriter
 extern void writers_add(WalcuWriter *writer);
 extern void writers_advance(const WalcuWriteLog *write_log);
 extern void writers_settle(const WalcuWriteLog *write_log, bool wait);
+extern void writers_finish(const WalcuWriteLog *write_log);
 extern void writers_settle_place(const WalcuOptions *options);
 extern void writers_raise_failure(const WalcuWriteLog *write_log);
 pg_noreturn extern void writers_rethrow(WalcuWriteLog *write_log, MemoryContext context);
