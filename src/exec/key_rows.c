@@ -37,12 +37,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-/*
- * The first batch has so many keys where a LIMIT wants no more rows, and never more than fit a reply; each
- * further one has twice as many as the one before.
- */
-#define FEWEST_KEYS 10
-
 /* So many rows are looked at for each key that is looked for. */
 #define ROWS_A_KEY 20
 
@@ -86,7 +80,6 @@ struct WalcuKeyRows
 };
 
 static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
-static int count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows);
 static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool find_own_keys(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool begin_documents(ForeignScanState *node, struct WalcuKeyRows *rows);
@@ -191,8 +184,9 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 	const Expr *clause;
 	WalcuJoinPlan key;
 	ListCell *lc;
+	int first_keys = read_ahead_first_keys(rows->ahead, scan->query.options);
 
-	rows->place = key_choice_make(node, rows->ahead, rows->place, count_first_keys(scan, rows));
+	rows->place = key_choice_make(node, rows->ahead, rows->place, first_keys);
 	clause = list_nth(plan->scan.plan.qual, list_nth_int(rows->ahead->plan.quals, rows->place));
 	join_key_find_in_scan(clause, &key);
 	rows->many.condition = join_key_of_many(&key, list_nth_int(rows->ahead->plan.key_params, rows->place));
@@ -220,22 +214,12 @@ prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows)
 	rows->kept = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
 										&TTSOpsMinimalTuple);
 	rows->context = AllocSetContextCreate(scan->context, "walcu keys ahead", ALLOCSET_DEFAULT_SIZES);
-	rows->batch_size = Min(count_first_keys(scan, rows), scan->query.options->join_batch_size);
+	rows->batch_size = Min(first_keys, scan->query.options->join_batch_size);
 	rows->scan_size = PG_INT32_MAX;
 	/* a reply's worth of documents for each key is no less for all of them at once */
 	if (rows->is_narrow && scan->plan.assumed == 0 && !outer_keys_are_ids(rows->many.keyed) &&
 		scan->plan.documents > scan->query.options->fetch_size / 2)
 		rows->ahead = NULL;
-}
-
-/* Counts the keys of the first batch: no more than a reply's worth, as a key may have many documents. */
-static int
-count_first_keys(const WalcuScan *scan, const struct WalcuKeyRows *rows)
-{
-	int wanted = rows->ahead->plan.first_keys;
-	int most = Max(scan->query.options->fetch_size, FEWEST_KEYS);
-
-	return wanted > 0 ? Min(Max(wanted, FEWEST_KEYS), most) : most;
 }
 
 /*

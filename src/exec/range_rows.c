@@ -27,9 +27,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-/* The first batch has so many ranges where a LIMIT wants no more rows; each further one is larger. */
-#define FEWEST_RANGES 10
-#define GROWTH        10
+/* Each batch has so many times as many ranges as the one before. */
+#define GROWTH 10
 
 /* A batch whose rows find no room is begun again with this part of its ranges. */
 #define SHRINKAGE 4
@@ -155,12 +154,9 @@ is_ahead_in_vain(const WalcuScan *scan, const struct WalcuRangeRows *rows)
 static int
 count_first_ranges(const struct WalcuRangeRows *rows)
 {
-	int wanted = rows->ahead->plan.first_keys;
-	int most = Max(rows->relation.options->fetch_size, FEWEST_RANGES);
-
-	if (wanted > 0)
-		return Min(Max(wanted, FEWEST_RANGES), most);
-	return rows->lower && rows->upper ? most : PG_INT32_MAX;
+	if (rows->ahead->plan.first_keys > 0 || (rows->lower && rows->upper))
+		return read_ahead_first_keys(rows->ahead, rows->relation.options);
+	return PG_INT32_MAX;
 }
 
 /* Finds the bounds, of which there are one or two, and what else there is beside them. */

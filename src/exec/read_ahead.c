@@ -26,6 +26,9 @@
 /* At first there is room for so many of them. */
 #define FIRST_ROOM 64
 
+/* The first batch of a scan has so many keys where a LIMIT wants no more rows; each further one is larger. */
+#define FEWEST_KEYS 10
+
 static Node *create_read_ahead(CustomScan *scan);
 static void begin_read_ahead(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_read_ahead(CustomScanState *node);
@@ -111,6 +114,19 @@ void
 read_ahead_restart(WalcuReadAhead *ahead, int place)
 {
 	ahead->told[place] = 0;
+}
+
+/*
+ * Returns how many rows' keys a scan's first batch has: no more than a reply's worth, as a key may have many
+ * documents, and fewer where a LIMIT wants few rows.
+ */
+int
+read_ahead_first_keys(const WalcuReadAhead *ahead, const WalcuOptions *options)
+{
+	int wanted = ahead->plan.first_keys;
+	int most = Max(options->fetch_size, FEWEST_KEYS);
+
+	return wanted > 0 ? Min(Max(wanted, FEWEST_KEYS), most) : most;
 }
 
 /* Returns whether an expression of a scan is another one for each row, so that a node tells its value. */

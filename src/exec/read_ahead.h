@@ -9,6 +9,7 @@
 
 #include "nodes/execnodes.h"
 #include "plan/read_ahead_node.h"
+#include "service/option.h"
 
 /* A node that reads ahead, at work. */
 typedef struct WalcuReadAhead
@@ -35,6 +36,7 @@ typedef struct WalcuReadAhead
 extern void read_ahead_init(void);
 extern WalcuReadAhead *read_ahead_find(EState *estate, int scan, int *place);
 extern bool read_ahead_next_key(WalcuReadAhead *ahead, int place, Datum *value, bool *is_null);
+extern int read_ahead_first_keys(const WalcuReadAhead *ahead, const WalcuOptions *options);
 extern bool read_ahead_is_needed(const WalcuReadAhead *ahead, Expr *expression);
 extern void read_ahead_show_row(TupleTableSlot *row, TupleTableSlot *slot);
 extern void read_ahead_restart(WalcuReadAhead *ahead, int place);

@@ -25,7 +25,7 @@ scan_rows_prepare(const WalcuOptions *options, Relation relation, List *columns)
 	rows->project = projection_fields(document_rows_paths(options, RelationGetDescr(relation), columns));
 	foreach(lc, columns)
 	{
-		if (option_for_column(options->relid, lfirst_int(lc))->parameter)
+		if (option_column_of(options, lfirst_int(lc))->parameter)
 			rows->search_columns = lappend_int(rows->search_columns, lfirst_int(lc) - 1);
 	}
 	return rows;

@@ -74,18 +74,12 @@ reads_same(const PlannerInfo *root, const RelOptInfo *rel, int before)
 static bool
 has_same_conditions(const RelOptInfo *rel, const RelOptInfo *other)
 {
-	List *conditions = get_actual_clauses(rel->baserestrictinfo);
-	List *others = get_actual_clauses(other->baserestrictinfo);
-	ListCell *lc;
+	List *conditions = relsize_clauses(rel->baserestrictinfo);
+	List *others = relsize_clauses(other->baserestrictinfo);
 
 	if (list_length(conditions) != list_length(others))
 		return false;
 	others = copyObject(others);
 	ChangeVarNodes((Node *) others, other->relid, rel->relid, 0);
-	foreach(lc, conditions)
-	{
-		if (!list_member(others, lfirst(lc)))
-			return false;
-	}
-	return true;
+	return list_difference(conditions, others) == NIL;
 }

@@ -56,14 +56,13 @@ static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relati
 								  Expr *search);
 static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
 						bool is_known, WalcuRelSize *size);
-static List *list_clauses(List *restrictions);
 static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
 
 /* Translates restrictions, of RestrictInfo, into conditions for the service, of WalcuPushdownCondition. */
 List *
 relsize_conditions(const WalcuRelation *relation, List *restrictions)
 {
-	return pushdown_conditions(relation, list_clauses(restrictions));
+	return pushdown_conditions(relation, relsize_clauses(restrictions));
 }
 
 /*
@@ -247,8 +246,9 @@ sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrict
 	return conditions;
 }
 
-static List *
-list_clauses(List *restrictions)
+/* Returns the clauses of restrictions (RestrictInfo), those without a column of the table among them. */
+List *
+relsize_clauses(List *restrictions)
 {
 	List *clauses = NIL;
 	ListCell *lc;

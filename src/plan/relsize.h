@@ -21,6 +21,7 @@ typedef struct WalcuRelSize
 } WalcuRelSize;
 
 extern List *relsize_conditions(const WalcuRelation *relation, List *restrictions);
+extern List *relsize_clauses(List *restrictions);
 extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 									const List *conditions, Expr *search);
 extern WalcuRelSize relsize_of_document(PlannerInfo *root, RelOptInfo *rel, const WalcuOptions *options);
