@@ -88,7 +88,7 @@ has_element_column(const WalcuOptions *options, TupleDesc descriptor)
 
 		if (TupleDescAttr(descriptor, i)->attisdropped)
 			continue;
-		option = option_for_column(options->relid, i + 1);
+		option = option_column_of(options, i + 1);
 		if (option->element_path && !option->ordinality && strcmp(option->element_path, ".") == 0)
 			return true;
 	}
@@ -98,7 +98,7 @@ has_element_column(const WalcuOptions *options, TupleDesc descriptor)
 static void
 want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column)
 {
-	const WalcuColumn *option = option_for_column(options->relid, column + 1);
+	const WalcuColumn *option = option_column_of(options, column + 1);
 
 	if (option->ordinality)
 	{
@@ -136,7 +136,7 @@ document_rows_paths(const WalcuOptions *options, TupleDesc descriptor, List *col
 
 	foreach(lc, columns)
 	{
-		WalcuColumn *option = option_for_column(options->relid, lfirst_int(lc));
+		WalcuColumn *option = option_column_of(options, lfirst_int(lc));
 
 		is_whole |= option->ordinality;
 		has_member |= option->element_path != NULL;

@@ -62,10 +62,8 @@ deparse_obstacle(const WalcuOptions *options, const WalcuPredicate *condition)
 					condition->kind == WALCU_PREDICATE_NULL;
 
 	/* MongoDB looks for them among objects alone, and elements of other kinds have no value, either */
-	if (operand->list && !condition->negated &&
-		(condition->kind == WALCU_PREDICATE_NULL || condition->kind == WALCU_PREDICATE_DISTINCT))
-		return "the service does not find all elements without a value";
-	if (operand->list && condition->kind == WALCU_PREDICATE_DISTINCT)
+	if (operand->list && (condition->kind == WALCU_PREDICATE_DISTINCT ||
+						  (condition->kind == WALCU_PREDICATE_NULL && !condition->negated)))
 		return "the service does not find all elements without a value";
 	if (operand->indexed && says_not)
 		return "the service also looks at every element of an array";

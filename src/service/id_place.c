@@ -92,7 +92,7 @@ id_place_own_type(const WalcuOptions *options)
 		ReleaseSysCache(attribute);
 		if (is_dropped)
 			continue;
-		column = option_for_column(options->relid, number);
+		column = option_column_of(options, number);
 		if (column->parameter == NULL && strcmp(column->path, "_id") == 0 &&
 			column->id_type != WALCU_ID_NOT_SAID)
 			return column->id_type;

@@ -17,6 +17,7 @@
 /* With this sign a path begins at the document, whatever the rows of the table are. */
 #define DOCUMENT_SIGN '^'
 
+static WalcuColumn *resolve_column(Oid relid, AttrNumber attnum, const char *array);
 static char *strip_document_sign(const char *path);
 static void set_element_path(WalcuColumn *column, const char *array);
 
@@ -27,8 +28,20 @@ static void set_element_path(WalcuColumn *column, const char *array);
 WalcuColumn *
 option_for_column(Oid relid, AttrNumber attnum)
 {
+	return resolve_column(relid, attnum, option_value_of(GetForeignTable(relid)->options, "array"));
+}
+
+/* The same, of a table whose options have been read. */
+WalcuColumn *
+option_column_of(const WalcuOptions *options, AttrNumber attnum)
+{
+	return resolve_column(options->relid, attnum, options->array);
+}
+
+static WalcuColumn *
+resolve_column(Oid relid, AttrNumber attnum, const char *array)
+{
 	WalcuColumn *column = palloc0(sizeof(WalcuColumn));
-	const char *array = option_value_of(GetForeignTable(relid)->options, "array");
 
 	column->pushdown = true;
 	column->id_type = WALCU_ID_NOT_SAID;

@@ -11,6 +11,7 @@
 #include "service/option.h"
 
 extern WalcuColumn *option_for_column(Oid relid, AttrNumber attnum);
+extern WalcuColumn *option_column_of(const WalcuOptions *options, AttrNumber attnum);
 extern AttrNumber option_id_column(Oid relid, TupleDesc descriptor);
 
 #endif /* WALCU_OPTION_COLUMN_H */

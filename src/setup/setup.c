@@ -143,8 +143,10 @@ read_descriptions(WalcuSetup *setup)
 	int levels = Max(setup->options.flatten + LIST_TABLE_LEVELS, known_table_levels(setup->known));
 
 	setup->bundled = openapi_bundled_resources(levels);
-	setup->resources =
-		service_description_resources(setup->server->serverid, setup->options.source, levels, BUNDLED_HINT);
+	setup->resources = setup->options.source == WALCU_DESCRIPTION_BUNDLED
+						   ? setup->bundled
+						   : service_description_resources(setup->server->serverid, setup->options.source,
+														   levels, BUNDLED_HINT);
 	setup->references = reference_read();
 	setup->lists = list_table_of_resources(setup->resources);
 	openapi_require_names(setup->resources, setup->wanted);
