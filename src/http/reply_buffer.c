@@ -12,6 +12,12 @@
 /* Some programs put this mark of UTF-8 before a text; it is no part of it, and no JSON. */
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
+/* The room of a reply that has ended is kept for the next one when it is no larger than so many bytes. */
+#define LARGEST_SPARE (512 * 1024)
+
+/* Room that no reply has: a page grows to that of the page before, and would move whenever it doubles. */
+static WalcuReplyBuffer spare;
+
 static bool make_reply_room(WalcuReplyBuffer *buffer, size_t unread, size_t bytes);
 
 /*
@@ -49,11 +55,18 @@ reply_buffer_pass_mark(WalcuReplyBuffer *buffer, const char *data, size_t length
 	return passed;
 }
 
-/* Gives the room back. */
+/* Gives the room back, or keeps it for the next reply. */
 void
 reply_buffer_free(WalcuReplyBuffer *buffer)
 {
-	free(buffer->start);
+	if (buffer->capacity > spare.capacity && buffer->capacity <= LARGEST_SPARE)
+	{
+		free(spare.start);
+		spare.start = buffer->start;
+		spare.capacity = buffer->capacity;
+	}
+	else
+		free(buffer->start);
 }
 
 static bool
@@ -61,6 +74,12 @@ make_reply_room(WalcuReplyBuffer *buffer, size_t unread, size_t bytes)
 {
 	size_t needed = unread + bytes + 1;
 
+	if (buffer->start == NULL)
+	{
+		buffer->start = spare.start;
+		buffer->capacity = spare.capacity;
+		memset(&spare, 0, sizeof(spare));
+	}
 	if (buffer->consumed + needed <= buffer->capacity)
 		return true;
 	if (buffer->consumed + needed <= buffer->keep)

@@ -151,7 +151,10 @@ pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const
 	uint64 backslashes;
 	uint64 quotes;
 	uint64 strings;
+	uint64 opened;
 	uint64 keys;
+	int opens;
+	int closes;
 
 	if (count < BLOCK_SIZE)
 	{
@@ -164,19 +167,27 @@ pass_inside(WalcuSplitter *splitter, const char *document, const char *at, const
 	/* one bit makes a curly bracket of a square one */
 	brackets.open = block_find(block, '{' ^ '[', '{') & ~strings;
 	brackets.close = block_find(block, '}' ^ ']', '}') & ~strings;
-	keys = (block_find(block, 0, '_') | backslashes) & ((quotes & strings) << 1 | splitter->opened);
+	opened = (quotes & strings) << 1 | splitter->opened;
 	splitter->opened = ((quotes & strings) >> (count - 1)) & 1;
 	splitter->in_string = (strings >> (BLOCK_SIZE - 1)) & 1;
+	opens = block_count(brackets.open);
+	closes = block_count(brackets.close);
 
-	/* neither its end nor its _id can be deeper */
-	if (block_count(brackets.close) >= splitter->depth - 1)
+	if (closes >= splitter->depth)
 	{
 		count = pass_brackets(&brackets, count);
-		note_id_keys(splitter, document, at, &brackets, keys & block_first(count));
+		opens = block_count(brackets.open & block_first(count));
+		closes = block_count(brackets.close & block_first(count));
 	}
-	if (splitter->max_depth > 0 && splitter->depth + block_count(brackets.open) > splitter->max_depth)
+	/* the document's _id cannot be deeper */
+	if (closes >= splitter->depth - 1)
+	{
+		keys = (block_find(block, 0, '_') | backslashes) & opened & block_first(count);
+		note_id_keys(splitter, document, at, &brackets, keys);
+	}
+	if (splitter->max_depth > 0 && splitter->depth + opens > splitter->max_depth)
 		splitter->too_deep |= measure_depth(&brackets, count) > splitter->max_depth;
-	splitter->depth = count_open_brackets(&brackets, count);
+	splitter->depth += opens - closes;
 	return at + count;
 }
 
