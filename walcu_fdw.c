@@ -27,6 +27,7 @@
 #include "foreign/fdwapi.h"
 #include "http/granted_rate.h"
 #include "http/rate_limit.h"
+#include "http/slow_start.h"
 #include "http/total_connections.h"
 #include "http/trace.h"
 #include "modify/direct_modify.h"
@@ -77,6 +78,7 @@ _PG_init(void)
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
 	granted_rate_init();
+	slow_start_init();
 	total_connections_init();
 	learned_size_init();
 	shared_table_request_memory();

@@ -109,8 +109,25 @@ for my $round (1 .. 5)
 is($served, 100, 'each with a request');
 cmp_ok($refused, '<=', 50, "few are refused, without preloading ($refused)");
 
-# A refusal now and then, whatever the rate is, slows nothing down: a minute's worth of requests at one a second
+# Many sessions at a server that nobody has asked for long: some begin, and the others wait for what becomes of these
 $sandbox->settings(rate_limit => undef);
+push @sessions, map { connect_db($node) } 1 .. 20;
+$dbh->do($_) for (
+    'CREATE SERVER fresh FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => $sandbox->endpoint, dealer_id => WalcuTest::Sandbox::DEALER }),
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER fresh OPTIONS (username 'sandbox-app', password 'sandbox-secret')",
+    q{CREATE FOREIGN TABLE t.fresh (_id text COLLATE "C") SERVER fresh OPTIONS (resource 'cars')});
+$sandbox->fault({ match => {}, fault => { type => 'hold' } });
+$sandbox->clear_log;
+$_->do('SELECT _id FROM t.fresh LIMIT 1', { pg_async => 1 }) for @sessions;
+wait_until(sub { $dbh->selectrow_array(q{SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT _id FROM t.fresh' AND wait_event_type = 'Extension'}) == 40 });
+my $first = $sandbox->log;
+cmp_ok($first, '>=', 10, 'forty sessions begin together: ten requests are sent at once');
+cmp_ok($first, '<', 40, "and others wait ($first were sent)");
+$sandbox->clear_faults;
+is(scalar(grep { $_->pg_result == 1 } @sessions), 40, 'all have their rows then');
+is(scalar $sandbox->log, 40, 'with a request each');
+
+# A refusal now and then, whatever the rate is, slows nothing down: a minute's worth of requests at one a second
 $dbh->do("SELECT walcu_fdw_disconnect_all()");
 $sandbox->clear_log;
 $sandbox->fault({ match => {}, probability => 0.04, fault => { type => 'status', status => 429, retry_after => 0 } });

@@ -42,7 +42,9 @@ typedef struct WalcuCurlEasy
 	const WalcuOptions *options; /* These settings are in force for the request. */
 	bool has_place;              /* It has a place in the rate of requests to its server. */
 	int64 place;                 /* It is that place. */
-	bool is_granted;             /* The server is thought to grant it now. */
+	bool is_granted;             /* The server is thought to grant it now, */
+	double rate;                 /* at this rate; 0 where none is known. */
+	bool is_counted;             /* It is counted among those under way to the server (slow_start.c). */
 	double not_before;           /* It may be added then (by walcu_curl_multi_now). */
 	WalcuPause reason;           /* It says why not_before is what it is. */
 	bool once;                   /* It may reach the service once at most, as it is a write. */

@@ -25,7 +25,7 @@
 #define ENTRIES 128
 
 /* By this name backends find the table: another layout needs another name. */
-#define TABLE_NAME "walcu_fdw granted rates"
+#define TABLE_NAME "walcu_fdw rates granted"
 
 /* Nothing is known any more of a server that was not asked for so many milliseconds. */
 #define LIFETIME (60 * 1000)
@@ -94,6 +94,7 @@ typedef struct GrantedRate
 	double turned_at;       /* by then. */
 	double sent_at;         /* A request was sent then. */
 	double lowered_at;      /* The rate was lowered then; what began before says nothing of it. */
+	double proved;          /* Since it began to rise, requests that were sent at this rate were served. */
 	double settled;         /* This rate seemed to be the right one. */
 	double pause;           /* The service last asked for a pause of so many milliseconds. */
 	int doubt;              /* There is so much reason to keep a rate. */
@@ -108,6 +109,7 @@ static GrantedRate *find_rate(Oid serverid, double now);
 static void turn_tickets(GrantedRate *granted, double now);
 static void raise_rate(GrantedRate *granted, double now);
 static void lower_rate(GrantedRate *granted);
+static void begin_rise(GrantedRate *granted, double rate);
 static bool is_crowded(const GrantedRate *granted);
 
 /* Called from _PG_init. */
@@ -120,15 +122,16 @@ granted_rate_init(void)
 /*
  * Returns the milliseconds after which to ask again; 0 when a request is to be sent now.  ticket is 0 at
  * first, and then that of the request; whoever does not send it gives it back.  A session has one at a
- * time.
+ * time.  rate becomes the rate at which the request is sent, for granted_rate_note_served.
  */
 double
-granted_rate_wait(Oid serverid, int64 *ticket)
+granted_rate_wait(Oid serverid, int64 *ticket, double *rate)
 {
 	double now = walcu_curl_multi_now();
 	double wait = 0;
 	GrantedRate *granted;
 
+	*rate = 0;
 	shared_table_lock(&rates);
 	granted = find_rate(serverid, now);
 	if (granted && granted->rate > 0)
@@ -147,10 +150,32 @@ granted_rate_wait(Oid serverid, int64 *ticket)
 			granted->turn = Min(granted->turn, granted->sent);
 			granted->sent_at = now;
 			*ticket = 0;
+			*rate = granted->rate;
 		}
 	}
 	shared_table_unlock(&rates);
 	return Max(Min(wait, LONGEST_LOOK), 0);
+}
+
+/*
+ * Draw a ticket beforehand for a request that may be sent in so many milliseconds, where so many others wait
+ * that it would not have its turn before: whoever was refused does not stand behind all who have come since.
+ */
+void
+granted_rate_draw(Oid serverid, int64 *ticket, double delay)
+{
+	double now = walcu_curl_multi_now();
+	GrantedRate *granted;
+
+	shared_table_lock(&rates);
+	granted = find_rate(serverid, now);
+	if (granted && granted->rate > 0 && *ticket == 0)
+	{
+		turn_tickets(granted, now);
+		if ((granted->last + 1 - granted->turn) * 1000 / granted->rate > delay)
+			*ticket = ++granted->last;
+	}
+	shared_table_unlock(&rates);
 }
 
 /* Give back a ticket that was not used, which is of use for the last one drawn.  Raises nothing. */
@@ -172,9 +197,9 @@ granted_rate_give_back(Oid serverid, int64 *ticket)
 	*ticket = 0;
 }
 
-/* A server has answered a request, and did not refuse it as one too many. */
+/* A server has answered a request that was sent at this rate, and did not refuse it as one too many. */
 void
-granted_rate_note_served(Oid serverid)
+granted_rate_note_served(Oid serverid, double rate)
 {
 	double now = walcu_curl_multi_now();
 	GrantedRate *granted;
@@ -184,6 +209,7 @@ granted_rate_note_served(Oid serverid)
 	if (granted && granted->rate > 0)
 	{
 		turn_tickets(granted, now);
+		granted->proved = Max(granted->proved, rate);
 		raise_rate(granted, now);
 	}
 	if (granted)
@@ -211,8 +237,8 @@ granted_rate_note_refused(Oid serverid, double began_at, double pause)
 	granted->doubt = Min(granted->doubt + DOUBT_OF_REFUSAL, DOUBT_TO_LIMIT);
 	if (granted->rate == 0 && granted->doubt == DOUBT_TO_LIMIT)
 	{
-		granted->rate = granted->settled = FIRST_RATE;
-		granted->is_rising = true;
+		granted->settled = FIRST_RATE;
+		begin_rise(granted, FIRST_RATE);
 		granted->sent_at = granted->lowered_at = granted->turned_at = now;
 		granted->turn = granted->sent = granted->last;
 		granted->served = granted->refused = 0;
@@ -273,23 +299,34 @@ lower_rate(GrantedRate *granted)
 {
 	granted->refused++;
 	if (granted->refused >= IN_A_ROW || (granted->is_rising && granted->served == 0))
+		begin_rise(granted, granted->rate * FAR_LESS);
+	else if (granted->is_rising)
 	{
-		granted->rate *= FAR_LESS;
-		granted->is_rising = true;
+		/* while the refusal was on its way it rose on */
+		if (granted->proved > 0)
+			granted->rate = Min(granted->rate, granted->proved);
+		granted->rate *= is_crowded(granted) ? AFTER_RISE_CROWDED : AFTER_RISE_ALONE;
+		granted->settled = granted->rate;
+		granted->is_rising = false;
 	}
 	else
 	{
-		if (is_crowded(granted))
-			granted->rate *= granted->is_rising ? AFTER_RISE_CROWDED : DECLINE_CROWDED;
-		else
-			granted->rate *= granted->is_rising ? AFTER_RISE_ALONE : DECLINE_ALONE;
-		if (granted->is_rising)
-			granted->settled = granted->rate;
-		granted->is_rising = granted->rate < DECLINE_MOST * granted->settled;
+		granted->rate *= is_crowded(granted) ? DECLINE_CROWDED : DECLINE_ALONE;
+		if (granted->rate < DECLINE_MOST * granted->settled)
+			begin_rise(granted, granted->rate);
 	}
 	granted->served = 0;
 	/* that often the service has asked to come itself */
 	granted->rate = Max(granted->rate, 1000 / Max(granted->pause, SHORTEST_PAUSE));
+}
+
+/* From this rate. */
+static void
+begin_rise(GrantedRate *granted, double rate)
+{
+	granted->rate = rate;
+	granted->is_rising = true;
+	granted->proved = 0;
 }
 
 static bool

@@ -21,7 +21,11 @@
 #include "base/compat.h"
 #include "http/granted_rate.h"
 #include "http/rate_limit.h"
+#include "http/slow_start.h"
 #include "http/wait_set.h"
+
+/* Who waits for other sessions' replies looks again after so many milliseconds. */
+#define LOOK_FOR_REPLIES 10.0
 
 /* The lines of the session. */
 static struct
@@ -47,7 +51,9 @@ static double limit_asking(double limit);
 static double limit_wait(double limit);
 static void expire_handle(WalcuCurlEasy *handle);
 static bool has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now);
+static double wait_for_grant(WalcuLine *line, WalcuCurlEasy *handle);
 static void give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle);
+static void end_count(const WalcuLine *line, WalcuCurlEasy *handle, bool was_served);
 static double may_begin(const WalcuLine *line, const WalcuCurlEasy *handle);
 static uint32 wait_event(WalcuLine *line);
 
@@ -71,6 +77,8 @@ line_queue(WalcuLine *line, WalcuCurlEasy *handle)
 	handle->queued = true;
 	dlist_push_tail(&line->queue, &handle->node);
 	line->next_begins = 0;
+	if (handle->reason == WALCU_PAUSE_RETRY)
+		granted_rate_draw(line->serverid, &line->ticket, handle->not_before - walcu_curl_multi_now());
 	if (line->turn == WALCU_TURN_NONE)
 		take_turn(line, WALCU_TURN_WAITING);
 	begin_waiting();
@@ -91,12 +99,15 @@ line_join(WalcuLine *line, WalcuCurlEasy *handle)
  * nothing is to be sent where it does not, or is away.
  */
 void
-line_note_reply(WalcuLine *line, const WalcuCurlEasy *handle, int status, double pause)
+line_note_reply(WalcuLine *line, WalcuCurlEasy *handle, int status, double pause)
 {
+	bool is_served = status != 0 && status != 429 && status < 500;
+
 	if (status == 429)
 		granted_rate_note_refused(line->serverid, handle->began_at, pause);
-	else if (status != 0 && status < 500)
-		granted_rate_note_served(line->serverid);
+	else if (is_served)
+		granted_rate_note_served(line->serverid, handle->rate);
+	end_count(line, handle, is_served);
 	if ((status == 429 || status == 503) && pause > 0)
 		hold_line(line, pause);
 }
@@ -111,6 +122,7 @@ line_remove(WalcuLine *line, WalcuCurlEasy *handle)
 		walcu_curl_multi_remove(handle);
 	else
 		give_back_turn(line, handle);
+	end_count(line, handle, false);
 	dlist_delete(&handle->node);
 	handle->queued = false;
 	line->next_begins = 0;
@@ -514,7 +526,7 @@ has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now)
 		wait = rate_limit_reserve(handle->options, &handle->place);
 	handle->has_place = true;
 	if (wait <= 0 && !handle->is_granted && !handle->options->finds_rate)
-		wait = granted_rate_wait(line->serverid, &line->ticket);
+		wait = wait_for_grant(line, handle);
 	if (wait <= 0)
 	{
 		handle->is_granted = true;
@@ -525,6 +537,21 @@ has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now)
 	return false;
 }
 
+/*
+ * Returns the milliseconds after which to ask again whether the service may grant the request; 0 when it is
+ * to be sent now.
+ */
+static double
+wait_for_grant(WalcuLine *line, WalcuCurlEasy *handle)
+{
+	double wait = granted_rate_wait(line->serverid, &line->ticket, &handle->rate);
+
+	if (wait > 0 || handle->rate > 0)
+		return wait;
+	handle->is_counted = slow_start_take(line->serverid);
+	return handle->is_counted ? 0 : LOOK_FOR_REPLIES;
+}
+
 /* Raises nothing: it runs on abort, too. */
 static void
 give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle)
@@ -532,6 +559,16 @@ give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle)
 	if (handle->has_place)
 		rate_limit_give_back(line->serverid, handle->place);
 	handle->has_place = handle->is_granted = false;
+	end_count(line, handle, false);
+}
+
+/* Counts a request no more among those under way.  Raises nothing: it runs on abort, too. */
+static void
+end_count(const WalcuLine *line, WalcuCurlEasy *handle, bool was_served)
+{
+	if (handle->is_counted)
+		slow_start_give_back(line->serverid, was_served);
+	handle->is_counted = false;
 }
 
 /* When a handle may begin, by walcu_curl_multi_now, if there is room. */

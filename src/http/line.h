@@ -12,7 +12,7 @@
 extern void line_init(WalcuLine *line, Oid serverid);
 extern void line_queue(WalcuLine *line, WalcuCurlEasy *handle);
 extern void line_join(WalcuLine *line, WalcuCurlEasy *handle);
-extern void line_note_reply(WalcuLine *line, const WalcuCurlEasy *handle, int status, double pause);
+extern void line_note_reply(WalcuLine *line, WalcuCurlEasy *handle, int status, double pause);
 extern void line_remove(WalcuLine *line, WalcuCurlEasy *handle);
 extern void line_resume(WalcuCurlEasy *handle);
 extern double line_time_left(const WalcuCurlEasy *handle);

@@ -31,6 +31,12 @@
 /* A nanosecond, in milliseconds: the timer takes 0 for never. */
 #define AT_ONCE 0.000001
 
+/*
+ * PostgreSQL waits for whole milliseconds; the timer ends waits that are shorter than so many, as they may be
+ * for the turn of a request, of which there are many in a second.
+ */
+#define LONGEST_EXACT 100.0
+
 static struct
 {
 	int epoll;            /* It is ready when a socket or the timer is. */
@@ -166,6 +172,8 @@ wait_set_wait(double limit, uint32 wait_event)
 {
 	WaitEvent event;
 
+	if (limit > 0 && limit < LONGEST_EXACT)
+		set_timer(limit);
 	WaitEventSetWait(set.events, limit < 0 ? -1 : (long) ceil(limit), &event, 1, wait_event);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
