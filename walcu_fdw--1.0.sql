@@ -152,3 +152,174 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, boolean, text[], boolean, text) IS
   'makes the tables of a server, or brings them up to date';
+
+--
+-- Local copies
+--
+
+-- Which copies there are, of what, and how far each is.  The functions below write it, everybody may read it:
+-- so whoever may dump the database can.
+CREATE TABLE walcu_fdw_copy_entries (
+  copy regclass PRIMARY KEY,
+  foreign_table regclass NOT NULL,
+  columns text[] NOT NULL,
+  all_columns boolean NOT NULL,
+  refresh_every interval CHECK (refresh_every >= '1 second'),
+  reconcile_every interval CHECK (reconcile_every >= '1 second'),
+  overlap interval NOT NULL CHECK (overlap >= '0'),
+  live_view regclass,
+  watermark timestamptz,
+  refreshed_at timestamptz,
+  reconciled_at timestamptz,
+  filling boolean NOT NULL DEFAULT true,
+  fill_began_at timestamptz,
+  fill_position text COLLATE "C",
+  fill_rows bigint,
+  fill_total bigint);
+COMMENT ON TABLE walcu_fdw_copy_entries IS
+  'local copies of foreign tables: what walcu_fdw_copy was told, and how far each is';
+GRANT SELECT ON walcu_fdw_copy_entries TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('walcu_fdw_copy_entries',
+  'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = copy)'
+  ' AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = foreign_table)');
+
+-- What became of the last work on each copy.  Errors may quote documents, so only the view shows them.
+CREATE TABLE walcu_fdw_copy_results (
+  copy regclass,
+  work text CHECK (work IN ('fill', 'refresh', 'reconcile')),
+  began_at timestamptz,
+  took interval,
+  written bigint,
+  deleted bigint,
+  requests bigint,
+  failures integer NOT NULL DEFAULT 0,
+  failed_at timestamptz,
+  sqlstate text,
+  error text,
+  PRIMARY KEY (copy, work));
+COMMENT ON TABLE walcu_fdw_copy_results IS
+  'what became of the last work on each local copy';
+
+-- What is to be done of the current user's copies, and when.  After a failure the wait is a minute, then two,
+-- four, and so on up to an hour.
+CREATE VIEW walcu_fdw_copy_due WITH (security_barrier) AS
+  SELECT e.copy, w.work,
+         greatest(w.due_at, r.failed_at + least(interval '1 minute' * 2 ^ least(r.failures - 1, 6), interval '1 hour'))
+           AS due_at
+    FROM walcu_fdw_copy_entries e
+    JOIN pg_catalog.pg_class c ON c.oid = e.copy
+   CROSS JOIN LATERAL (VALUES
+           ('fill', CASE WHEN e.filling THEN coalesce(e.fill_began_at, timestamptz '-infinity') END),
+           ('refresh', CASE WHEN e.watermark IS NOT NULL OR NOT e.filling THEN e.refreshed_at + e.refresh_every END),
+           ('reconcile', CASE WHEN NOT e.filling THEN e.reconciled_at + e.reconcile_every END)) w (work, due_at)
+    LEFT JOIN walcu_fdw_copy_results r ON r.copy = e.copy AND r.work = w.work
+   WHERE w.due_at IS NOT NULL
+     AND coalesce(e.refresh_every, e.reconcile_every) IS NOT NULL
+     AND pg_catalog.pg_has_role(c.relowner, 'USAGE');
+COMMENT ON VIEW walcu_fdw_copy_due IS
+  'what is to be done of the current user''s local copies, and when';
+GRANT SELECT ON walcu_fdw_copy_due TO PUBLIC;
+
+-- For whoever may read the copy; what its owner alone may see is NULL for others.
+CREATE VIEW walcu_fdw_copies WITH (security_barrier) AS
+  SELECT e.copy, e.foreign_table, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+         CASE WHEN NOT e.filling THEN 'ready'
+              WHEN e.fill_rows IS NULL THEN 'filling'
+              ELSE format('filling, %s of %s', e.fill_rows, coalesce(e.fill_total::text, '?')) END AS state,
+         pg_catalog.pg_stat_get_live_tuples(e.copy) AS rows,
+         now() - e.refreshed_at AS age,
+         e.refresh_every, e.reconcile_every,
+         e.refreshed_at, last.written, last.requests, last.took,
+         e.reconciled_at, reconciled.deleted,
+         failed.failed_at,
+         CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN failed.work || ': ' || failed.error END AS error,
+         (SELECT min(due_at) FROM walcu_fdw_copy_due d WHERE d.copy = e.copy AND d.work <> 'reconcile') AS next_refresh,
+         (SELECT min(due_at) FROM walcu_fdw_copy_due d WHERE d.copy = e.copy AND d.work = 'reconcile') AS next_reconcile
+    FROM walcu_fdw_copy_entries e
+    JOIN pg_catalog.pg_class c ON c.oid = e.copy
+    LEFT JOIN LATERAL (SELECT * FROM walcu_fdw_copy_results r WHERE r.copy = e.copy AND r.began_at IS NOT NULL
+                        ORDER BY r.began_at DESC LIMIT 1) last ON true
+    LEFT JOIN walcu_fdw_copy_results reconciled ON reconciled.copy = e.copy AND reconciled.work = 'reconcile'
+    LEFT JOIN LATERAL (SELECT * FROM walcu_fdw_copy_results r WHERE r.copy = e.copy AND r.failed_at IS NOT NULL
+                        ORDER BY r.failed_at DESC LIMIT 1) failed ON true
+   WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE') OR pg_catalog.has_table_privilege(e.copy, 'SELECT');
+COMMENT ON VIEW walcu_fdw_copies IS
+  'local copies of foreign tables: how old each is, what was done last, and what is next';
+GRANT SELECT ON walcu_fdw_copies TO PUBLIC;
+
+-- Not STRICT: most arguments may be NULL.
+CREATE FUNCTION walcu_fdw_copy(
+  foreign_table regclass,
+  copy text DEFAULT NULL,
+  refresh_every interval DEFAULT '5 minutes',
+  reconcile_every interval DEFAULT '1 day',
+  columns text[] DEFAULT NULL,
+  indexes text[] DEFAULT NULL,
+  live_view boolean DEFAULT false,
+  fill boolean DEFAULT true,
+  overlap interval DEFAULT '10 minutes')
+RETURNS regclass
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_copy(regclass, text, interval, interval, text[], text[], boolean, boolean, interval) IS
+  'makes a local copy of a foreign table, or changes what is known of one';
+
+CREATE FUNCTION walcu_fdw_refresh(
+  copy regclass,
+  OUT written bigint,
+  OUT deleted bigint,
+  OUT requests bigint)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_refresh(regclass) IS
+  'takes into a local copy what has changed since the last time';
+
+CREATE FUNCTION walcu_fdw_reconcile(
+  copy regclass,
+  most_deleted double precision DEFAULT 0.1,
+  OUT written bigint,
+  OUT deleted bigint,
+  OUT requests bigint)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_reconcile(regclass, double precision) IS
+  'compares a local copy with all documents, and deletes the rows of those that are gone';
+
+CREATE FUNCTION walcu_fdw_refresh_one(
+  copy regclass,
+  id text,
+  OUT written bigint,
+  OUT deleted bigint,
+  OUT requests bigint)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_refresh_one(regclass, text) IS
+  'takes one document into a local copy as it is now';
+
+CREATE FUNCTION walcu_fdw_drop_copy(
+  copy regclass,
+  keep_table boolean DEFAULT false)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_drop_copy(regclass, boolean) IS
+  'drops a local copy, or lets its table be as it is from now on';
+
+CREATE FUNCTION walcu_fdw_copy_columns(copy regclass)
+RETURNS text[]
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_copy_columns(regclass) IS
+  'adds to a local copy the columns that its foreign table has got';
+
+CREATE FUNCTION walcu_fdw_copy_since(copy regclass)
+RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT e.watermark - e.overlap FROM walcu_fdw_copy_entries e WHERE e.copy = walcu_fdw_copy_since.copy;
+END;
+COMMENT ON FUNCTION walcu_fdw_copy_since(regclass) IS
+  'changes from this moment on may be missing in a local copy';

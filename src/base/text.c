@@ -71,6 +71,21 @@ text_in_list(List *texts, const char *text)
 	return false;
 }
 
+/* Returns those of a list of texts that another list does not have. */
+List *
+text_lacking(List *texts, List *others)
+{
+	List *lacking = NIL;
+	ListCell *lc;
+
+	foreach(lc, texts)
+	{
+		if (!text_in_list(others, lfirst(lc)))
+			lacking = lappend(lacking, lfirst(lc));
+	}
+	return lacking;
+}
+
 /*
  * Returns a list of texts in order, each once; text_compare_bytes is one order.  The list itself is sorted,
  * too.

@@ -17,6 +17,7 @@
 extern char *text_shown(const char *text, int limit);
 extern bool text_contains(const char *text, const char *word);
 extern bool text_in_list(List *texts, const char *text);
+extern List *text_lacking(List *texts, List *others);
 extern List *text_sort_unique(List *texts, list_sort_comparator compare);
 extern int text_compare_bytes(const ListCell *one, const ListCell *other);
 extern char *text_escape_like(const char *text);

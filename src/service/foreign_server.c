@@ -22,13 +22,11 @@ ForeignServer *
 foreign_server_find(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, false);
-	ForeignDataWrapper *wrapper = GetForeignDataWrapper(server->fdwid);
-	char *handler = OidIsValid(wrapper->fdwhandler) ? get_func_name(wrapper->fdwhandler) : NULL;
 
-	if (handler == NULL || strcmp(handler, "walcu_fdw_handler") != 0)
-		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("server \"%s\" is not one of walcu_fdw", name),
-				errdetail("Its foreign-data wrapper is \"%s\".", wrapper->fdwname));
+	if (!foreign_server_is_of_walcu(server))
+		ereport(
+			ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("server \"%s\" is not one of walcu_fdw", name),
+			errdetail("Its foreign-data wrapper is \"%s\".", GetForeignDataWrapper(server->fdwid)->fdwname));
 	if (compat_aclcheck(ForeignServerRelationId, server->serverid, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied for foreign server %s", server->servername),
@@ -37,4 +35,14 @@ foreign_server_find(const char *name)
 						quote_identifier(server->servername),
 						quote_identifier(GetUserNameFromId(GetUserId(), false))));
 	return server;
+}
+
+/* Tells whether a server is one of this wrapper, whatever that is called. */
+bool
+foreign_server_is_of_walcu(const ForeignServer *server)
+{
+	Oid handler = GetForeignDataWrapper(server->fdwid)->fdwhandler;
+	const char *name = OidIsValid(handler) ? get_func_name(handler) : NULL;
+
+	return name && strcmp(name, "walcu_fdw_handler") == 0;
 }

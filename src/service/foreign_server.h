@@ -10,5 +10,6 @@
 #include "foreign/foreign.h"
 
 extern ForeignServer *foreign_server_find(const char *name);
+extern bool foreign_server_is_of_walcu(const ForeignServer *server);
 
 #endif /* WALCU_FOREIGN_SERVER_H */

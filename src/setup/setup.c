@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/argument.h"
 #include "base/compat.h"
 #include "base/read_only.h"
 #include "base/text.h"
@@ -19,10 +20,10 @@
 #include "service/list_table.h"
 #include "service/reference.h"
 #include "setup/app_view.h"
-#include "setup/argument.h"
 #include "setup/dealer.h"
 #include "setup/difference.h"
 #include "setup/graphql.h"
+#include "setup/import_argument.h"
 #include "setup/known_table.h"
 #include "setup/resource_plan.h"
 #include "setup/right.h"
@@ -113,7 +114,7 @@ start_setup(FunctionCallInfo fcinfo)
 	setup->server = foreign_server_find(NameStr(*PG_GETARG_NAME(ARG_SERVER)));
 	setup->schema =
 		PG_ARGISNULL(ARG_SCHEMA) ? setup->server->servername : pstrdup(NameStr(*PG_GETARG_NAME(ARG_SCHEMA)));
-	setup->options = argument_import_options(fcinfo, ARG_OPTIONS);
+	setup->options = import_argument_options(fcinfo, ARG_OPTIONS);
 	setup->options.arrays = argument_boolean(fcinfo, ARG_ARRAYS, "arrays");
 	setup->wanted = argument_texts(fcinfo, ARG_RESOURCES, "resources");
 	setup->comments = argument_boolean(fcinfo, ARG_COMMENTS, "comments");
