@@ -312,12 +312,14 @@ count_requests_of_ranges(const WalcuOptions *options, double pages)
 static bool
 may_read_all(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output)
 {
+	const WalcuRelSize *size = &relinfo_get(rel)->size;
+
 	/* what one child has of a LIMIT is what others have left of it */
 	if (limit_is_of_parent(root, rel) && is_filtered_exactly(rel))
 		return false;
 	if (!limit_is_of_scan(root, rel) || !is_filtered_exactly(rel))
 		return true;
-	return root->limit_tuples >= output->rows && relinfo_get(rel)->size.assumed == 0;
+	return root->limit_tuples >= output->rows && size->assumed == 0 && !size->guessed;
 }
 
 /* Returns whether the service checks each condition as a whole, so that each document is a row. */
@@ -369,13 +371,13 @@ add_strategy_path(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, 
 }
 
 /*
- * Returns which part of a request one key of many costs, as its documents fill a reply.  Of a table that
- * nobody has analyzed, a key is taken to have one, as ids have (join_path.c).
+ * Returns which part of a request one key of many costs, as its documents fill a reply.  Where nothing is
+ * known of the key's column, a key is taken to have one, as ids have (join_path.c).
  */
 static double
 share_of_request(const WalcuOptions *options, const RelOptInfo *rel, double documents)
 {
-	if (relinfo_get(rel)->size.assumed > 0)
+	if (relinfo_get(rel)->size.guessed)
 		documents = 1;
 	return Min(Max(documents, 1) / options->fetch_size, 1);
 }

@@ -20,6 +20,7 @@
 #include "pushdown/pushdown.h"
 #include "service/learned_size.h"
 #include "utils/builtins.h"
+#include "utils/selfuncs.h"
 
 /* A resource is assumed to have so many documents when nobody has counted them. */
 #define DEFAULT_DOCUMENTS 1000
@@ -34,9 +35,9 @@
 #define WIDEST_BOUNDS 8
 
 /*
- * Of a resource that nobody has counted, conditions are assumed to leave this part, but no more than so many
- * replies' worth.  PostgreSQL takes 200 values for granted in a column that it knows nothing of; but a type
- * or a state has few of them.
+ * Conditions on a column without statistics are assumed to leave this part of a resource, but no more than so
+ * many replies' worth.  PostgreSQL takes 200 values for granted in such a column; but a type or a state has
+ * few of them.
  */
 #define LEAST_SHARE   0.1
 #define LEAST_REPLIES 4
@@ -50,6 +51,7 @@ typedef struct Conditions
 } Conditions;
 
 static double assume_documents(const WalcuOptions *options, WalcuRelSize *size);
+static bool lack_statistics(PlannerInfo *root, const RelOptInfo *rel);
 static bool name_ids(const List *conditions);
 static double count_rows_a_document(const WalcuOptions *options);
 static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relation, List *restrictions,
@@ -85,10 +87,36 @@ relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relatio
 		rel->tuples = assume_documents(relation->options, &size) * count_rows_a_document(relation->options);
 	set_baserel_size_estimates(root, rel);
 	size.documents = relsize_of_pushed(root, rel, relation, rel->baserestrictinfo, conditions);
-	if (size.assumed > 0 && conditions != NIL && !name_ids(conditions))
+	size.guessed = lack_statistics(root, rel);
+	if (size.guessed && !name_ids(conditions))
 		size.documents = Max(size.documents, Min(relsize_documents(rel, relation->options) * LEAST_SHARE,
 												 relation->options->fetch_size * (double) LEAST_REPLIES));
 	return size;
+}
+
+/*
+ * Returns whether a condition is on a column without statistics: that of a table that was never analyzed,
+ * even if its documents were counted, or a column that is newer than the last ANALYZE.
+ */
+static bool
+lack_statistics(PlannerInfo *root, const RelOptInfo *rel)
+{
+	List *columns =
+		pull_var_clause((Node *) relsize_clauses(rel->baserestrictinfo), PVC_RECURSE_PLACEHOLDERS);
+	ListCell *lc;
+
+	foreach(lc, columns)
+	{
+		VariableStatData statistics;
+		bool is_known;
+
+		examine_variable(root, lfirst(lc), rel->relid, &statistics);
+		is_known = HeapTupleIsValid(statistics.statsTuple);
+		ReleaseVariableStats(statistics);
+		if (!is_known)
+			return true;
+	}
+	return false;
 }
 
 /* Returns whether one of the conditions is about a place of ids, of which each has few documents. */

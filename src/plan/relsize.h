@@ -18,6 +18,7 @@ typedef struct WalcuRelSize
 {
 	double documents; /* The service is expected to send so many for a scan without parameters. */
 	double assumed;   /* The resource is assumed to have so many; 0 when somebody has counted them. */
+	bool guessed;     /* Nothing is known of values in a column that a condition is on. */
 } WalcuRelSize;
 
 extern List *relsize_conditions(const WalcuRelation *relation, List *restrictions);
