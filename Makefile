@@ -15,7 +15,7 @@ DATA = walcu_fdw--1.0.sql
 OBJS = walcu_fdw.o $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 SRC_HEADERS = $(wildcard src/*/*.h)
 SOURCES = walcu_fdw.c $(sort $(wildcard src/*/*.c)) $(SRC_HEADERS) $(sort $(wildcard fuzz/*.[ch] fuzz/preload/*.c))
-DESCRIPTION = api/openapi.json api/references.json
+DESCRIPTION = api/openapi.json api/references.json api/undescribed.json
 
 PKG_CONFIG ?= pkg-config
 LIBRARIES = libcurl jansson

@@ -142,6 +142,8 @@ CREATE FUNCTION walcu_fdw_setup(
   dealers text[] DEFAULT NULL,
   views boolean DEFAULT false,
   graphql text DEFAULT NULL,
+  sample boolean DEFAULT false,
+  undescribed text[] DEFAULT NULL,
   OUT action text,
   OUT object text,
   OUT statement text,
@@ -150,7 +152,7 @@ CREATE FUNCTION walcu_fdw_setup(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, boolean, text[], boolean, text) IS
+COMMENT ON FUNCTION walcu_fdw_setup(name, name, jsonb, text[], boolean, boolean, boolean, boolean, text[], boolean, text, boolean, text[]) IS
   'makes the tables of a server, or brings them up to date';
 
 --

@@ -47,6 +47,17 @@ asked($_) for sort keys %dealer;
 is($dbh->selectrow_array("SELECT count(*) FROM crm.cars WHERE dealer_id = '$dealer{vigo}' AND brand IS NOT NULL"), scalar(grep { defined $_->{make} } $sandbox{vigo}->dump('cars')), 'one alone');
 is(asked('madrid'), '', 'the other one is not asked');
 like(asked('vigo'), qr/^list/, 'it is');
+
+# The partitions know which members their columns show: conditions on them go to each service, under its names
+my $filtered = q{SELECT count(*) FROM crm.cars WHERE brand = 'SEAT' AND status_status IS NOT NULL};
+is($dbh->selectrow_array($filtered), scalar(grep { ($_->{make} // '') eq 'SEAT' && defined $_->{status}{status} } map { $sandbox{$_}->dump('cars') } sort keys %dealer), 'with conditions');
+for my $name (sort keys %dealer)
+{
+    my @filters = filters($name, 'cars');
+    cmp_ok(scalar @filters, '>', 0, "$name was asked");
+    is_deeply([ grep { !/"make":"SEAT"/ || !/"status\.status"/ } @filters ], [], 'for what meets both, at their places in the documents');
+    asked($name);
+}
 $dbh->do("INSERT INTO crm_app.cars (dealer_id, make, model) VALUES ('$dealer{vigo}', 'SEAT', 'Ateca de Vigo')");
 is(asked('madrid') . '/' . asked('vigo'), '/create', 'a row goes where its dealer_id says, through the view, too');
 is(scalar(grep { ($_->{model} // '') eq 'Ateca de Vigo' } $sandbox{vigo}->dump('cars')), 1, 'with its values');
@@ -74,6 +85,46 @@ is($dbh->selectrow_array(q{SELECT col_description('crm_app.cars'::regclass, attn
 is_deeply([ map { $_->{action} } setup(q{'madrid', 'crm', resources => '{cars,clients}', arrays => false, views => true}) ], ['column gone'], 'again: nothing but what is to follow');
 $sandbox{madrid}->clear_faults;
 
+# Lists: their elements know whose document they are in
+my $lists = q{'madrid', 'duo', resources => '{saleleads}', comments => true, options => '{"source": "bundled"}', views => true, dealers => };
+my @madrid = grep { $_->{object} =~ /saleleads_car_list$/ } setup($lists . q{'{madrid}'});
+is(join("\n", map { "$_->{action} $_->{object}" } @madrid), join("\n", 'create table duo.saleleads_car_list', 'create partition duo_madrid.saleleads_car_list', 'comment duo.saleleads_car_list',
+        'create view duo_app.saleleads_car_list', 'comment duo_app.saleleads_car_list'), 'a table of a list is one over all dealers, too');
+like($madrid[0]{statement}, qr/^CREATE TABLE duo\.saleleads_car_list \(\n  saleleads_id text[^\n]*,\n  dealer_id text[^\n]*,\n  "?position"? integer/, 'with the dealer');
+$dbh->do('ALTER TABLE duo.saleleads_car_list RENAME TO wanted_cars');
+my @vigo = setup($lists . q{'{madrid,vigo}'});
+is((grep { $_->{object} =~ /car_list/ } @vigo)[0]{object}, 'duo_vigo.saleleads_car_list', 'a partition of a dealer that comes later has the usual name');
+is_deeply([ setup($lists . q{'{madrid,vigo}'}) ], [], 'again: nothing');
+is($dbh->selectrow_array(q{SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'duo'::regnamespace AND relkind = 'p' AND attnum > 0 AND col_description(attrelid, attnum) IS NULL}),
+    0, 'every column has a comment');
+my @elements = map {
+    my $name = $_;
+    map { my $lead = $_; my $n = 0; map { join '|', $name, $lead->{_id}, ++$n, $_->{car_id} // '' } grep { ref } @{ $lead->{car_list} || [] } } $sandbox{$name}->dump('saleleads')
+} sort keys %dealer;
+my $elements = q{SELECT CASE dealer_id WHEN '5f2b1c9e8d3a4b0000000001' THEN 'madrid' ELSE 'vigo' END, saleleads_id, position, coalesce(car_id, '') FROM duo.wanted_cars WHERE position > 0};
+is_deeply([ sort map { join '|', @$_ } @{ $dbh->selectall_arrayref($elements) } ], [ sort @elements ], 'the elements of both');
+asked($_) for sort keys %dealer;
+is($dbh->selectrow_array("SELECT count(*) FROM duo.wanted_cars WHERE dealer_id = '$dealer{vigo}' AND position > 0"), scalar(grep { /^vigo/ } @elements), 'of one alone');
+is(asked('madrid'), '', 'the other one is not asked');
+my ($element) = grep { /^vigo.*\|[0-9a-f]{24}$/ } @elements;
+my ($lead_id, $car_id) = (split /\|/, $element)[ 1, 3 ];
+asked('vigo');
+is($dbh->selectrow_array("SELECT count(*) > 0 FROM duo.wanted_cars WHERE car_id = '$car_id'"), 1, 'by a member of the element');
+for my $name (sort keys %dealer)
+{
+    like(join(' ', filters($name, 'saleleads')), qr/car_list.*car_id.*$car_id/, "$name is asked for such documents");
+    asked($name);
+}
+is($dbh->selectrow_array("SELECT bool_and(c.dealer_id IS NOT DISTINCT FROM '$dealer{vigo}') FROM duo.wanted_cars w JOIN duo.saleleads c ON c._id = w.saleleads_id AND c.dealer_id = w.dealer_id WHERE w.saleleads_id = '$lead_id'"), 1, 'joined with their documents');
+is(sql_error($dbh, "INSERT INTO duo.wanted_cars (saleleads_id, dealer_id, position) VALUES ('x', '$dealer{vigo}', 1)")->{sqlstate}, '55000', 'they are not written');
+asked($_) for sort keys %dealer;
+
+# What the description lacks, over several dealers
+setup(q{'madrid', 'who', resources => '{notes}', arrays => false, options => '{"source": "bundled"}', undescribed => '{users}', dealers => '{madrid,vigo}'});
+is($dbh->selectrow_array(q{SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'who.users'::regclass AND attnum > 0}), '_id dealer_id first_name last_name _document', 'a resource of which little is known gets a dealer_id');
+is_deeply([ setup(q{'madrid', 'who', resources => '{notes}', arrays => false, options => '{"source": "bundled"}'}) ], [], 'which is no loss later');
+asked($_) for sort keys %dealer;
+
 # Dealers by their ids, of one server
 my @ids = setup(q{'vigo', 'ids', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', dealers => '{5f2b1c9e8d3a4b0000000002,5f2b1c9e8d3a4b0000000009}'});
 is(join("\n", map { "$_->{action} $_->{object}" } @ids), join("\n",
@@ -88,6 +139,12 @@ like(join(' ', map { $_->{path} } $sandbox{vigo}->log), qr{^/dealers/5f2b1c9e8d3
 my @plain = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}'});
 is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', dealers => '{vigo}'}) ],
     ['not partitioned plain.cars'], 'a foreign table stays one');
+my ($own) = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', dealers => '{vigo}'});
+is($own->{advice}, 'DROP FOREIGN TABLE plain.cars', 'until somebody follows the advice');
+$dbh->begin_work;
+$dbh->do($own->{advice});
+is((setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', dealers => '{vigo}'}))[0]{object}, 'plain.cars', 'then it is one over dealers');
+$dbh->rollback;
 
 # Views over foreign tables
 my @views = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true});
@@ -95,6 +152,8 @@ is($views[1]{statement}, 'CREATE VIEW plain_app.cars WITH (security_invoker = tr
 $dbh->do('DROP VIEW plain_app.cars');
 $dbh->do('CREATE TABLE plain_app.cars (n int)');
 is_deeply([ map { "$_->{action} $_->{object}" } setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true}) ], ['name taken plain_app.cars'], 'its name may be taken');
+my ($taken) = setup(q{'vigo', 'plain', resources => '{cars}', comments => false, arrays => false, options => '{"source": "bundled"}', views => true});
+is($taken->{advice}, 'ALTER TABLE plain_app.cars RENAME TO cars_other', 'and be made free');
 
 $dbh->do('DROP TABLE plain_app.cars');
 $dbh->do('CREATE VIEW plain_app.cars AS SELECT 1 AS n');
@@ -122,7 +181,9 @@ for (
     [ '{vigo,vigo}', '22023', qr/^dealers "vigo" and "vigo" are the same$/ ],
     [ '{vigo,5f2b1c9e8d3a4b0000000002}', '22023', qr/are the same$/ ],
     [ '{nobodys}', 'HV00J', qr/^server "nobodys" has no dealer_id$/ ],
-    [ '{a/b}', '22023', qr/dealer_id/ ],
+    [ '{a/b}', '22023', qr/^dealer "a\/b" is neither a server nor a dealer_id$/ ],
+    [ '{madrit}', '22023', qr/^dealer "madrit" is neither a server nor a dealer_id$/ ],
+    [ '{""}', '22023', qr/^dealer "" is neither a server nor a dealer_id$/ ],
     [ '{}', '22023', qr/^dealers must not be empty$/ ],
   )
 {
@@ -131,6 +192,8 @@ for (
     is($error->{sqlstate}, $state, "dealers $dealers");
     like($error->{message}, $message, 'the message says what');
 }
+is(sql_error($dbh, q{SELECT * FROM walcu_fdw_setup('vigo', dealers => '{madrit}')})->{hint}, 'Perhaps you meant the server "madrid". Or make a server of that name, with its dealer_id.', 'the hint has the server that was meant');
+is((setup(q{'vigo', 'numbered', resources => '{sms}', comments => false, arrays => false, dry_run => true, options => '{"source": "bundled"}', dealers => '{321}'}))[-1]{object}, 'numbered_321.sms', 'a number is an id');
 $dbh->do('CREATE ROLE maker LOGIN');
 $dbh->do('GRANT USAGE ON FOREIGN SERVER madrid TO maker');
 my $maker = connect_db($node, user => 'maker');
@@ -157,4 +220,11 @@ sub asked
     my @kinds = map { $_->{kind} } $sandbox{$name}->log;
     $sandbox{$name}->clear_log;
     return join ' ', @kinds;
+}
+
+# The filters that a dealer's service was sent for a resource since the last call of asked, as JSON.
+sub filters
+{
+    my ($name, $resource) = @_;
+    return map { JSON::PP->new->canonical->encode($_->{query}{q} // {}) } $sandbox{$name}->log(resource => $resource, kind => 'list');
 }

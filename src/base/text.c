@@ -43,6 +43,13 @@ text_shown(const char *text, int limit)
 	return shown.data;
 }
 
+/* Returns a number of things in words: 1 request, 2 requests. */
+char *
+text_counted(int64 count, const char *noun)
+{
+	return psprintf(INT64_FORMAT " %s%s", count, noun, count == 1 ? "" : "s");
+}
+
 /* Tells whether a word of ASCII stands in a text, in capitals or not. */
 bool
 text_contains(const char *text, const char *word)

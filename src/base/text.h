@@ -16,6 +16,7 @@
 
 extern char *text_shown(const char *text, int limit);
 extern bool text_contains(const char *text, const char *word);
+extern char *text_counted(int64 count, const char *noun);
 extern bool text_in_list(List *texts, const char *text);
 extern List *text_lacking(List *texts, List *others);
 extern List *text_sort_unique(List *texts, list_sort_comparator compare);

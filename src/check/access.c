@@ -13,6 +13,7 @@
 
 #include "check/access.h"
 
+#include "base/text.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "check/sample.h"
@@ -299,9 +300,9 @@ static char *
 describe_count(const WalcuCheckSample *sample)
 {
 	if (sample->most == sample->least)
-		return row_counted(sample->most, "document");
+		return text_counted(sample->most, "document");
 	if (sample->most < 0)
 		return psprintf("%s or more",
-						row_counted(sample->least < TOO_MANY ? sample->least : sample->count, "document"));
+						text_counted(sample->least < TOO_MANY ? sample->least : sample->count, "document"));
 	return psprintf(INT64_FORMAT " to " INT64_FORMAT " documents", sample->least, sample->most);
 }

@@ -12,6 +12,7 @@
 
 #include "check/ask.h"
 
+#include "base/text.h"
 #include "access/xact.h"
 #include "base/reset_callback.h"
 #include "check/row.h"
@@ -292,7 +293,7 @@ take_reply(WalcuCheckRun *run, Question *question, WalcuCheckReply *reply)
 	if (transfer == NULL)
 	{
 		reply->failure = psprintf("This was not asked, as the check may send %s at most.",
-								  row_counted(run->limit, "request"));
+								  text_counted(run->limit, "request"));
 		return;
 	}
 	reply->status = transfer->status;

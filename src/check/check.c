@@ -2,8 +2,9 @@
  * check.c
  *	  walcu_fdw_check(): what the service is like, what does not fit it, and which option mends that.
  *
- * SQL calls in here, and apply.c does.  The table has the checks in the order in which a person would ask;
- * each adds rows, and one that finds that nothing further can be learnt stops the run.
+ * SQL calls in here, and apply.c does; setup begins a run, too, to see documents.  The table has the checks
+ * in the order in which a person would ask; each adds rows, and one that finds that nothing further can be
+ * learnt stops the run.
  */
 #include "postgres.h"
 
@@ -85,7 +86,6 @@ static const struct
 	{"requests", NEEDS_NOTHING, NULL, transport_sum_up_requests},
 };
 
-static WalcuCheckRun *start_run(const char *server_name, const char *resource, bool writes);
 static void require_resource(const WalcuCheckRun *run);
 static void close_connection(const WalcuCheckRun *run);
 static void put_row(const WalcuCheckRow *row, ReturnSetInfo *result);
@@ -123,7 +123,7 @@ WalcuCheckRun *
 check_run(const char *server_name, const char *resource, bool writes)
 {
 	MemoryContext before = CurrentMemoryContext;
-	WalcuCheckRun *run = start_run(server_name, resource, writes);
+	WalcuCheckRun *run = check_start(server_name, resource, writes);
 
 	MemoryContextSwitchTo(run->context);
 	close_connection(run);
@@ -150,8 +150,9 @@ check_run(const char *server_name, const char *resource, bool writes)
 	return run;
 }
 
-static WalcuCheckRun *
-start_run(const char *server_name, const char *resource, bool writes)
+/* Returns a run that has asked nothing yet.  Errors: those of foreign_server_find. */
+WalcuCheckRun *
+check_start(const char *server_name, const char *resource, bool writes)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu check", ALLOCSET_DEFAULT_SIZES);

@@ -9,6 +9,7 @@
 
 #include "check/run.h"
 
+extern WalcuCheckRun *check_start(const char *server_name, const char *resource, bool writes);
 extern WalcuCheckRun *check_run(const char *server_name, const char *resource, bool writes);
 
 #endif /* WALCU_CHECK_H */

@@ -9,6 +9,7 @@
 
 #include "check/description.h"
 
+#include "base/text.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "check/sample.h"
@@ -53,7 +54,7 @@ description_check_service(WalcuCheckRun *run)
 	else
 		row_add(run, "description", CHECK_OK, NULL,
 				"The service describes %s, as the installed description does.",
-				row_counted(list_length(run->live), "resource"));
+				text_counted(list_length(run->live), "resource"));
 }
 
 static void

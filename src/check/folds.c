@@ -75,7 +75,7 @@ add_texts_row(WalcuCheckRun *run)
 				join_items(listed, true), describe_rest(searches));
 	else if (none > 0)
 		row_add(run, "texts", CHECK_OK, NULL, "Texts are compared as they are. %s %s tried.%s",
-				row_counted(none, "place"), none == 1 ? "was" : "were", describe_rest(searches));
+				text_counted(none, "place"), none == 1 ? "was" : "were", describe_rest(searches));
 	else
 		row_add(run, "texts", CHECK_UNKNOWN, NULL, "No place with texts could be tried.");
 }

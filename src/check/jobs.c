@@ -11,6 +11,7 @@
 
 #include "check/jobs.h"
 
+#include "base/text.h"
 #include "base/url.h"
 #include "check/ask.h"
 #include "check/row.h"
@@ -84,7 +85,7 @@ jobs_check(WalcuCheckRun *run)
 		return;
 	}
 	row_add(run, "job", CHECK_OK, NULL, "A job for %s was done after %s, in %.1f s.",
-			row_counted(job.wanted, "document"), row_counted(job.looks, "look"),
+			text_counted(job.wanted, "document"), text_counted(job.looks, "look"),
 			(walcu_curl_multi_now() - began) / 1000);
 	check_results(&job);
 }

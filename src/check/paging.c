@@ -11,6 +11,7 @@
 
 #include "check/paging.h"
 
+#include "base/text.h"
 #include "check/access.h"
 #include "check/ask.h"
 #include "check/row.h"
@@ -52,10 +53,10 @@ paging_check_size(WalcuCheckRun *run)
 							   run->fullest->count));
 	else if (cap == size)
 		row_add(run, "page size", CHECK_OK, NULL, "A page has %s at most, as the option fetch_size says.",
-				row_counted(cap, "document"));
+				text_counted(cap, "document"));
 	else
 		row_add(run, "page size", CHECK_DIFFERS, row_set_option(run, "fetch_size", psprintf("%d", cap)),
-				"A page has %s at most, and the option fetch_size is %d: %s.", row_counted(cap, "document"),
+				"A page has %s at most, and the option fetch_size is %d: %s.", text_counted(cap, "document"),
 				size, cap < size ? "plans count on too few requests" : "fewer requests would do");
 }
 

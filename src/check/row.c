@@ -114,13 +114,6 @@ row_drop_option(const WalcuCheckRun *run, const char *name)
 	return psprintf("ALTER SERVER %s OPTIONS (DROP %s)", quote_identifier(run->options->server_name), name);
 }
 
-/* Returns a number of things in words: 1 request, 2 requests. */
-char *
-row_counted(int64 count, const char *noun)
-{
-	return psprintf(INT64_FORMAT " %s%s", count, noun, count == 1 ? "" : "s");
-}
-
 /* Returns a name as commands say it, for files that know JSON. */
 const char *
 row_quote_name(const char *name)

@@ -16,7 +16,6 @@ extern List *row_list(WalcuCheckRun *run);
 extern const char *row_result_name(WalcuCheckResult result);
 extern char *row_set_option(const WalcuCheckRun *run, const char *name, const char *value);
 extern char *row_drop_option(const WalcuCheckRun *run, const char *name);
-extern char *row_counted(int64 count, const char *noun);
 extern const char *row_quote_name(const char *name);
 extern char *row_quote_literal(const char *text);
 extern void row_append_name(StringInfo list, const char *name);

@@ -11,6 +11,7 @@
 #include "check/tables.h"
 
 #include "access/relation.h"
+#include "base/text.h"
 #include "check/ask.h"
 #include "check/row.h"
 #include "base/utf8.h"
@@ -164,7 +165,7 @@ tables_check_columns(WalcuCheckRun *run)
 		advise_setup(run);
 	else if (fit > 0)
 		row_add(run, "tables", CHECK_OK, NULL, "%d of %s %s the description.", fit,
-				row_counted(all, "foreign table"), fit == 1 ? "fits" : "fit");
+				text_counted(all, "foreign table"), fit == 1 ? "fits" : "fit");
 }
 
 /* Returns whether it fits; adds a row when not. */
@@ -221,17 +222,11 @@ check_column(const WalcuCheckRun *run, const WalcuForeignTable *table, const Wal
 	}
 	if (field && !columns_type_fits(attribute->atttypid, field))
 	{
-		WalcuResource single = {.name = resource->name,
-								.fields = list_make1(unconstify(WalcuField *, field))};
-		WalcuImportOptions options = {.import_collate = true};
-		const ColumnDraft *draft = columns_find_draft(columns_of_resource(&single, &options), field->name);
-
 		appendStringInfo(&misfits->words, "%s\"%s\" is %s, and the column is %s.",
-						 misfits->words.len > 0 ? " " : "", path, draft ? draft->type : "jsonb",
+						 misfits->words.len > 0 ? " " : "", path, columns_type_declaration(field, false),
 						 format_type_be(attribute->atttypid));
-		append_action(misfits, psprintf("ALTER COLUMN %s TYPE %s%s", quote_identifier(name),
-										draft ? draft->type : "jsonb",
-										draft && draft->collatable ? " COLLATE \"C\"" : ""));
+		append_action(misfits, psprintf("ALTER COLUMN %s TYPE %s", quote_identifier(name),
+										columns_type_declaration(field, true)));
 	}
 }
 
@@ -302,14 +297,11 @@ add_new_columns(const WalcuResource *resource, List *paths, Misfits *misfits)
 static bool
 shows_field(List *paths, const char *name)
 {
-	size_t length = strlen(name);
 	ListCell *lc;
 
 	foreach(lc, paths)
 	{
-		const char *path = lfirst(lc);
-
-		if (strncmp(path, name, length) == 0 && (path[length] == '\0' || path[length] == '.'))
+		if (field_name_is_within(lfirst(lc), name))
 			return true;
 	}
 	return false;

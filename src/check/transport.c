@@ -139,7 +139,7 @@ transport_sum_up_limits(WalcuCheckRun *run)
 		advice = row_set_option(run, "max_requests_per_second", psprintf("%g", rate));
 	if (run->refused > 0)
 		row_add(run, "limits", CHECK_DIFFERS, advice, "The service answered 429 to %d of %s%s. %s",
-				run->refused, row_counted(run->sent, "request"),
+				run->refused, text_counted(run->sent, "request"),
 				run->retry_after > 0 ? psprintf(" and asked to wait up to %g s", ceil(run->retry_after)) : "",
 				advice ? "Slow down."
 					   : "No rate follows from that; what is refused so is sent again after a wait.");
@@ -247,7 +247,7 @@ transport_sum_up_requests(WalcuCheckRun *run)
 	bool all = !run->is_starved;
 
 	row_add(run, "requests", all ? CHECK_OK : CHECK_UNKNOWN, NULL, "%s %s sent%s, in %.1f s.",
-			row_counted(run->sent, "request"), run->sent == 1 ? "was" : "were",
+			text_counted(run->sent, "request"), run->sent == 1 ? "was" : "were",
 			all ? "" : ", as many as may be: some checks were left out",
 			(walcu_curl_multi_now() - run->began) / 1000);
 }

@@ -17,6 +17,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "modify/rollback.h"
+#include "service/foreign_server.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -127,10 +128,7 @@ request_from_arguments(const WalcuOptions *options, const char *method, const ch
 {
 	WalcuRequest *request;
 
-	if (options->dealer_id == NULL)
-		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				errmsg("server \"%s\" has no dealer_id", options->server_name),
-				errhint("Use ALTER SERVER ... OPTIONS (ADD dealer_id '...')."));
+	foreign_server_require_dealer(options);
 	method = find_method(method);
 	if (strcmp(method, "GET") != 0)
 		read_only_refuse(psprintf("%s by walcu_fdw_request", method));

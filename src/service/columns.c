@@ -126,6 +126,7 @@ draft_fields(List *columns, List *fields, const char *prefix, int levels)
 		column =
 			draft_column(path, NULL, field->array ? types[field->kind].array_type : types[field->kind].type);
 		column->collatable = types[field->kind].collatable;
+		column->is_seen = field->is_seen;
 		columns = lappend(columns, column);
 	}
 	return columns;
@@ -143,6 +144,28 @@ draft_column(const char *path, const char *parameter, const char *type)
 	column->not_null = path && strcmp(path, "_id") == 0;
 	column->readonly = path && columns_is_set_by_service(path);
 	return column;
+}
+
+/* Returns one more column, for the dealer's id at this path, which the description does not name. */
+ColumnDraft *
+columns_draft_dealer(List *columns, const char *path)
+{
+	ColumnDraft *column = draft_column(path, NULL, "text");
+
+	column->name = columns_unique_name(columns, "dealer_id", path);
+	column->readonly = strcmp(path, "dealer_id") == 0;
+	column->says_path = true;
+	return column;
+}
+
+/* Returns the columns with one more, of which columns_unique_name is to know the name alone. */
+List *
+columns_note_name(List *columns, const char *name)
+{
+	ColumnDraft *column = palloc0(sizeof(ColumnDraft));
+
+	column->name = pstrdup(name);
+	return lappend(columns, column);
 }
 
 /* Returns the draft of the column that shows a path; NULL when there is none. */
@@ -361,6 +384,9 @@ columns_options(const ColumnDraft *column)
 		options = lappend(options, make_text_option("path", column->path));
 	if (column->readonly)
 		options = lappend(options, make_text_option("readonly", "true"));
+	/* the service may show what it does not store, and then no document meets a condition on it */
+	if (column->is_seen)
+		options = lappend(options, make_text_option("pushdown", "false"));
 	return options;
 }
 

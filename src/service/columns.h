@@ -22,12 +22,15 @@ typedef struct ColumnDraft
 	bool readonly;         /* The service sets it. */
 	bool says_path;        /* The option path is given though it is the name, so that this can be changed. */
 	bool ordinality;       /* It is the position of the element in its list. */
+	bool is_seen;          /* Documents have it, and the description does not. */
 } ColumnDraft;
 
 extern List *columns_of_resource(const WalcuResource *resource, const WalcuImportOptions *options);
 extern List *columns_of_list(const WalcuResource *resource, const WalcuField *list,
 							 const WalcuImportOptions *options);
 extern char *columns_unique_name(List *columns, const char *wanted, const char *path);
+extern ColumnDraft *columns_draft_dealer(List *columns, const char *path);
+extern List *columns_note_name(List *columns, const char *name);
 extern const ColumnDraft *columns_find_draft(List *drafts, const char *path);
 extern char *columns_type_declaration(const WalcuField *field, bool collate);
 extern bool columns_type_fits(Oid type, const WalcuField *field);

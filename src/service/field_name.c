@@ -29,6 +29,15 @@ field_name_is_addressable(const char *name, size_t length)
 	return length > 0 && name[0] != '$' && memchr(name, '.', length) == NULL;
 }
 
+/* Is the place of a dotted path another one, or a part of it? */
+bool
+field_name_is_within(const char *path, const char *outer)
+{
+	size_t length = strlen(outer);
+
+	return strncmp(path, outer, length) == 0 && (path[length] == '\0' || path[length] == '.');
+}
+
 /* Tells whether a filter can name each member of a dotted path. */
 bool
 field_name_is_path_addressable(const char *path)

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 extern bool field_name_is_addressable(const char *name, size_t length);
+extern bool field_name_is_within(const char *path, const char *outer);
 extern bool field_name_is_path_addressable(const char *path);
 
 #endif /* WALCU_FIELD_NAME_H */

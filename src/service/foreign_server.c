@@ -46,3 +46,14 @@ foreign_server_is_of_walcu(const ForeignServer *server)
 
 	return name && strcmp(name, "walcu_fdw_handler") == 0;
 }
+
+/* Error: HV00J for a server that does not say whose documents it has. */
+void
+foreign_server_require_dealer(const WalcuOptions *options)
+{
+	if (options->dealer_id == NULL)
+		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				errmsg("server \"%s\" has no dealer_id", options->server_name),
+				errhint("Use ALTER SERVER %s OPTIONS (ADD dealer_id '...').",
+						quote_identifier(options->server_name)));
+}

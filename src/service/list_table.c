@@ -15,7 +15,6 @@
 
 static List *add_lists_of_fields(List *tables, const WalcuResource *resource, List *fields,
 								 const char *prefix);
-static ColumnDraft *make_taken_name(char *name);
 static void name_table(WalcuListTable *table, List *taken);
 
 /*
@@ -33,7 +32,7 @@ list_table_of_resources(List *resources)
 	{
 		const WalcuResource *resource = lfirst(lc);
 
-		taken = lappend(taken, make_taken_name(resource->name));
+		taken = columns_note_name(taken, resource->name);
 		tables = add_lists_of_fields(tables, resource, resource->fields, "");
 	}
 	foreach(lc, tables)
@@ -41,7 +40,7 @@ list_table_of_resources(List *resources)
 		WalcuListTable *table = lfirst(lc);
 
 		name_table(table, taken);
-		taken = lappend(taken, make_taken_name(table->name));
+		taken = columns_note_name(taken, table->name);
 	}
 	return tables;
 }
@@ -70,16 +69,6 @@ add_lists_of_fields(List *tables, const WalcuResource *resource, List *fields, c
 		tables = add_lists_of_fields(tables, resource, field->fields, psprintf("%s.", path));
 	}
 	return tables;
-}
-
-/* Returns what columns_unique_name has for a name that is taken. */
-static ColumnDraft *
-make_taken_name(char *name)
-{
-	ColumnDraft *draft = palloc0(sizeof(ColumnDraft));
-
-	draft->name = name;
-	return draft;
 }
 
 /* Names a table by its resource and its path, unless that name is taken (by a ColumnDraft). */

@@ -32,6 +32,9 @@
 /* Commas, colons and opening brackets: a value has two at least, and jansson takes 200 bytes for it. */
 #define MAX_SIGNS 1000000
 
+/* api/lib/schema.js writes this where the service's description shows but one of the values. */
+#define ENUMERATION_NOTE "One of several values"
+
 /* The resource that is being read. */
 typedef struct Reader
 {
@@ -49,6 +52,7 @@ typedef struct Feed
 	int signs; /* so many were given */
 } Feed;
 
+static List *read_installed_resources(const char *name, int levels);
 static json_t *load_document(MemoryContext context, const char *text, size_t length);
 static size_t feed_parser(void *buffer, size_t size, void *arg);
 static void release_document(void *document);
@@ -103,7 +107,20 @@ openapi_resources(const char *text, size_t length, int levels)
 List *
 openapi_bundled_resources(int levels)
 {
-	StringInfo text = installed_file_read("openapi.json");
+	return read_installed_resources("openapi.json", levels);
+}
+
+/* The same of the resources that the service has and its description lacks, as far as they are known. */
+List *
+openapi_undescribed_resources(int levels)
+{
+	return read_installed_resources("undescribed.json", levels);
+}
+
+static List *
+read_installed_resources(const char *name, int levels)
+{
+	StringInfo text = installed_file_read(name);
 	List *resources = openapi_resources(text->data, text->len, levels);
 
 	pfree(text->data);
@@ -409,6 +426,14 @@ read_words(const WalcuSchemaReader *schemas, json_t *schema, WalcuField *field)
 		if (text)
 			field->values = lappend(field->values, text);
 	}
+}
+
+/* Is one of few texts at the place of a field?  The installed description says so in these words. */
+bool
+openapi_is_enumeration(const WalcuField *field)
+{
+	return field->values != NIL ||
+		   (field->note && strncmp(field->note, ENUMERATION_NOTE, strlen(ENUMERATION_NOTE)) == 0);
 }
 
 /* What may be of several types, or of any, is free. */

@@ -27,6 +27,8 @@ typedef struct WalcuField
 	List *fields;        /* These are the members (of WalcuField) of the object, or of the array's objects. */
 	char *note;          /* The description says this of it to people; or NULL. */
 	List *values;        /* These texts (char *) it lists as values. */
+	bool is_seen;        /* Documents have it, and the description does not. */
+	List *seen;          /* Documents have these texts (char *) there, where one of few stands. */
 } WalcuField;
 
 typedef struct WalcuResource
@@ -40,6 +42,8 @@ typedef struct WalcuResource
 
 extern List *openapi_resources(const char *text, size_t length, int levels);
 extern List *openapi_bundled_resources(int levels);
+extern List *openapi_undescribed_resources(int levels);
+extern bool openapi_is_enumeration(const WalcuField *field);
 extern void openapi_require_names(List *resources, List *names);
 extern const WalcuResource *openapi_find_resource(List *resources, const char *name);
 extern const WalcuField *openapi_find_field(List *fields, const char *name, size_t length);

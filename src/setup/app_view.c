@@ -35,14 +35,24 @@
 /* A view that shows this part of a table's columns is to show all of them. */
 #define WHOLE_PART 0.8
 
+/* A view that there is. */
+typedef struct AppView
+{
+	Oid viewid;    /* It is this one. */
+	List *sources; /* It reads these relations (OIDs). */
+	Oid relid;     /* It shows columns of this one, and nothing else; or InvalidOid. */
+	List *numbers; /* They have these numbers. */
+} AppView;
+
 static List *list_views(Oid schemaid);
 static void plan_view(WalcuSetup *setup, const char *schema, Oid schemaid, List *views,
 					  const WalcuSetupTable *table);
-static Oid find_view(List *views, Oid relid);
-static bool shows_table(List *views, Oid view, Oid relid);
-static List *read_plain_view(Oid view, Oid relid);
+static AppView *find_view_of_table(List *views, Oid relid);
+static AppView *find_view_by_id(List *views, Oid viewid);
+static AppView *read_view(Oid viewid);
+static List *list_shown_columns(const Query *query);
 static void plan_new_view(WalcuSetup *setup, const char *schema, const WalcuSetupTable *table);
-static void plan_known_view(WalcuSetup *setup, Oid view, const WalcuSetupTable *table);
+static void plan_known_view(WalcuSetup *setup, const AppView *known, const WalcuSetupTable *table);
 static void add_view_columns(WalcuSetup *setup, Oid viewid, WalcuSetupTable *view,
 							 const WalcuSetupTable *table, List *missing);
 static char *read_view_options(Oid view);
@@ -62,7 +72,7 @@ app_view_plan(WalcuSetup *setup)
 		plan_view(setup, schema, schemaid, views, lfirst(lc));
 }
 
-/* Returns the views of a schema, by their OIDs. */
+/* Returns the views (of AppView) of a schema. */
 static List *
 list_views(Oid schemaid)
 {
@@ -77,7 +87,7 @@ list_views(Oid schemaid)
 	ScanKeyInit(&keys[1], Anum_pg_class_relkind, BTEqualStrategyNumber, F_CHAREQ, CharGetDatum(RELKIND_VIEW));
 	scan = systable_beginscan(catalog, InvalidOid, false, NULL, lengthof(keys), keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		views = lappend_oid(views, ((Form_pg_class) GETSTRUCT(tuple))->oid);
+		views = lappend(views, read_view(((Form_pg_class) GETSTRUCT(tuple))->oid));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return views;
@@ -87,80 +97,96 @@ static void
 plan_view(WalcuSetup *setup, const char *schema, Oid schemaid, List *views, const WalcuSetupTable *table)
 {
 	const char *name = OidIsValid(table->relid) ? get_rel_name(table->relid) : table->bare_name;
-	Oid view = OidIsValid(table->relid) ? find_view(views, table->relid) : InvalidOid;
+	const AppView *view = OidIsValid(table->relid) ? find_view_of_table(views, table->relid) : NULL;
+	const AppView *other;
 
-	if (OidIsValid(view))
+	if (view)
+	{
 		plan_known_view(setup, view, table);
-	else if (!schema_step_is_taken(schemaid, name))
+		return;
+	}
+	if (!schema_step_is_taken(schemaid, name))
 	{
 		if (OidIsValid(schemaid))
 			right_to_make_tables(schemaid);
 		plan_new_view(setup, quote_qualified_identifier(schema, name), table);
+		return;
 	}
-	else if (!shows_table(views, get_relname_relid(name, schemaid), table->relid))
+	other = find_view_by_id(views, get_relname_relid(name, schemaid));
+	/* one that reads the table, perhaps among others, is somebody's own */
+	if (other == NULL || !OidIsValid(table->relid) || !list_member_oid(other->sources, table->relid))
 		step_find(setup, "name taken", quote_qualified_identifier(schema, name),
-				  psprintf("Something that is no view of %s has this name: rename one of them.", table->name),
-				  NULL);
+				  psprintf("Something that is no view of %s has this name.", table->name),
+				  step_rename_advice(get_relname_relid(name, schemaid)));
 }
 
-/* Returns the view that shows columns of a table, and nothing else. */
-static Oid
-find_view(List *views, Oid relid)
+static AppView *
+find_view_of_table(List *views, Oid relid)
 {
 	ListCell *lc;
 
 	foreach(lc, views)
 	{
-		if (read_plain_view(lfirst_oid(lc), relid) != NIL)
-			return lfirst_oid(lc);
+		if (((AppView *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
 	}
-	return InvalidOid;
+	return NULL;
 }
 
-/* Tells whether this is one of the views, and reads a table, perhaps among others. */
-static bool
-shows_table(List *views, Oid view, Oid relid)
+static AppView *
+find_view_by_id(List *views, Oid viewid)
 {
-	bool shows = false;
-	Relation relation;
 	ListCell *lc;
 
-	if (!list_member_oid(views, view))
-		return false;
-	relation = relation_open(view, AccessShareLock);
-	foreach(lc, get_view_query(relation)->rtable)
-		shows |= OidIsValid(relid) && lfirst_node(RangeTblEntry, lc)->relid == relid;
-	relation_close(relation, AccessShareLock);
-	return shows;
+	foreach(lc, views)
+	{
+		if (((AppView *) lfirst(lc))->viewid == viewid)
+			return lfirst(lc);
+	}
+	return NULL;
 }
 
-/* Returns the numbers of the columns of a table that a view shows; NIL if it is no plain view of that. */
-static List *
-read_plain_view(Oid view, Oid relid)
+static AppView *
+read_view(Oid viewid)
 {
-	Relation relation = relation_open(view, AccessShareLock);
-	Query *query = get_view_query(relation);
-	List *from = query->jointree->fromlist;
+	AppView *view = palloc0(sizeof(AppView));
+	Relation relation = relation_open(viewid, AccessShareLock);
+	const Query *query = get_view_query(relation);
+	ListCell *lc;
+
+	view->viewid = viewid;
+	foreach(lc, query->rtable)
+		view->sources = lappend_oid(view->sources, lfirst_node(RangeTblEntry, lc)->relid);
+	view->numbers = list_shown_columns(query);
+	if (view->numbers != NIL)
+		view->relid =
+			rt_fetch(linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex, query->rtable)->relid;
+	relation_close(relation, AccessShareLock);
+	return view;
+}
+
+/* Returns the numbers of the columns of a table that a view shows; NIL if it does anything else. */
+static List *
+list_shown_columns(const Query *query)
+{
 	List *numbers = NIL;
 	ListCell *lc;
 
-	if (view_query_is_auto_updatable(query, false) == NULL && query->jointree->quals == NULL &&
-		rt_fetch(((RangeTblRef *) linitial(from))->rtindex, query->rtable)->relid == relid)
+	if (view_query_is_auto_updatable(unconstify(Query *, query), false) != NULL ||
+		query->jointree->quals != NULL)
+		return NIL;
+	foreach(lc, query->targetList)
 	{
-		foreach(lc, query->targetList)
-		{
-			TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
 
-			if (entry->resjunk)
-				continue;
-			/* a system column is not among those that such a view is made anew of */
-			numbers = lappend_int(numbers, IsA(entry->expr, Var) && ((Var *) entry->expr)->varattno > 0
-											   ? ((Var *) entry->expr)->varattno
-											   : InvalidAttrNumber);
-		}
+		if (entry->resjunk)
+			continue;
+		/* a system column is not among those that such a view is made anew of */
+		if (!IsA(entry->expr, Var) || ((Var *) entry->expr)->varattno <= 0)
+			return NIL;
+		numbers = lappend_int(numbers, ((Var *) entry->expr)->varattno);
 	}
-	relation_close(relation, AccessShareLock);
-	return list_member_int(numbers, InvalidAttrNumber) ? NIL : numbers;
+	return numbers;
 }
 
 static void
@@ -183,9 +209,9 @@ plan_new_view(WalcuSetup *setup, const char *name, const WalcuSetupTable *table)
 }
 
 static void
-plan_known_view(WalcuSetup *setup, Oid viewid, const WalcuSetupTable *table)
+plan_known_view(WalcuSetup *setup, const AppView *known, const WalcuSetupTable *table)
 {
-	List *numbers = read_plain_view(viewid, table->relid);
+	Oid viewid = known->viewid;
 	WalcuSetupTable *view = palloc0(sizeof(WalcuSetupTable));
 	List *missing = NIL;
 	int number = 0;
@@ -199,7 +225,7 @@ plan_known_view(WalcuSetup *setup, Oid viewid, const WalcuSetupTable *table)
 	view->array = table->array;
 	view->resource = table->resource;
 	view->comment = GetComment(viewid, RelationRelationId, 0);
-	foreach(lc, numbers)
+	foreach(lc, known->numbers)
 	{
 		number++;
 		foreach(cell, table->columns)
@@ -217,7 +243,7 @@ plan_known_view(WalcuSetup *setup, Oid viewid, const WalcuSetupTable *table)
 	}
 	foreach(lc, table->columns)
 	{
-		if (!list_member_int(numbers, ((WalcuSetupColumn *) lfirst(lc))->number))
+		if (!list_member_int(known->numbers, ((WalcuSetupColumn *) lfirst(lc))->number))
 			missing = lappend(missing, lfirst(lc));
 	}
 	if (missing != NIL && list_length(view->columns) >= WHOLE_PART * list_length(table->columns))

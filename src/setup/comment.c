@@ -9,6 +9,7 @@
 
 #include "setup/comment.h"
 
+#include "base/text.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "service/reference.h"
@@ -21,6 +22,9 @@
 
 /* It quotes so many bytes of the description's words. */
 #define MAX_NOTE 300
+
+/* It says so of what the description lacks. */
+#define SEEN_WORDS ", seen in documents and not described"
 
 /* What a field has in the description; with array, each element of it. */
 static const struct
@@ -67,12 +71,16 @@ static const struct
 	{"whatsappsessions", "conversations by WhatsApp"},
 };
 
+static bool may_be_written(const WalcuSetup *setup, const WalcuSetupTable *table,
+						   const WalcuSetupColumn *column);
+static bool is_undescribed(const WalcuSetup *setup, const WalcuSetupTable *table);
 static char *describe_resource(const char *resource);
 static char *describe_list(const WalcuSetupTable *table);
 static char *describe_column(const WalcuSetup *setup, const WalcuSetupTable *table,
 							 const WalcuSetupColumn *column);
 static void append_targets(StringInfo text, List *targets, bool array);
-static void append_values(StringInfo text, List *values);
+static void append_values(StringInfo text, const char *words, List *values);
+static void append_seen_values(StringInfo text, const WalcuField *field);
 static void append_on_one_line(StringInfo text, const char *words, int limit);
 
 /* Plans the comments of a table and its columns that have none. */
@@ -93,7 +101,7 @@ comment_plan(WalcuSetup *setup, WalcuSetupTable *table)
 	foreach(lc, table->columns)
 	{
 		WalcuSetupColumn *column = lfirst(lc);
-		char *comment = column->comment == NULL ? describe_column(setup, table, column) : NULL;
+		char *comment = may_be_written(setup, table, column) ? describe_column(setup, table, column) : NULL;
 
 		if (comment == NULL)
 			continue;
@@ -107,7 +115,33 @@ comment_plan(WalcuSetup *setup, WalcuSetupTable *table)
 	if (OidIsValid(table->relid))
 		right_to_alter(table->relid);
 	step_run(setup, "comment", table->name, commands.data,
-			 columns > 0 ? psprintf("on %s", step_counted(columns, "column")) : NULL);
+			 columns > 0 ? psprintf("on %s", text_counted(columns, "column")) : NULL);
+}
+
+/*
+ * Has a column no comment, or one of ours that says less than can be said now?  Documents told which values
+ * it has, or the description has a place now that it did not have.
+ */
+static bool
+may_be_written(const WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetupColumn *column)
+{
+	bool below_free;
+	const WalcuField *field;
+	WalcuField plain;
+
+	if (column->comment == NULL)
+		return true;
+	if (column->path == NULL || !comment_is_ours(column->comment, column->path))
+		return false;
+	field = openapi_find_place(table->resource->fields, column->path, &below_free);
+	if (field == NULL || field->is_seen)
+		return false;
+	if (comment_tells_of_documents(column->comment))
+		return true;
+	plain = *field;
+	plain.seen = NIL;
+	return field->seen != NIL &&
+		   strcmp(column->comment, comment_of_field(setup, table, column->path, &plain)) == 0;
 }
 
 /* Returns the command that gives a column a comment. */
@@ -132,8 +166,8 @@ describe_resource(const char *resource)
 static char *
 describe_list(const WalcuSetupTable *table)
 {
-	return psprintf("%s: the elements of a list in %s, in the Walcu CRM", comment_table_key(table),
-					table->resource_name);
+	return psprintf("%s: the elements of a list in %s%s, in the Walcu CRM", comment_table_key(table),
+					table->resource_name, table->is_seen ? SEEN_WORDS : "");
 }
 
 /* Returns what the comment on a table begins with. */
@@ -158,10 +192,20 @@ describe_column(const WalcuSetup *setup, const WalcuSetupTable *table, const Wal
 		return pstrdup("the place of the element in its list, from 1");
 	if (strcmp(column->path, "^._id") == 0)
 		return psprintf("^._id: string, the _id of one of %s", table->resource_name);
+	if (strcmp(column->path, DEALER_IN_LIST) == 0 ||
+		(strcmp(column->path, "dealer_id") == 0 && is_undescribed(setup, table)))
+		return pstrdup("the id of the dealer");
 	if (strcmp(column->path, ".") == 0)
 		return pstrdup(".: the whole document");
 	field = openapi_find_place(table->resource->fields, column->path, &below_free);
 	return field ? comment_of_field(setup, table, column->path, field) : NULL;
+}
+
+/* Is the resource of a table one that the description lacks? */
+static bool
+is_undescribed(const WalcuSetup *setup, const WalcuSetupTable *table)
+{
+	return openapi_find_resource(setup->undescribed_resources, table->resource_name) != NULL;
 }
 
 /* Returns what the column of a described place is. */
@@ -173,17 +217,35 @@ comment_of_field(const WalcuSetup *setup, const WalcuSetupTable *table, const ch
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s: %s", path, comment_type_name(field));
+	appendStringInfo(&text, "%s: %s%s", path, comment_type_name(field), field->is_seen ? SEEN_WORDS : "");
 	append_targets(&text, reference_targets(setup->references, table->resource_name, whole_path),
 				   field->array);
 	if (field->values != NIL)
-		append_values(&text, field->values);
+		append_values(&text, ". One of: ", field->values);
 	if (field->note)
 	{
 		appendStringInfoString(&text, ". ");
 		append_on_one_line(&text, field->note, MAX_NOTE);
 	}
+	append_seen_values(&text, field);
 	return text.data;
+}
+
+/* Values that the description lists need not be said once more. */
+static void
+append_seen_values(StringInfo text, const WalcuField *field)
+{
+	List *others = NIL;
+	ListCell *lc;
+
+	foreach(lc, field->seen)
+	{
+		if (!text_in_list(field->values, lfirst(lc)))
+			others = lappend(others, lfirst(lc));
+	}
+	/* the description's words may end in a full stop, or not */
+	if (others != NIL)
+		append_values(text, text->data[text->len - 1] == '.' ? " Seen: " : ". Seen: ", others);
 }
 
 static void
@@ -204,13 +266,13 @@ append_targets(StringInfo text, List *targets, bool array)
 }
 
 static void
-append_values(StringInfo text, List *values)
+append_values(StringInfo text, const char *words, List *values)
 {
 	ListCell *lc;
 
 	foreach(lc, values)
 	{
-		appendStringInfoString(text, lc == list_head(values) ? ". One of: " : ", ");
+		appendStringInfoString(text, lc == list_head(values) ? words : ", ");
 		if (foreach_current_index(lc) == MAX_VALUES)
 		{
 			appendStringInfoString(text, "...");
@@ -253,6 +315,13 @@ comment_tells_type(const char *comment, const char *path, const WalcuField *fiel
 		return false;
 	comment += strlen(path) + 2;
 	return strncmp(comment, name, length) == 0 && (comment[length] == '\0' || strchr(",.", comment[length]));
+}
+
+/* Was what it is about in documents alone when it was made? */
+bool
+comment_tells_of_documents(const char *comment)
+{
+	return comment && strstr(comment, SEEN_WORDS) != NULL;
 }
 
 /* Was a comment made here, for what has this name?  Keys for GraphQL may stand before it. */

@@ -15,6 +15,7 @@ extern char *comment_of_field(const WalcuSetup *setup, const WalcuSetupTable *ta
 extern const char *comment_table_key(const WalcuSetupTable *table);
 extern const char *comment_type_name(const WalcuField *field);
 extern bool comment_tells_type(const char *comment, const char *path, const WalcuField *field);
+extern bool comment_tells_of_documents(const char *comment);
 extern bool comment_is_ours(const char *comment, const char *name);
 extern char *comment_on_column(const char *table, const char *column, const char *comment);
 

@@ -2,22 +2,33 @@
  * dealer.c
  *	  The dealers whose tables are partitions.
  *
- * A dealer is called by the name of a server of its own, or by its id where one server is for several.
+ * A dealer is called by the name of a server of its own, or by its id where one server is for several.  A
+ * name that looks like no id has to be that of a server, so that a misspelt one makes no tables of nobody.
  */
 #include "postgres.h"
 
 #include "setup/dealer.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "base/hint.h"
+#include "base/objectid.h"
+#include "base/text.h"
+#include "catalog/pg_foreign_server.h"
 #include "service/foreign_server.h"
 #include "service/option.h"
 #include "service/option_value.h"
 #include "utils/builtins.h"
 
 static WalcuSetupDealer *find_dealer(ForeignServer *server, const char *name);
+static void require_id(const ForeignServer *server, const char *name);
+static bool looks_like_id(const char *name);
+static List *list_server_names(Oid wrapperid);
 
 /*
  * Returns the dealers (of WalcuSetupDealer) that are called so.  Errors: 22023 for one that is named twice,
- * or whose name can be no id; HV00J for a server without a dealer; those of foreign_server_find.
+ * or is neither a server nor an id; HV00J for a server without a dealer; those of foreign_server_find.
  */
 List *
 dealer_list(ForeignServer *server, List *names)
@@ -51,19 +62,55 @@ find_dealer(ForeignServer *server, const char *name)
 	dealer->name = name;
 	if (GetForeignServerByName(name, true) == NULL)
 	{
-		option_check_segment("dealer_id", name);
+		require_id(server, name);
 		dealer->dealer_id = name;
 		dealer->server = server;
 		dealer->by_option = true;
 		return dealer;
 	}
 	dealer->server = foreign_server_find(name);
+	foreign_server_require_dealer(option_for_server(dealer->server->serverid));
 	dealer->dealer_id = option_for_server(dealer->server->serverid)->dealer_id;
-	if (dealer->dealer_id == NULL)
-		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				errmsg("server \"%s\" has no dealer_id", name),
-				errhint("Use ALTER SERVER %s OPTIONS (ADD dealer_id '...').", quote_identifier(name)));
 	return dealer;
+}
+
+static void
+require_id(const ForeignServer *server, const char *name)
+{
+	if (!looks_like_id(name))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("dealer \"%s\" is neither a server nor a dealer_id", text_shown(name, NAMEDATALEN)),
+				errdetail("A dealer_id has 24 hexadecimal digits, or is a number."),
+				errhint("%s Or make a server of that name, with its dealer_id.",
+						hint_name("server", name, list_server_names(server->fdwid))));
+}
+
+/* The service's ids are ObjectIds; its description shows numbers. */
+static bool
+looks_like_id(const char *name)
+{
+	return objectid_is_valid(name) || (name[0] != '\0' && strspn(name, "0123456789") == strlen(name));
+}
+
+/* Returns the names (char *) of a wrapper's servers. */
+static List *
+list_server_names(Oid wrapperid)
+{
+	Relation catalog = table_open(ForeignServerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
+	List *names = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
+
+		if (form->srvfdw == wrapperid)
+			names = lappend(names, pstrdup(NameStr(form->srvname)));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return text_sort_unique(names, text_compare_bytes);
 }
 
 /* Returns the id of the dealer whose documents a foreign table shows; NULL when it has none. */

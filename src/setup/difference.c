@@ -10,7 +10,6 @@
 
 #include "setup/difference.h"
 
-#include "base/text.h"
 #include "service/list_table.h"
 #include "setup/comment.h"
 #include "setup/step.h"
@@ -48,13 +47,16 @@ find_column_difference(WalcuSetup *setup, const WalcuSetupTable *table, const Wa
 	bool below_free;
 	const WalcuField *field = openapi_find_place(table->resource->fields, column->path, &below_free);
 
+	/* what documents have is no word of the description */
 	if (field)
 	{
-		if (!columns_type_fits(column->type, field) && has_changed(setup, table, column, field))
+		if (!field->is_seen && !columns_type_fits(column->type, field) &&
+			has_changed(setup, table, column, field))
 			tell_changed_type(setup, table, column, field);
 	}
-	else if (!below_free && (comment_is_ours(column->comment, column->path) ||
-							 find_bundled_field(setup, table, column->path)))
+	else if (!below_free && !comment_tells_of_documents(column->comment) &&
+			 (comment_is_ours(column->comment, column->path) ||
+			  find_bundled_field(setup, table, column->path)))
 		step_find(
 			setup, "column gone", psprintf("%s.%s", table->name, quote_identifier(column->name)),
 			psprintf("The description does not have \"%s\" any more.", column->path),
@@ -107,7 +109,8 @@ is_described(const WalcuSetup *setup, const WalcuSetupTable *table)
 	ListCell *lc;
 
 	if (table->array == NULL)
-		return openapi_find_resource(setup->resources, table->resource_name) != NULL;
+		return openapi_find_resource(setup->resources, table->resource_name) ||
+			   openapi_find_resource(setup->undescribed_resources, table->resource_name);
 	foreach(lc, setup->lists)
 	{
 		const WalcuListTable *list = lfirst(lc);
@@ -129,8 +132,8 @@ difference_find_resources(WalcuSetup *setup)
 		const WalcuSetupTable *table = lfirst(lc);
 		const char *key = comment_table_key(table);
 
-		if (is_described(setup, table) ||
-			(setup->wanted != NIL && !text_in_list(setup->wanted, table->resource_name)))
+		if (is_described(setup, table) || comment_tells_of_documents(table->comment) ||
+			!setup_wants_resource(setup, table->resource_name))
 			continue;
 		if (comment_is_ours(table->comment, key) ||
 			(table->array == NULL && openapi_find_resource(setup->bundled, table->resource_name)))

@@ -13,6 +13,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
+#include "service/field_name.h"
 #include "service/foreign_table.h"
 #include "service/option_column.h"
 #include "utils/lsyscache.h"
@@ -24,7 +25,6 @@ static WalcuSetupColumn *read_column(Oid relid, Form_pg_attribute attribute,
 									 const WalcuForeignTable *foreign);
 static const char *find_told_path(const WalcuColumn *option, const char *array);
 static int count_dots(const char *path);
-static bool is_place_within(const char *path, const char *outer);
 
 /*
  * Returns the tables (of WalcuSetupTable) of a schema: foreign ones of a server, and those whose partitions
@@ -137,19 +137,11 @@ known_table_shows(const WalcuSetupTable *table, const char *path, bool also_part
 	{
 		const WalcuSetupColumn *column = lfirst(lc);
 
-		if (column->path &&
-			(is_place_within(path, column->path) || (also_parts && is_place_within(column->path, path))))
+		if (column->path && (field_name_is_within(path, column->path) ||
+							 (also_parts && field_name_is_within(column->path, path))))
 			return true;
 	}
 	return false;
-}
-
-static bool
-is_place_within(const char *path, const char *outer)
-{
-	size_t length = strlen(outer);
-
-	return strncmp(path, outer, length) == 0 && (path[length] == '\0' || path[length] == '.');
 }
 
 /* Returns how many objects the paths of the columns lead into, one within the other. */

@@ -59,12 +59,10 @@ find_dealer_column(const WalcuSetupTable *table)
 	{
 		const WalcuSetupColumn *column = lfirst(lc);
 
-		if (column->path && strcmp(column->path, "dealer_id") == 0)
+		if (column->path && strcmp(column->path, table->array ? DEALER_IN_LIST : "dealer_id") == 0)
 			return column->name;
 	}
-	ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
-			errmsg("resource \"%s\" has no dealer_id", table->resource_name),
-			errhint("Leave it out of resources where dealers are given."));
+	elog(ERROR, "table %s has no column for the dealer", table->name);
 }
 
 /* Returns the commands that add columns to a table over all dealers, and to the partitions that it has. */
@@ -128,16 +126,16 @@ plan_partition(WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetup
 	char *wanted = psprintf("%s_%s", setup->schema, dealer->name);
 	char *schema = columns_unique_name(NIL, wanted, wanted);
 	Oid schemaid = schema_step_add(setup, schema);
-	char *name = quote_qualified_identifier(schema, table->resource_name);
+	char *name = quote_qualified_identifier(schema, table->usual_name);
 	const char *separator = psprintf(";\nALTER FOREIGN TABLE %s", name);
 	StringInfoData command;
 	ListCell *lc;
 
-	if (schema_step_is_taken(schemaid, table->resource_name))
+	if (schema_step_is_taken(schemaid, table->usual_name))
 	{
 		step_find(setup, "name taken", name,
 				  psprintf("Something else has the name of the partition for dealer \"%s\".", dealer->name),
-				  NULL);
+				  step_rename_advice(get_relname_relid(table->usual_name, schemaid)));
 		return;
 	}
 	if (OidIsValid(schemaid))
@@ -149,6 +147,8 @@ plan_partition(WalcuSetup *setup, const WalcuSetupTable *table, const WalcuSetup
 		&command, "CREATE FOREIGN TABLE %s PARTITION OF %s FOR VALUES IN (%s) SERVER %s OPTIONS (resource %s",
 		name, table->name, quote_literal_cstr(dealer->dealer_id),
 		quote_identifier(dealer->server->servername), quote_literal_cstr(table->resource_name));
+	if (table->array)
+		appendStringInfo(&command, ", array %s", quote_literal_cstr(table->array));
 	if (dealer->by_option)
 		appendStringInfo(&command, ", dealer_id %s", quote_literal_cstr(dealer->dealer_id));
 	appendStringInfoChar(&command, ')');

@@ -9,7 +9,9 @@
 
 #include "setup/resource_plan.h"
 
+#include "base/text.h"
 #include "lib/stringinfo.h"
+#include "service/field_name.h"
 #include "service/foreign_table.h"
 #include "service/table_command.h"
 #include "setup/comment.h"
@@ -20,6 +22,7 @@
 #include "setup/schema_step.h"
 #include "setup/step.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* A table that lacks no more than this part of the described fields, or so many, is to show all of them. */
 #define LACKING_PART  0.2
@@ -38,6 +41,8 @@ static bool shows_parameter(const WalcuSetupTable *table, const char *parameter)
 static bool shows_position(const WalcuSetupTable *table);
 static bool shows_document(const WalcuSetupTable *table);
 static int count_shown_fields(const WalcuSetupTable *table);
+static int count_described_fields(const WalcuSetupTable *table);
+static List *add_dealer_column(List *drafts, const char *path);
 static void require_owned_tables(const WalcuSetupTable *table);
 static char *make_add_command(const WalcuSetup *setup, const WalcuSetupTable *table, List *drafts);
 static char *list_column_names(List *drafts);
@@ -47,13 +52,16 @@ static WalcuSetupColumn *make_column(const ColumnDraft *draft);
 void
 resource_plan_add(WalcuSetup *setup, const WalcuResource *resource)
 {
+	List *drafts = draft_columns(setup, resource);
 	WalcuSetupTable wanted = {
 		.kind = setup->dealers != NIL ? "TABLE" : "FOREIGN TABLE",
 		.resource_name = resource->name,
 		.resource = resource,
 	};
 
-	plan_tables(setup, &wanted, resource->name, draft_columns(setup, resource));
+	if (setup->dealers != NIL && columns_find_draft(drafts, "dealer_id") == NULL)
+		drafts = add_dealer_column(drafts, "dealer_id");
+	plan_tables(setup, &wanted, resource->name, drafts);
 }
 
 /* The same for a list in the documents of a resource. */
@@ -62,10 +70,11 @@ resource_plan_add_list(WalcuSetup *setup, const WalcuListTable *list)
 {
 	WalcuResource *element = palloc0(sizeof(WalcuResource));
 	WalcuSetupTable wanted = {
-		.kind = "FOREIGN TABLE",
+		.kind = setup->dealers != NIL ? "TABLE" : "FOREIGN TABLE",
 		.resource_name = list->resource->name,
 		.array = list->path,
 		.resource = element,
+		.is_seen = list->field->is_seen,
 	};
 	List *drafts = columns_of_list(list->resource, list->field, &setup->options);
 	ListCell *lc;
@@ -74,7 +83,16 @@ resource_plan_add_list(WalcuSetup *setup, const WalcuListTable *list)
 	element->fields = list->field->fields;
 	foreach(lc, drafts)
 		((ColumnDraft *) lfirst(lc))->says_path = true;
+	if (setup->dealers != NIL)
+		drafts = add_dealer_column(drafts, DEALER_IN_LIST);
 	plan_tables(setup, &wanted, list->name, drafts);
+}
+
+/* A table over several dealers is partitioned by this column, which follows the first one. */
+static List *
+add_dealer_column(List *drafts, const char *path)
+{
+	return list_insert_nth(drafts, 1, columns_draft_dealer(drafts, path));
 }
 
 /* Plans the tables that show what is wanted: those that are known, or else a new one. */
@@ -92,6 +110,7 @@ plan_tables(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *name, 
 			strcmp(known->array ? known->array : "", wanted->array ? wanted->array : "") != 0)
 			continue;
 		known->resource = wanted->resource;
+		known->usual_name = name;
 		plan_known_table(setup, known, drafts);
 		is_known = true;
 	}
@@ -108,12 +127,13 @@ plan_new_table(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *nam
 
 	*table = *wanted;
 	table->name = quote_qualified_identifier(setup->schema, name);
+	table->usual_name = name;
 	table->bare_name = name;
 	if (schema_step_is_taken(setup->schemaid, name))
 	{
 		step_find(setup, "name taken", table->name,
 				  psprintf("Something else has the name of the table for \"%s\".", comment_table_key(table)),
-				  NULL);
+				  step_rename_advice(get_relname_relid(name, setup->schemaid)));
 		return;
 	}
 	if (OidIsValid(setup->schemaid))
@@ -123,7 +143,7 @@ plan_new_table(WalcuSetup *setup, const WalcuSetupTable *wanted, const char *nam
 	step_run(setup, "create table", table->name,
 			 is_parent ? partition_make_parent(setup, table, drafts)
 					   : make_foreign_table(setup, table, drafts),
-			 step_counted(list_length(drafts), "column"));
+			 text_counted(list_length(drafts), "column"));
 	if (is_parent)
 		partition_plan(setup, table);
 	finish_table(setup, table);
@@ -144,13 +164,13 @@ static void
 plan_known_table(WalcuSetup *setup, WalcuSetupTable *table, List *drafts)
 {
 	List *missing = list_missing_columns(table, drafts);
-	int fields = list_length(table->resource->fields);
+	int fields = count_described_fields(table);
 	int shown = count_shown_fields(table);
 	ListCell *lc;
 
 	if (missing != NIL && fields - shown > Max(LACKING_COUNT, LACKING_PART * fields))
 		step_find(setup, "partial table", table->name,
-				  psprintf("It shows %d of %s, and is left so.", shown, step_counted(fields, "field")),
+				  psprintf("It shows %d of %s, and is left so.", shown, text_counted(fields, "field")),
 				  make_add_command(setup, table, missing));
 	else if (missing != NIL)
 	{
@@ -162,9 +182,11 @@ plan_known_table(WalcuSetup *setup, WalcuSetupTable *table, List *drafts)
 	}
 	if (table->partitions != NIL)
 		partition_plan(setup, table);
-	else if (setup->dealers != NIL && table->array == NULL)
-		step_find(setup, "not partitioned", table->name,
-				  "It is a foreign table, and not one over several dealers.", NULL);
+	else if (setup->dealers != NIL)
+		step_find(
+			setup, "not partitioned", table->name,
+			"It is a foreign table of its own. When it is gone, the next call makes one over the dealers.",
+			psprintf("DROP FOREIGN TABLE %s", table->name));
 	difference_find_columns(setup, table);
 	finish_table(setup, table);
 }
@@ -185,8 +207,17 @@ finish_table(WalcuSetup *setup, WalcuSetupTable *table)
 static List *
 draft_columns(const WalcuSetup *setup, const WalcuResource *resource)
 {
-	List *drafts = columns_of_resource(resource, &setup->options);
+	WalcuImportOptions options = setup->options;
+	List *drafts;
 	List *ordered = NIL;
+
+	/* of what little is known, the whole document shows the rest; and nobody knows of a search */
+	if (openapi_find_resource(setup->undescribed_resources, resource->name) == resource)
+	{
+		options.import_document = true;
+		options.import_search = false;
+	}
+	drafts = columns_of_resource(resource, &options);
 
 	for (int rank = 0; list_length(ordered) < list_length(drafts); rank++)
 	{
@@ -213,7 +244,7 @@ rank_column(const ColumnDraft *draft)
 		return 3;
 	if (strcmp(draft->path, "_id") == 0)
 		return 0;
-	return strncmp(draft->path, "computed", strcspn(draft->path, ".")) == 0 ? 2 : 1;
+	return field_name_is_within(draft->path, "computed") ? 2 : 1;
 }
 
 /* Returns those columns (of ColumnDraft) that a table does not show, with names that are free. */
@@ -306,7 +337,7 @@ shows_document(const WalcuSetupTable *table)
 	return false;
 }
 
-/* Returns how many members of the document itself a table shows, or parts of. */
+/* Returns how many of the described members of the document itself a table shows, or parts of. */
 static int
 count_shown_fields(const WalcuSetupTable *table)
 {
@@ -314,7 +345,23 @@ count_shown_fields(const WalcuSetupTable *table)
 	ListCell *lc;
 
 	foreach(lc, table->resource->fields)
-		count += known_table_shows(table, ((WalcuField *) lfirst(lc))->name, true);
+	{
+		const WalcuField *field = lfirst(lc);
+
+		count += !field->is_seen && known_table_shows(table, field->name, true);
+	}
+	return count;
+}
+
+/* Returns how many there are. */
+static int
+count_described_fields(const WalcuSetupTable *table)
+{
+	int count = 0;
+	ListCell *lc;
+
+	foreach(lc, table->resource->fields)
+		count += !((WalcuField *) lfirst(lc))->is_seen;
 	return count;
 }
 

@@ -10,7 +10,6 @@
 #include "base/argument.h"
 #include "base/compat.h"
 #include "base/read_only.h"
-#include "base/text.h"
 #include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
 #include "http/service_description.h"
@@ -22,6 +21,7 @@
 #include "setup/app_view.h"
 #include "setup/dealer.h"
 #include "setup/difference.h"
+#include "setup/document_sample.h"
 #include "setup/graphql.h"
 #include "setup/import_argument.h"
 #include "setup/known_table.h"
@@ -50,14 +50,16 @@ enum
 	ARG_ARRAYS,
 	ARG_DEALERS,
 	ARG_VIEWS,
-	ARG_GRAPHQL
+	ARG_GRAPHQL,
+	ARG_SAMPLE,
+	ARG_UNDESCRIBED
 };
 
 static WalcuSetup *start_setup(FunctionCallInfo fcinfo);
 static void wait_for_others(const WalcuSetup *setup);
 static void read_descriptions(WalcuSetup *setup);
 static void plan_resources(WalcuSetup *setup);
-static bool is_wanted_resource(const WalcuSetup *setup, const char *name);
+static void add_undescribed(WalcuSetup *setup);
 static void plan_statistics(WalcuSetup *setup);
 static void tell_of_mapping(WalcuSetup *setup);
 
@@ -66,12 +68,13 @@ PG_FUNCTION_INFO_V1(walcu_fdw_setup);
 /*
  * walcu_fdw_setup(server name, schema name, options jsonb, resources text[], dry_run boolean, comments
  * boolean, statistics boolean, arrays boolean, dealers text[], views boolean,
- * graphql text)
+ * graphql text, sample boolean, undescribed text[])
  * returns setof (action text, object text, statement text, detail text, advice text)
  *
  * Errors: 42704 for an unknown server, 42809 for one of another wrapper, 42501 where a right is missing,
  * HV00R for an unknown resource, HV00J and 22023 for wrong dealers, HV00D and 22023 for wrong options, 22004
- * for NULL where it says nothing, those of reading the description, of read_only_refuse unless it is a dry
+ * for NULL where it says nothing, 22023 and 42939 for a wrong schema, 28000 for a sample that credentials are
+ * too wrong for, those of reading the description, of read_only_refuse unless it is a dry
  * run, and of the statements.
  */
 Datum
@@ -121,6 +124,10 @@ start_setup(FunctionCallInfo fcinfo)
 	setup->statistics = argument_boolean(fcinfo, ARG_STATISTICS, "statistics");
 	setup->dealers = dealer_list(setup->server, argument_texts(fcinfo, ARG_DEALERS, "dealers"));
 	setup->views = argument_boolean(fcinfo, ARG_VIEWS, "views");
+	setup->sample = argument_boolean(fcinfo, ARG_SAMPLE, "sample");
+	setup->undescribed = argument_texts(fcinfo, ARG_UNDESCRIBED, "undescribed");
+	if (setup->sample)
+		document_sample_require_access(setup);
 	/* whoever cannot read the tables need not wait for them to be made */
 	if (setup->statistics)
 		option_credential_header(GetUserId(), setup->server->serverid);
@@ -148,9 +155,35 @@ read_descriptions(WalcuSetup *setup)
 						   ? setup->bundled
 						   : service_description_resources(setup->server->serverid, setup->options.source,
 														   levels, BUNDLED_HINT);
+	setup->undescribed_resources = openapi_undescribed_resources(levels);
 	setup->references = reference_read();
+	add_undescribed(setup);
+	if (setup->sample)
+		document_sample_read(setup, levels);
 	setup->lists = list_table_of_resources(setup->resources);
-	openapi_require_names(setup->resources, setup->wanted);
+}
+
+/*
+ * Adds the resources that are asked for by name though the description lacks them; where it has them, it says
+ * more.  Error: HV00R for what nobody knows.
+ */
+static void
+add_undescribed(WalcuSetup *setup)
+{
+	List *known = list_concat_copy(setup->resources, setup->undescribed_resources);
+	ListCell *lc;
+
+	openapi_require_names(known, setup->wanted);
+	openapi_require_names(known, setup->undescribed);
+	setup->resources = list_copy(setup->resources);
+	foreach(lc, setup->undescribed_resources)
+	{
+		const char *name = ((WalcuResource *) lfirst(lc))->name;
+
+		if ((text_in_list(setup->wanted, name) || text_in_list(setup->undescribed, name)) &&
+			!openapi_find_resource(setup->resources, name))
+			setup->resources = lappend(setup->resources, lfirst(lc));
+	}
 }
 
 static void
@@ -163,25 +196,18 @@ plan_resources(WalcuSetup *setup)
 		const WalcuResource *resource = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_wanted_resource(setup, resource->name))
+		if (setup_wants_resource(setup, resource->name))
 			resource_plan_add(setup, resource);
 	}
-	/* the elements of a list do not say whose they are */
-	foreach(lc, setup->dealers == NIL && setup->options.arrays ? setup->lists : NIL)
+	foreach(lc, setup->options.arrays ? setup->lists : NIL)
 	{
 		const WalcuListTable *list = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_wanted_resource(setup, list->resource->name))
+		if (setup_wants_resource(setup, list->resource->name))
 			resource_plan_add_list(setup, list);
 	}
 	difference_find_resources(setup);
-}
-
-static bool
-is_wanted_resource(const WalcuSetup *setup, const char *name)
-{
-	return setup->wanted == NIL || text_in_list(setup->wanted, name);
 }
 
 static void

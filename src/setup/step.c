@@ -9,12 +9,32 @@
 
 #include "setup/step.h"
 
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "service/foreign_table.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
 static void add_step(WalcuSetup *setup, WalcuSetupStep step);
+static const char *name_relation_kind(char kind);
+
+/* What ALTER calls relations; others are tables to it. */
+static const struct
+{
+	char kind;
+	const char *name;
+} relation_kinds[] = {
+	{RELKIND_VIEW, "VIEW"},
+	{RELKIND_MATVIEW, "MATERIALIZED VIEW"},
+	{RELKIND_FOREIGN_TABLE, "FOREIGN TABLE"},
+	{RELKIND_SEQUENCE, "SEQUENCE"},
+	{RELKIND_INDEX, "INDEX"},
+	{RELKIND_PARTITIONED_INDEX, "INDEX"},
+	{RELKIND_COMPOSITE_TYPE, "TYPE"},
+};
 
 /* Adds a statement, or several with semicolons between them, that is to be run. */
 void
@@ -28,6 +48,28 @@ void
 step_find(WalcuSetup *setup, const char *action, const char *object, const char *detail, const char *advice)
 {
 	add_step(setup, (WalcuSetupStep){action, object, NULL, detail, advice});
+}
+
+/* Returns the command that makes the name of a relation free. */
+char *
+step_rename_advice(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+	char *free_name = ChooseRelationName(name, NULL, "other", get_rel_namespace(relid), false);
+
+	return psprintf("ALTER %s %s RENAME TO %s", name_relation_kind(get_rel_relkind(relid)),
+					foreign_table_name(relid), quote_identifier(free_name));
+}
+
+static const char *
+name_relation_kind(char kind)
+{
+	for (int i = 0; i < lengthof(relation_kinds); i++)
+	{
+		if (relation_kinds[i].kind == kind)
+			return relation_kinds[i].name;
+	}
+	return "TABLE";
 }
 
 static void
@@ -77,11 +119,4 @@ step_put_rows(const WalcuSetup *setup, ReturnSetInfo *result)
 		}
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-}
-
-/* Returns a number of things in words: 1 column, 2 columns. */
-char *
-step_counted(int count, const char *noun)
-{
-	return psprintf("%d %s%s", count, noun, count == 1 ? "" : "s");
 }

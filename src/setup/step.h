@@ -14,8 +14,8 @@ extern void step_run(WalcuSetup *setup, const char *action, const char *object, 
 					 const char *detail);
 extern void step_find(WalcuSetup *setup, const char *action, const char *object, const char *detail,
 					  const char *advice);
+extern char *step_rename_advice(Oid relid);
 extern void step_carry_out(const WalcuSetup *setup);
 extern void step_put_rows(const WalcuSetup *setup, ReturnSetInfo *result);
-extern char *step_counted(int count, const char *noun);
 
 #endif /* WALCU_SETUP_STEP_H */
