@@ -325,3 +325,102 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION walcu_fdw_copy_since(regclass) IS
   'changes from this moment on may be missing in a local copy';
+-- What write_mode 'outbox' records.  The library writes and reads it, with the rights of its owner: nobody else
+-- has any.  src/modify/outbox_table.h knows the columns.
+CREATE TABLE walcu_fdw_outbox_entries (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  owner regrole NOT NULL,
+  relation regclass NOT NULL,
+  relation_name text NOT NULL,
+  server oid NOT NULL,
+  dealer_id text NOT NULL,
+  resource text NOT NULL,
+  document text NOT NULL,
+  method text NOT NULL,
+  body text,
+  leaves text,
+  sets text,
+  is_sure boolean NOT NULL,
+  made_here boolean NOT NULL,
+  conflict_is_none boolean NOT NULL,
+  state text NOT NULL CHECK (state IN ('waiting', 'sending', 'refused')),
+  is_doubtful boolean NOT NULL,
+  attempts integer NOT NULL,
+  recorded_at timestamptz NOT NULL,
+  next_attempt_at timestamptz NOT NULL,
+  last_error text);
+CREATE INDEX walcu_fdw_outbox_entries_document ON walcu_fdw_outbox_entries (document, resource, dealer_id, id);
+COMMENT ON TABLE walcu_fdw_outbox_entries IS
+  'writes of tables with write_mode ''outbox'' that are still to be sent';
+SELECT pg_catalog.pg_extension_config_dump('walcu_fdw_outbox_entries', '');
+SELECT pg_catalog.pg_extension_config_dump('walcu_fdw_outbox_entries_id_seq', '');
+
+-- Servers that are not asked for a while, as they do not answer, or do not take the credentials.
+CREATE TABLE walcu_fdw_outbox_pauses (
+  server oid,
+  owner oid,
+  until timestamptz NOT NULL,
+  failures integer NOT NULL,
+  PRIMARY KEY (server, owner));
+COMMENT ON TABLE walcu_fdw_outbox_pauses IS
+  'servers to which the outbox sends nothing for a while';
+
+CREATE VIEW walcu_fdw_outbox WITH (security_barrier) AS
+SELECT e.id,
+       e.relation AS "table",
+       s.srvname AS server,
+       CASE e.method WHEN 'POST' THEN 'INSERT' WHEN 'DELETE' THEN 'DELETE' ELSE 'UPDATE' END AS operation,
+       e.document AS _id,
+       e.state,
+       e.attempts,
+       date_trunc('milliseconds', clock_timestamp() - e.recorded_at) AS age,
+       CASE WHEN e.state = 'waiting' THEN
+         greatest(e.next_attempt_at, (SELECT p.until FROM walcu_fdw_outbox_pauses p
+                                       WHERE p.server = e.server AND p.owner = e.owner::oid)) END AS next_attempt_at,
+       e.last_error,
+       (SELECT min(o.id) FROM walcu_fdw_outbox_entries o
+         WHERE o.document = e.document AND o.resource = e.resource AND o.dealer_id = e.dealer_id
+           AND o.id < e.id) AS waits_for,
+       e.owner,
+       e.recorded_at,
+       e.body
+  FROM walcu_fdw_outbox_entries e
+  LEFT JOIN pg_foreign_table t ON t.ftrelid = e.relation::oid
+  LEFT JOIN pg_foreign_server s ON s.oid = t.ftserver
+ WHERE pg_has_role(e.owner::oid, 'USAGE');
+COMMENT ON VIEW walcu_fdw_outbox IS
+  'your writes that are still to be sent, and what hinders them';
+GRANT SELECT ON walcu_fdw_outbox TO PUBLIC;
+
+-- A procedure, as it commits before and after what it sends.
+CREATE PROCEDURE walcu_fdw_outbox_send(
+  max integer DEFAULT NULL,
+  INOUT sent bigint DEFAULT NULL,
+  INOUT failed bigint DEFAULT NULL,
+  INOUT refused bigint DEFAULT NULL,
+  INOUT waiting bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME'
+LANGUAGE C;
+COMMENT ON PROCEDURE walcu_fdw_outbox_send(integer, bigint, bigint, bigint, bigint) IS
+  'sends what is due of your writes in the outbox';
+
+CREATE FUNCTION walcu_fdw_outbox_retry(id bigint)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_outbox_retry(bigint) IS
+  'has a write in the outbox sent by the next walcu_fdw_outbox_send';
+
+CREATE FUNCTION walcu_fdw_outbox_discard(id bigint)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_outbox_discard(bigint) IS
+  'takes a write out of the outbox, which is not sent then';
+
+CREATE FUNCTION walcu_fdw_outbox_next()
+RETURNS timestamptz
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_outbox_next() IS
+  'when there is something to send in the outbox; NULL when nothing waits';

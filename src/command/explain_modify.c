@@ -38,6 +38,8 @@ explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int
 	}
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
 		ExplainPropertyText("Sent", "at commit", es);
+	else if (options->write_mode == WALCU_WRITE_OUTBOX)
+		ExplainPropertyText("Sent", "by the outbox", es);
 	if (es->analyze && modify)
 		ExplainPropertyInteger("Requests", NULL, writer_count_requests(modify->writer), es);
 }

@@ -14,6 +14,7 @@
 #include "fetch/waiting_writes.h"
 #include "miscadmin.h"
 #include "modify/commit_queue.h"
+#include "modify/outbox_record.h"
 #include "modify/writer.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -68,8 +69,11 @@ delete_all_documents(Relation relation, const void *statement)
 	WalcuWriter *writer = writer_open(context, options, credential, write_log);
 	CommandId command = GetCurrentCommandId(true);
 	WalcuCommitQueueTable *waits = NULL;
+	WalcuOutboxTarget *outbox = NULL;
 	ListCell *lc;
 
+	if (options->write_mode == WALCU_WRITE_OUTBOX)
+		outbox = outbox_record_target(RelationGetRelid(relation), GetUserId());
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
 	{
 		waits = commit_queue_table(RelationGetRelid(relation), GetUserId());
@@ -81,10 +85,11 @@ delete_all_documents(Relation relation, const void *statement)
 		WalcuWrite *write;
 
 		if (waits)
-		{
 			commit_queue_add(waits, &queued);
+		if (outbox)
+			outbox_record_add(outbox, &queued);
+		if (waits || outbox)
 			continue;
-		}
 		write = writer_create(writer, "DELETE", lfirst(lc));
 
 		write->detached = true;

@@ -145,7 +145,7 @@ make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const Walcu
 	return write->body != NULL;
 }
 
-/* Sends a change, or puts it into the queue.  Returns NULL where nobody waits for it. */
+/* Sends a change, or puts it where it waits.  Returns NULL where nobody waits for it. */
 static WalcuWrite *
 send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change)
 {
@@ -154,6 +154,11 @@ send_change(WalcuModify *modify, const WalcuCommitQueueWrite *change)
 	if (modify->queue)
 	{
 		commit_queue_add(modify->queue, change);
+		return NULL;
+	}
+	if (modify->outbox)
+	{
+		outbox_record_add(modify->outbox, change);
 		return NULL;
 	}
 	write = queue_entry_create_write(modify->writer, change);

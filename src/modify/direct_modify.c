@@ -70,8 +70,10 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 	/* updatable_plan refuses it */
 	if (!options->updatable)
 		return false;
-	/* the rows of writes that wait for the commit are counted before they are sent */
+	/* the rows of writes that wait for the commit are counted before they are sent, and those of an outbox
+	 * cannot be returned as the service will have them */
 	if (options->write_mode == WALCU_WRITE_AT_COMMIT ||
+		(options->write_mode == WALCU_WRITE_OUTBOX && plan->returningLists != NIL) ||
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
 		return false;
 	ids = find_scan_ids(root, scan, &is_list);
@@ -121,6 +123,9 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	direct->credential =
 		option_credential_header(compat_modify_userid(node->resultRelInfo, estate), options->serverid);
 	direct->writer = writer_open(CurrentMemoryContext, options, direct->credential, direct->write_log);
+	if (options->write_mode == WALCU_WRITE_OUTBOX)
+		direct->outbox =
+			outbox_record_target(options->relid, compat_modify_userid(node->resultRelInfo, estate));
 	if (direct->sends_together)
 		direct_send_expect(node);
 }

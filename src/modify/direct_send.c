@@ -38,6 +38,8 @@ static void send_side_by_side(const WalcuWriteLog *write_log, List *unsent);
 static int send_one_each(const WalcuWriteLog *write_log, List **open);
 static void prepare_changes(ForeignScanState *node);
 static void send_next_change(ForeignScanState *node);
+static void record_change(const WalcuDirectModify *direct, const char *id);
+static const char *direct_method(const WalcuDirectModify *direct);
 static void drop_missing(WalcuDirectModify *direct);
 static List *evaluate_ids(ForeignScanState *node);
 static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
@@ -183,9 +185,15 @@ send_next_change(ForeignScanState *node)
 {
 	WalcuDirectModify *direct = node->fdw_state;
 	bool returns = node->resultRelInfo->ri_projectReturning != NULL;
-	WalcuWrite *write = writer_create(direct->writer, direct->operation == CMD_UPDATE ? "PATCH" : "DELETE",
-									  list_nth(direct->unsent, direct->next_unsent++));
+	const char *id = list_nth(direct->unsent, direct->next_unsent++);
+	WalcuWrite *write;
 
+	if (direct->outbox)
+	{
+		record_change(direct, id);
+		return;
+	}
+	write = writer_create(direct->writer, direct_method(direct), id);
 	if (direct->patch.body)
 		write_set_body(write, direct->patch.body);
 	if (!direct->patch.is_sure)
@@ -196,6 +204,26 @@ send_next_change(ForeignScanState *node)
 	writer_send(write);
 	if (returns)
 		direct->writes = lappend(direct->writes, write);
+}
+
+/* Has a change sent later.  Nobody asks whether the document is there. */
+static void
+record_change(const WalcuDirectModify *direct, const char *id)
+{
+	WalcuCommitQueueWrite write = {.method = direct_method(direct),
+								   .id = id,
+								   .body = direct->patch.body,
+								   .leaves = direct->patch.leaves,
+								   .sets = direct->patch.sets,
+								   .is_sure = direct->patch.is_sure};
+
+	outbox_record_add(direct->outbox, &write);
+}
+
+static const char *
+direct_method(const WalcuDirectModify *direct)
+{
+	return direct->operation == CMD_UPDATE ? "PATCH" : "DELETE";
 }
 
 /* Releases the writes whose documents were not there, of those that are to be returned. */

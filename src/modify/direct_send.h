@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "modify/outbox_record.h"
 #include "modify/row.h"
 #include "modify/writer.h"
 #include "nodes/execnodes.h"
@@ -27,6 +28,7 @@ typedef struct WalcuDirectModify
 	WalcuRow *row;             /* It says what values mean to the service. */
 	const char *credential;    /* This is the header line that the service knows the user by. */
 	WalcuWriter *writer;       /* It sends the writes; NULL until the scan begins. */
+	WalcuOutboxTarget *outbox; /* The writes are recorded there, or it is NULL. */
 	WalcuWriteLog *write_log;  /* It lists what the statement has written. */
 	MemoryContext row_context; /* It holds what the returned row needs. */
 	bool sent;                 /* The writes are sent, or being sent. */

@@ -129,6 +129,14 @@ json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change)
 	add_operation(patch, "add", require_pointer(patch, change), change->new);
 }
 
+/* Takes away a column's value, whatever it was before.  Error: that of json_patch_change. */
+void
+json_patch_unset(WalcuJsonPatch *patch, const WalcuJsonChange *change)
+{
+	set_column(patch, change);
+	add_operation(patch, "remove", require_pointer(patch, change), NULL);
+}
+
 /* Adds what turns members of a document, whose keys can all be addressed, into others. */
 void
 json_patch_members(WalcuJsonPatch *patch, Jsonb *old, Jsonb *new)

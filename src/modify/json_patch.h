@@ -46,6 +46,7 @@ extern WalcuJsonPatch *json_patch_create(const WalcuOptions *options, bool names
 extern WalcuPatchReach json_patch_reach(const WalcuOptions *options, const char *path);
 extern void json_patch_check(const WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_change(WalcuJsonPatch *patch, const WalcuJsonChange *change);
+extern void json_patch_unset(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_set(WalcuJsonPatch *patch, const WalcuJsonChange *change);
 extern void json_patch_members(WalcuJsonPatch *patch, Jsonb *old, Jsonb *new);
 extern char *json_patch_text(const WalcuJsonPatch *patch);

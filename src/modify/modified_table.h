@@ -9,6 +9,7 @@
 
 #include "modify/commit_queue.h"
 #include "modify/held_rows.h"
+#include "modify/outbox_record.h"
 #include "modify/row.h"
 #include "modify/writer.h"
 #include "nodes/execnodes.h"
@@ -32,6 +33,7 @@ typedef struct WalcuModify
 	WalcuWriter *writer;          /* It sends the writes. */
 	WalcuWriteLog *write_log;     /* It lists what the statement has written. */
 	WalcuCommitQueueTable *queue; /* Writes wait in it for the commit, or it is NULL. */
+	WalcuOutboxTarget *outbox;    /* Writes are recorded there, or it is NULL. */
 	CommandId command;            /* This is the number of the statement's command. */
 	MemoryContext row_context;    /* It holds what the current row needs. */
 	bool needs_reply;             /* The documents that the service answers with are wanted. */

@@ -124,7 +124,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 	}
 	for (int i = 0; i < *count; i++)
 		new_row_make(modify, slots[i], &made[i]);
-	if (modify->queue)
+	if (modify->queue || modify->outbox)
 		*count = queue_new_rows(modify, made, slots, *count, inserted);
 	else
 		*count = send_new_rows(modify, made, slots, *count, inserted);
@@ -233,6 +233,12 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 		check_returning(options, plan);
 		modify->queue = commit_queue_table(RelationGetRelid(target->ri_RelationDesc), userid);
 	}
+	else if (options->write_mode == WALCU_WRITE_OUTBOX)
+	{
+		if (operation == CMD_INSERT)
+			outbox_record_check_inserts(options);
+		modify->outbox = outbox_record_target(RelationGetRelid(target->ri_RelationDesc), userid);
+	}
 	modify->write_log = write_log_open(estate);
 	write_log_add_servers(modify->write_log, estate->es_range_table);
 	/* COPY has no plan, nor the number of its command in the state */
@@ -325,7 +331,10 @@ send_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTable
 	return rows;
 }
 
-/* Does the same with new rows that wait for the commit, and puts the _ids that were made into their slots. */
+/*
+ * Does the same with new rows that wait for the commit, or are recorded, and puts the _ids that were made
+ * into their slots.
+ */
 static int
 queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTableSlot **slots, int count,
 			   TupleTableSlot **inserted)
@@ -333,11 +342,15 @@ queue_new_rows(WalcuModify *modify, const WalcuCommitQueueWrite *made, TupleTabl
 	bool *added = palloc(count * sizeof(bool));
 	int rows = 0;
 
-	waiting_insert_add(modify->queue, made, count, added);
+	memset(added, true, count * sizeof(bool));
+	if (modify->queue)
+		waiting_insert_add(modify->queue, made, count, added);
 	for (int i = 0; i < count; i++)
 	{
 		if (!added[i])
 			continue;
+		if (modify->outbox)
+			outbox_record_add(modify->outbox, &made[i]);
 		if (made[i].made_here)
 			row_set_id(modify->row, slots[i], made[i].id);
 		inserted[rows++] = slots[i];
@@ -355,7 +368,7 @@ hold_rows(WalcuModify *modify, ResultRelInfo *target, EState *estate)
 {
 	bool judges_first = column_rules_need_values(modify->row, ExecGetInsertedCols(target, estate));
 
-	if (modify->queue || modify->needs_reply || modify->skips_conflicts ||
+	if (modify->queue || modify->outbox || modify->needs_reply || modify->skips_conflicts ||
 		(!judges_first && modify_batch_size(target) == 1))
 		return;
 	modify->held = held_rows_open(estate->es_query_cxt, modify->writer, modify->command, judges_first);

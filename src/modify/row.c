@@ -219,6 +219,7 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 {
 	WalcuJsonPatch *body = json_patch_create(row->options, false);
 	WalcuRowPatch patch = {.is_sure = true};
+	WalcuJsonPatch *leaves = json_patch_create(row->options, true);
 	StringInfoData sets;
 	bool must_read = false;
 
@@ -238,12 +239,16 @@ row_setting_patch(WalcuRow *row, List *columns, const Datum *values, const bool 
 		{
 			of_column.new = encode_value(row->encoder, column, values[i]);
 			json_patch_set(body, &of_column);
+			json_patch_set(leaves, &of_column);
 		}
+		else
+			json_patch_unset(leaves, &of_column);
 		add_set(&sets, row, column, of_column.new);
 	}
 	patch.sets = ignored_write_sets_text(&sets);
 	patch.is_sure &= !must_read;
 	patch.body = must_read ? NULL : json_patch_text(body);
+	patch.leaves = json_patch_text(leaves);
 	return patch;
 }
 

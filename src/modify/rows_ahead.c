@@ -92,8 +92,8 @@ rows_ahead_suit_table(const WalcuModify *modify, const ResultRelInfo *target)
 	const TriggerDesc *triggers = target->ri_TrigDesc;
 	const TupleConstr *constraints = modify->row->descriptor->constr;
 
-	return modify->waits && modify->queue == NULL && target->ri_WithCheckOptions == NIL &&
-		   !(constraints && constraints->has_generated_stored) &&
+	return modify->waits && modify->queue == NULL && modify->outbox == NULL &&
+		   target->ri_WithCheckOptions == NIL && !(constraints && constraints->has_generated_stored) &&
 		   !(triggers && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
 						  triggers->trig_delete_before_row));
 }

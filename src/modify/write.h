@@ -42,6 +42,8 @@ typedef struct WalcuWrite
 	bool conflict_is_none;       /* A document that is there already is not an error. */
 	bool needs_reply;            /* The document that the service answers with is wanted. */
 	bool detached;               /* Nobody waits for it: it is released when it is settled. */
+	bool stands_alone;           /* Its error is kept in it: others of the statement go on. */
+	bool may_be_there;           /* It may have been carried out before: it is looked for first. */
 	bool reads;                  /* It changes nothing. */
 	WalcuRemake remake;          /* This makes the body if there is none, or it is refused; NULL for none. */
 	void *remake_arg;            /* This is passed to remake. */
@@ -49,6 +51,11 @@ typedef struct WalcuWrite
 	const char *sets;            /* This is to come back, see ignored_write.c; NULL where nobody asks. */
 	bool *is_sent;               /* It is set to false if the write is left before it was sent; or NULL. */
 	WalcuOutcome outcome;        /* This is what became of it. */
+	ErrorData *failure;          /* If it stands alone, this is its error, or what is not kept; or NULL. */
+	int status;                  /* With an error: the service has answered this; 0 for nothing. */
+	double retry_after;          /* With an error: the service asks to wait so many seconds. */
+	bool is_unanswered;          /* With an error: a request was begun, and no reply came. */
+	bool is_unknown;             /* With an error: it may have been carried out. */
 	WalcuDocument document;      /* This is the reply, when it is needed. */
 	/* The members from here on are for writer.c alone. */
 	WalcuTransfer *transfer; /* This is the transfer of the last request. */

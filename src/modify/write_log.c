@@ -42,6 +42,7 @@ struct WalcuWriteLog
 	bool has_servers;                /* The servers that it reads are among the places. */
 	WalcuUnsentTeller tell_unsent;   /* This tells what waits to be sent; it is NULL where nothing does. */
 	const void *unsent;              /* This is its argument. */
+	bool is_silent;                  /* Nothing is noted: somebody else keeps account. */
 	bool told;                       /* An error has told of it. */
 	bool can_be_caught;              /* It was an error that EXCEPTION WHEN OTHERS catches. */
 };
@@ -147,14 +148,24 @@ write_log_set_command(WalcuWriteLog *write_log, CommandId command)
 	write_log->command = command;
 }
 
+/* Has nothing noted, nor told, of what is written: the outbox keeps account itself. */
+void
+write_log_silence(WalcuWriteLog *write_log)
+{
+	write_log->is_silent = true;
+}
+
 /* Notes that a row was written with a method.  id is NULL when the service has not told it. */
 void
 write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
 					   const char *id)
 {
 	const char *resource = options->resource;
-	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext before;
 
+	if (write_log->is_silent)
+		return;
+	before = MemoryContextSwitchTo(TopTransactionContext);
 	if (write_log->written++ < WRITE_LOG_NAMED)
 		write_log->rows =
 			lappend(write_log->rows, write_place_name_document(find_place(write_log, options), resource, id));
@@ -174,8 +185,11 @@ void
 write_log_note_unknown(WalcuWriteLog *write_log, const WalcuOptions *options, const char *request,
 					   const char *new_id)
 {
-	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext before;
 
+	if (write_log->is_silent)
+		return;
+	before = MemoryContextSwitchTo(TopTransactionContext);
 	if (write_log->unknown++ < WRITE_LOG_NAMED)
 		write_log->requests =
 			lappend(write_log->requests, write_place_name_request(find_place(write_log, options), request,
@@ -197,7 +211,8 @@ write_log_tell(WalcuWriteLog *write_log, ErrorData *error, bool of_write)
 {
 	char *text;
 
-	if (write_log->told || (!of_write && write_log->written == 0 && write_log->unknown == 0))
+	if (write_log->told || write_log->is_silent ||
+		(!of_write && write_log->written == 0 && write_log->unknown == 0))
 		return;
 	text = describe_written(write_log);
 	if (error->detail == NULL)

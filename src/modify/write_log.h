@@ -24,6 +24,7 @@ extern void write_log_add_place(WalcuWriteLog *write_log, const WalcuOptions *op
 extern void write_log_add_servers(WalcuWriteLog *write_log, List *range_table);
 extern void write_log_set_command(WalcuWriteLog *write_log, CommandId command);
 extern void write_log_close(WalcuWriteLog *write_log);
+extern void write_log_silence(WalcuWriteLog *write_log);
 extern void write_log_note_written(WalcuWriteLog *write_log, const WalcuOptions *options, const char *method,
 								   const char *id);
 extern void write_log_note_unknown(WalcuWriteLog *write_log, const WalcuOptions *options, const char *request,

@@ -45,7 +45,10 @@ static void read_document_again(WalcuWrite *write);
 static void send_remade(WalcuWrite *write);
 static void settle_write(WalcuWrite *write, WalcuOutcome outcome);
 static void fail_write(WalcuWrite *write, ErrorData *error);
+static void keep_failure(WalcuWrite *write, ErrorData *error);
+static bool is_outcome_unknown(const WalcuWrite *write, const ErrorData *error);
 static void check_kept(WalcuWrite *write);
+static void note_not_kept(WalcuWrite *write);
 
 /* Makes a writer of one table's documents.  All of it is in a context below parent. */
 WalcuWriter *
@@ -124,14 +127,14 @@ void
 writer_send(WalcuWrite *write)
 {
 	WalcuWriter *writer = write->writer;
-	MemoryContext before;
+	MemoryContext before = CurrentMemoryContext;
 
 	while (!writer_has_room(writer))
 		writers_advance(writer->write_log);
 	writers_raise_failure(writer->write_log);
 	PG_TRY();
 	{
-		if (write->remake && write->request->body == NULL)
+		if (write->may_be_there || (write->remake && write->request->body == NULL))
 			look_up(write, NULL);
 		start_request(write, write->look_up ? write->look_up : write->request, NULL);
 		write->is_unstarted = false;
@@ -140,12 +143,17 @@ writer_send(WalcuWrite *write)
 	{
 		/* this may be max_requests */
 		MemoryContextSwitchTo(writer->context);
-		writer->failure = CopyErrorData();
+		keep_failure(write, CopyErrorData());
 		FlushErrorState();
 		writers_raise_failure(writer->write_log);
 	}
 	PG_END_TRY();
-	before = MemoryContextSwitchTo(writer->context);
+	if (write->outcome == WALCU_WRITE_FAILED)
+	{
+		MemoryContextSwitchTo(before);
+		return;
+	}
+	MemoryContextSwitchTo(writer->context);
 	writer->under_way = lappend(writer->under_way, write);
 	MemoryContextSwitchTo(before);
 }
@@ -443,9 +451,8 @@ fail_write(WalcuWrite *write, ErrorData *error)
 	writer->under_way = list_delete_ptr(writer->under_way, write);
 	if (write->error_context)
 		error->context = MemoryContextStrdup(writer->context, write->error_context);
-	if (writer->failure == NULL)
-		writer->failure = error;
-	if (write->reads)
+	keep_failure(write, error);
+	if (write->reads || write->stands_alone)
 		return;
 	if (write->answered)
 	{
@@ -456,10 +463,41 @@ fail_write(WalcuWrite *write, ErrorData *error)
 		else
 			error->hint = psprintf("%s  " DONE_HINT, error->hint);
 	}
-	else if (remake_is_under_way(write) ? write->is_doubtful
-										: write->doubt || write_reply_leaves_doubt(write->transfer, error))
+	else if (is_outcome_unknown(write, error))
 		write_log_note_unknown(writer->write_log, write->options, write->request->label.data,
 							   write->is_new ? write->id : NULL);
+}
+
+/* Keeps the error of a write where it is raised: with those of the statement, or in the write itself. */
+static void
+keep_failure(WalcuWrite *write, ErrorData *error)
+{
+	WalcuWriter *writer = write->writer;
+
+	if (!write->stands_alone)
+	{
+		if (writer->failure == NULL)
+			writer->failure = error;
+		return;
+	}
+	write->outcome = WALCU_WRITE_FAILED;
+	write->failure = error;
+	if (write->transfer == NULL)
+		return;
+	write->status = write->transfer->status;
+	write->is_unanswered = write->status == 0;
+	write->retry_after = write->transfer->retry_after;
+	write->is_unknown = !write->answered && is_outcome_unknown(write, error);
+	transfer_release(write->transfer);
+	write->transfer = NULL;
+}
+
+static bool
+is_outcome_unknown(const WalcuWrite *write, const ErrorData *error)
+{
+	if (remake_is_under_way(write))
+		return write->is_doubtful;
+	return write->doubt || write_reply_leaves_doubt(write->transfer, error);
 }
 
 /* Notes what of the write is not in the reply.  Where that is an error, it is raised when all is settled. */
@@ -469,9 +507,25 @@ check_kept(WalcuWrite *write)
 	WalcuWriter *writer = write->writer;
 	const char *id = write->id ? write->id : write->document.id;
 
+	if (write->stands_alone)
+	{
+		note_not_kept(write);
+		return;
+	}
 	if (write->sets == NULL || !ignored_write_note(&writer->ignored, write->sets, write->body, id) ||
 		writer->options->on_ignored_write != WALCU_IGNORED_ERROR || writer->failure)
 		return;
 	MemoryContextSwitchTo(writer->context);
 	writer->failure = ignored_write_make_error(&writer->ignored);
+}
+
+static void
+note_not_kept(WalcuWrite *write)
+{
+	WalcuIgnoredWrites ignored = {.options = write->options, .context = write->writer->context};
+	MemoryContext before = MemoryContextSwitchTo(write->writer->context);
+
+	if (write->sets && ignored_write_note(&ignored, write->sets, write->body, write->id))
+		write->failure = ignored_write_make_error(&ignored);
+	MemoryContextSwitchTo(before);
 }

@@ -82,7 +82,7 @@ static const char *const mismatch_choices[] = {"error", "null", NULL};
 static const char *const id_choices[] = {"auto", "objectid", "string", NULL};
 static const char *const precision_choices[] = {"round", "error", NULL};
 static const char *const update_choices[] = {"patch", "put", NULL};
-static const char *const write_choices[] = {"immediate", "commit", NULL};
+static const char *const write_choices[] = {"immediate", "commit", "outbox", NULL};
 static const char *const redirect_choices[] = {"listed", "https", "off", NULL};
 static const char *const source_choices[] = {"live", "bundled", NULL};
 

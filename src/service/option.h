@@ -88,7 +88,8 @@ typedef enum WalcuUpdateMethod
 typedef enum WalcuWriteMode
 {
 	WALCU_WRITE_IMMEDIATE, /* They are sent at once. */
-	WALCU_WRITE_AT_COMMIT
+	WALCU_WRITE_AT_COMMIT, /* They are sent before the transaction commits. */
+	WALCU_WRITE_OUTBOX     /* They are recorded in the transaction, and sent after it. */
 } WalcuWriteMode;
 
 /* The service's schemas declare a place of ids so. */

@@ -1,0 +1,112 @@
+/*
+ * batch.c
+ *	  Send entries side by side, each document at most once.
+ *
+ * delivery.c calls this within the transaction that notes what became of them.  As many requests are under
+ * way to each server as its option max_connections says.  A server that fails is left alone: what is still to
+ * be sent to it waits, and costs nothing.
+ */
+#include "postgres.h"
+
+#include "outbox/batch.h"
+
+#include "base/compat.h"
+#include "miscadmin.h"
+#include "modify/writer.h"
+#include "outbox/verdict.h"
+
+static bool send_to_each(WalcuOutboxRoutes *routes, List **under_way);
+static void begin_entry(WalcuOutboxEntry *entry, List **under_way);
+static WalcuWrite *create_write(const WalcuOutboxEntry *entry);
+static void judge_settled(List **under_way);
+
+/*
+ * Sends entries, and gives the verdict on each.  Returns the ways that they went, which are still open.
+ * Raises cancels alone.
+ */
+WalcuOutboxRoutes *
+outbox_batch_send(List *entries)
+{
+	WalcuOutboxRoutes *routes = outbox_routes_open(entries);
+	List *under_way = NIL;
+	bool is_left = true;
+
+	while (is_left || under_way != NIL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		is_left = send_to_each(routes, &under_way);
+		if (under_way != NIL)
+			writers_advance(routes->write_log);
+		judge_settled(&under_way);
+	}
+	return routes;
+}
+
+/* Sends over each way as many entries as it has room for.  Returns whether some are left. */
+static bool
+send_to_each(WalcuOutboxRoutes *routes, List **under_way)
+{
+	bool is_left = false;
+	ListCell *lc;
+
+	foreach(lc, routes->routes)
+	{
+		WalcuOutboxRoute *route = lfirst(lc);
+
+		while (route->unsent != NIL && !route->peer->is_paused &&
+			   (route->writer == NULL || writer_has_room(route->writer)))
+		{
+			WalcuOutboxEntry *entry = linitial(route->unsent);
+
+			route->unsent = list_delete_first(route->unsent);
+			begin_entry(entry, under_way);
+		}
+		is_left |= route->unsent != NIL && !route->peer->is_paused;
+	}
+	return is_left;
+}
+
+static void
+begin_entry(WalcuOutboxEntry *entry, List **under_way)
+{
+	if (entry->route->writer == NULL)
+	{
+		outbox_verdict_without_way(entry);
+		return;
+	}
+	entry->sent = create_write(entry);
+	writer_send(entry->sent);
+	*under_way = lappend(*under_way, entry);
+}
+
+/* What a document was changed to is compared with what it is, where it is not known who has made it. */
+static WalcuWrite *
+create_write(const WalcuOutboxEntry *entry)
+{
+	WalcuWrite *write = queue_entry_create_write(entry->route->writer, &entry->write);
+
+	write->stands_alone = true;
+	write->may_be_there = entry->is_doubtful && write->is_new;
+	if (write->may_be_there && !write->made_here)
+		write->sets = entry->write.sets;
+	return write;
+}
+
+/* Gives the verdict on the entries whose writes have come to their end. */
+static void
+judge_settled(List **under_way)
+{
+	ListCell *lc;
+
+	foreach(lc, *under_way)
+	{
+		WalcuOutboxEntry *entry = lfirst(lc);
+
+		if (entry->sent->outcome == WALCU_WRITE_UNDER_WAY)
+			continue;
+		outbox_verdict_give(entry);
+		writer_release(entry->sent);
+		entry->sent = NULL;
+		*under_way = foreach_delete_current(*under_way, lc);
+	}
+}
