@@ -156,7 +156,7 @@ for my $row ([ 500 => 'one document' ], [ 503 => 'the server' ], [ 429 => 'the s
 {
     my ($status, $what) = @$row;
     fill();
-    $sandbox->fault({ match => { method => 'PATCH' }, times => 1, fault => { type => 'status', status => $status } });
+    $sandbox->fault({ match => { method => 'PATCH' }, times => 1, fault => { type => 'status', status => $status, retry_after => 3600 } });
     $dbh->do(q{ALTER SERVER crm OPTIONS (ADD max_connections '1')});
     $dbh->do("UPDATE crm.tasks SET description = 'later' WHERE _id = 't$_'") for 1 .. 4;
     is(run(), $what eq 'the server' ? '0 1 0 4' : '3 1 0 1', "$status: $what is tried again later");
