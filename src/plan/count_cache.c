@@ -39,7 +39,9 @@ static HTAB *estimates = NULL;
 /* Nothing of that can be trusted any more. */
 static bool is_stale = false;
 
-static WalcuDigest make_count_key(const WalcuQuery *query);
+static bool find_count(WalcuDigest key, WalcuCount *count);
+static void keep_count(WalcuDigest key, const WalcuCount *count);
+static WalcuDigest make_count_key(const WalcuQuery *query, int64 skip);
 static void mark_counts_stale(Datum arg, int cache, uint32 hash);
 static void forget_counts(void);
 
@@ -65,7 +67,24 @@ count_cache_documents(const WalcuQuery *query, double expected)
 bool
 count_cache_lookup(const WalcuQuery *query, WalcuCount *count)
 {
-	WalcuDigest key = make_count_key(query);
+	return find_count(make_count_key(query, 0), count);
+}
+
+/* Gives whether there was a document behind so many lately.  Returns false when nobody has looked. */
+bool
+count_cache_lookup_behind(const WalcuQuery *query, int64 skip, bool *found)
+{
+	WalcuCount behind;
+
+	if (!find_count(make_count_key(query, skip), &behind))
+		return false;
+	*found = behind.documents > 0;
+	return true;
+}
+
+static bool
+find_count(WalcuDigest key, WalcuCount *count)
+{
 	EstimateEntry *entry;
 
 	if (is_stale)
@@ -81,8 +100,20 @@ count_cache_lookup(const WalcuQuery *query, WalcuCount *count)
 void
 count_cache_note(const WalcuQuery *query, const WalcuCount *count)
 {
+	keep_count(make_count_key(query, 0), count);
+}
+
+/* Keeps whether there was a document behind so many just now. */
+void
+count_cache_note_behind(const WalcuQuery *query, int64 skip, bool found)
+{
+	keep_count(make_count_key(query, skip), &(WalcuCount){.documents = found});
+}
+
+static void
+keep_count(WalcuDigest key, const WalcuCount *count)
+{
 	static bool registered = false;
-	WalcuDigest key = make_count_key(query);
 	EstimateEntry *entry;
 
 	if (!registered)
@@ -106,7 +137,7 @@ count_cache_note(const WalcuQuery *query, const WalcuCount *count)
 
 /* Makes a key of the request and the credential, as another user may see other documents. */
 static WalcuDigest
-make_count_key(const WalcuQuery *query)
+make_count_key(const WalcuQuery *query, int64 skip)
 {
 	WalcuQuery asked = *query;
 	WalcuQueryPart part = {.filters = query->filters};
@@ -114,7 +145,7 @@ make_count_key(const WalcuQuery *query)
 	asked.project = NIL;
 	asked.wanted = 0;
 	return digest_of_request(query->options->serverid, query->credential,
-							 query_page(&asked, &part, NIL, 0, 0)->url.data);
+							 query_page(&asked, &part, NIL, skip, 0)->url.data);
 }
 
 /* PostgreSQL calls this when a server or a user mapping has changed, where nothing may be freed. */

@@ -25,6 +25,7 @@
 #include "optimizer/restrictinfo.h"
 #include "plan/join_key.h"
 #include "plan/key_lookup.h"
+#include "plan/filter_probe.h"
 #include "plan/limit.h"
 #include "plan/read_anyway.h"
 #include "plan/relinfo.h"
@@ -112,6 +113,7 @@ path_add_all(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	ScanOutput output = {.required_outer = rel->lateral_relids};
 
 	/* all tables of the query have their sizes by now, and joins have none yet */
+	filter_probe_ask(root);
 	if (size_probe_ask(root, rel))
 		relinfo_estimate_again(root, rel);
 	output.rows = rel->rows;

@@ -10,13 +10,18 @@
 
 #include "plan/relinfo.h"
 
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "foreign/fdwapi.h"
 #include "plan/key_lookup.h"
 #include "plan/refused_writes.h"
+#include "service/option_column.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
+static void note_unique_id(RelOptInfo *rel, WalcuRelInfo *info);
+static void limit_rows_left(RelOptInfo *rel);
 static void warn_of_idle_search(PlannerInfo *root, RelOptInfo *rel, Expr *search);
 static List *list_conditions(PlannerInfo *root, const RelOptInfo *rel);
 
@@ -31,11 +36,40 @@ relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->relation = (WalcuRelation){rel->relid, relid, option_for_table(relid)};
 	info->conditions = relsize_conditions(&info->relation, rel->baserestrictinfo);
 	rel->fdw_private = info;
+	note_unique_id(rel, info);
 	lookup = key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo);
 	warn_of_idle_search(root, rel, lookup.search);
 	info->by_id = lookup.id != NULL;
 	info->size = info->by_id ? relsize_of_document(root, rel, info->relation.options)
 							 : relsize_of_scan(root, rel, &info->relation, info->conditions, lookup.search);
+}
+
+/*
+ * Lets the planner estimate with as many _ids as there are documents; it takes two hundred for granted where
+ * nobody has analyzed a table.  It looks for a unique index of the table, so one is made up.  As that is not
+ * immediate, nothing is proven by it: no join is left out should a service send an _id twice.
+ */
+static void
+note_unique_id(RelOptInfo *rel, WalcuRelInfo *info)
+{
+	Relation table;
+	IndexOptInfo *index;
+
+	if (info->relation.options->array)
+		return;
+	table = table_open(info->relation.relid, NoLock);
+	info->id_column = option_id_column(info->relation.relid, RelationGetDescr(table));
+	table_close(table, NoLock);
+	if (info->id_column == InvalidAttrNumber)
+		return;
+	index = makeNode(IndexOptInfo);
+	index->rel = rel;
+	index->ncolumns = index->nkeycolumns = 1;
+	index->indexkeys = palloc(sizeof(int));
+	index->indexkeys[0] = info->id_column;
+	index->unique = true;
+	index->hypothetical = true;
+	rel->indexlist = lappend(rel->indexlist, index);
 }
 
 /* Else there would be no rows, and nobody would know why. */
@@ -86,6 +120,30 @@ relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel)
 	rel->tuples = RELSIZE_UNKNOWN;
 	info->size = relsize_of_scan(root, rel, &info->relation, info->conditions,
 								 key_lookup_of_restrictions(&info->relation, rel->baserestrictinfo).search);
+	limit_rows_left(rel);
+}
+
+/* Notes that somebody has asked how many documents the conditions leave: no more than most, or 0 for many. */
+void
+relinfo_note_filter(RelOptInfo *rel, double most)
+{
+	WalcuRelInfo *info = rel->fdw_private;
+
+	info->was_looked_at = true;
+	info->most_left = most;
+	limit_rows_left(rel);
+}
+
+/* Lets estimates be no more than what the conditions are known to leave. */
+static void
+limit_rows_left(RelOptInfo *rel)
+{
+	WalcuRelInfo *info = rel->fdw_private;
+
+	if (info->most_left == 0)
+		return;
+	rel->rows = Min(rel->rows, info->most_left);
+	info->size.documents = Min(info->size.documents, info->most_left);
 }
 
 /*

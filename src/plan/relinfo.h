@@ -19,10 +19,14 @@ typedef struct WalcuRelInfo
 	bool by_id;             /* The table's own conditions ask for one document by its _id. */
 	WalcuRelSize size;      /* This is how many documents the service is expected to send. */
 	List *conditions;       /* The table's own conditions, each translated once, of WalcuPushdownCondition. */
+	AttrNumber id_column;   /* This column is the _id, and no two rows have the same one; or 0. */
+	bool was_looked_at;     /* The service was asked whether the conditions leave few documents. */
+	double most_left;       /* They leave no more than these; 0 where nothing is known. */
 } WalcuRelInfo;
 
 extern void relinfo_set_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void relinfo_estimate_again(PlannerInfo *root, RelOptInfo *rel);
+extern void relinfo_note_filter(RelOptInfo *rel, double most);
 extern bool relinfo_is_ours(const RelOptInfo *rel);
 extern bool relinfo_is_our_table(Oid relid);
 extern bool relinfo_is_our_scan(const ForeignScan *scan);

@@ -58,6 +58,7 @@ static Conditions sort_conditions(PlannerInfo *root, const WalcuRelation *relati
 								  Expr *search);
 static bool ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, Expr *search,
 						bool is_known, WalcuRelSize *size);
+static bool set_asked_filters(WalcuQuery *query, List *asked);
 static double estimate_selectivity(PlannerInfo *root, RelOptInfo *rel, List *restrictions);
 
 /* Translates restrictions, of RestrictInfo, into conditions for the service, of WalcuPushdownCondition. */
@@ -216,11 +217,9 @@ ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, E
 	Conditions conditions = sort_conditions(root, relation, rel->baserestrictinfo, search);
 	WalcuQuery query = {.options = options, .strategy = WALCU_BY_PAGES, .project = list_make1("_id")};
 	WalcuQuery all;
-	List *parts;
 	double matching;
 
-	query.credential =
-		option_credential_header(OidIsValid(rel->userid) ? rel->userid : GetUserId(), options->serverid);
+	query.credential = relsize_credential(rel, options);
 	all = query;
 	if (search)
 	{
@@ -230,10 +229,7 @@ ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, E
 			return false;
 		query.search = TextDatumGetCString(value->constvalue);
 	}
-	query.filters = pushdown_clauses(options, conditions.asked, NULL, WALCU_PUSHDOWN_SENT);
-	/* what is longer than a URL is asked for in several requests, or without a part of it */
-	parts = query_split_parts(&query, query.filters);
-	if (list_length(parts) != 1 || ((WalcuQueryPart *) linitial(parts))->filters != query.filters)
+	if (!set_asked_filters(&query, conditions.asked))
 		return false;
 
 	if (query.filters && linitial(query.filters) == &filter_nothing)
@@ -249,6 +245,38 @@ ask_service(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, E
 	rel->rows = clamp_row_est(matching * estimate_selectivity(root, rel, conditions.left));
 	size->documents = clamp_row_est(matching * estimate_selectivity(root, rel, conditions.pushed));
 	return true;
+}
+
+/* Returns the header line with the credentials of who reads a relation, or NULL. */
+char *
+relsize_credential(const RelOptInfo *rel, const WalcuOptions *options)
+{
+	return option_credential_header(OidIsValid(rel->userid) ? rel->userid : GetUserId(), options->serverid);
+}
+
+/*
+ * Gives a query the credentials, and the filters whose values are known while planning.  Returns false when
+ * there is none, or one that nothing can match.
+ */
+bool
+relsize_filter(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation, WalcuQuery *query)
+{
+	Conditions conditions = sort_conditions(root, relation, rel->baserestrictinfo, NULL);
+
+	query->credential = relsize_credential(rel, relation->options);
+	return conditions.asked != NIL && set_asked_filters(query, conditions.asked) && query->filters != NIL &&
+		   linitial(query->filters) != &filter_nothing;
+}
+
+/* What is longer than a URL is asked for in several requests, or without a part of it: then it is false. */
+static bool
+set_asked_filters(WalcuQuery *query, List *asked)
+{
+	List *parts;
+
+	query->filters = pushdown_clauses(query->options, asked, NULL, WALCU_PUSHDOWN_SENT);
+	parts = query_split_parts(query, query->filters);
+	return list_length(parts) == 1 && ((WalcuQueryPart *) linitial(parts))->filters == query->filters;
 }
 
 /* Values take the place of expressions in the conditions, so that these are translated for that alone. */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "nodes/pathnodes.h"
+#include "fetch/query.h"
 #include "pushdown/document_path.h"
 
 /* RelOptInfo.tuples says this of a table that was never analyzed. */
@@ -22,6 +23,9 @@ typedef struct WalcuRelSize
 } WalcuRelSize;
 
 extern List *relsize_conditions(const WalcuRelation *relation, List *restrictions);
+extern char *relsize_credential(const RelOptInfo *rel, const WalcuOptions *options);
+extern bool relsize_filter(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
+						   WalcuQuery *query);
 extern List *relsize_clauses(List *restrictions);
 extern WalcuRelSize relsize_of_scan(PlannerInfo *root, RelOptInfo *rel, const WalcuRelation *relation,
 									const List *conditions, Expr *search);

@@ -30,9 +30,6 @@
 #include "service/learned_size.h"
 #include "utils/acl.h"
 
-/* With no more rows than these on the other side, their keys fit a request: nothing hangs on the size. */
-#define FEW_ROWS 50
-
 /* Nobody looks nearer than here, where reading costs little more than the look. */
 #define NEAREST 200
 
@@ -49,7 +46,6 @@
 #define LEAST_REQUESTS_LEFT 10
 
 static bool writes_rows(const PlannerInfo *root);
-static bool may_ask(const RelOptInfo *rel, const WalcuOptions *options);
 static double choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther);
 static bool ends_early(PlannerInfo *root, const RelOptInfo *rel);
 static bool is_assumed(const RelOptInfo *rel);
@@ -70,7 +66,7 @@ size_probe_ask(PlannerInfo *root, const RelOptInfo *rel)
 	bool may_go_farther = false;
 	double first = floor(choose_first_look(root, rel, &may_go_farther));
 
-	if (first == 0 || writes_rows(root) || !may_ask(rel, options))
+	if (first == 0 || !size_probe_may_ask(root, rel))
 		return false;
 	if (look_at_size(rel, options, (int64) first))
 	{
@@ -94,6 +90,7 @@ choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther
 	double rows = 0;
 	double keys = 0;
 	bool has_unknown = false;
+	bool has_few = false;
 	int i = -1;
 
 	if (rel->reloptkind != RELOPT_BASEREL || !is_assumed(rel) ||
@@ -111,14 +108,18 @@ choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther
 			/* what joins a table with itself reads all of it, however large it is */
 			has_unknown |= relinfo_relation(other)->relid != relinfo_relation(rel)->relid;
 			keys = Max(keys, other->rows);
+			has_few |= relinfo_get(other)->most_left > 0;
 		}
 		else
 			rows = Max(rows, other->rows);
 	}
-	if (rows > FEW_ROWS)
+	if (rows > SIZE_PROBE_FEW_ROWS)
 		return Min(Max(rows, NEAREST), FARTHEST);
-	/* a filter may leave few documents, of which the size of the whole says little */
-	if (!has_unknown || keys <= FEW_ROWS || has_filter(rel))
+	/*
+	 * a filter may leave few documents, of which the size of the whole says little, and another one's few
+	 * lead to few everywhere
+	 */
+	if (!has_unknown || has_few || keys <= SIZE_PROBE_FEW_ROWS || has_filter(rel))
 		return 0;
 	/* more documents than keys are enough to know */
 	*may_go_farther = keys >= JOB_PAYS_FROM;
@@ -131,7 +132,7 @@ ends_early(PlannerInfo *root, const RelOptInfo *rel)
 {
 	ListCell *lc;
 
-	if (root->limit_tuples < 0 || root->limit_tuples > FEW_ROWS)
+	if (root->limit_tuples < 0 || root->limit_tuples > SIZE_PROBE_FEW_ROWS)
 		return false;
 	foreach(lc, root->query_pathkeys)
 	{
@@ -174,14 +175,24 @@ writes_rows(const PlannerInfo *root)
 	return false;
 }
 
-/* Returns whether a request is in order: the plan is to be run, by somebody who may read the table. */
-static bool
-may_ask(const RelOptInfo *rel, const WalcuOptions *options)
+/* Returns whether the size is a guess which the plan hangs on. */
+bool
+size_probe_would_ask(PlannerInfo *root, const RelOptInfo *rel)
 {
+	bool may_go_farther;
+
+	return choose_first_look(root, rel, &may_go_farther) > 0;
+}
+
+/* Returns whether a request is in order: the plan is to be run, by somebody who may read the table. */
+bool
+size_probe_may_ask(PlannerInfo *root, const RelOptInfo *rel)
+{
+	const WalcuOptions *options = relinfo_options(rel);
 	Oid userid = OidIsValid(rel->userid) ? rel->userid : GetUserId();
 	Oid relid = relinfo_relation(rel)->relid;
 
-	if (explain_watch_is_shown_only() || !options->pushdown ||
+	if (writes_rows(root) || explain_watch_is_shown_only() || !options->pushdown ||
 		learned_tells(WALCU_LEARNED_UNSIZED, options, options->dealer_id ? options->dealer_id : "") ||
 		connection_requests_left(options) < LEAST_REQUESTS_LEFT)
 		return false;
@@ -199,20 +210,17 @@ static bool
 look_at_size(const RelOptInfo *rel, const WalcuOptions *options, int64 skip)
 {
 	WalcuLearnedSize known = learned_size(options);
-	WalcuQuery query = {
-		.options = options, .strategy = WALCU_BY_PAGES, .project = list_make1("_id"), .wanted = 1};
-	Oid userid = OidIsValid(rel->userid) ? rel->userid : GetUserId();
+	WalcuQuery query = {.options = options,
+						.credential = relsize_credential(rel, options),
+						.strategy = WALCU_BY_PAGES,
+						.project = list_make1("_id"),
+						.wanted = 1};
 	bool found = false;
-	bool volatile is_told = false;
+	bool is_told;
 
 	if (known.least > skip || (known.most != LEARNED_SIZE_OPEN && known.most <= skip))
 		return true;
-	query.credential = option_credential_header(userid, options->serverid);
-	REDACT_TRY();
-	{
-		is_told = probe_for_document(&query, skip, &found);
-	}
-	REDACT_END(query.credential);
+	is_told = size_probe_document(&query, skip, &found);
 	if (is_told)
 		learned_size_note(options, found ? skip + 1 : 0, found ? LEARNED_SIZE_OPEN : skip);
 	else
@@ -220,11 +228,28 @@ look_at_size(const RelOptInfo *rel, const WalcuOptions *options, int64 skip)
 	return is_told;
 }
 
+/*
+ * Finds out whether a query's filters leave a document behind so many.  Returns false when the service does
+ * not tell.
+ */
+bool
+size_probe_document(WalcuQuery *query, int64 skip, bool *found)
+{
+	bool volatile is_told = false;
+
+	REDACT_TRY();
+	{
+		is_told = probe_for_document(query, skip, found);
+	}
+	REDACT_END(query->credential);
+	return is_told;
+}
+
 /* Asks for the document behind so many.  Returns false when there is no answer; it is asked for once. */
 static bool
 probe_for_document(WalcuQuery *query, int64 skip, bool *found)
 {
-	const WalcuQueryPart all = {0};
+	const WalcuQueryPart all = {.filters = query->filters};
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "walcu size probe", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
