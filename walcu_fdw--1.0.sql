@@ -196,7 +196,6 @@ CREATE TABLE walcu_fdw_copy_results (
   requests bigint,
   failures integer NOT NULL DEFAULT 0,
   failed_at timestamptz,
-  sqlstate text,
   error text,
   PRIMARY KEY (copy, work));
 COMMENT ON TABLE walcu_fdw_copy_results IS
@@ -211,7 +210,7 @@ CREATE VIEW walcu_fdw_copy_due WITH (security_barrier) AS
     FROM walcu_fdw_copy_entries e
     JOIN pg_catalog.pg_class c ON c.oid = e.copy
    CROSS JOIN LATERAL (VALUES
-           ('fill', CASE WHEN e.filling THEN coalesce(e.fill_began_at, timestamptz '-infinity') END),
+           ('fill', CASE WHEN e.filling THEN coalesce(e.fill_began_at, now()) END),
            ('refresh', CASE WHEN e.watermark IS NOT NULL OR NOT e.filling THEN e.refreshed_at + e.refresh_every END),
            ('reconcile', CASE WHEN NOT e.filling THEN e.reconciled_at + e.reconcile_every END)) w (work, due_at)
     LEFT JOIN walcu_fdw_copy_results r ON r.copy = e.copy AND r.work = w.work
@@ -266,6 +265,14 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION walcu_fdw_copy(regclass, text, interval, interval, text[], text[], boolean, boolean, interval) IS
   'makes a local copy of a foreign table, or changes what is known of one';
 
+CREATE PROCEDURE walcu_fdw_fill(
+  copy regclass,
+  step integer DEFAULT 5000)
+AS 'MODULE_PATHNAME'
+LANGUAGE C;
+COMMENT ON PROCEDURE walcu_fdw_fill(regclass, integer) IS
+  'reads the documents of a local copy in steps, each of which is committed';
+
 CREATE FUNCTION walcu_fdw_refresh(
   copy regclass,
   OUT written bigint,
@@ -316,6 +323,21 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION walcu_fdw_copy_columns(regclass) IS
   'adds to a local copy the columns that its foreign table has got';
+
+CREATE PROCEDURE walcu_fdw_copies_run()
+AS 'MODULE_PATHNAME'
+LANGUAGE C;
+COMMENT ON PROCEDURE walcu_fdw_copies_run() IS
+  'does what is due of the current user''s local copies, each in a transaction of its own';
+
+CREATE FUNCTION walcu_fdw_copies_next()
+RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT min(due_at) FROM walcu_fdw_copy_due;
+END;
+COMMENT ON FUNCTION walcu_fdw_copies_next() IS
+  'when walcu_fdw_copies_run has something to do; NULL for never';
 
 CREATE FUNCTION walcu_fdw_copy_since(copy regclass)
 RETURNS timestamptz

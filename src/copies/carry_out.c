@@ -78,7 +78,7 @@ record_success(const WalcuCopyWork *work, const char *name)
 					  " ON CONFLICT (copy, work) DO UPDATE"
 					  "   SET began_at = excluded.began_at, took = excluded.took, written = excluded.written,"
 					  "       deleted = excluded.deleted, requests = excluded.requests,"
-					  "       failures = 0, failed_at = NULL, sqlstate = NULL, error = NULL",
+					  "       failures = 0, failed_at = NULL, error = NULL",
 					  5,
 					  (WalcuArgument[]){sql_relation(work->copy->relid), sql_text(name),
 										sql_count(work->written), sql_count(work->deleted),
@@ -93,15 +93,13 @@ carry_out_record_failure(Oid relid, const char *name, const ErrorData *error)
 
 	SPI_connect();
 	sql_run_as_keeper(SQL_RESULTS,
-					  "INSERT INTO %1$s AS r (copy, work, failures, failed_at, sqlstate, error)"
-					  " SELECT $1, $2, 1, clock_timestamp(), $3, $4"
+					  "INSERT INTO %1$s AS r (copy, work, failures, failed_at, error)"
+					  " SELECT $1, $2, 1, clock_timestamp(), $3"
 					  "  WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1)"
 					  " ON CONFLICT (copy, work) DO UPDATE"
 					  "   SET failures = r.failures + 1, failed_at = excluded.failed_at,"
-					  "       sqlstate = excluded.sqlstate, error = excluded.error",
-					  4,
-					  (WalcuArgument[]){sql_relation(relid), sql_text(name),
-										sql_text(unpack_sql_state(error->sqlerrcode)), sql_text(text)});
+					  "       error = excluded.error",
+					  3, (WalcuArgument[]){sql_relation(relid), sql_text(name), sql_text(text)});
 	SPI_finish();
 }
 

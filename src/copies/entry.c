@@ -154,14 +154,18 @@ entry_begin_filling(WalcuCopy *copy, int64 total)
 	copy->fill_position = NULL;
 }
 
-/* Documents were read up to an _id, so many more. */
+/* Documents were read up to an _id, so many more.  Tells how many in all, and of how many, 0 if unknown. */
 void
-entry_move_filling(WalcuCopy *copy, const char *position, int64 rows)
+entry_move_filling(const WalcuCopy *copy, const char *position, int64 rows, int64 *filled, int64 *total)
 {
+	bool is_null;
+
 	sql_run_as_keeper(SQL_ENTRIES,
-					  "UPDATE %1$s SET fill_position = $2, fill_rows = fill_rows + $3 WHERE copy = $1", 3,
-					  (WalcuArgument[]){sql_relation(copy->relid), sql_text(position), sql_count(rows)});
-	copy->fill_position = pstrdup(position);
+					  "UPDATE %1$s SET fill_position = $2, fill_rows = fill_rows + $3 WHERE copy = $1"
+					  " RETURNING fill_rows, coalesce(fill_total, 0)",
+					  3, (WalcuArgument[]){sql_relation(copy->relid), sql_text(position), sql_count(rows)});
+	*filled = DatumGetInt64(sql_result(1, &is_null));
+	*total = DatumGetInt64(sql_result(2, &is_null));
 }
 
 /*

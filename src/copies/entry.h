@@ -41,7 +41,8 @@ extern bool entry_find_since(const WalcuCopy *copy, bool has_newest, TimestampTz
 extern void entry_mark_refreshed(const WalcuCopy *copy, bool has_newest, TimestampTz newest);
 extern void entry_mark_reconciled(const WalcuCopy *copy);
 extern void entry_begin_filling(WalcuCopy *copy, int64 total);
-extern void entry_move_filling(WalcuCopy *copy, const char *position, int64 rows);
+extern void entry_move_filling(const WalcuCopy *copy, const char *position, int64 rows, int64 *filled,
+							   int64 *total);
 extern void entry_end_filling(WalcuCopy *copy, bool has_newest, TimestampTz newest);
 extern void entry_set_columns(const WalcuCopy *copy, bool are_new);
 extern void entry_set_live_view(const WalcuCopy *copy, Oid view);

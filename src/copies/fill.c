@@ -11,7 +11,11 @@
 #include "copies/fill.h"
 
 #include "base/compat.h"
+#include "copies/carry_out.h"
+#include "copies/commit_steps.h"
 #include "copies/take.h"
+#include "fmgr.h"
+#include "service/foreign_table.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -22,7 +26,41 @@ static int64 count_documents(const WalcuCopyWork *work);
 static void take_range(WalcuCopyWork *work, const char *end);
 static void end_filling(WalcuCopyWork *work);
 
-/* Reads the next documents, or the last ones; copy->is_filling tells whether there are more. */
+PG_FUNCTION_INFO_V1(walcu_fdw_fill);
+
+/*
+ * walcu_fdw_fill(copy regclass, step integer), a procedure
+ *
+ * Reads the documents of a copy, so many in a transaction, and tells how far it is.  Errors: 22004 and 22023
+ * for wrong arguments, 2D000 within a transaction, those of carry_out_work.
+ */
+Datum
+walcu_fdw_fill(PG_FUNCTION_ARGS)
+{
+	Oid relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	bool is_unfinished = true;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("copy must not be null"));
+	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("step must be at least 1"));
+	commit_steps_begin(fcinfo, "walcu_fdw_fill");
+	while (is_unfinished)
+	{
+		WalcuCopyWork work = {.step = PG_GETARG_INT32(1)};
+
+		carry_out_work(relid, WORK_FILL, fill_step, WALCU_COPY_WAIT, &work);
+		is_unfinished = work.is_unfinished;
+		commit_steps_commit();
+		if (is_unfinished)
+			ereport(NOTICE, errmsg("%s: %lld of %lld documents", foreign_table_name(relid),
+								   (long long) work.filled, (long long) Max(work.filled, work.total)));
+	}
+	commit_steps_end();
+	PG_RETURN_VOID();
+}
+
+/* Reads the next documents, or the last ones. */
 void
 fill_step(WalcuCopyWork *work)
 {
@@ -35,6 +73,7 @@ fill_step(WalcuCopyWork *work)
 	take_range(work, end);
 	if (end == NULL)
 		end_filling(work);
+	work->is_unfinished = end != NULL;
 }
 
 /* Reads all documents that are left, at once. */
@@ -115,7 +154,7 @@ take_range(WalcuCopyWork *work, const char *end)
 		written = take_matching(work->copy, work->source, "true", 0, NULL);
 	work->written += written;
 	if (end)
-		entry_move_filling(work->copy, end, work->step);
+		entry_move_filling(work->copy, end, work->step, &work->filled, &work->total);
 }
 
 /* The planner knows nothing of a new table before it is analyzed. */

@@ -1,0 +1,164 @@
+/*
+ * run.c
+ *	  Work on copies that is due.
+ *
+ * walcu_fdw_copies_run() does it, which schedulers call, and so does whoever lists what is due and has each
+ * done in a transaction of its own.  An error is kept, and holds up no other copy.
+ */
+#include "postgres.h"
+
+#include "copies/run.h"
+
+#include "access/xact.h"
+#include "base/read_only.h"
+#include "copies/carry_out.h"
+#include "copies/commit_steps.h"
+#include "copies/fill.h"
+#include "copies/reconcile.h"
+#include "copies/refresh.h"
+#include "copies/sql.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "service/foreign_table.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+static WalcuDueWork *make_due_work(Oid relid, const char *name);
+static ErrorData *try_work(const WalcuDueWork *due, WalcuCopyWork *work, bool *was_free);
+static void tell_of_failure(const WalcuDueWork *due, ErrorData *error);
+
+PG_FUNCTION_INFO_V1(walcu_fdw_copies_run);
+
+/*
+ * walcu_fdw_copies_run(), a procedure
+ *
+ * Does what is due of the copies that the user owns.  As long as some are being filled, it looks after each
+ * of their steps what else is due by then.  Errors: 2D000 within a transaction, those of read_only_refuse.
+ */
+Datum
+walcu_fdw_copies_run(PG_FUNCTION_ARGS)
+{
+	bool is_filling = true;
+
+	commit_steps_begin(fcinfo, "walcu_fdw_copies_run");
+	entry_forget_gone();
+	while (is_filling)
+	{
+		ListCell *lc;
+
+		is_filling = false;
+		foreach(lc, run_list_due())
+		{
+			if (run_due_work(lfirst(lc)) == WALCU_RUN_STEP)
+				is_filling = true;
+			commit_steps_commit();
+		}
+	}
+	commit_steps_end();
+	PG_RETURN_VOID();
+}
+
+/* Lists what is due now (WalcuDueWork) of the copies that the current user owns, what waits longest first. */
+List *
+run_list_due(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	List *list = NIL;
+
+	SPI_connect();
+	sql_run(psprintf("SELECT copy, work FROM %s WHERE due_at <= pg_catalog.clock_timestamp() ORDER BY due_at",
+					 sql_extension_name("walcu_fdw_copy_due")),
+			0, NULL);
+	for (uint64 i = 0; i < SPI_tuptable->numvals; i++)
+	{
+		bool is_null;
+		Datum relid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
+		const char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+		MemoryContext before = MemoryContextSwitchTo(caller);
+
+		list = lappend(list, make_due_work(DatumGetObjectId(relid), name));
+		MemoryContextSwitchTo(before);
+	}
+	SPI_finish();
+	return list;
+}
+
+static WalcuDueWork *
+make_due_work(Oid relid, const char *name)
+{
+	static const WalcuDueWork works[] = {
+		{.name = WORK_FILL, .worker = fill_step},
+		{.name = WORK_REFRESH, .worker = refresh_changed},
+		{.name = WORK_RECONCILE, .worker = reconcile_copy},
+	};
+	WalcuDueWork *due = palloc(sizeof(WalcuDueWork));
+
+	for (int i = 0; i < lengthof(works); i++)
+	{
+		if (strcmp(works[i].name, name) == 0)
+			*due = works[i];
+	}
+	due->relid = relid;
+	return due;
+}
+
+/*
+ * Does something in the current transaction, which the caller commits then.  An error is rolled back, told of
+ * as a warning, and kept in that transaction; but not that the statement is cancelled.
+ */
+WalcuRunResult
+run_due_work(const WalcuDueWork *due)
+{
+	WalcuCopyWork work = {.step = RUN_FILL_STEP, .most_deleted = RECONCILE_MOST_DELETED};
+	bool was_free = true;
+	ErrorData *error = try_work(due, &work, &was_free);
+
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	if (error)
+	{
+		tell_of_failure(due, error);
+		carry_out_record_failure(due->relid, due->name, error);
+		return WALCU_RUN_DONE;
+	}
+	if (!was_free)
+		return WALCU_RUN_SKIPPED;
+	return work.is_unfinished ? WALCU_RUN_STEP : WALCU_RUN_DONE;
+}
+
+/* Returns the error, or NULL if the work was done, or another session has the copy. */
+static ErrorData *
+try_work(const WalcuDueWork *due, WalcuCopyWork *work, bool *was_free)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		*was_free = carry_out_work(due->relid, due->name, due->worker, WALCU_COPY_SKIP, work);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+static void
+tell_of_failure(const WalcuDueWork *due, ErrorData *error)
+{
+	ereport(WARNING, errcode(error->sqlerrcode),
+			errmsg("could not %s copy \"%s\": %s", due->name, foreign_table_name(due->relid), error->message),
+			error->detail ? errdetail("%s", error->detail) : 0, error->hint ? errhint("%s", error->hint) : 0);
+}
