@@ -14,6 +14,9 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
+/* A text that text_make_short made has room for so many bytes. */
+#define SHORT_TEXT 32
+
 static int control_length(const char *at);
 
 /*
@@ -159,5 +162,17 @@ text_take(StringInfo buffer)
 	char *text = pnstrdup(buffer->data, buffer->len);
 
 	pfree(buffer->data);
+	return text;
+}
+
+/* Makes an empty text with room for an id.  It grows as that of makeStringInfo, which begins with more. */
+StringInfo
+text_make_short(void)
+{
+	StringInfo text = palloc(sizeof(StringInfoData));
+
+	text->maxlen = SHORT_TEXT;
+	text->data = palloc(text->maxlen);
+	resetStringInfo(text);
 	return text;
 }

@@ -23,5 +23,6 @@ extern List *text_sort_unique(List *texts, list_sort_comparator compare);
 extern int text_compare_bytes(const ListCell *one, const ListCell *other);
 extern char *text_escape_like(const char *text);
 extern char *text_take(StringInfo buffer);
+extern StringInfo text_make_short(void);
 
 #endif /* WALCU_TEXT_H */

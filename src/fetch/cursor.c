@@ -11,6 +11,7 @@
 
 #include "fetch/cursor.h"
 
+#include "base/text.h"
 #include "utils/memutils.h"
 
 static void count_bytes(WalcuCursor *cursor, WalcuPage *page);
@@ -27,10 +28,10 @@ cursor_create(WalcuCursorGroup *group, WalcuQueryPart *part, const WalcuCursorRe
 	cursor->reader = reader;
 	cursor->group = group;
 	cursor->part = part;
-	cursor->first_id = makeStringInfo();
-	cursor->id = makeStringInfo();
-	cursor->previous_id = makeStringInfo();
-	cursor->ahead_id = makeStringInfo();
+	cursor->first_id = text_make_short();
+	cursor->id = text_make_short();
+	cursor->previous_id = text_make_short();
+	cursor->ahead_id = text_make_short();
 	cursor->value_context = AllocSetContextCreate(context, "walcu keys", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(before);
 	return cursor;

@@ -65,7 +65,7 @@ key_lookup_idle_search(const WalcuRelation *relation, List *restrictions, Expr *
 		{
 			AttrNumber column = at + FirstLowInvalidHeapAttributeNumber;
 
-			if (column > 0 && is_search_column(option_for_column(relation->relid, column)))
+			if (column > 0 && is_search_column(option_column_of(relation->options, column)))
 				return column;
 		}
 	}
@@ -148,7 +148,8 @@ is_column_with_value(const WalcuRelation *relation, Expr *column, Expr *value, C
 	Var *var = (Var *) strip_implicit_coercions((Node *) column);
 
 	return IsA(var, Var) && var->varno == relation->varno && var->varattno > 0 && var->varlevelsup == 0 &&
-		   document_path_is_value(relation, value) && test(option_for_column(relation->relid, var->varattno));
+		   document_path_is_value(relation, value) &&
+		   test(option_column_of(relation->options, var->varattno));
 }
 
 static bool

@@ -401,9 +401,7 @@ has_key_of_row(PlannerInfo *root, const RelOptInfo *rel)
 		WalcuJoinPlan key;
 
 		if (join_key_find_in_scan(clause, &key) && has_param_of_row((Node *) clause, root) &&
-			((WalcuPushdownCondition *) linitial(
-				 pushdown_conditions(relinfo_relation(rel), list_make1(clause))))
-				->filter)
+			pushdown_is_possible(relinfo_relation(rel), clause))
 			return true;
 	}
 	return false;
@@ -545,10 +543,7 @@ list_pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
 	}
 	foreach(lc, candidates)
 	{
-		List *filtered =
-			pushdown_conditions(relinfo_relation(rel), list_make1(((RestrictInfo *) lfirst(lc))->clause));
-
-		if (((WalcuPushdownCondition *) linitial(filtered))->filter)
+		if (pushdown_is_possible(relinfo_relation(rel), ((RestrictInfo *) lfirst(lc))->clause))
 			pushable = lappend(pushable, lfirst(lc));
 	}
 	return pushable;

@@ -169,12 +169,18 @@ start_statement(QueryDesc *description, int eflags)
 {
 	if (may_improve_copy(description))
 	{
+		MemoryContext context =
+			AllocSetContextCreate(CurrentMemoryContext, "plan copy", ALLOCSET_DEFAULT_SIZES);
+		MemoryContext before = MemoryContextSwitchTo(context);
 		PlannedStmt *copy = copyObject(description->plannedstmt);
 		WalcuPlanSearch search = {.statement = copy, .only_missed = true};
 
 		improve_statement(&search, (eflags & EXEC_FLAG_BACKWARD) != 0);
+		MemoryContextSwitchTo(before);
 		if (search.taken)
 			description->plannedstmt = copy;
+		else
+			MemoryContextDelete(context);
 	}
 	if (previous_executor_start)
 		previous_executor_start(description, eflags);
@@ -541,8 +547,7 @@ match_bound(const WalcuRelation *relation, Expr *clause, ScanSearch *scans, Scan
 	if (!range_key_find(clause, &found->bound))
 		return false;
 	found->key.expression = make_row_value(clause, found->bound.inner, found->bound.bound, scans);
-	return found->key.expression &&
-		   ((WalcuPushdownCondition *) linitial(pushdown_conditions(relation, list_make1(clause))))->filter;
+	return found->key.expression && pushdown_is_possible(relation, clause);
 }
 
 /*

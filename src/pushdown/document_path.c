@@ -142,7 +142,7 @@ follow_column(const WalcuRelation *relation, const Var *var)
 		return NULL;
 	if (var->varattno <= 0)
 		return make_unusable("the service does not have the column");
-	column = option_for_column(relation->relid, var->varattno);
+	column = option_column_of(relation->options, var->varattno);
 	if (!column->pushdown)
 		return make_unusable("pushdown is off for the column");
 	if (column->parameter)

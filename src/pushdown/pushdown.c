@@ -22,6 +22,7 @@
 #include "pushdown/deparse.h"
 #include "pushdown/restated.h"
 #include "pushdown/row_comparison.h"
+#include "utils/memutils.h"
 
 static WalcuPushdown *translate_expression(const WalcuRelation *relation, Expr *expression, bool outcome,
 										   const char **reason);
@@ -120,6 +121,24 @@ rejects_null(const WalcuPushdown *filter, AttrNumber column)
 			return filter->kind == WALCU_PUSHDOWN_AND;
 	}
 	return filter->kind == WALCU_PUSHDOWN_OR;
+}
+
+/*
+ * Does a condition become a filter?  What it takes to find out is freed, as joins ask for many conditions
+ * that come to nothing.
+ */
+bool
+pushdown_is_possible(const WalcuRelation *relation, Expr *clause)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu condition", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	const WalcuPushdownCondition *condition = linitial(pushdown_conditions(relation, list_make1(clause)));
+	bool has_filter = condition->filter != NULL;
+
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
+	return has_filter;
 }
 
 /* Is every condition pushed as a whole? */

@@ -53,6 +53,7 @@ extern List *pushdown_clauses(const WalcuOptions *options, List *filtered, ExprC
 extern bool pushdown_foretell(PlannerInfo *root, WalcuPushdown *filter);
 extern bool pushdown_needs_execution(Expr *value);
 extern bool pushdown_rejects_null(List *filtered, AttrNumber column);
+extern bool pushdown_is_possible(const WalcuRelation *relation, Expr *clause);
 extern bool pushdown_is_complete(List *filtered);
 
 #endif /* WALCU_PUSHDOWN_H */

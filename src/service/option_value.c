@@ -150,13 +150,14 @@ option_value_choice(const char *name, const char *text, const char *const *choic
 {
 	StringInfoData hint;
 
-	initStringInfo(&hint);
 	for (int i = 0; choices[i]; i++)
 	{
 		if (strcmp(text, choices[i]) == 0)
 			return i;
-		appendStringInfo(&hint, "%s\"%s\"", i > 0 ? ", " : "Valid values are ", choices[i]);
 	}
+	initStringInfo(&hint);
+	for (int i = 0; choices[i]; i++)
+		appendStringInfo(&hint, "%s\"%s\"", i > 0 ? ", " : "Valid values are ", choices[i]);
 	appendStringInfoChar(&hint, '.');
 	raise_invalid_value(name, text, hint.data);
 }

@@ -18,6 +18,9 @@
 /* No document of the service is nested more levels deep. */
 #define MAX_LEVELS 16
 
+/* The description takes up memory in blocks of so many bytes. */
+#define BLOCK_SIZE (64 * 1024)
+
 /* These are the resources of the description (of WalcuResource), which are not changed once they are read. */
 static List *resources = NIL;
 
@@ -136,7 +139,7 @@ read_description(void)
 	if (resources != NIL)
 		return;
 	/* it is below the current context until it is whole, so that an error leaves nothing behind */
-	context = AllocSetContextCreate(CurrentMemoryContext, "walcu description", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurrentMemoryContext, "walcu description", 0, BLOCK_SIZE, BLOCK_SIZE);
 	before = MemoryContextSwitchTo(context);
 	resources = openapi_bundled_resources(MAX_LEVELS);
 	MemoryContextSwitchTo(before);
