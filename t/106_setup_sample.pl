@@ -7,6 +7,7 @@ use warnings;
 use JSON::PP ();
 use Test::More;
 use WalcuTest;
+use WalcuTest::Services;
 
 my $sandbox = WalcuTest::Sandbox->start(scale => 10, count => { cars => 120 });
 my $node = start_node();
@@ -146,6 +147,19 @@ is_deeply($dbh->selectall_arrayref("$join WHERE l._id = '$lead'"), [ [ $lead, $e
 cmp_ok($sandbox->request_count, '<=', 2, 'in two requests');
 asked();
 is($dbh->selectrow_array(q{SELECT count(*) FROM who.emails WHERE _document ->> 'subject' = 'Solicitud 7'}), 1, 'what is not described can be asked for in the document');
+
+# Whatever the service is like: the same rows, and the users in a few requests
+my @kinds = services(qw(ids filters ignored));
+for my $service (@kinds)
+{
+    $sandbox->settings(settings_of($service));
+    my $session = connect_db($node);
+    asked();
+    is_deeply({ map { @$_ } @{ $session->selectall_arrayref($join) } }, \%expected, 'who has which lead: ' . service_name($service));
+    cmp_ok($sandbox->request_count(resource => 'users'), '<=', 3, 'in a few requests');
+}
+$sandbox->settings(settings_of($kinds[0]));
+asked();
 my @more = setup("$who, sample => true");
 %column = map { ($_->[0] => $_) } @{ columns('who.users') };
 is($column{email}[3], 'email: string, seen in documents and not described', 'a sample tells more of them');
