@@ -90,6 +90,8 @@ if ($< != 0)
 {
     chmod 0, $file;
     is(outcome(), '42501', 'one that may not be read');
+    my $user = getpwuid $<;
+    like(sql_error($dbh, $scan)->{hint}, qr/as the operating system's user "$user"\.$/, 'the hint says who would read it');
     chmod 0600, $file;
 }
 is(outcome(), $cars, 'and then a good one again');

@@ -80,6 +80,16 @@ calls(q{UPDATE crm.tasks SET custom = custom || '{"z": 9}' WHERE description LIK
 is(($sandbox->log(method => 'GET'))[0]{query}{project}, 'description custom _id', 'no more than the change needs is read');
 calls(q{UPDATE crm.tasks SET custom = custom || '{"z": 8}' WHERE description LIKE 'task%' RETURNING *});
 like(($sandbox->log(method => 'GET'))[0]{query}{project}, qr/computed/, 'but for RETURNING the whole row is');
+$rows = $dbh->selectall_arrayref(q{UPDATE crm.tasks SET custom = custom || '{"z": 7}' WHERE description LIKE 'task%' RETURNING description, client_id IS NULL, custom ->> 'z'});
+is_deeply([ sort map { $_->[0] } @$rows ], [ map { "task $_" } 1 .. 3 ], 'columns in RETURNING');
+is_deeply([ map { @$_[ 1, 2 ] } @$rows ], [ map { ($rows->[$_][1], '7') } 0 .. 2 ], 'also new values');
+is(($sandbox->log(method => 'GET'))[-1]{query}{project}, 'description client_id custom _id', 'are read with those');
+$rows = $dbh->selectall_arrayref(q{WITH deleted AS (DELETE FROM crm.tasks WHERE description = 'task 3' RETURNING client_id, description) SELECT * FROM deleted});
+is_deeply([ map { $_->[1] } @$rows ], ['task 3'], 'DELETE returns what there was');
+is(($sandbox->log(method => 'GET'))[-1]{query}{project}, 'description client_id _id', 'of which no more is read, too');
+calls(q{DELETE FROM crm.tasks t WHERE description = 'task 2' RETURNING t});
+like(($sandbox->log(method => 'GET'))[0]{query}{project} // 'computed', qr/computed/, 'unless it is the whole row');
+fill(3);
 is(scalar @{ $dbh->selectall_arrayref(q{UPDATE crm.tasks t SET description = (t).client_id || 'x', custom = to_jsonb(t) WHERE _id = 't1' AND description IS NOT NULL RETURNING 1}) }, 1, 'a whole row in an expression');
 $dbh->do(q{UPDATE crm.tasks t SET custom = to_jsonb(t) WHERE _id = 't2' AND description IS NOT NULL});
 is((grep { $_->{_id} eq 't2' } $sandbox->dump('tasks'))[0]{custom}{dealer_id}, undef, 'is what the CRM holds');

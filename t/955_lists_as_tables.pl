@@ -170,6 +170,12 @@ for (
     [ 'ALTER FOREIGN TABLE crm.cars_error ADD m text OPTIONS (ordinality $$true$$)', undef ],
     [ 'SELECT m FROM crm.cars_error', qr/column "m" of foreign table "cars_error", with the option "ordinality", is of type text\nHINT:  A position is of type integer or bigint/ ],
     [ 'ALTER FOREIGN TABLE crm.cars_error DROP m', undef ],
+    [ "ALTER FOREIGN TABLE crm.leads ADD whose text OPTIONS (path '^._id')", undef ],
+    [ 'SELECT * FROM crm.leads', qr/column "whose" of foreign table "leads" cannot have the path "\^\._id"\nHINT:  Use the path "_id"\./ ],
+    [ 'ALTER FOREIGN TABLE crm.leads DROP whose', undef ],
+    [ "ALTER FOREIGN TABLE crm.leads ADD sought integer OPTIONS (parameter 'search')", undef ],
+    [ 'SELECT _id, sought FROM crm.leads', qr/column "sought" of foreign table "leads", with the option "parameter", is of type integer\nHINT:  ALTER FOREIGN TABLE crm\.leads ALTER COLUMN sought TYPE text/ ],
+    [ 'ALTER FOREIGN TABLE crm.leads DROP sought', undef ],
     [ "ALTER FOREIGN TABLE crm.cars_error OPTIONS (SET array '.')", qr/Give the names of members separated by dots that lead to a list/ ],
   )
 {

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/username.h"
 #include "storage/fd.h"
 
 static void check_regular(const char *path, const struct stat *status);
@@ -51,6 +52,19 @@ file_version_equals(const WalcuFileVersion *one, const WalcuFileVersion *other)
 		   one->changed.tv_nsec == other->changed.tv_nsec;
 }
 
+/* Adds a hint to an error about a file that the system does not let the server read, or does not have. */
+static int
+add_reader_hint(int error)
+{
+	char *failure;
+	const char *user = get_user_name(&failure);
+
+	if (user == NULL || (error != EACCES && error != EPERM && error != ENOENT))
+		return 0;
+	return errhint("PostgreSQL reads it on the machine of the server, as the operating system's user \"%s\".",
+				   user);
+}
+
 /*
  * Returns the text of a file, of so many bytes at most.  Errors: those of the operating system, 42809 when
  * it is not a regular file, 54000 when it is longer, 22P05 when it is not a text.
@@ -64,7 +78,12 @@ file_read_text(const char *path, int most)
 	ssize_t length;
 
 	if (descriptor < 0 || fstat(descriptor, &status) != 0)
-		ereport(ERROR, errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path));
+	{
+		int error = errno;
+
+		ereport(ERROR, errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path),
+				add_reader_hint(error));
+	}
 	check_regular(path, &status);
 	length = read_whole(descriptor, text, most + 1);
 	if (length < 0)

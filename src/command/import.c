@@ -26,6 +26,9 @@
 	"IMPORT FOREIGN SCHEMA ... OPTIONS (source 'bundled') uses the description installed with the "          \
 	"extension."
 
+static void require_names(List *resources, List *lists, List *names);
+static const char *hint_other_way(const char *name);
+static bool is_list_table(const char *name);
 static List *list_other_names(List *lists, List *names);
 static List *list_wanted_names(List *tables);
 static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *resource);
@@ -54,7 +57,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 		serverid, options.source, options.flatten + (options.arrays ? LIST_TABLE_LEVELS : 0), BUNDLED_HINT);
 	lists = options.arrays ? list_table_of_resources(resources) : NIL;
 	if (statement->list_type == FDW_IMPORT_SCHEMA_LIMIT_TO)
-		openapi_require_names(resources, list_other_names(lists, listed));
+		require_names(resources, lists, listed);
 	foreach(lc, resources)
 	{
 		WalcuResource *resource = lfirst(lc);
@@ -78,6 +81,51 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 													statement->server_name, options.import_collate));
 	}
 	return commands;
+}
+
+/* Error HV00R for a name that no table would have, with a hint at other ways to have one. */
+static void
+require_names(List *resources, List *lists, List *names)
+{
+	List *others = list_other_names(lists, names);
+	ListCell *lc;
+
+	foreach(lc, others)
+	{
+		const char *hint = openapi_find_resource(resources, lfirst(lc)) ? NULL : hint_other_way(lfirst(lc));
+
+		if (hint)
+			ereport(ERROR, errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+					errmsg("the service has no resource \"%s\"", (char *) lfirst(lc)), errhint("%s", hint));
+	}
+	openapi_require_names(resources, others);
+}
+
+/* NULL when there is no other way to have a table of this name. */
+static const char *
+hint_other_way(const char *name)
+{
+	if (is_list_table(name))
+		return "It is a list in documents: the option arrays 'true' makes tables of these.";
+	if (openapi_find_resource(openapi_undescribed_resources(0), name))
+		return psprintf("The description does not have it. walcu_fdw_setup(..., resources => '{%s}') makes a "
+						"table of what is known of it.",
+						name);
+	return NULL;
+}
+
+/* Is a table of the installed description's lists called so?  What was read is not deep enough to tell. */
+static bool
+is_list_table(const char *name)
+{
+	ListCell *lc;
+
+	foreach(lc, list_table_of_resources(openapi_bundled_resources(LIST_TABLE_LEVELS)))
+	{
+		if (strcmp(((WalcuListTable *) lfirst(lc))->name, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Lists those of some names (of char *) that are of no list's table. */

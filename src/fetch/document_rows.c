@@ -20,6 +20,7 @@
 #include "http/redact.h"
 #include "json/gather.h"
 #include "miscadmin.h"
+#include "service/foreign_table.h"
 #include "service/option_column.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -47,6 +48,7 @@ struct WalcuDocumentRows
 
 static bool has_element_column(const WalcuOptions *options, TupleDesc descriptor);
 static void want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column);
+static void check_parameter_type(const WalcuOptions *options, Form_pg_attribute attribute);
 static void check_position_type(const WalcuOptions *options, Form_pg_attribute attribute);
 static void find_elements(WalcuDocumentRows *rows);
 static void report_misfit(WalcuDocumentRows *rows, const WalcuJson *value, const char *fault);
@@ -107,8 +109,25 @@ want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column)
 	}
 	else if (option->element_path)
 		decode_want(rows->elements, column, option->element_path);
-	else if (option->parameter == NULL)
+	else if (option->parameter)
+		check_parameter_type(options, TupleDescAttr(rows->descriptor, column));
+	else
 		decode_want(rows->documents, column, option->path);
+}
+
+/* The text that a condition gives is sent, and shown in the rows that come of it. */
+static void
+check_parameter_type(const WalcuOptions *options, Form_pg_attribute attribute)
+{
+	Oid type = getBaseType(attribute->atttypid);
+
+	if (type != TEXTOID && type != VARCHAROID)
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+				errmsg("column \"%s\" of foreign table \"%s\", with the option \"parameter\", is of type %s",
+					   NameStr(attribute->attname), get_rel_name(options->relid),
+					   format_type_be(attribute->atttypid)),
+				errhint("ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE text makes it one of text.",
+						foreign_table_name(options->relid), quote_identifier(NameStr(attribute->attname))));
 }
 
 static void

@@ -20,7 +20,7 @@
 #define WHOLE_ROW (0 - FirstLowInvalidHeapAttributeNumber)
 
 static Bitmapset *remove_copied_row(PlannerInfo *root, const RelOptInfo *rel, Bitmapset *used);
-static Bitmapset *remove_updated_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
+static Bitmapset *remove_changed_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used);
 static bool is_row_copied(const PlannerInfo *root, const RelOptInfo *rel);
 static bool is_copied_row(const TargetEntry *entry);
 
@@ -39,7 +39,7 @@ used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	used = remove_copied_row(root, rel, used);
 
 	relation = table_open(relid, NoLock);
-	used = remove_updated_row(root, rel->relid, relation, used);
+	used = remove_changed_row(root, rel->relid, relation, used);
 	for (AttrNumber number = 1; number <= RelationGetNumberOfAttributes(relation); number++)
 	{
 		if (TupleDescAttr(RelationGetDescr(relation), number - 1)->attisdropped)
@@ -53,19 +53,20 @@ used_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 }
 
 /*
- * PostgreSQL asks for the whole old row of whatever is updated.  Where nobody but modify.c looks at it, the
- * columns that are set suffice: it compares the old row with the new one, and in others they do not differ.
+ * PostgreSQL asks for the whole old row of whatever is updated, and updatable.c for that of what is deleted
+ * with RETURNING.  Where nobody but modify.c looks at it, the columns that are set suffice: it compares the
+ * old row with the new one, and in others they do not differ.  RETURNING adds those that it names.
  */
 static Bitmapset *
-remove_updated_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
+remove_changed_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset *used)
 {
 	const Query *query = root->parse;
 	const TupleConstr *constraints = RelationGetDescr(relation)->constr;
 	Bitmapset *said = NULL;
 	ListCell *lc;
 
-	if (query->commandType != CMD_UPDATE || query->resultRelation != varno || query->returningList != NIL ||
-		query->withCheckOptions != NIL || relation->trigdesc ||
+	if ((query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE) ||
+		query->resultRelation != varno || query->withCheckOptions != NIL || relation->trigdesc ||
 		(constraints && constraints->has_generated_stored))
 		return used;
 	foreach(lc, query->targetList)
@@ -77,9 +78,10 @@ remove_updated_row(PlannerInfo *root, Index varno, Relation relation, Bitmapset 
 			pull_varattnos((Node *) entry->expr, varno, &said);
 	}
 	pull_varattnos((Node *) query->jointree, varno, &said);
+	pull_varattnos((Node *) query->returningList, varno, &said);
 	if (bms_is_member(WHOLE_ROW, said))
 		return used;
-	used = bms_del_member(used, WHOLE_ROW);
+	used = bms_add_members(bms_del_member(used, WHOLE_ROW), said);
 	used = bms_add_member(used, option_id_column(RelationGetRelid(relation), RelationGetDescr(relation)) -
 									FirstLowInvalidHeapAttributeNumber);
 	foreach(lc, root->update_colnos)

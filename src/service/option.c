@@ -23,6 +23,7 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "service/credential.h"
+#include "service/option_synonym.h"
 #include "service/option_value.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -418,9 +419,12 @@ find_row(const char *name, int object)
 static void
 raise_unknown_option(const char *name, int object)
 {
+	const char *meant = option_synonym(name);
 	const char *hint = NULL;
 	List *valid = NIL;
 
+	if (meant && find_row(meant, object))
+		hint = psprintf("Perhaps you meant the option \"%s\".", meant);
 	for (int i = 0; i < lengthof(objects) && hint == NULL; i++)
 	{
 		if (find_row(name, objects[i].object))

@@ -10,6 +10,7 @@
 
 #include "service/option_column.h"
 
+#include "base/compat.h"
 #include "foreign/foreign.h"
 #include "service/option_value.h"
 #include "utils/lsyscache.h"
@@ -18,6 +19,7 @@
 #define DOCUMENT_SIGN '^'
 
 static WalcuColumn *resolve_column(Oid relid, AttrNumber attnum, const char *array);
+pg_noreturn static void raise_document_sign(Oid relid, AttrNumber attnum, const char *path);
 static char *strip_document_sign(const char *path);
 static void set_element_path(WalcuColumn *column, const char *array);
 
@@ -62,10 +64,28 @@ resolve_column(Oid relid, AttrNumber attnum, const char *array)
 			option_check_path("path", column->path);
 	}
 	if (column->path[0] == DOCUMENT_SIGN && (column->path[1] == '.' || column->path[1] == '\0'))
+	{
+		if (array == NULL)
+			raise_document_sign(relid, attnum, column->path);
 		column->path = strip_document_sign(column->path);
+	}
 	else if (array && column->parameter == NULL)
 		set_element_path(column, array);
 	return column;
+}
+
+/* In a table of documents every path begins there. */
+static void
+raise_document_sign(Oid relid, AttrNumber attnum, const char *path)
+{
+	const char *rest = strip_document_sign(path);
+
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("column \"%s\" of foreign table \"%s\" cannot have the path \"%s\"",
+				   get_attname(relid, attnum, false), get_rel_name(relid), path),
+			errdetail("Only in a table of the elements of a list, which has the option \"array\", is there a "
+					  "document around them."),
+			errhint("Use the path \"%s\".", rest));
 }
 
 /* Returns a path that begins at the document without the sign for that; "." is the whole document. */

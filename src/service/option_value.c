@@ -333,7 +333,10 @@ option_check_username(const char *name, const char *text)
 {
 	option_check_secret(name, text);
 	if (strchr(text, ':') != NULL)
-		raise_invalid_secret(name, "HTTP Basic authentication allows no colon in it.", COPY_HINT);
+		raise_invalid_secret(
+			name, "HTTP Basic authentication allows no colon in it.",
+			"Where it is an application id and its secret key in one, give the part behind the "
+			"colon as password.");
 }
 
 /*
