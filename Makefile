@@ -97,6 +97,9 @@ fuzz-bytes:
 soak:
 	SOAK_CANCELS=$(or $(N),1000) SOAK_REPEATS=400 STRICT_TIMES=1 scripts/test tap \
 		t/050_cancel.pl t/140_leaks.pl t/180_cancel_soak.pl
+# N transactions that write by the outbox, from the seed SEED, while what writes and sends them is killed.
+crashes:
+	OUTBOX_TRANSACTIONS=$(or $(N),1000) OUTBOX_SEED=$(or $(SEED),1) scripts/test tap t/452_outbox_crashes.pl
 demo:
 	scripts/demo
 bench:
@@ -115,4 +118,4 @@ test-package:
 	scripts/test-package
 
 .PHONY: install-description uninstall-description format check-format \
-	test test-sandbox test-regress test-tap test-clients test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak demo bench test-version test-fresh installcheck test-package
+	test test-sandbox test-regress test-tap test-clients test-sanitized fuzz fuzz-joins fuzz-plans fuzz-updates fuzz-bytes test-kinds soak crashes demo bench test-version test-fresh installcheck test-package

@@ -53,8 +53,8 @@ send_to_each(WalcuOutboxRoutes *routes, List **under_way)
 	{
 		WalcuOutboxRoute *route = lfirst(lc);
 
-		while (route->unsent != NIL && !route->peer->is_paused &&
-			   (route->writer == NULL || writer_has_room(route->writer)))
+		while (route->unsent != NIL &&
+			   (route->writer == NULL || (!route->peer->is_paused && writer_has_room(route->writer))))
 		{
 			WalcuOutboxEntry *entry = linitial(route->unsent);
 

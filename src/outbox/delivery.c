@@ -8,7 +8,8 @@
  * is not known.
  *
  * The second transaction locks the entries while it sends them.  By that other senders know that they are in
- * good hands.
+ * good hands.  From before an entry is marked until it is locked nobody else marks any, so that none is taken
+ * to be lost in between, nor two of one document are sent at once.
  */
 #include "postgres.h"
 
@@ -17,15 +18,20 @@
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "modify/outbox_table.h"
 #include "outbox/batch.h"
 #include "outbox/store.h"
-#include "outbox/verdict.h"
+#include "storage/lock.h"
 #include "utils/memutils.h"
 
 /* So many entries are sent by one pair of transactions.  A slow reply holds up the next ones. */
 #define BATCH_SIZE 200
 
+/* This tells the lock of those who mark entries from the advisory locks of SQL, which are 1 and 2. */
+#define SENDERS_LOCK 3
+
 static int send_next_batch(int64 *behind, int most, WalcuOutboxCounts *counts);
+static List *mark_entries(int64 behind, int most, List **held);
 static void commit_step(void);
 static void count_verdicts(List *entries, WalcuOutboxCounts *counts);
 
@@ -71,24 +77,49 @@ outbox_delivery_run(int64 most)
 static int
 send_next_batch(int64 *behind, int most, WalcuOutboxCounts *counts)
 {
-	List *entries = outbox_store_take(*behind, most);
-	int taken = list_length(entries);
+	List *held = NIL;
+	List *entries = mark_entries(*behind, most, &held);
 	WalcuOutboxRoutes *routes;
 
 	if (entries == NIL)
 		return 0;
 	*behind = ((WalcuOutboxEntry *) llast(entries))->id;
-	/* neither the mark nor what the entry's own transaction has committed may be lost once it is sent */
-	ForceSyncCommit();
-	commit_step();
-	entries = outbox_store_hold(entries);
-	routes = outbox_batch_send(entries);
-	outbox_store_settle(entries);
+	routes = outbox_batch_send(held);
+	outbox_store_settle(held);
 	outbox_store_settle_peers(routes->peers);
 	outbox_routes_close(routes);
 	commit_step();
-	count_verdicts(entries, counts);
-	return taken;
+	count_verdicts(held, counts);
+	return list_length(entries);
+}
+
+/* Marks entries, and locks those of them that are still there once the marks have committed. */
+static List *
+mark_entries(int64 behind, int most, List **held)
+{
+	LOCKTAG tag;
+	List *volatile entries = NIL;
+
+	/* SQL has no function for such a lock */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, outbox_table_entries(), SENDERS_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	PG_TRY();
+	{
+		entries = outbox_store_take(behind, most);
+		if (entries != NIL)
+		{
+			/* neither the mark nor what the entry's own transaction has committed may be lost then */
+			ForceSyncCommit();
+			commit_step();
+			*held = outbox_store_hold(entries);
+		}
+	}
+	PG_FINALLY();
+	{
+		(void) LockRelease(&tag, ExclusiveLock, true);
+	}
+	PG_END_TRY();
+	return entries;
 }
 
 /* Begins the next transaction.  It sees what others commit, whatever the session's default isolation is. */

@@ -53,6 +53,7 @@ static const char *const settings[][2] = {
 	{"search_path", "pg_catalog, pg_temp"},
 	{"enable_seqscan", "off"},
 	{"enable_bitmapscan", "off"},
+	{"jit", "off"},
 	{"row_security", "off"},
 };
 
@@ -77,6 +78,7 @@ static void add_argument(Arguments *arguments, Oid type, Datum value, bool is_nu
 static WalcuOutboxEntry *read_recorded(HeapTuple tuple, TupleDesc descriptor);
 static char *read_text(HeapTuple tuple, TupleDesc descriptor, AttrNumber column);
 static int compare_entry_ids(const ListCell *one, const ListCell *other);
+static int compare_peers(const ListCell *one, const ListCell *other);
 static Datum make_id_array(List *entries);
 static Datum make_attempt_array(List *entries);
 static void delete_sent(List *entries);
@@ -99,7 +101,6 @@ outbox_store_take(int64 behind, int most)
 		"ORDER BY c.id LIMIT $3 FOR UPDATE OF c SKIP LOCKED) d "
 		"WHERE e.id = d.id RETURNING e.*";
 	Arguments arguments = {0};
-	MemoryContext context = CurrentMemoryContext;
 	List *entries = NIL;
 	int count;
 
@@ -107,7 +108,6 @@ outbox_store_take(int64 behind, int most)
 	add_argument(&arguments, INT8OID, Int64GetDatum(behind), false);
 	add_argument(&arguments, INT8OID, Int64GetDatum(most), false);
 	count = run_statement(statement, &arguments);
-	MemoryContextSwitchTo(context);
 	for (int i = 0; i < count; i++)
 		entries = lappend(entries, read_recorded(SPI_tuptable->vals[i], SPI_tuptable->tupdesc));
 	SPI_freetuptable(SPI_tuptable);
@@ -178,6 +178,8 @@ outbox_store_settle_peers(List *peers)
 	static const char end_pause[] = "DELETE FROM @pauses WHERE server = $1 AND owner = $2";
 	ListCell *lc;
 
+	/* in an order that all senders have, as they wait for each other */
+	list_sort(peers, compare_peers);
 	foreach(lc, peers)
 	{
 		const WalcuOutboxPeer *peer = lfirst(lc);
@@ -195,6 +197,7 @@ outbox_store_settle_peers(List *peers)
 		}
 		run_statement(count_failure, &arguments);
 		failures = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+		SPI_freetuptable(SPI_tuptable);
 		add_argument(&arguments, FLOAT8OID,
 					 Float8GetDatum(Max(outbox_verdict_pause(failures, peer->is_unknown_to), peer->wait)),
 					 false);
@@ -267,12 +270,16 @@ outbox_store_discard(int64 id)
 static int
 run_statement(const char *statement, Arguments *arguments)
 {
+	MemoryContext context = CurrentMemoryContext;
 	char *named = name_tables(statement);
 	Rights rights = take_rights();
 	int result = SPI_execute_with_args(named, arguments->count, arguments->types, arguments->values,
 									   arguments->nulls, false, 0);
 
+	/* SPI goes to its own memory, which stays as long as the caller is connected to it */
+	MemoryContextSwitchTo(context);
 	give_rights_back(rights);
+	pfree(named);
 	if (result < 0)
 		elog(ERROR, "a statement on the outbox failed: %s", SPI_result_code_string(result));
 	return (int) SPI_processed;
@@ -387,6 +394,17 @@ compare_entry_ids(const ListCell *one, const ListCell *other)
 	int64 second = ((const WalcuOutboxEntry *) lfirst(other))->id;
 
 	return (first > second) - (first < second);
+}
+
+static int
+compare_peers(const ListCell *one, const ListCell *other)
+{
+	const WalcuOutboxPeer *first = lfirst(one);
+	const WalcuOutboxPeer *second = lfirst(other);
+
+	if (first->server != second->server)
+		return first->server > second->server ? 1 : -1;
+	return (first->owner > second->owner) - (first->owner < second->owner);
 }
 
 static Datum
