@@ -186,3 +186,16 @@ SELECT count(l) FROM crm.saleleads l;
 \set ON_ERROR_STOP on
 
 ALTER SERVER crm OPTIONS (SET on_type_mismatch 'null');
+
+\echo '-- 11. A local copy: filled once, and later a request for what has changed'
+\echo
+
+SELECT walcu_fdw_copy('crm.cars');
+
+UPDATE crm.cars SET mileage = 12000 WHERE _id = :'car';
+
+SELECT * FROM walcu_fdw_refresh('crm_copy.cars');
+
+SELECT make, count(*) AS cars, round(avg(mileage)) AS mileage FROM crm_copy.cars GROUP BY make ORDER BY cars DESC, make LIMIT 3;
+
+SELECT copy, state, requests, refresh_every, reconcile_every FROM walcu_fdw_copies;

@@ -23,7 +23,7 @@ subtest 'readers by postgres_fdw' => sub {
     $copies->change('crm.notes', update => 5, insert => 20);
     my @requests = $copies->requests(sub { is(rows($reader, 'crm_copy.notes'), rows($on_hub, 'crm_copy.notes'), 'row by row') });
     is(scalar @requests, 0, 'without asking the CRM');
-    $on_hub->do($manual->recipe('refresh all'));
+    refresh($on_hub);
     is($reader->selectrow_array('SELECT count(*) FROM crm_copy.notes'), 150, 'and see what a refresh brings');
     like(join("\n", @{ $reader->selectcol_arrayref('EXPLAIN (VERBOSE) SELECT make, count(*) FROM crm_copy.cars GROUP BY make') }),
         qr/Remote SQL: SELECT make, count\(\*\)/, 'the hub computes aggregates');
@@ -41,7 +41,7 @@ subtest 'copies by logical replication' => sub {
     is(rows($replica, 'crm_copy.notes'), rows($on_hub, 'crm_copy.notes'), 'are the same at first');
 
     $copies->change("crm.$_", update => 5, insert => 5, delete => 5) for qw(cars notes);
-    $on_hub->do($manual->recipe($_)) for 'refresh all', 'reconcile all';
+    refresh($on_hub, 'reconcile');
     $hub->wait_for_catchup('crm_copy');
     is(rows($replica, "crm_copy.$_"), rows($on_hub, "crm_copy.$_"), "$_: and after each refresh") for qw(cars notes);
     $replica->do('DROP SUBSCRIPTION crm_copy');
@@ -59,7 +59,7 @@ subtest 'dealers on several machines' => sub {
 
     WalcuTest::LocalCopy->new($vigo, $on_vigo)->change('crm.notes', insert => 5);
     $copies->change('crm.notes', insert => 3);
-    $_->do($manual->recipe('refresh all')) for $on_hub, $on_vigo;
+    refresh($_) for $on_hub, $on_vigo;
     is_deeply($counts->(), { $sandbox->dealer_id => @here + 3, $vigo->dealer_id => 75 }, 'which has what each refresh brings');
     like(plan_of('SELECT * FROM all_notes'), qr/Async Foreign Scan on .*notes_vigo/, 'machines are read at the same time');
     unlike(plan_of("SELECT * FROM all_notes WHERE dealer_id = '" . $sandbox->dealer_id . "'"), qr/Foreign Scan/, 'and only those that are asked for');
@@ -70,18 +70,26 @@ subtest 'dealers on several machines' => sub {
 
 done_testing();
 
-# A database with the functions of the manual and its copies, which the user analyst may read.
+# A database with copies, which the user analyst may read.
 sub keep_copies
 {
     my ($node, $crm, $dbname) = @_;
     setup_crm($node, $crm, dbname => $dbname, limit_to => [qw(cars notes)], server => { on_type_mismatch => 'null' });
     my $dbh = connect_db($node, dbname => $dbname);
     $dbh->do('SET client_min_messages = error');
-    $dbh->do($manual->recipe($_)) for 'functions', 'reconcile', 'copies', 'refresh all', 'now';
+    $dbh->do("SELECT walcu_fdw_copy('crm.$_')") for qw(cars notes);
     $dbh->do('CREATE ROLE analyst LOGIN');
-    $dbh->do($manual->recipe('readers'));
+    $dbh->do('GRANT USAGE ON SCHEMA crm_copy TO analyst; GRANT SELECT ON ALL TABLES IN SCHEMA crm_copy TO analyst');
     $dbh->do('ANALYZE');
     return $dbh;
+}
+
+sub refresh
+{
+    my ($dbh, $how) = @_;
+    $how //= 'refresh';
+    $dbh->do("SELECT walcu_fdw_$how('crm_copy.$_')") for qw(cars notes);
+    return;
 }
 
 # Where the page has the name of a machine and the usual port.

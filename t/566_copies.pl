@@ -234,6 +234,23 @@ subtest 'a table of the user' => sub {
     is(sql_error($dbh, "SELECT walcu_fdw_copy('mine')")->{message}, '"mine" is not a foreign table of walcu_fdw', 'it cannot be copied itself');
 };
 
+subtest 'several dealers' => sub {
+    my $vigo = WalcuTest::Sandbox->start(scale => 10, count => { cars => 70 }, dealer => '5f2b1c9e8d3a4b0000000002', seed => 2);
+    my @columns = '_id text COLLATE "C", dealer_id text COLLATE "C", make text, custom jsonb, updated_at timestamptz';
+    $dbh->do($_) for 'CREATE SERVER vigo FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => $vigo->endpoint, dealer_id => $vigo->dealer_id }),
+      'CREATE USER MAPPING FOR CURRENT_USER SERVER vigo ' . options_sql(WalcuTest::Sandbox::CREDENTIALS),
+      'CREATE SCHEMA vigo', 'CREATE SCHEMA here', "CREATE TABLE all_cars (@columns) PARTITION BY LIST (dealer_id)",
+      map { "CREATE FOREIGN TABLE $_->[0].cars PARTITION OF all_cars FOR VALUES IN ('@{[ $_->[1]->dealer_id ]}') SERVER $_->[2] OPTIONS (resource 'cars')" } [ here => $sandbox, 'crm' ], [ vigo => $vigo, 'vigo' ];
+    $dbh->do("SELECT walcu_fdw_copy('all_cars')");
+    is_deeply([ $copies->differences('public_copy.all_cars', 'all_cars') ], [], 'a table over them can be copied');
+    $dbh->do("UPDATE walcu_fdw_copy_entries SET overlap = '0'");
+    is(counts("walcu_fdw_refresh('public_copy.all_cars')")->{requests}, 2, 'an idle refresh is a request for each');
+    WalcuTest::LocalCopy->new($vigo, $dbh)->change('vigo.cars', update => 3, insert => 2, delete => 2);
+    counts("walcu_fdw_$_('public_copy.all_cars')") for qw(refresh reconcile);
+    is_deeply([ $copies->differences('public_copy.all_cars', 'all_cars') ], [], 'what changes is taken');
+    $dbh->do("SELECT walcu_fdw_drop_copy('public_copy.all_cars')");
+};
+
 subtest 'who may do what' => sub {
     $dbh->do($_) for 'CREATE ROLE ana LOGIN', 'CREATE ROLE carla LOGIN', 'GRANT USAGE ON SCHEMA crm_copy, crm TO ana, carla',
       'GRANT SELECT ON crm_copy.cars TO ana', 'GRANT SELECT ON crm.notes TO carla', 'CREATE SCHEMA carla AUTHORIZATION carla',

@@ -226,6 +226,24 @@ subtest 'up to the last row' => sub {
     $dbh->do('ALTER TABLE crm_copy.some_notes RENAME TO notes');
 };
 
+subtest 'columns that come with the description' => sub {
+    my $setup = q{SELECT action, object, statement FROM walcu_fdw_setup('crm', resources => '{tasks}', arrays => false, comments => false, options => '{"flatten": 0, "import_search": false}'};
+    $dbh->do('ALTER FOREIGN TABLE crm.tasks DROP COLUMN description');
+    is_deeply($dbh->selectrow_array("SELECT walcu_fdw_copy_columns('crm_copy.tasks')"), [], 'a column is gone');
+    $dbh->do('ALTER TABLE crm_copy.tasks DROP COLUMN description');
+    my $steps = [ [ 'add columns', 'crm.tasks' ], [ 'add to copy', 'crm_copy.tasks' ] ];
+    is_deeply([ map { [ @$_[ 0, 1 ] ] } @{ $dbh->selectall_arrayref("$setup, dry_run => true)") } ], $steps, 'and is to be added again, to the copy as well');
+    $dbh->do("ALTER TABLE crm_copy.tasks OWNER TO reader");
+    is_deeply($dbh->selectall_arrayref("$setup, dry_run => true)")->[1][1], 'crm_copy.tasks', 'a superuser may do that');
+    $dbh->do("ALTER TABLE crm_copy.tasks OWNER TO CURRENT_USER");
+    is_deeply([ map { [ @$_[ 0, 1 ] ] } @{ $dbh->selectall_arrayref("$setup)") } ], $steps, 'which is done');
+    is($dbh->selectrow_array("SELECT state FROM walcu_fdw_copies WHERE copy = 'crm_copy.tasks'::regclass"), 'filling', 'the copy is read again');
+    $dbh->do('CALL walcu_fdw_copies_run()');
+    is_same('tasks');
+    is($dbh->selectrow_array('SELECT count(description) > 0 FROM crm_copy.tasks'), 1, 'with the new column');
+    is_deeply($dbh->selectall_arrayref("$setup)"), [], 'and nothing is left to do');
+};
+
 subtest 'dump and restore' => sub {
     $dbh->do("SELECT walcu_fdw_copy('crm.tasks', 'doomed')");
     $dbh->do('DROP TABLE doomed');

@@ -19,7 +19,7 @@
 #include "utils/timestamp.h"
 
 static int64 count_requests(void);
-static void record_success(const WalcuCopyWork *work, const char *name);
+static void record_success(const WalcuCopyWork *work, const char *name, TimestampTz began);
 
 /*
  * Locks a copy, does something as its owner, and counts.  A name is that of a result to be kept; or NULL.
@@ -30,6 +30,7 @@ bool
 carry_out_work(Oid relid, const char *name, WalcuCopyWorker worker, WalcuCopyWait wait, WalcuCopyWork *work)
 {
 	int64 requests = count_requests();
+	TimestampTz began = GetCurrentTimestamp();
 	WalcuActingUser caller;
 
 	read_only_refuse("work on a local copy");
@@ -45,8 +46,8 @@ carry_out_work(Oid relid, const char *name, WalcuCopyWorker worker, WalcuCopyWai
 		worker(work);
 		acting_user_return(caller);
 		work->requests = count_requests() - requests;
-		if (name)
-			record_success(work, name);
+		if (name && !work->is_needless)
+			record_success(work, name, began);
 	}
 	SPI_finish();
 	return work->copy != NULL;
@@ -70,19 +71,19 @@ count_requests(void)
 }
 
 static void
-record_success(const WalcuCopyWork *work, const char *name)
+record_success(const WalcuCopyWork *work, const char *name, TimestampTz began)
 {
 	sql_run_as_keeper(SQL_RESULTS,
 					  "INSERT INTO %1$s AS r (copy, work, began_at, took, written, deleted, requests)"
-					  " VALUES ($1, $2, now(), clock_timestamp() - now(), $3, $4, $5)"
+					  " VALUES ($1, $2, $3, clock_timestamp() - $3, $4, $5, $6)"
 					  " ON CONFLICT (copy, work) DO UPDATE"
 					  "   SET began_at = excluded.began_at, took = excluded.took, written = excluded.written,"
 					  "       deleted = excluded.deleted, requests = excluded.requests,"
 					  "       failures = 0, failed_at = NULL, error = NULL",
-					  5,
+					  6,
 					  (WalcuArgument[]){sql_relation(work->copy->relid), sql_text(name),
-										sql_count(work->written), sql_count(work->deleted),
-										sql_count(work->requests)});
+										sql_instant(true, began), sql_count(work->written),
+										sql_count(work->deleted), sql_count(work->requests)});
 }
 
 /* Keeps the error of work whose transaction, or part of one, was rolled back. */

@@ -17,6 +17,7 @@ typedef struct WalcuCopyWork
 	const char *id;          /* This document alone is looked at; NULL for all. */
 	double most_deleted;     /* So large a part of the rows may be deleted. */
 	int step;                /* So many documents are read at once; 0 for all. */
+	bool is_needless;        /* There was nothing to do. */
 	bool is_unfinished;      /* There are more documents to be read, */
 	int64 filled;            /* and so many were, */
 	int64 total;             /* of about so many. */

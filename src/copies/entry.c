@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "copies/acting_user.h"
 #include "copies/sql.h"
+#include "executor/spi.h"
 #include "service/foreign_table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -99,6 +100,26 @@ entry_is_known(Oid relid)
 {
 	return sql_run_as_keeper(SQL_ENTRIES, "SELECT FROM %1$s WHERE copy = $1", 1,
 							 (WalcuArgument[]){sql_relation(relid)}) > 0;
+}
+
+/* Returns the copies (Oid) of a table that are to have all its columns. */
+List *
+entry_list_copies(Oid source)
+{
+	List *copies = NIL;
+
+	sql_run_as_keeper(SQL_ENTRIES,
+					  "SELECT copy::oid FROM %1$s JOIN pg_class ON oid = copy"
+					  " WHERE foreign_table = $1 AND all_columns ORDER BY copy",
+					  1, (WalcuArgument[]){sql_relation(source)});
+	for (uint64 i = 0; i < SPI_tuptable->numvals; i++)
+	{
+		bool is_null;
+
+		copies = lappend_oid(copies, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
+																	SPI_tuptable->tupdesc, 1, &is_null)));
+	}
+	return copies;
 }
 
 /*

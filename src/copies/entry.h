@@ -36,6 +36,7 @@ typedef enum WalcuCopyWait
 
 extern WalcuCopy *entry_lock(Oid relid, WalcuCopyWait wait);
 extern bool entry_is_known(Oid relid);
+extern List *entry_list_copies(Oid source);
 extern void entry_require_source(const WalcuCopy *copy);
 extern bool entry_find_since(const WalcuCopy *copy, bool has_newest, TimestampTz newest, TimestampTz *since);
 extern void entry_mark_refreshed(const WalcuCopy *copy, bool has_newest, TimestampTz newest);

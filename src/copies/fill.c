@@ -48,13 +48,16 @@ walcu_fdw_fill(PG_FUNCTION_ARGS)
 	while (is_unfinished)
 	{
 		WalcuCopyWork work = {.step = PG_GETARG_INT32(1)};
+		const char *name;
 
 		carry_out_work(relid, WORK_FILL, fill_step, WALCU_COPY_WAIT, &work);
 		is_unfinished = work.is_unfinished;
+		/* the table is locked until here */
+		name = foreign_table_name(relid);
 		commit_steps_commit();
 		if (is_unfinished)
-			ereport(NOTICE, errmsg("%s: %lld of %lld documents", foreign_table_name(relid),
-								   (long long) work.filled, (long long) Max(work.filled, work.total)));
+			ereport(NOTICE, errmsg("%s: %lld of %lld documents", name, (long long) work.filled,
+								   (long long) Max(work.filled, work.total)));
 	}
 	commit_steps_end();
 	PG_RETURN_VOID();
@@ -66,7 +69,8 @@ fill_step(WalcuCopyWork *work)
 {
 	const char *end;
 
-	if (!work->copy->is_filling)
+	work->is_needless = !work->copy->is_filling;
+	if (work->is_needless)
 		return;
 	begin_filling(work);
 	end = find_end_of_step(work);
@@ -80,7 +84,8 @@ fill_step(WalcuCopyWork *work)
 void
 fill_rest(WalcuCopyWork *work)
 {
-	if (!work->copy->is_filling)
+	work->is_needless = !work->copy->is_filling;
+	if (work->is_needless)
 		return;
 	begin_filling(work);
 	take_range(work, NULL);

@@ -87,8 +87,8 @@ compare_ids(const WalcuCopyWork *work)
 	const char *other_date =
 		work->source->updated_at ? "s.date IS NULL OR s.date IS DISTINCT FROM c.date" : "false";
 	const char *statement =
-		psprintf("SELECT array_agg(c.id) FILTER (WHERE s.id IS NULL),"
-				 "       array_agg(s.id) FILTER (WHERE c.id IS NULL OR %s),"
+		psprintf("SELECT array_agg(c.id::text) FILTER (WHERE s.id IS NULL),"
+				 "       array_agg(s.id::text) FILTER (WHERE c.id IS NULL OR %s),"
 				 "       count(c.id)"
 				 "  FROM (SELECT %s AS id, %s AS date FROM %s) s"
 				 "  FULL JOIN (SELECT %s AS id, %s AS date FROM %s) c USING (id)",

@@ -19,12 +19,11 @@
 #include "copies/sql.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "service/foreign_table.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-static WalcuDueWork *make_due_work(Oid relid, const char *name);
+static WalcuDueWork *make_due_work(Oid relid, const char *copy, const char *name);
 static ErrorData *try_work(const WalcuDueWork *due, WalcuCopyWork *work, bool *was_free);
 static void tell_of_failure(const WalcuDueWork *due, ErrorData *error);
 
@@ -67,17 +66,19 @@ run_list_due(void)
 	List *list = NIL;
 
 	SPI_connect();
-	sql_run(psprintf("SELECT copy, work FROM %s WHERE due_at <= pg_catalog.clock_timestamp() ORDER BY due_at",
+	sql_run(psprintf("SELECT copy, copy::text, work FROM %s WHERE due_at <= pg_catalog.clock_timestamp() "
+					 "ORDER BY due_at",
 					 sql_extension_name("walcu_fdw_copy_due")),
 			0, NULL);
 	for (uint64 i = 0; i < SPI_tuptable->numvals; i++)
 	{
 		bool is_null;
 		Datum relid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
-		const char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+		const char *copy = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+		const char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3);
 		MemoryContext before = MemoryContextSwitchTo(caller);
 
-		list = lappend(list, make_due_work(DatumGetObjectId(relid), name));
+		list = lappend(list, make_due_work(DatumGetObjectId(relid), copy, name));
 		MemoryContextSwitchTo(before);
 	}
 	SPI_finish();
@@ -85,7 +86,7 @@ run_list_due(void)
 }
 
 static WalcuDueWork *
-make_due_work(Oid relid, const char *name)
+make_due_work(Oid relid, const char *copy, const char *name)
 {
 	static const WalcuDueWork works[] = {
 		{.name = WORK_FILL, .worker = fill_step},
@@ -100,6 +101,7 @@ make_due_work(Oid relid, const char *name)
 			*due = works[i];
 	}
 	due->relid = relid;
+	due->copy = pstrdup(copy);
 	return due;
 }
 
@@ -159,6 +161,6 @@ static void
 tell_of_failure(const WalcuDueWork *due, ErrorData *error)
 {
 	ereport(WARNING, errcode(error->sqlerrcode),
-			errmsg("could not %s copy \"%s\": %s", due->name, foreign_table_name(due->relid), error->message),
+			errmsg("could not %s copy \"%s\": %s", due->name, due->copy, error->message),
 			error->detail ? errdetail("%s", error->detail) : 0, error->hint ? errhint("%s", error->hint) : 0);
 }

@@ -16,7 +16,8 @@
 /* Something that is to be done of a copy. */
 typedef struct WalcuDueWork
 {
-	Oid relid;              /* This is the copy. */
+	Oid relid;              /* This is the copy, */
+	char *copy;             /* and its name for messages: it may be dropped. */
 	const char *name;       /* The work is called so. */
 	WalcuCopyWorker worker; /* This does it. */
 } WalcuDueWork;

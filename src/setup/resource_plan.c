@@ -15,6 +15,7 @@
 #include "service/foreign_table.h"
 #include "service/table_command.h"
 #include "setup/comment.h"
+#include "setup/copied_table.h"
 #include "setup/difference.h"
 #include "setup/known_table.h"
 #include "setup/partition.h"
@@ -177,6 +178,7 @@ plan_known_table(WalcuSetup *setup, WalcuSetupTable *table, List *drafts)
 		require_owned_tables(table);
 		step_run(setup, "add columns", table->name, make_add_command(setup, table, missing),
 				 list_column_names(missing));
+		copied_table_plan(setup, table, list_column_names(missing));
 		foreach(lc, missing)
 			table->columns = lappend(table->columns, make_column(lfirst(lc)));
 	}
