@@ -63,11 +63,15 @@ is_flat('a page of 100 MB that is counted', 'SELECT count(*) FROM t.counts', 100
 # Compressed replies
 my $bomb = Compress::Zlib::memGzip('[' . ' ' x (200 * MB) . "$document]");
 my $gzip = [ 'Content-Encoding: gzip', 'MAPP-has-more: false' ];
-is_flat('200 MB of blanks in 200 kB', 'SELECT count(make) FROM t.cars', 1, { match => '/cars', say => reply(200, $bomb, headers => $gzip) });
+# these versions decompress all that has come while their reader waits, up to 64 MB
+my $at_once = has_libcurl('8.13.0') && !has_libcurl('8.23.0') && qr/^a compressed reply from server "crm" becomes too much at once$/;
+my @bomb = ('200 MB of blanks in 200 kB', 'SELECT count(make) FROM t.cars');
+my $rule = { match => '/cars', say => reply(200, $bomb, headers => $gzip) };
+$at_once ? is_refused(@bomb, '54000', $at_once, $rule) : is_flat(@bomb, 1, $rule);
 $node->safe_psql('postgres', "ALTER SERVER crm OPTIONS (ADD max_reply_size '100MB')");
 for my $sql ('SELECT count(make) FROM t.cars', 'SELECT count(*) FROM t.counts', "SELECT walcu_fdw_request('crm', 'GET', '/cars')")
 {
-    is_refused("$sql, more than max_reply_size", $sql, '54000', qr/^a reply from server "crm" is longer than 104857600 bytes$/,
+    is_refused("$sql, more than max_reply_size", $sql, '54000', $at_once || qr/^a reply from server "crm" is longer than 104857600 bytes$/,
         { match => '/cars', say => reply(200, $bomb, headers => $gzip) });
 }
 $node->safe_psql('postgres', 'ALTER SERVER crm OPTIONS (DROP max_reply_size)');

@@ -23,6 +23,9 @@ $sandbox->settings(job_polls => 0);
 my $ids = join ' ', sort map { $_->{_id} } $sandbox->dump('cars');
 my $signature = 'X-Amz-Signature=hidden&X-Amz-Security-Token=' . 'hidden' x 300;
 
+# curl tells of the user in a redirect's URL before 8.23, and leaves him out then
+my @of_user = has_libcurl('8.23.0') ? ('right', 'api results depot') : ('08P01', 'api results');
+
 # Which redirects are followed.  [ what, to, options, outcome, the listeners that were asked ]
 for my $status (301, 302, 303, 307, 308)
 {
@@ -36,7 +39,7 @@ for my $row (
     [ 'to http elsewhere', 'http://storage.example.invalid/x', { results_redirects => 'https' }, '08P01', 'api results' ],
     [ 'to http elsewhere that is listed', 'http://storage.example.invalid/x', { results_hosts => hosts($results, 'http://storage.example.invalid') }, '08P01', 'api results' ],
     [ 'to https elsewhere, whose name nobody knows', 'https://storage.example.invalid/x', { results_redirects => 'https' }, '08001', 'api results' ],
-    [ 'to a URL with a user', "http://user:hidden\@@{[ hosts($storage) ]}/x?$signature", { results_redirects => 'https' }, '08P01', 'api results' ],
+    [ 'to a URL with a user', "http://user:hidden\@@{[ hosts($storage) ]}/x?$signature", { results_redirects => 'https' }, @of_user ],
     [ 'to a file', 'file:///etc/passwd', { results_redirects => 'https' }, '08P01', 'api results' ],
     [ 'to what is no URL', 'https://%zz/', { results_redirects => 'https' }, '08P01', 'api results' ],
     [ 'to no host', 'http:///', { results_redirects => 'https' }, '08P01', 'api results' ],
@@ -46,6 +49,7 @@ for my $row (
     follows("a redirect $name", $to, $options, $outcome, $asked);
 }
 # a session that does not know yet how small the resource is, and how long jobs take
+forget_sizes($node);
 $dbh = connect_db($node);
 follows('a redirect to a host that is not listed, with fetch_mode auto', "$storage\{url}", { fetch_mode => 'auto', job_threshold => 0, fdw_startup_cost => 100000, fetch_size => 10 },
     'right', 'api results');

@@ -68,6 +68,9 @@ static dlist_head finished = DLIST_STATIC_INIT(finished);
 /* So many handles have no connection yet, of all multi handles. */
 static int connecting = 0;
 
+/* A paused handle went on, and what it was given then was not looked at yet. */
+static bool has_resumed = false;
+
 /* NULL when there is no memory for it. */
 WalcuCurlMulti *
 walcu_curl_multi_create(void)
@@ -169,6 +172,7 @@ walcu_curl_multi_drive(double limit, uint32 wait_event)
 		act_on_sockets();
 	}
 	act_on_due();
+	has_resumed = false;
 	return waited;
 }
 
@@ -181,6 +185,17 @@ walcu_curl_multi_take_finished(void)
 	return dlist_container(WalcuCurlEasy, node, dlist_pop_head_node(&finished));
 }
 
+/*
+ * Let a paused handle go on.  curl hands out at once what it holds for it; since 8.x it does not ask to be
+ * called afterwards, so that nothing would end a wait although there is something to look at.
+ */
+void
+walcu_curl_multi_resume(WalcuCurlEasy *handle)
+{
+	curl_easy_pause(handle->easy, CURLPAUSE_CONT);
+	has_resumed = true;
+}
+
 /* How many handles have no connection to their server yet. */
 int
 walcu_curl_multi_connecting(void)
@@ -188,10 +203,12 @@ walcu_curl_multi_connecting(void)
 	return connecting;
 }
 
-/* When curl is to be called at the latest, by walcu_curl_multi_now; 0 for never. */
+/* When a wait is to end at the latest, by walcu_curl_multi_now; 0 for never. */
 double
 walcu_curl_multi_due(void)
 {
+	if (has_resumed)
+		return walcu_curl_multi_now();
 	return pairingheap_is_empty(&calls)
 			   ? 0
 			   : pairingheap_container(WalcuCurlMulti, node, pairingheap_first(&calls))->due;

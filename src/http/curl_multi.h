@@ -66,6 +66,7 @@ extern bool walcu_curl_multi_was_sent(const WalcuCurlEasy *handle);
 extern double walcu_curl_multi_drive(double limit, uint32 wait_event);
 extern WalcuCurlEasy *walcu_curl_multi_take_finished(void);
 extern int walcu_curl_multi_connecting(void);
+extern void walcu_curl_multi_resume(WalcuCurlEasy *handle);
 extern double walcu_curl_multi_due(void);
 extern double walcu_curl_multi_now(void);
 

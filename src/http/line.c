@@ -145,7 +145,7 @@ line_resume(WalcuCurlEasy *handle)
 {
 	handle->paused = false;
 	handle->began += session.waited - handle->paused_at;
-	curl_easy_pause(handle->easy, CURLPAUSE_CONT);
+	walcu_curl_multi_resume(handle);
 }
 
 /* Milliseconds that may still be waited for a handle that has begun. */

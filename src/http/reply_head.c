@@ -44,11 +44,11 @@ reply_head_take_line(WalcuReplyHead *head, const char *line, size_t length)
 	take_rate(head, line, length);
 }
 
-/* Is it the empty line, behind which the body begins? */
+/* Is it the empty line, behind which the body begins?  curl hands out one that is cut off, too. */
 bool
 reply_head_is_end(const char *line, size_t length)
 {
-	return length > 0 && (line[0] == '\r' || line[0] == '\n');
+	return length > 0 && line[length - 1] == '\n' && (line[0] == '\r' || line[0] == '\n');
 }
 
 /* May the body be JSON, as far as the head says?  Media types are of any case. */

@@ -555,9 +555,9 @@ classify_failure(const Transfer *transfer)
 		return transfer->shared.failure.kind;
 	if (code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
 		return WALCU_CURL_ERROR_LINE_SIZE;
-	/* curl holds 64 MB of what it has decompressed while it is paused */
-	if ((code == CURLE_TOO_LARGE || code == CURLE_OUT_OF_MEMORY) && transfer->handle.paused &&
-		transfer->shared.head.is_encoded)
+	/* curl holds 64 MB of what it decompressed while paused; older ones say then that memory is out */
+	if (transfer->shared.head.is_encoded &&
+		(code == CURLE_OUT_OF_MEMORY ? transfer->handle.paused : code == CURLE_TOO_LARGE))
 		return WALCU_CURL_ERROR_EXPANSION;
 	return code == CURLE_OUT_OF_MEMORY ? WALCU_CURL_ERROR_MEMORY : WALCU_CURL_ERROR_CURL;
 }

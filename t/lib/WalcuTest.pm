@@ -35,8 +35,8 @@ use Time::HiRes qw(sleep);
 use WalcuTest::Sandbox;
 
 our @EXPORT = qw(
-  @RESOURCES start_node setup_crm options_sql set_server_options connect_db sql_error sql_messages
-  messages_while told_in cancelled_when wait_until under_way
+  @RESOURCES start_node setup_crm options_sql set_server_options connect_db forget_sizes has_libcurl sql_error sql_messages
+  messages_while print_characters told_in cancelled_when wait_until under_way
 );
 
 our @RESOURCES = qw(
@@ -121,6 +121,30 @@ sub connect_db
       $node->host, $node->port, $options{dbname} // 'postgres';
     return DBI->connect($dsn, $options{user} // scalar getpwuid($<), '',
         { AutoCommit => 1, RaiseError => 1, PrintError => 0, pg_enable_utf8 => 1 });
+}
+
+# Let nobody know how many documents there are.  From PostgreSQL 17 on all sessions share that until the server
+# stops, so that connections end, which a test has to open again; before, a new session knows nothing.
+sub forget_sizes
+{
+    my ($node) = @_;
+    $node->restart if $node->pg_version >= 17;
+    return;
+}
+
+# Is this version of libcurl, or a newer one, what the extension was built with?
+sub has_libcurl
+{
+    my ($version) = @_;
+    return system("pkg-config --atleast-version=$version libcurl") == 0;
+}
+
+# For tests that `use utf8` and name checks by it: PostgreSQL's modules end a test that prints such a name, from 19 on.
+sub print_characters
+{
+    my $builder = Test::More->builder;
+    binmode($_, ':encoding(UTF-8)') for map { @{ tied *$_ } } $builder->output, $builder->failure_output;
+    return;
 }
 
 # Run a statement that should fail: what PostgreSQL says, or undef if it did not fail.
