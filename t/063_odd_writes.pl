@@ -10,6 +10,7 @@ use WalcuTest;
 
 my @ids = ('', '.', '..', 'all', 'a/b', "\x01", "a\nb", 'a b', '%2e', 'ñ', '😀', '?x', '#x', "o'k", '"', '\\', '{}', '[]', '$gt', 'a"b', 'x' x 600 . '/');
 
+print_characters();
 my $sandbox = WalcuTest::Sandbox->start(scale => 3, ids => 'string');
 my $node = start_node();
 setup_crm($node, $sandbox, limit_to => ['cars']);

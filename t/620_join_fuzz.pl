@@ -122,7 +122,7 @@ sub answer
     my $summary = "SELECT count(*), sum(hashtext((x)::text)::bigint) FROM ($sql) x";
     my $answer = eval { $way eq 'cursor' ? by_cursor($sql) : $way eq 'prepared' ? prepared($summary) : row($summary) };
     my $state = $dbh->state;
-    note $dbh->errstr if $state =~ /^XX/;
+    note $dbh->errstr if $state && $state ne '57014';
     $dbh->rollback unless $dbh->{AutoCommit};
     $dbh->do('RESET plan_cache_mode');
     return $answer // "error $state";

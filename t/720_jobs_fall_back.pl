@@ -111,7 +111,7 @@ for my $case (@cases)
     like($plan, qr/^ *Strategy: background job$/m, "$name: a job is planned");
     my ($reason) = $plan =~ /^ *Pages because: (.*)$/m;
     ref $why ? like($reason, $why, 'EXPLAIN ANALYZE tells why it is none') : is($reason, $why, 'EXPLAIN ANALYZE tells why it is none');
-    like($plan, qr/actual rows=120 /, 'every row is there');
+    like($plan, qr/actual rows=120(?:\.00)? /, 'every row is there');
     is(join(' ', map { $_->{kind} } grep { $_->{kind} ne 'list' } @log), $asked, 'no more is asked for before') if defined $asked;
     cmp_ok(scalar(grep { $_->{kind} eq 'list' } @log), '<=', 17, 'and pages are read once');
     is(scalar(grep { $_->{listener} =~ /stranger/ } @log), 0, 'no stranger is asked');

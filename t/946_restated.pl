@@ -9,6 +9,7 @@ use JSON::PP ();
 use Test::More;
 use WalcuTest;
 
+print_characters();
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $sandbox = WalcuTest::Sandbox->start(scale => 1, count => { cars => 1 });
 my $node = start_node('main', timezone => "'Europe/Madrid'");

@@ -19,6 +19,7 @@ my ($sum, $least) = (0, 0);
 for my $question (questions())
 {
     my $name = "$question->{tool}: $question->{about}";
+    forget_sizes($node);
     my $session = connect_db($node);
     my $asked = ask($session, $question, sub { $sandbox->clear_log }, sub { [ $sandbox->log ] });
     my $used = @{ $asked->{seen} };

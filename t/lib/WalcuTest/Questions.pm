@@ -437,7 +437,7 @@ my @QUESTIONS = (
     {
         tool  => 'psql',
         about => 'four figures of one table under each other',
-        sql   => q{SELECT 'all' AS what, count(_id) FROM crm.dates UNION ALL SELECT 'with a client', count(client_id) FROM crm.dates
+        sql   => q{SELECT 'all' AS what, count(created_at) FROM crm.dates UNION ALL SELECT 'with a client', count(client_id) FROM crm.dates
             UNION ALL SELECT 'showed up', count(*) FILTER (WHERE showed_up) FROM crm.dates UNION ALL SELECT 'hours', round(sum(duration) / 60) FROM crm.dates},
         least => q{SELECT pages(count(*)) FROM dates},
         why   => 'all four are of the same documents',
