@@ -15,7 +15,7 @@ my $dbh = connect_db($node);
 make_tables();
 
 # So many documents: requests of the first ANALYZE, and of another one, for each partition
-for my $case ([ 0, 1, 1 ], [ 3, 1, 1 ], [ 49, 1, 1 ], [ 50, 1, 1 ], [ 60, 6, 2 ], [ 199, 12, 4 ], [ 200, 12, 4 ])
+for my $case ([ 0, 1, 1 ], [ 3, 1, 1 ], [ 49, 1, 1 ], [ 50, 1, 1 ], [ 60, 2, 2 ], [ 499, 10, 10 ], [ 199, 4, 4 ], [ 200, 4, 4 ])
 {
     my ($documents, $first, $again) = @$case;
     fill($documents);
@@ -92,6 +92,21 @@ forget();
 is(requests_of('DO $$ BEGIN ANALYZE cars; ANALYZE cars; END $$'), 3 * PARTS, 'a later ANALYZE of a function asks again');
 forget();
 is(requests_of('ANALYZE cars_3'), 1, 'a partition by itself asks for itself alone');
+fill(120);
+forget();
+# of a service that may not sort, the second request is for the last page
+my %second_page = (kind => 'list', query => { sort => '^-' });
+$sandbox->fault({ match => \%second_page, fault => { type => 'hold' } });
+$sandbox->clear_log;
+$dbh->do('ANALYZE cars', { pg_async => 1 });
+eval { wait_until(sub { $sandbox->request_count >= 2 * PARTS }) };
+is($sandbox->request_count, 2 * PARTS, 'second pages of all partitions are under way together, before any has come');
+$sandbox->clear_faults;
+$dbh->pg_result;
+is($sandbox->request_count, 3 * PARTS, 'each page is asked for once');
+is(tuples('cars_5'), 120, 'and all documents are known');
+fill(12);
+forget();
 $dbh->begin_work;
 $dbh->do('ANALYZE cars');
 is(requests_of('ANALYZE cars_3'), 1, 'behind its parent, too');
@@ -119,6 +134,22 @@ is(sql_error($dbh, 'ANALYZE cars')->{sqlstate}, '42501', 'what the service refus
 $sandbox->clear_faults;
 is(sql_error($dbh, 'ANALYZE cars'), undef, 'and leaves nothing in the way');
 is(tuples('cars_5'), 12, 'of the next one');
+fill(120);
+forget();
+$sandbox->fault({ match => { kind => 'list', query => { q => '.' } }, skip => 2, times => 1, fault => { type => 'status', status => 403, error => 'no' } });
+is(sql_error($dbh, 'ANALYZE cars')->{sqlstate}, '42501', 'so is a third page that is refused');
+$sandbox->clear_faults;
+for my $case ([ 'first', PARTS, kind => 'list' ], [ 'second', 2 * PARTS, %second_page ])
+{
+    my ($page, $requests, %match) = @$case;
+    forget();
+    $sandbox->fault({ match => \%match, fault => { type => 'hold' } });
+    $sandbox->clear_log;
+    is((cancelled_when($dbh, $node, 'ANALYZE cars', sub { $sandbox->request_count >= $requests }))[0], '57014', "a cancel ends it on the $page pages");
+    $sandbox->clear_faults;
+}
+is(requests_of('ANALYZE cars'), 3 * PARTS, 'and nothing of it is in the way of the next one');
+is(tuples('cars_5'), 120, 'which knows all documents');
 
 done_testing();
 

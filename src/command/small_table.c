@@ -6,10 +6,11 @@
  * as anybody knows, is read when the first is asked: its documents are the sample.
  *
  * Of a partitioned table, PostgreSQL measures one partition after the other, then samples them, and after
- * that it analyzes each of them by itself.  So when the first is measured, the next ones send their requests,
- * too; and what has been read stays until the partition has its own turn, as far as maintenance_work_mem has
- * room for all of them.  That an ANALYZE of the parent is under way is known by its lock, which nothing else
- * here takes: PostgreSQL tells a table nothing of its parent's.
+ * that it analyzes each of them by itself.  So when the first is measured, the next ones are read, too; and
+ * what has been read stays until the partition has its own turn, as far as maintenance_work_mem has room for
+ * all of them.  As each would have a sample of its own, larger tables are read so than by themselves.  That
+ * an ANALYZE of the parent is under way is known by its lock, which nothing else here takes: PostgreSQL tells
+ * a table nothing of its parent's.
  *
  * analyze.c calls this.
  */
@@ -30,8 +31,15 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
-/* A table that is known to have no more pages is read at once; of another one, the first page is. */
-#define SMALL_PAGES 4
+/* A table that is known to have no more pages is read; of one that nobody knows, so many are at first. */
+#define SMALL_PAGES   4
+#define UNKNOWN_PAGES 1
+
+/*
+ * A partition that its parent's ANALYZE measures is read if it has no more pages, as far as anybody knows.
+ * To count it and to sample it twice takes more.
+ */
+#define SMALL_PARTITION_PAGES 30
 
 /* So many tables are being read at once. */
 #define MOST_READINGS 64
@@ -44,8 +52,10 @@ typedef struct Reading
 {
 	MemoryContext context;     /* All of it is in here. */
 	WalcuSampleReader *reader; /* It makes the rows. */
-	WalcuFetch *fetch;         /* The documents come from it. */
+	WalcuFetch *fetch;         /* The documents come from it, */
+	WalcuSmallTable *small;    /* and the rows go here. */
 	int64 most;                /* There are so many documents at most, where the table is to be small. */
+	bool is_done;              /* All have come, or as many and one more. */
 } Reading;
 
 /* The partitions of a table that is being analyzed. */
@@ -73,11 +83,15 @@ static void read_ahead(Oid parent);
 static void list_partitions(Oid parent);
 static void forget_partitions(void *arg);
 static void begin_partition(Oid relid);
-static Reading *begin_reading(Relation relation, double known);
+static Reading *begin_reading(Relation relation, double known, bool is_partition);
 static Reading *take_reading(Oid relid);
-static WalcuSmallTable *create_small_table(Relation relation, Oid parent);
+static WalcuSmallTable *create_small_table(Relation relation);
+static void keep_small_table(WalcuSmallTable *small, Oid parent);
 static void forget_small_table(void *arg);
-static void read_rows(Reading *reading, WalcuSmallTable *small);
+static void read_rows(Reading *reading);
+static void read_of_partitions(void);
+static bool has_room(void);
+static void take_rows(Reading *reading);
 
 /* Returns about how many documents a table has; 0 when that is not known. */
 double
@@ -116,11 +130,12 @@ small_table_read(Relation relation, double known)
 		read_ahead(parent);
 	reading = take_reading(RelationGetRelid(relation));
 	if (reading == NULL)
-		reading = begin_reading(relation, known);
+		reading = begin_reading(relation, known, OidIsValid(parent));
 	if (reading == NULL)
 		return NULL;
-	small = create_small_table(relation, parent);
-	read_rows(reading, small);
+	read_rows(reading);
+	small = reading->small;
+	keep_small_table(small, parent);
 	MemoryContextDelete(reading->context);
 	return small;
 }
@@ -157,7 +172,7 @@ small_table_end_use(WalcuSmallTable *small)
 	kept_bytes -= small->kept_bytes;
 	small->kept_bytes = MemoryContextMemAllocated(small->context, true);
 	kept_bytes += small->kept_bytes;
-	if (!small->is_kept || kept_bytes > maintenance_work_mem * (Size) 1024)
+	if (!small->is_kept || !has_room())
 		small_table_drop(small);
 	else
 		small->requests = 0;
@@ -263,7 +278,7 @@ begin_partition(Oid relid)
 	{
 		Relation relation = table_open(relid, NoLock);
 		WalcuQuery query = sample_reader_query(relation);
-		Reading *reading = begin_reading(relation, small_table_known_size(&query, relation));
+		Reading *reading = begin_reading(relation, small_table_known_size(&query, relation), true);
 
 		if (reading)
 			partitions->readings = lappend(partitions->readings, reading);
@@ -274,8 +289,10 @@ begin_partition(Oid relid)
 
 /* Sends the first request for a table's documents.  Returns NULL when it is known to have many. */
 static Reading *
-begin_reading(Relation relation, double known)
+begin_reading(Relation relation, double known, bool is_partition)
 {
+	int small_pages = is_partition ? SMALL_PARTITION_PAGES : SMALL_PAGES;
+	int unknown_pages = is_partition ? SMALL_PARTITION_PAGES : UNKNOWN_PAGES;
 	MemoryContext context;
 	MemoryContext before;
 	WalcuSampleReader *reader;
@@ -286,7 +303,7 @@ begin_reading(Relation relation, double known)
 	before = MemoryContextSwitchTo(context);
 	reader = sample_reader_open(relation);
 	page = reader->query.options->fetch_size;
-	if (known > SMALL_PAGES * page)
+	if (known > small_pages * page)
 	{
 		MemoryContextSwitchTo(before);
 		MemoryContextDelete(context);
@@ -295,7 +312,8 @@ begin_reading(Relation relation, double known)
 	reading = palloc0(sizeof(Reading));
 	reading->context = context;
 	reading->reader = reader;
-	reading->most = known > page ? SMALL_PAGES * page : page;
+	reading->small = create_small_table(relation);
+	reading->most = (known > unknown_pages * page ? small_pages : unknown_pages) * page;
 	/* nothing is to be read ahead of what is wanted */
 	reader->query.wanted = reading->most;
 	reader->query.all_rows = false;
@@ -322,28 +340,33 @@ take_reading(Oid relid)
 	return NULL;
 }
 
-/*
- * An ANALYZE of many tables has a transaction for each of them, and the portal lives as long as all of it.  A
- * background worker has none.
- */
 static WalcuSmallTable *
-create_small_table(Relation relation, Oid parent)
+create_small_table(Relation relation)
 {
-	bool is_kept = OidIsValid(parent) && PortalContext;
-	MemoryContext context = AllocSetContextCreate(is_kept ? PortalContext : CurrentMemoryContext,
-												  "walcu small table", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "walcu small table", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
 	WalcuSmallTable *small = palloc0(sizeof(WalcuSmallTable));
 
 	small->relid = RelationGetRelid(relation);
-	small->parent = parent;
-	small->is_kept = is_kept;
 	small->context = context;
 	small->descriptor = CreateTupleDescCopyConstr(RelationGetDescr(relation));
-	dlist_push_head(&small_tables, &small->node);
-	reset_callback_add(context, forget_small_table, small);
 	MemoryContextSwitchTo(before);
 	return small;
+}
+
+/*
+ * Keeps a table that has been read until it is sampled, or longer.  An ANALYZE of many tables has a
+ * transaction for each of them, and the portal lives as long as all of it.  A background worker has none.
+ */
+static void
+keep_small_table(WalcuSmallTable *small, Oid parent)
+{
+	small->parent = parent;
+	small->is_kept = OidIsValid(parent) && PortalContext;
+	MemoryContextSetParent(small->context, small->is_kept ? PortalContext : CurrentMemoryContext);
+	reset_callback_add(small->context, forget_small_table, small);
+	dlist_push_head(&small_tables, &small->node);
 }
 
 static void
@@ -355,33 +378,66 @@ forget_small_table(void *arg)
 	dlist_delete(&small->node);
 }
 
+/* Reads a table.  Where it is a partition, what comes of the others meanwhile is read, too. */
 static void
-read_rows(Reading *reading, WalcuSmallTable *small)
+read_rows(Reading *reading)
 {
-	WalcuFetch *fetch = reading->fetch;
-	MemoryContext before = MemoryContextSwitchTo(small->context);
+	WalcuSmallTable *small = reading->small;
 
 	for (;;)
 	{
-		WalcuDocument document;
-
-		if (fetch_next(fetch, &document))
-		{
-			/* one more tells that there are more, and is not kept */
-			if (small->documents == reading->most)
-				break;
-			small->documents++;
-			sample_reader_begin(reading->reader, &document);
-			while (document_rows_find(reading->reader->maker))
-				small->rows = lappend(small->rows, sample_reader_make_row(reading->reader));
-		}
-		else if (fetch_has_ended(fetch) || small->documents == reading->most)
+		take_rows(reading);
+		if (reading->is_done)
 			break;
-		else
-			fetch_wait(fetch, LONGEST_WAIT);
+		read_of_partitions();
+		fetch_wait(reading->fetch, LONGEST_WAIT);
 	}
-	small->is_whole = fetch_has_ended(fetch);
+	small->is_whole = fetch_has_ended(reading->fetch);
 	small->requests = reading->reader->tally.requests;
 	small->mismatches = document_rows_mismatches(reading->reader->maker);
+}
+
+/* Reads what has come of the partitions that have begun, as far as there is room, so that they go on. */
+static void
+read_of_partitions(void)
+{
+	ListCell *lc;
+
+	foreach(lc, partitions ? partitions->readings : NIL)
+	{
+		if (has_room())
+			take_rows(lfirst(lc));
+	}
+}
+
+/* Tells whether maintenance_work_mem has room for more rows that are kept. */
+static bool
+has_room(void)
+{
+	Size ahead = partitions ? MemoryContextMemAllocated(partitions->context, true) : 0;
+
+	return kept_bytes + ahead <= maintenance_work_mem * (Size) 1024;
+}
+
+/* Makes rows of the documents that have come. */
+static void
+take_rows(Reading *reading)
+{
+	WalcuSmallTable *small = reading->small;
+	MemoryContext before = MemoryContextSwitchTo(small->context);
+	WalcuDocument document;
+
+	while (!reading->is_done && fetch_next(reading->fetch, &document))
+	{
+		/* one more tells that there are more, and is not kept */
+		reading->is_done = small->documents == reading->most;
+		if (reading->is_done)
+			break;
+		small->documents++;
+		sample_reader_begin(reading->reader, &document);
+		while (document_rows_find(reading->reader->maker))
+			small->rows = lappend(small->rows, sample_reader_make_row(reading->reader));
+	}
+	reading->is_done |= fetch_has_ended(reading->fetch) || small->documents == reading->most;
 	MemoryContextSwitchTo(before);
 }
