@@ -199,3 +199,21 @@ SELECT * FROM walcu_fdw_refresh('crm_copy.cars');
 SELECT make, count(*) AS cars, round(avg(mileage)) AS mileage FROM crm_copy.cars GROUP BY make ORDER BY cars DESC, make LIMIT 3;
 
 SELECT copy, state, requests, refresh_every, reconcile_every FROM walcu_fdw_copies;
+
+\echo '-- 12. The outbox: writes that are recorded with your own rows, and sent after the commit'
+\echo
+
+ALTER SERVER crm OPTIONS (ADD write_mode 'outbox', ADD client_ids 'true');
+
+BEGIN;
+INSERT INTO crm.notes (_id, content) VALUES ('64f0a1b2c3d4e5f601020304', 'of the outbox');
+UPDATE crm.notes SET content = 'of the outbox, changed' WHERE _id = '64f0a1b2c3d4e5f601020304';
+COMMIT;
+
+SELECT id, "table", operation, _id, state, waits_for FROM walcu_fdw_outbox;
+
+CALL walcu_fdw_outbox_send();
+
+SELECT content FROM crm.notes WHERE _id = '64f0a1b2c3d4e5f601020304';
+
+ALTER SERVER crm OPTIONS (DROP write_mode, DROP client_ids);

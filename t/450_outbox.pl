@@ -67,6 +67,8 @@ is_deeply(outbox('"table", server, operation, _id, state, attempts, owner = curr
     [ [ 'crm.notes', 'crm', 'INSERT', $id, 'waiting', 0, 1 ], map { [ 'crm.tasks', 'crm', @$_, 'waiting', 0, 1 ] } [ 'UPDATE', 't1' ],
         [ 'UPDATE', 't2' ], [ 'DELETE', 't3' ] ], 'the transaction sees its entries');
 $dbh->commit;
+like(join("\n", @{ $dbh->selectcol_arrayref(qq{EXPLAIN (COSTS OFF) $_}) }), qr/Sent: by the outbox/, "EXPLAIN $_")
+  for q{UPDATE crm.tasks SET description = 'one' WHERE _id = 't1'}, q{DELETE FROM crm.tasks WHERE description = 'x'};
 is(run(), '4 0 0 0', 'all are sent');
 is_deeply([ sort { "@$a[0,1]" cmp "@$b[0,1]" } writes() ],
     [ [ 'DELETE', '/tasks/t3' ], [ 'PATCH', '/tasks/t1', [ patch('/description', 'one') ] ], [ 'PATCH', '/tasks/t2', [ patch('/description', 'one') ] ],
@@ -107,6 +109,11 @@ $dbh->do("DELETE FROM crm.tasks WHERE _id = 't2'");
 is(run('2'), '2 0 0 4', 'as many as are wanted');
 is(run(), '4 0 0 0', 'and the rest');
 is_deeply([ map { $_->[2][0]{value} } grep { $_->[0] eq 'PATCH' } writes() ], [ map { "v$_" } 1 .. 5 ], 'the changes of a document come in their order');
+
+$dbh->do(q{UPDATE crm.tasks SET description = 'first' WHERE _id = 't1'});
+$dbh->do(q{UPDATE crm.tasks SET description = 'second' WHERE _id = 't1'});
+is((under_way($dbh, $sandbox, 'CALL walcu_fdw_outbox_send()', 1))[0], 1, 'and one is not sent before the one before it is answered');
+is(description('t1'), 'second', 'but then');
 
 # COPY, partitions, ON CONFLICT, an _id that is given, TRUNCATE
 fill();
@@ -169,6 +176,57 @@ for my $row ([ 500 => 'one document' ], [ 503 => 'the server' ], [ 429 => 'the s
     $dbh->do(q{ALTER SERVER crm OPTIONS (DROP max_connections)});
 }
 is($dbh->selectrow_array('SELECT walcu_fdw_outbox_next()'), undef, 'nothing waits any more');
+
+# What the service makes of a document otherwise than it was told
+fill();
+$sandbox->settings(client_ids => 'replaced');
+$dbh->do(q{INSERT INTO crm.notes (content) VALUES ('x')});
+is(run(), '0 0 1 0', 'a service that makes ids itself');
+like(outbox('last_error')->[0][0], qr/^the service gave document "\w+" of resource "notes" the _id "\w+"/, 'is told of');
+$sandbox->settings(client_ids => 'kept');
+fill();
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks ADD COLUMN unheard text});
+$dbh->do(q{ALTER SERVER crm OPTIONS (ADD on_ignored_write 'error')});
+$dbh->do(q{UPDATE crm.tasks SET unheard = 'x', description = 'kept' WHERE _id = 't1'});
+is(run(), '0 0 1 0', 'what the service does not keep is an error where that is wanted');
+like(outbox('last_error')->[0][0], qr/unheard/, 'which names it');
+$dbh->do('SELECT walcu_fdw_outbox_discard(id) FROM walcu_fdw_outbox');
+$dbh->do(q{ALTER SERVER crm OPTIONS (SET on_ignored_write 'warning')});
+$dbh->do(q{UPDATE crm.tasks SET unheard = 'x' WHERE _id = 't1'});
+$dbh->do('SET client_min_messages = warning');
+like(join('', sql_messages($dbh, 'CALL walcu_fdw_outbox_send()')), qr/unheard/, 'else a warning');
+$dbh->do('SET client_min_messages = error');
+is_deeply(outbox('id'), [], 'and it is sent');
+$dbh->do(q{ALTER SERVER crm OPTIONS (DROP on_ignored_write)});
+$dbh->do('ALTER FOREIGN TABLE crm.tasks DROP COLUMN unheard');
+
+# Documents that are sent whole; a change that is made of the document as it is
+fill();
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (ADD update_method 'put')});
+$dbh->do(q{UPDATE crm.tasks SET description = 'whole' WHERE _id = 't1'});
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks OPTIONS (DROP update_method)});
+$dbh->do(q{ALTER FOREIGN TABLE crm.tasks ADD COLUMN deep text OPTIONS (path 'custom.b.c')});
+$sandbox->clear_log;
+$dbh->do(q{UPDATE crm.tasks SET deep = 'x' WHERE _id = 't2'});
+is($sandbox->request_count, 0, 'a place that a patch cannot reach without the document');
+is(run(), '2 0 0 0', 'a document that is sent whole, and one that is read first');
+is_deeply([ map { [ $_->[0], $_->[0] eq 'PUT' ? $_->[2]{description} : $_->[2] ] } sort { "@$a" cmp "@$b" } writes() ],
+    [ [ 'PATCH', [ patch('/custom/b', { c => 'x' }) ] ], [ 'PUT', 'whole' ] ], 'by what differs');
+$dbh->do('ALTER FOREIGN TABLE crm.tasks DROP COLUMN deep');
+
+# A sender that is cancelled leaves what it has begun to the next one
+fill();
+$dbh->do(q{INSERT INTO crm.notes (_id, content) VALUES ('cancelled', 'x')});
+$sandbox->fault({ match => { method => 'POST' }, times => 1, fault => { type => 'hold' } });
+my $other = connect_db($node);
+my ($state, $told) = cancelled_when($other, $node, 'CALL walcu_fdw_outbox_send()', sub { $sandbox->request_count(method => 'POST') });
+is($state, '57014', 'a sender is cancelled while it sends');
+is_deeply(outbox('state, attempts'), [ [ 'sending', 1 ] ], 'the entry stays marked');
+unlike($told, qr/written|carried out/, 'and has nothing to tell of it');
+$sandbox->clear_faults;
+wait_until(sub { $sandbox->dump('notes') });
+is(run(), '1 0 0 0', 'the next one finds that it was carried out');
+is($sandbox->request_count(method => 'POST'), 1, 'and does not do it again');
 
 # What is refused when it is written
 my $error = sql_error($dbh, q{ALTER FOREIGN TABLE crm.notes OPTIONS (ADD client_ids 'false')}) // sql_error($dbh, q{INSERT INTO crm.notes (content) VALUES ('x')});

@@ -1,5 +1,5 @@
 # The outbox: whose entries are whose, what becomes of them when tables, servers, roles and mappings change, several
-# senders at once, dumps, and standbys.
+# senders at once, and dumps.
 
 use strict;
 use warnings;
@@ -111,6 +111,13 @@ $dbh->do($_) for 'CREATE ROLE carla', "GRANT ALL ON crm.notes TO carla", 'GRANT 
   'DROP OWNED BY carla', 'DROP ROLE carla';
 is(run($dbh), '0 0 1 0', 'a role that is gone');
 is_deeply(errors(), ['the role that has written it was dropped'], 'and the entry says so');
+
+fill();
+$dbh->do(q{INSERT INTO crm.notes (_id, content) VALUES ('n4', 'x')});
+$dbh->do(q{ALTER SERVER crm OPTIONS (ADD updatable 'false')});
+is(run($dbh), '0 1 0 1', 'a server that is not to be written any more, as that of a clone');
+like(errors()->[0], qr/updatable/, 'and the entry says so');
+$dbh->do(q{ALTER SERVER crm OPTIONS (DROP updatable)});
 
 # Several senders share the work, and each document keeps its order
 fill();

@@ -14,6 +14,7 @@
 #include "utils/ruleutils.h"
 
 static void show_request(const WalcuOptions *options, const char *method, const char *id, ExplainState *es);
+static void show_when_sent(const WalcuOptions *options, ExplainState *es);
 
 /* FdwRoutine.ExplainForeignModify */
 void
@@ -36,10 +37,7 @@ explain_modify(ModifyTableState *node, ResultRelInfo *target, List *private, int
 		default:
 			show_request(options, "DELETE", "{_id}", es);
 	}
-	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
-		ExplainPropertyText("Sent", "at commit", es);
-	else if (options->write_mode == WALCU_WRITE_OUTBOX)
-		ExplainPropertyText("Sent", "by the outbox", es);
+	show_when_sent(options, es);
 	if (es->analyze && modify)
 		ExplainPropertyInteger("Requests", NULL, writer_count_requests(modify->writer), es);
 }
@@ -62,6 +60,7 @@ explain_direct_modify(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText(direct->is_list ? "Ids" : "Id",
 							deparse_expression((Node *) direct->ids, context, false, false), es);
 	}
+	show_when_sent(direct->row->options, es);
 	if (es->analyze)
 		ExplainPropertyInteger("Requests", NULL, writer_count_requests(direct->writer), es);
 }
@@ -75,4 +74,14 @@ show_request(const WalcuOptions *options, const char *method, const char *id, Ex
 	if (id)
 		request_add_segment(request, id);
 	ExplainPropertyText("Request", request->label.data, es);
+}
+
+/* Says when the requests are sent, where that is not at once. */
+static void
+show_when_sent(const WalcuOptions *options, ExplainState *es)
+{
+	if (options->write_mode == WALCU_WRITE_AT_COMMIT)
+		ExplainPropertyText("Sent", "at commit", es);
+	else if (options->write_mode == WALCU_WRITE_OUTBOX)
+		ExplainPropertyText("Sent", "by the outbox", es);
 }

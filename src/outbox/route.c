@@ -162,6 +162,11 @@ try_to_open(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutbo
 							entry->dealer_id));
 		return;
 	}
+	/* a clone of the database may be told so that it changes nothing in the CRM */
+	if (!options->updatable)
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the option updatable of the foreign table %s, or of its server, is 'false'",
+					   entry->relation_name));
 	credential = option_credential_header(entry->owner, options->serverid);
 	route->writer = writer_open(CurrentMemoryContext, options, credential, routes->write_log);
 	route->options = options;
