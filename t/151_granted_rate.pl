@@ -119,7 +119,7 @@ $dbh->do($_) for (
 $sandbox->fault({ match => {}, fault => { type => 'hold' } });
 $sandbox->clear_log;
 $_->do('SELECT _id FROM t.fresh LIMIT 1', { pg_async => 1 }) for @sessions;
-wait_until(sub { $dbh->selectrow_array(q{SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT _id FROM t.fresh' AND wait_event_type = 'Extension'}) == 40 });
+wait_until(sub { $dbh->selectrow_array(q{SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT _id FROM t.fresh' AND wait_event_type = 'Extension'}) == 40 && $sandbox->log >= 10 });
 my $first = $sandbox->log;
 cmp_ok($first, '>=', 10, 'forty sessions begin together: ten requests are sent at once');
 cmp_ok($first, '<', 40, "and others wait ($first were sent)");

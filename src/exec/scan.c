@@ -468,7 +468,7 @@ evaluate_text(ForeignScanState *node, ExprState *expression)
 static void
 begin_progress(WalcuScan *scan)
 {
-	double expected = scan->plan.documents;
+	double expected = scan->plan.guessed ? scan->query.wanted : scan->plan.documents;
 
 	if (scan->query.wanted > 0)
 		expected = Min(expected, scan->query.wanted);

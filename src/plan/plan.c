@@ -29,6 +29,7 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_PUSHDOWN,  /* This is a Boolean. */
 	SCAN_PRIVATE_ALL_ROWS,  /* This is a Boolean. */
 	SCAN_PRIVATE_SKIPS,     /* This is a Boolean. */
+	SCAN_PRIVATE_GUESSED,   /* This is a Boolean. */
 	SCAN_PRIVATE_WANTED,    /* This is a double. */
 	SCAN_PRIVATE_REQUESTS,  /* This is a double. */
 	SCAN_PRIVATE_DOCUMENTS, /* This is a double. */
@@ -81,6 +82,7 @@ plan_of_scan(const ForeignScan *scan)
 		.pushdown = boolVal(list_nth(private, SCAN_PRIVATE_PUSHDOWN)),
 		.all_rows = boolVal(list_nth(private, SCAN_PRIVATE_ALL_ROWS)),
 		.skips = boolVal(list_nth(private, SCAN_PRIVATE_SKIPS)),
+		.guessed = boolVal(list_nth(private, SCAN_PRIVATE_GUESSED)),
 		.is_missed = boolVal(list_nth(private, SCAN_PRIVATE_IS_MISSED)),
 		.wants_all = boolVal(list_nth(private, SCAN_PRIVATE_WANTS_ALL)),
 		.wanted = float_node_value(list_nth(private, SCAN_PRIVATE_WANTED)),
@@ -126,6 +128,7 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 		.all_rows = path_wants_all(root) || details.all_rows,
 		.wants_all = path_wants_all(root),
 		.skips = details.skips,
+		.guessed = info->size.guessed,
 		.is_missed = missed_plans_note(),
 		.requests = details.requests,
 		.documents = details.documents,
@@ -160,8 +163,9 @@ make_scan_plan(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, List
 static List *
 make_scan_private(const WalcuPlan *plan)
 {
-	List *ways = list_make4(makeInteger(plan->strategy), makeBoolean(plan->pushdown),
-							makeBoolean(plan->all_rows), makeBoolean(plan->skips));
+	List *ways =
+		list_make5(makeInteger(plan->strategy), makeBoolean(plan->pushdown), makeBoolean(plan->all_rows),
+				   makeBoolean(plan->skips), makeBoolean(plan->guessed));
 	List *numbers = list_make4(float_node_make(plan->wanted), float_node_make(plan->requests),
 							   float_node_make(plan->documents), float_node_make(plan->assumed));
 	List *others = list_make5(plan->columns, plan->order, plan->keyed_by, makeBoolean(plan->is_missed),

@@ -20,6 +20,7 @@ typedef struct WalcuPlan
 	bool wants_all;         /* So is the query, of all that it reads. */
 	bool is_missed;         /* Nobody has looked through the plan that it is in: missed_plans.c. */
 	bool skips;             /* The service passes over what the offset says. */
+	bool guessed;           /* How many documents come is a guess: see WalcuRelSize. */
 	double wanted;          /* So many rows are likely to be wanted, where limit does not say it; or 0. */
 	double requests;        /* The scan is expected to send so many. */
 	double documents;       /* The service is expected to send so many. */
