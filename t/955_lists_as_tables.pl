@@ -233,6 +233,18 @@ for (
     is_deeply([ map { $json->encode($_->{query}{q} // {}) } $sandbox->log(kind => 'list') ], [ map { $json->encode($_) } @filters ], "requests of the join of $kind")
       or diag(join "\n", @{ $dbh->selectcol_arrayref("EXPLAIN $sql") });
 }
+
+# The keys of a batch are shared by several requests at once.  A document with cars of two of these comes twice, and counts once
+put(map { my $lead = $_; { _id => sprintf('%024x', $lead), car_list => [ map { { car_id => sprintf('%024x', 9000 + $_) } } $lead, 2000 - $lead ] } } 1 .. 1500);
+$dbh->do(q{CREATE TABLE many AS SELECT i, lpad(to_hex(9000 + i), 24, '0') COLLATE "C" AS id FROM generate_series(701, 1300) i});
+$dbh->do("ANALYZE $_") for 'many', 'crm.cars_error';
+$sandbox->clear_log;
+my $elements_of_many = q{SELECT i, lead, n FROM many JOIN crm.cars_error l ON l.car_id = id};
+my @of_many = sort map { join '|', @$_ } @{ $dbh->selectall_arrayref($elements_of_many) };
+my @by_keys = grep { ref $_->{query}{q}{'car_list.car_id'} } $sandbox->log(kind => 'list');
+my @wanted_elements = map { my $lead = $_; map { [ $lead, $_, (undef, $lead, 2000 - $lead)[$_] ] } 1, 2 } 1 .. 1500;
+is_deeply(\@of_many, [ sort map { join '|', $_->[2], sprintf('%024x', $_->[0]), $_->[1] } grep { $_->[2] >= 701 && $_->[2] <= 1300 } @wanted_elements ], 'rows of a join by many keys');
+cmp_ok(scalar @by_keys, '<=', 60, 'in a few dozen requests, of which the batch is made once');
 put(@documents);
 
 # What waits for the commit shows

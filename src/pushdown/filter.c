@@ -119,8 +119,6 @@ filter_of_element(const char *list, WalcuFilter *filter)
 		return &filter_everything;
 	wrapped = palloc(sizeof(WalcuFilter));
 	*wrapped = *filter;
-	/* a document may have several of them */
-	wrapped->literals = NIL;
 	if (has_to_be_there(filter))
 	{
 		wrapped->path = psprintf("%s.%s", list, filter->path);
@@ -131,6 +129,7 @@ filter_of_element(const char *list, WalcuFilter *filter)
 	/* what is learned of the ids of a place could not be told from that of another one in the list */
 	if (filter->ids_only)
 		return &filter_everything;
+	wrapped->literals = NIL;
 	wrapped->path = list;
 	wrapped->op = "$elemMatch";
 	wrapped->text = filter_text(list_make1(filter));

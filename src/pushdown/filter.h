@@ -19,7 +19,7 @@ typedef struct WalcuFilter
 	const char *path; /* It is the place; NULL for a whole filter. */
 	const char *op;   /* It is the operator, such as $gte. */
 	const char *text; /* It is JSON: the operand, or the whole filter. */
-	List *literals;   /* These are the JSON texts of $in, when a document has one of them at most. */
+	List *literals;   /* These are the JSON texts of $in, when several requests can share them. */
 	int most;         /* A request has so many of these at most; 0 for as many as fit. */
 	bool undescribed; /* The description lacks the path, so that the service may take no notice of it. */
 	bool stray;       /* The service may take the test for another one, so that it is not to be asked for. */
