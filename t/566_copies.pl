@@ -260,10 +260,12 @@ subtest 'who may do what' => sub {
     is(sql_error($ana, "SELECT walcu_fdw_$_")->{sqlstate}, '42501', "a reader does not call $_")
       for "refresh('crm_copy.cars')", "reconcile('crm_copy.cars')", "refresh_one('crm_copy.cars', 'x')", "drop_copy('crm_copy.cars')", "copy_columns('crm_copy.cars')", "copy('crm.cars')";
     is(sql_error($ana, $_)->{sqlstate}, '42501', $_) for 'DELETE FROM walcu_fdw_copy_entries', 'SELECT * FROM walcu_fdw_copy_results';
-    $dbh->do("UPDATE walcu_fdw_copy_results SET failed_at = now(), error = 'secret' WHERE copy = 'crm_copy.cars'::regclass AND work = 'fill'");
+    $dbh->do("UPDATE walcu_fdw_copy_results SET failures = 1, failed_at = now(), error = 'secret' WHERE copy = 'crm_copy.cars'::regclass AND work = 'fill'");
     is_deeply($ana->selectall_arrayref('SELECT copy, failed_at IS NOT NULL, error, next_refresh FROM walcu_fdw_copies'), [ [ 'crm_copy.cars', 1, undef, undef ] ],
         'a reader sees what he may read, but no error');
     is($dbh->selectrow_array("SELECT error FROM walcu_fdw_copies WHERE copy = 'crm_copy.cars'::regclass"), 'fill: secret', 'which the owner sees');
+    refreshed('cars');
+    is($dbh->selectrow_array("SELECT error FROM walcu_fdw_copies WHERE copy = 'crm_copy.cars'::regclass"), undef, 'until the copy is filled by other work');
 
     $carla->do("SELECT walcu_fdw_copy('crm.notes', 'carla.notes', columns => '{content}')");
     is_deeply([ $copies->differences('carla.notes', 'crm.notes') ], [], 'who may read a foreign table may have a copy');
@@ -317,6 +319,18 @@ subtest 'what cannot be copied' => sub {
     is(sql_error($dbh, "SELECT walcu_fdw_$_")->{sqlstate}, '25006', "$_ in a read-only transaction")
       for "copy('crm.cars')", map { "$_('crm_copy.cars')" } qw(refresh reconcile drop_copy copy_columns);
     $dbh->do('RESET default_transaction_read_only');
+};
+
+subtest 'the extension in another schema' => sub {
+    $dbh->do($_) for 'CREATE SCHEMA moved', 'ALTER EXTENSION walcu_fdw SET SCHEMA moved';
+    $copies->change('crm.notes', update => 3);
+    cmp_ok(counts("moved.walcu_fdw_refresh('crm_copy.notes')")->{written}, '>=', 3, 'a copy is refreshed');
+    is_same('notes');
+    $dbh->do("SELECT moved.walcu_fdw_copy('crm.saleleads', columns => '{client_id}', live_view => true)");
+    is($dbh->selectrow_array('SELECT count(*) FROM crm_copy.saleleads_live'), scalar(my @all = $sandbox->dump('saleleads')), 'and made, with a view');
+    is($dbh->selectrow_array('SELECT moved.walcu_fdw_copies_next() > now()'), 1, 'and it is known what is due');
+    $dbh->do('CALL moved.walcu_fdw_copies_run()');
+    is($dbh->selectrow_array('SELECT count(*) FROM moved.walcu_fdw_copies WHERE error IS NOT NULL'), 0, 'which is done');
 };
 
 done_testing();

@@ -305,7 +305,7 @@ sub empty
 {
     my ($name) = @_;
     $dbh->do("SELECT walcu_fdw_drop_copy('crm_copy.$name')");
-    $dbh->do("SELECT walcu_fdw_copy('crm.$name', fill => false)");
+    $dbh->do("SELECT walcu_fdw_copy('crm.$name', fill => false, overlap => '0')");
     return;
 }
 

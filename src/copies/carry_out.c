@@ -20,6 +20,7 @@
 
 static int64 count_requests(void);
 static void record_success(const WalcuCopyWork *work, const char *name, TimestampTz began);
+static void forget_failures(const WalcuCopyWork *work, const char *name);
 
 /*
  * Locks a copy, does something as its owner, and counts.  A name is that of a result to be kept; or NULL.
@@ -48,6 +49,8 @@ carry_out_work(Oid relid, const char *name, WalcuCopyWorker worker, WalcuCopyWai
 		work->requests = count_requests() - requests;
 		if (name && !work->is_needless)
 			record_success(work, name, began);
+		if (name)
+			forget_failures(work, name);
 	}
 	SPI_finish();
 	return work->copy != NULL;
@@ -84,6 +87,19 @@ record_success(const WalcuCopyWork *work, const char *name, TimestampTz began)
 					  (WalcuArgument[]){sql_relation(work->copy->relid), sql_text(name),
 										sql_instant(true, began), sql_count(work->written),
 										sql_count(work->deleted), sql_count(work->requests)});
+}
+
+/* What has failed may have been done by other work: a comparison does all that a refresh does. */
+static void
+forget_failures(const WalcuCopyWork *work, const char *name)
+{
+	sql_run_as_keeper(SQL_RESULTS,
+					  "UPDATE %1$s SET failures = 0, failed_at = NULL, error = NULL"
+					  " WHERE copy = $1 AND failures > 0"
+					  "   AND (work = 'fill' AND NOT $2 OR work = 'refresh' AND $3 = 'reconcile')",
+					  3,
+					  (WalcuArgument[]){sql_relation(work->copy->relid), sql_boolean(work->copy->is_filling),
+										sql_text(name)});
 }
 
 /* Keeps the error of work whose transaction, or part of one, was rolled back. */
