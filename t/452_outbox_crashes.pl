@@ -12,8 +12,8 @@ use Test::More;
 use Time::HiRes qw(usleep);
 use WalcuTest;
 
-my $transactions = $ENV{OUTBOX_TRANSACTIONS} // 25;
-my $seed = $ENV{OUTBOX_SEED} // 1;
+my $transactions = 0 + ($ENV{OUTBOX_TRANSACTIONS} // 25);
+my $seed = 0 + ($ENV{OUTBOX_SEED} // 1);
 srand $seed;
 note("seed $seed");
 
