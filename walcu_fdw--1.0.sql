@@ -446,3 +446,11 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION walcu_fdw_outbox_next() IS
   'when there is something to send in the outbox; NULL when nothing waits';
+
+CREATE FUNCTION walcu_fdw_worker_start()
+RETURNS integer
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION walcu_fdw_worker_start() IS
+  'starts a background worker for this database, which refreshes copies and sends the outbox, and returns its process id';
+REVOKE EXECUTE ON FUNCTION walcu_fdw_worker_start() FROM PUBLIC;

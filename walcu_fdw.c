@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/shared_table.h"
+#include "base/worker_latch.h"
 #include "command/analyze.h"
 #include "command/explain.h"
 #include "command/explain_modify.h"
@@ -47,6 +48,8 @@
 #include "service/option.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "worker/drop_database.h"
+#include "worker/launcher.h"
 
 PG_MODULE_MAGIC;
 
@@ -75,12 +78,14 @@ _PG_init(void)
 	count_scan_init();
 	join_exec_init();
 	read_ahead_init();
+	launcher_init();
 	compat_reserve_settings("walcu_fdw");
 	rate_limit_init();
 	granted_rate_init();
 	slow_start_init();
 	total_connections_init();
 	learned_size_init();
+	worker_latch_init();
 	shared_table_request_memory();
 	explain_watch_init();
 	join_path_init();
@@ -90,6 +95,7 @@ _PG_init(void)
 	scan_group_init();
 	idle_session_init();
 	rows_ahead_init();
+	drop_database_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

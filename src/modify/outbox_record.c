@@ -16,6 +16,7 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/worker_latch.h"
 #include "catalog/indexing.h"
 #include "commands/sequence.h"
 #include "modify/outbox_table.h"
@@ -37,8 +38,6 @@ struct WalcuOutboxTarget
 /* The transaction has recorded something. */
 static bool has_recorded = false;
 
-static WalcuOutboxWaker wake_sender = NULL;
-
 static void outbox_at_transaction_end(XactEvent event, void *arg);
 static void set_text(Datum *values, bool *nulls, AttrNumber column, const char *text);
 
@@ -55,6 +54,7 @@ outbox_record_target(Oid relid, Oid userid)
 	if (!registered)
 		RegisterXactCallback(outbox_at_transaction_end, NULL);
 	registered = true;
+	worker_latch_attach();
 	target->options = option_for_table(relid);
 	target->userid = userid;
 	target->name =
@@ -121,20 +121,13 @@ outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *
 	has_recorded = true;
 }
 
-/* Says what is to be called when there is something to send; NULL for nothing. */
-void
-outbox_record_set_waker(WalcuOutboxWaker waker)
-{
-	wake_sender = waker;
-}
-
 static void
 outbox_at_transaction_end(XactEvent event, void *arg)
 {
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	if (event == XACT_EVENT_COMMIT && has_recorded && wake_sender)
-		wake_sender();
+	if (event == XACT_EVENT_COMMIT && has_recorded)
+		worker_latch_set();
 	has_recorded = false;
 }
 

@@ -12,12 +12,8 @@
 /* A foreign table whose writes are recorded. */
 typedef struct WalcuOutboxTarget WalcuOutboxTarget;
 
-/* It is called when a transaction has committed that has recorded something, and must not raise an error. */
-typedef void (*WalcuOutboxWaker)(void);
-
 extern WalcuOutboxTarget *outbox_record_target(Oid relid, Oid userid);
 extern void outbox_record_check_inserts(const WalcuOptions *options);
 extern void outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *write);
-extern void outbox_record_set_waker(WalcuOutboxWaker waker);
 
 #endif /* WALCU_OUTBOX_RECORD_H */

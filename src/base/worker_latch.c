@@ -1,0 +1,95 @@
+/*
+ * worker_latch.c
+ *	  Wakes the background worker of a database.
+ *
+ * worker/ says which process works for a database; modify/outbox_record.c wakes it when a transaction has
+ * committed something to send.  Where backends share no memory nobody is woken, and the worker finds out by
+ * itself (walcu_fdw.worker_naptime).
+ */
+#include "postgres.h"
+
+#include "base/worker_latch.h"
+
+#include "base/shared_table.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+
+/* So many databases can have a worker that is woken. */
+#define ENTRIES 32
+
+/* By this name backends find the table: another layout needs another name. */
+#define TABLE_NAME "walcu_fdw workers"
+
+typedef struct WorkerEntry
+{
+	WalcuSharedEntry entry; /* Its age tells when the worker has begun. */
+	int pid;                /* The worker is this process. */
+} WorkerEntry;
+
+static WalcuSharedTable workers = {
+	.name = TABLE_NAME, .entry_size = sizeof(WorkerEntry), .entries = ENTRIES, .is_small = true};
+
+static WalcuDigest make_worker_key(Oid database);
+
+/* Called from _PG_init. */
+void
+worker_latch_init(void)
+{
+	shared_table_announce(&workers);
+}
+
+/* Makes sure that worker_latch_set, which must not fail, finds the table. */
+void
+worker_latch_attach(void)
+{
+	shared_table_lock(&workers);
+	shared_table_unlock(&workers);
+}
+
+/* Notes that a process works for this database; 0 when none does any more. */
+void
+worker_latch_note_worker(int pid)
+{
+	WalcuDigest key = make_worker_key(MyDatabaseId);
+	WorkerEntry *worker;
+
+	shared_table_lock(&workers);
+	worker = shared_table_enter(&workers, &key);
+	worker->pid = pid;
+	worker->entry.age = pid == 0 ? 0 : GetCurrentTimestamp();
+	shared_table_unlock(&workers);
+}
+
+/* Returns the process that works for a database; 0 when none is known. */
+int
+worker_latch_pid(Oid database)
+{
+	WalcuDigest key = make_worker_key(database);
+	const WorkerEntry *worker;
+	int pid;
+
+	shared_table_lock(&workers);
+	worker = shared_table_find(&workers, &key);
+	pid = worker ? worker->pid : 0;
+	shared_table_unlock(&workers);
+	return pid;
+}
+
+/* Wakes this database's worker, if there is one.  A latch that is set for nothing does no harm. */
+void
+worker_latch_set(void)
+{
+	int pid = worker_latch_pid(MyDatabaseId);
+	PGPROC *process = pid != 0 ? BackendPidGetProc(pid) : NULL;
+
+	if (process)
+		SetLatch(&process->procLatch);
+}
+
+static WalcuDigest
+make_worker_key(Oid database)
+{
+	return digest_of((const char *) &database, sizeof(database));
+}
