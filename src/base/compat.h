@@ -56,6 +56,12 @@
 
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
+#else
+/* nodes of booleans, flags of sorts and MERGE are newer */
+#define makeBoolean(value) makeInteger(value)
+#define boolVal(node)      (intVal(node) != 0)
+#define TUPLESORT_NONE     false
+#define CMD_MERGE          CMD_UNKNOWN
 #endif
 
 #if PG_VERSION_NUM >= 170000
@@ -536,17 +542,13 @@ compat_array_length(PlannerInfo *root, Node *array)
 #endif
 }
 
-/* 18 made the input of base64 bytes. */
+/* 18 made bytes of what was char: void passes for both. */
 static inline char *
 compat_base64(const char *bytes, int length)
 {
 	int size = pg_b64_enc_len(length);
 	char *encoded = palloc0(size + 1);
-#if PG_VERSION_NUM >= 180000
-	int encoded_length = pg_b64_encode((const uint8 *) bytes, length, encoded, size);
-#else
-	int encoded_length = pg_b64_encode(bytes, length, encoded, size);
-#endif
+	int encoded_length = pg_b64_encode((const void *) bytes, length, encoded, size);
 
 	if (encoded_length < 0)
 		elog(ERROR, "could not encode credentials");
@@ -559,11 +561,7 @@ compat_base64_text(const char *encoded, int length)
 {
 	int size = pg_b64_dec_len(length);
 	char *text = palloc0(size + 1);
-#if PG_VERSION_NUM >= 180000
-	int text_length = pg_b64_decode(encoded, length, (uint8 *) text, size);
-#else
-	int text_length = pg_b64_decode(encoded, length, text, size);
-#endif
+	int text_length = pg_b64_decode(encoded, length, (void *) text, size);
 
 	return text_length < 0 ? NULL : text;
 }
@@ -590,11 +588,7 @@ compat_soft_input_call(FmgrInfo *function, char *text, Oid ioparam, int32 typmod
 static inline bool
 compat_can_begin_subtransaction(void)
 {
-#if PG_VERSION_NUM >= 170000
-	return true;
-#else
-	return !IsInParallelMode();
-#endif
+	return PG_VERSION_NUM >= 170000 || !IsInParallelMode();
 }
 
 #endif /* WALCU_COMPAT_H */

@@ -10,6 +10,7 @@
 
 #include "exec/local_sort.h"
 
+#include "base/compat.h"
 #include "miscadmin.h"
 #include "pushdown/sort.h"
 #include "utils/tuplesort.h"

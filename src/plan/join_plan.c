@@ -11,6 +11,7 @@
 
 #include "plan/join_plan.h"
 
+#include "base/compat.h"
 #include "base/float_node.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"

@@ -10,6 +10,7 @@
 
 #include "plan/plan.h"
 
+#include "base/compat.h"
 #include "base/float_node.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/paramassign.h"

@@ -11,6 +11,7 @@
 
 #include "plan/refused_writes.h"
 
+#include "base/compat.h"
 #include "utils/lsyscache.h"
 
 static bool names_cursor(const RelOptInfo *rel);
