@@ -166,6 +166,11 @@ for (
     [ q{'crm', options => '{"flatten": []}'}, '22023', qr/^option "flatten" must be a text/ ],
     [ q{'crm', options => '{"flaten": 1}'}, 'HV00D', qr/^invalid option "flaten"$/ ],
     [ q{'crm', options => '{"flatten": 99}'}, '22023', qr/flatten/ ],
+    [ q{'crm', ''}, '22023', qr/^schema must not be empty$/ ],
+    [ q{'crm', 'pg_crm'}, '42939', qr/^unacceptable schema name "pg_crm"$/ ],
+    [ q{'crm', 'pg_catalog', dry_run => true}, '42939', qr/^unacceptable schema name "pg_catalog"$/ ],
+    [ q{'crm', undescribed => '{}'}, '22023', qr/^undescribed must not be empty$/ ],
+    [ q{'crm', sample => NULL}, '22004', qr/^sample must not be null$/ ],
   )
 {
     my ($arguments, $state, $message) = @$_;
@@ -176,6 +181,8 @@ for (
 is(asked(), '', 'none of them has asked the service');
 my $error = sql_error($dbh, q{SELECT * FROM walcu_fdw_setup('crm', resources => '{carrs}')});
 is("$error->{sqlstate} $error->{hint}", 'HV00R Perhaps you meant the resource "cars".', 'an unknown resource');
+$error = sql_error($dbh, q{SELECT * FROM walcu_fdw_setup('crm', resources => '{saleleads_car_list}')});
+is("$error->{sqlstate} $error->{hint}", 'HV00R It is a list in documents of "saleleads". Name that: its lists get tables, too.', 'the name of a list');
 $sandbox->fault({ match => { kind => 'description' }, fault => { type => 'status', status => 404 } });
 $error = sql_error($dbh, q{SELECT * FROM walcu_fdw_setup('crm')});
 like($error->{hint}, qr/options => '\{"source": "bundled"\}'/, 'no description: the hint says what else there is');

@@ -25,6 +25,10 @@ is("$error->{sqlstate} $error->{message}", '28000 could not read documents for a
 is(asked(), 'description 1, list 1', 'are sent once');
 $dbh->do(q{ALTER USER MAPPING FOR CURRENT_USER SERVER crm OPTIONS (SET password 'sandbox-secret')});
 
+$dbh->do("CREATE SERVER hub FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '" . $sandbox->endpoint . "')");
+$error = sql_error($dbh, q{SELECT * FROM walcu_fdw_setup('hub', sample => true)});
+is("$error->{sqlstate} $error->{hint}", 'HV00J Name the dealer in the argument dealers, or in the server\'s option dealer_id.', 'a server of nobody');
+
 # New documents have what nobody described; old ones do not
 my $call = q{'crm', resources => '{cars,notes}'};
 my @plain = setup($call);

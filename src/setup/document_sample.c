@@ -17,7 +17,7 @@
 #include "check/sample.h"
 #include "miscadmin.h"
 #include "pushdown/sort.h"
-#include "service/foreign_server.h"
+#include "service/option.h"
 #include "setup/seen_field.h"
 #include "setup/step.h"
 
@@ -48,8 +48,11 @@ document_sample_require_access(const WalcuSetup *setup)
 	const WalcuSetupDealer *dealer = find_first_dealer(setup);
 	Oid serverid = dealer ? dealer->server->serverid : setup->server->serverid;
 
-	if (dealer == NULL)
-		foreign_server_require_dealer(option_for_server(serverid));
+	if (dealer == NULL && option_for_server(serverid)->dealer_id == NULL)
+		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				errmsg("server \"%s\" has no dealer_id", setup->server->servername),
+				errdetail("A sample has documents of one dealer."),
+				errhint("Name the dealer in the argument dealers, or in the server's option dealer_id."));
 	option_credential_header(GetUserId(), serverid);
 }
 

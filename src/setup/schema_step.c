@@ -25,11 +25,11 @@ schema_step_add(WalcuSetup *setup, const char *schema)
 {
 	Oid schemaid = get_namespace_oid(schema, true);
 
+	require_schema_name(schema);
 	if (OidIsValid(schemaid))
 		right_to_use_schema(schemaid);
 	else if (!text_in_list(setup->new_schemas, schema))
 	{
-		require_schema_name(schema);
 		right_to_make_schema(schema);
 		step_run(setup, "create schema", quote_identifier(schema),
 				 psprintf("CREATE SCHEMA %s", quote_identifier(schema)), NULL);

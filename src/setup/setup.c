@@ -60,6 +60,7 @@ static void wait_for_others(const WalcuSetup *setup);
 static void read_descriptions(WalcuSetup *setup);
 static void plan_resources(WalcuSetup *setup);
 static void add_undescribed(WalcuSetup *setup);
+static void refuse_lists(const WalcuSetup *setup);
 static void plan_statistics(WalcuSetup *setup);
 static void tell_of_mapping(WalcuSetup *setup);
 
@@ -173,6 +174,7 @@ add_undescribed(WalcuSetup *setup)
 	List *known = list_concat_copy(setup->resources, setup->undescribed_resources);
 	ListCell *lc;
 
+	refuse_lists(setup);
 	openapi_require_names(known, setup->wanted);
 	openapi_require_names(known, setup->undescribed);
 	setup->resources = list_copy(setup->resources);
@@ -183,6 +185,24 @@ add_undescribed(WalcuSetup *setup)
 		if ((text_in_list(setup->wanted, name) || text_in_list(setup->undescribed, name)) &&
 			!openapi_find_resource(setup->resources, name))
 			setup->resources = lappend(setup->resources, lfirst(lc));
+	}
+}
+
+/* The table of a list comes with that of its resource.  Error: HV00R where its own name is asked for. */
+static void
+refuse_lists(const WalcuSetup *setup)
+{
+	ListCell *lc;
+
+	foreach(lc, setup->wanted != NIL ? list_table_of_resources(setup->resources) : NIL)
+	{
+		const WalcuListTable *list = lfirst(lc);
+
+		if (text_in_list(setup->wanted, list->name))
+			ereport(ERROR, errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+					errmsg("the service has no resource \"%s\"", list->name),
+					errhint("It is a list in documents of \"%s\". Name that: its lists get tables, too.",
+							list->resource->name));
 	}
 }
 
