@@ -30,7 +30,7 @@ my @situations = (
     [ 'ORDER BY', 'SELECT count(*) FROM (SELECT model FROM cars ORDER BY model OFFSET 0) c', sub { $_[0] } ],
     [ 'join with keys', 'SELECT count(c.model) FROM wanted JOIN cars c USING (_id)', sub { $_[0] } ],
     [ 'partitionwise aggregate', 'SELECT make, count(model) FROM cars GROUP BY make', sub { $_[0] }, $read_ahead ],
-    [ 'partitionwise join', 'SELECT count(a.model || b.model) FROM cars a JOIN cars b USING (make, _id)', sub { 2 * $_[0] }, $read_ahead ],
+    [ 'partitionwise join', 'SELECT count(a.model || b.model) FROM cars a JOIN cars b USING (make, _id)', sub { $_[0] }, $read_ahead ],
     [ 'UPDATE by _id', "UPDATE cars SET model = 'other' WHERE _id = '000000000000000000000001'", sub { $_[0] } ],
     [ 'INSERT', undef, sub { ROWS } ],
     [ 'ANALYZE', 'ANALYZE cars', sub { $_[0] } ],

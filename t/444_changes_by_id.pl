@@ -21,6 +21,9 @@ for my $case (
     [ 'DELETE', "DELETE FROM parts WHERE _id = '$in_third'", 'DELETE', $parts, $parts, 1 ],
     [ 'DELETE of what is nowhere', "DELETE FROM parts WHERE _id = '$nowhere'", 'DELETE', $parts, $parts, 0 ],
     [ 'DELETE of several', "DELETE FROM parts WHERE _id IN ('$in_first', '$in_third', '$nowhere')", 'DELETE', 3 * $parts, 3 * $parts, 2 ],
+    [ 'DELETE of what is no ObjectId', "DELETE FROM parts WHERE _id = 'no-object-id'", 'GET', $parts, $parts, 0 ],
+    [ 'DELETE of both kinds', "DELETE FROM parts WHERE _id IN ('$in_third', 'no-object-id', 'nor this')", 'GET', $parts, 2 * $parts, 1 ],
+    [ 'UPDATE of both kinds', "UPDATE parts SET k = 'new' WHERE _id IN ('$in_third', 'no-object-id')", 'GET', $parts, 2 * $parts + 1, 1 ],
     [ 'DELETE of what is computed', "DELETE FROM parts WHERE _id = (SELECT max('$in_third'))", 'DELETE', $parts, $parts, 1 ],
     [ 'UPDATE', "UPDATE parts SET k = 'new' WHERE _id = '$in_third'", 'GET', $parts, $parts + 1, 1 ],
     [ 'UPDATE .. RETURNING', "UPDATE parts SET k = 'new' WHERE _id IN ('$in_third', '$in_first') RETURNING _id", 'GET', 2 * $parts, 2 * $parts + 2, 2 ],
@@ -40,6 +43,21 @@ for my $case (
     is($sandbox->request_count, $requests, "$name: each is asked once");
     is($count, $rows, "$name: rows");
     $dbh->do('RESET ALL; DEALLOCATE ALL');
+}
+
+# What goes wrong while it is asked which documents there are
+for my $case ([ '42501', { type => 'status', status => 403 } ], [ '57014', { type => 'hold' } ])
+{
+    my ($state, $fault) = @$case;
+    my $sql = "DELETE FROM parts WHERE _id IN ('$in_first', 'no-object-id')";
+    fill();
+    $sandbox->fault({ match => { method => 'GET', resource => 'contacts' }, fault => $fault });
+    $sandbox->clear_log;
+    my $asked = sub { grep { $_->{path} =~ /contacts/ } $sandbox->log };
+    is($fault->{type} eq 'hold' ? (cancelled_when($dbh, $node, $sql, $asked))[0] : sql_error($dbh, $sql)->{sqlstate}, $state, "$state of one of them");
+    $sandbox->clear_faults;
+    cmp_ok(scalar(grep { $_->{method} eq 'DELETE' } $sandbox->log), '<', $parts, 'ends what is sent');
+    is($dbh->do("DELETE FROM parts WHERE _id = 'no-object-id'"), '0E0', 'and nothing is in the way of the next one');
 }
 
 # What goes wrong half way: what is told is what the service holds, and nothing more is sent

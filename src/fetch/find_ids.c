@@ -15,6 +15,13 @@
 #include "service/id_place.h"
 #include "service/learned.h"
 
+struct WalcuIdSearch
+{
+	WalcuQuery query;    /* It asks for the documents that have one of the ids. */
+	WalcuTally unwanted; /* It counts what nobody wants to know. */
+	WalcuFetch *fetch;   /* They come from it; NULL where no document can have one. */
+};
+
 static WalcuFilter *make_id_filter(const WalcuOptions *options, List *ids);
 static WalcuFilter *make_list_filter(List *literals);
 
@@ -25,8 +32,20 @@ static WalcuFilter *make_list_filter(List *literals);
 List *
 find_ids(const WalcuOptions *options, const char *credential, List *ids, WalcuTally *tally)
 {
+	return find_ids_finish(find_ids_begin(options, credential, ids, tally));
+}
+
+/*
+ * Sends the request for that, with the same arguments, which must live until find_ids_finish has been called
+ * in the same memory context.
+ */
+WalcuIdSearch *
+find_ids_begin(const WalcuOptions *options, const char *credential, List *ids, WalcuTally *tally)
+{
 	WalcuFilter *filter = make_id_filter(options, ids);
-	WalcuQuery query = {
+	WalcuIdSearch *search = palloc0(sizeof(WalcuIdSearch));
+
+	search->query = (WalcuQuery){
 		.options = options,
 		.credential = credential,
 		.strategy = WALCU_BY_PAGES,
@@ -34,25 +53,33 @@ find_ids(const WalcuOptions *options, const char *credential, List *ids, WalcuTa
 		.project = list_make1("_id"),
 		.all_rows = true,
 	};
-	WalcuTally unwanted = {0};
-	WalcuFetch *fetch;
+	if (filter == &filter_nothing)
+		return search;
+	/* ids are in order, and the empty one, which pages take for none unless it is asked for, is the first */
+	if (((char *) linitial(ids))[0] == '\0')
+		search->query.id = linitial(ids);
+	search->fetch = fetch_open(&search->query, tally ? tally : &search->unwanted);
+	return search;
+}
+
+/* Returns the ids (of char *) that documents have, and ends the search. */
+List *
+find_ids_finish(WalcuIdSearch *search)
+{
+	WalcuFetch *fetch = search->fetch;
 	WalcuDocument document;
 	List *found = NIL;
 
-	if (filter == &filter_nothing)
-		return NIL;
-	/* ids are in order, and the empty one, which pages take for none unless it is asked for, is the first */
-	if (((char *) linitial(ids))[0] == '\0')
-		query.id = linitial(ids);
-	fetch = fetch_open(&query, tally ? tally : &unwanted);
-	while (!fetch_has_ended(fetch))
+	while (fetch && !fetch_has_ended(fetch))
 	{
 		if (fetch_next(fetch, &document))
 			found = lappend(found, pstrdup(document.id));
 		else
 			fetch_wait(fetch, -1);
 	}
-	fetch_close(fetch);
+	if (fetch)
+		fetch_close(fetch);
+	pfree(search);
 	return found;
 }
 

@@ -10,6 +10,11 @@
 #include "fetch/tally.h"
 #include "service/option.h"
 
+typedef struct WalcuIdSearch WalcuIdSearch;
+
 extern List *find_ids(const WalcuOptions *options, const char *credential, List *ids, WalcuTally *tally);
+extern WalcuIdSearch *find_ids_begin(const WalcuOptions *options, const char *credential, List *ids,
+									 WalcuTally *tally);
+extern List *find_ids_finish(WalcuIdSearch *search);
 
 #endif /* WALCU_FIND_IDS_H */

@@ -30,19 +30,23 @@
 /* Writes that a statement has under way: each takes some 10 kB of memory, and most wait for a descriptor. */
 #define MOST_UNDER_WAY 1024
 
+/* So many scans ask for ids at once, which of them there are. */
+#define MOST_SEARCHES 64
+
 /* Where so many ids wait to be sent, no other scan computes its own. */
 #define MOST_IDS_WAITING 10000
 
 static List *list_unsent(ForeignScanState *node);
 static void send_side_by_side(const WalcuWriteLog *write_log, List *unsent);
 static int send_one_each(const WalcuWriteLog *write_log, List **open);
-static void prepare_changes(ForeignScanState *node);
+static int begin_changes(ForeignScanState *node);
+static int prepare_changes(ForeignScanState *node);
 static void send_next_change(ForeignScanState *node);
 static void record_change(const WalcuDirectModify *direct, const char *id);
 static const char *direct_method(const WalcuDirectModify *direct);
 static void drop_missing(WalcuDirectModify *direct);
 static List *evaluate_ids(ForeignScanState *node);
-static List *drop_unknown(const WalcuDirectModify *direct, List *ids);
+static void ask_for_unsure(WalcuDirectModify *direct, List *ids);
 static bool is_sure_id(const WalcuOptions *options, const char *id);
 static WalcuRowPatch make_current_patch(ForeignScanState *node);
 static char *remake_patch(void *arg, const WalcuDocument *document);
@@ -102,35 +106,39 @@ list_unsent(ForeignScanState *node)
 	return unsent;
 }
 
-/* Sends a change of each scan that has room, again and again, and has the next scan begin where none has. */
+/*
+ * Sends a change of each scan that has room, again and again, and has the next scan begin where none has.
+ * Those behind it look meanwhile which of their documents there are.
+ */
 static void
 send_side_by_side(const WalcuWriteLog *write_log, List *unsent)
 {
 	List *open = NIL;
-	ListCell *next = list_head(unsent);
+	int prepared = 0;
+	int begun = 0;
 	int waiting = 0;
+	ListCell *lc;
 
-	while (open != NIL || next)
+	while (open != NIL || prepared < list_length(unsent))
 	{
 		int sent = send_one_each(write_log, &open);
 
 		waiting -= sent;
 		if (sent > 0)
 			continue;
-		if (next && waiting < MOST_IDS_WAITING)
+		while (begun < Min(prepared + MOST_SEARCHES, list_length(unsent)) && waiting < MOST_IDS_WAITING)
+			waiting += begin_changes(list_nth(unsent, begun++));
+		if (prepared < begun)
 		{
-			prepare_changes(lfirst(next));
-			waiting +=
-				list_length(((WalcuDirectModify *) ((ForeignScanState *) lfirst(next))->fdw_state)->unsent);
-			open = lappend(open, lfirst(next));
-			next = lnext(unsent, next);
+			waiting -= prepare_changes(list_nth(unsent, prepared));
+			open = lappend(open, list_nth(unsent, prepared++));
 		}
 		else
 			writers_advance(write_log);
 	}
 	writers_finish(write_log);
-	foreach(next, unsent)
-		drop_missing(((ForeignScanState *) lfirst(next))->fdw_state);
+	foreach(lc, unsent)
+		drop_missing(((ForeignScanState *) lfirst(lc))->fdw_state);
 }
 
 /*
@@ -166,18 +174,41 @@ send_one_each(const WalcuWriteLog *write_log, List **open)
 	return sent;
 }
 
-/* Finds out what a scan has to send. */
-static void
-prepare_changes(ForeignScanState *node)
+/* Looks for the ids of a scan's documents.  Returns how many there are at most. */
+static int
+begin_changes(ForeignScanState *node)
 {
 	WalcuDirectModify *direct = node->fdw_state;
 
 	direct->sent = true;
-	direct->unsent = drop_unknown(direct, evaluate_ids(node));
+	ask_for_unsure(direct, evaluate_ids(node));
+	return list_length(direct->unsent) + list_length(direct->unsure);
+}
+
+/* Finds out what a scan has to send.  Returns how many of its ids no document has. */
+static int
+prepare_changes(ForeignScanState *node)
+{
+	WalcuDirectModify *direct = node->fdw_state;
+	int missing = list_length(direct->unsure);
+	ListCell *lc;
+
+	foreach(lc, direct->search ? find_ids_finish(direct->search) : NIL)
+	{
+		/* a service that ignores the filter has others, too */
+		if (!text_in_list(direct->unsure, lfirst(lc)))
+			continue;
+		direct->unsent = lappend(direct->unsent, lfirst(lc));
+		missing--;
+	}
+	direct->search = NULL;
+	list_free(direct->unsure);
+	direct->unsure = NIL;
 	direct->documents = list_length(direct->unsent);
 	direct->patch = (WalcuRowPatch){.is_sure = true};
 	if (direct->operation == CMD_UPDATE && direct->unsent != NIL)
 		direct->patch = make_current_patch(node);
+	return missing;
 }
 
 static void
@@ -270,33 +301,25 @@ evaluate_ids(ForeignScanState *node)
 }
 
 /*
- * Leaves out the ids that no document has, of those that cannot stand in a path, where one that a document
- * has stays and is an error of the writer's; and of those that are no ObjectIds as the service writes them:
- * it may refuse them or, worse, take them for another's.
+ * Keeps the ids that are sent, and asks which of the others a document has: of those that cannot stand in a
+ * path, where one that a document has is sent and is an error of the writer's; and of those that are no
+ * ObjectIds as the service writes them: it may refuse them or, worse, take them for another's.
  */
-static List *
-drop_unknown(const WalcuDirectModify *direct, List *ids)
+static void
+ask_for_unsure(WalcuDirectModify *direct, List *ids)
 {
-	List *odd = NIL;
-	List *kept = NIL;
 	ListCell *lc;
 
 	foreach(lc, ids)
 	{
 		if (is_sure_id(direct->row->options, lfirst(lc)))
-			kept = lappend(kept, lfirst(lc));
+			direct->unsent = lappend(direct->unsent, lfirst(lc));
 		else
-			odd = lappend(odd, lfirst(lc));
+			direct->unsure = lappend(direct->unsure, lfirst(lc));
 	}
-	if (odd == NIL)
-		return ids;
-	foreach(lc, find_ids(direct->row->options, direct->credential, odd, NULL))
-	{
-		/* a service that ignores the filter has others, too */
-		if (text_in_list(odd, lfirst(lc)))
-			kept = lappend(kept, lfirst(lc));
-	}
-	return kept;
+	list_free(ids);
+	if (direct->unsure != NIL)
+		direct->search = find_ids_begin(direct->row->options, direct->credential, direct->unsure, NULL);
 }
 
 /* Does the path of a URL name the document that has this id, and no other? */

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "fetch/find_ids.h"
 #include "modify/outbox_record.h"
 #include "modify/row.h"
 #include "modify/writer.h"
@@ -33,6 +34,8 @@ typedef struct WalcuDirectModify
 	MemoryContext row_context; /* It holds what the returned row needs. */
 	bool sent;                 /* The writes are sent, or being sent. */
 	List *unsent;              /* These (of char *) are the ids, while some of the writes are not sent. */
+	List *unsure;              /* These are others, */
+	WalcuIdSearch *search;     /* while this asks which of them documents have; NULL where there are none. */
 	int next_unsent;           /* This one of them is sent next. */
 	WalcuRowPatch patch;       /* An UPDATE sends this to each document. */
 	int documents;             /* So many documents are changed unless they are gone, and not counted yet. */
