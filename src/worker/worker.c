@@ -49,9 +49,8 @@
 /* So many entries of the outbox are sent before it is looked what else is due. */
 #define ENTRIES_A_ROUND 1000
 
-/* The session that holds this advisory lock works for the database; "walcu_fdw" in ASCII, cut. */
-#define LOCK_KEY_HIGH 0x77616c63
-#define LOCK_KEY_LOW  0x755f6664
+/* This tells the lock of the one worker of a database from the advisory locks of SQL and of outbox/. */
+#define WORKER_LOCK 4
 
 int worker_naptime = 60;
 
@@ -140,7 +139,7 @@ begin_worker(Oid database)
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, LOCK_KEY_HIGH, LOCK_KEY_LOW, 2);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, WORKER_LOCK);
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
 		ereport(LOG, errmsg("this database has a walcu_fdw worker already"));
