@@ -30,7 +30,7 @@
 
 static Oid find_foreign_table(Oid relid);
 static bool is_foreign_table_of_walcu(Oid relid);
-static void read_source_column(WalcuCopySource *source, Form_pg_attribute attribute, List *references);
+static void read_source_column(WalcuCopySource *source, Form_pg_attribute attribute);
 static bool leads_to_document(const char *resource, const char *path, List *references);
 static const char *find_collation_clause(Form_pg_attribute attribute);
 
@@ -42,7 +42,6 @@ WalcuCopySource *
 copy_columns_of_source(Oid relid)
 {
 	WalcuCopySource *source = palloc0(sizeof(WalcuCopySource));
-	List *references = reference_read();
 	Relation relation;
 
 	source->relid = relid;
@@ -57,7 +56,7 @@ copy_columns_of_source(Oid relid)
 		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
 
 		if (!attribute->attisdropped)
-			read_source_column(source, attribute, references);
+			read_source_column(source, attribute);
 	}
 	relation_close(relation, AccessShareLock);
 	if (source->id == NULL)
@@ -99,7 +98,7 @@ is_foreign_table_of_walcu(Oid relid)
 }
 
 static void
-read_source_column(WalcuCopySource *source, Form_pg_attribute attribute, List *references)
+read_source_column(WalcuCopySource *source, Form_pg_attribute attribute)
 {
 	char *name = pstrdup(NameStr(attribute->attname));
 	const WalcuColumn *option =
@@ -114,9 +113,26 @@ read_source_column(WalcuCopySource *source, Form_pg_attribute attribute, List *r
 	else if (strcmp(option->path, "updated_at") == 0 && attribute->atttypid == TIMESTAMPTZOID &&
 			 source->updated_at == NULL)
 		source->updated_at = name;
-	else if (attribute->atttypid == TEXTOID &&
-			 leads_to_document(option_resource_of_table(source->foreign), option->path, references))
-		source->ids = lappend(source->ids, name);
+}
+
+/* Returns those columns (char *) that have ids of other documents, one each. */
+List *
+copy_columns_of_ids(const WalcuCopySource *source)
+{
+	const char *resource = option_resource_of_table(source->foreign);
+	List *references = reference_read();
+	List *ids = NIL;
+	ListCell *lc;
+
+	foreach(lc, source->columns)
+	{
+		AttrNumber number = get_attnum(source->foreign, lfirst(lc));
+
+		if (get_atttype(source->foreign, number) == TEXTOID &&
+			leads_to_document(resource, option_for_column(source->foreign, number)->path, references))
+			ids = lappend(ids, lfirst(lc));
+	}
+	return ids;
 }
 
 /* Tells whether a place has ids of documents that are tables: users are none, and what is computed varies. */

@@ -16,12 +16,12 @@ typedef struct WalcuCopySource
 	Oid relid;              /* This is the table, */
 	Oid foreign;            /* and this it itself, or a foreign table that is a partition of it. */
 	List *columns;          /* These columns (char *) show places of documents. */
-	List *ids;              /* These of them (char *) have ids of other documents, one each. */
 	const char *id;         /* This one shows _id, */
 	const char *updated_at; /* and this one updated_at; NULL where none does. */
 } WalcuCopySource;
 
 extern WalcuCopySource *copy_columns_of_source(Oid relid);
+extern List *copy_columns_of_ids(const WalcuCopySource *source);
 extern void copy_columns_keep(WalcuCopySource *source, List *columns);
 extern List *copy_columns_key(Oid copy, const char *id);
 extern char *copy_columns_declare(Oid relid, const char *column);

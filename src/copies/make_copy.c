@@ -175,22 +175,24 @@ read_columns(const WalcuCopySource *source, FunctionCallInfo fcinfo)
 static List *
 read_indexes(const CopyWish *wish, FunctionCallInfo fcinfo)
 {
-	bool are_named = !PG_ARGISNULL(ARG_INDEXES);
 	List *named = NIL;
 	List *indexes = NIL;
 	ListCell *lc;
 
-	if (are_named && ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(ARG_INDEXES)),
-									ARR_DIMS(PG_GETARG_ARRAYTYPE_P(ARG_INDEXES))) > 0)
+	if (PG_ARGISNULL(ARG_INDEXES))
+		named = copy_columns_of_ids(wish->source);
+	else if (ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(ARG_INDEXES)),
+							ARR_DIMS(PG_GETARG_ARRAYTYPE_P(ARG_INDEXES))) > 0)
+	{
 		named = argument_texts(fcinfo, ARG_INDEXES, "indexes");
-	foreach(lc, named)
-		require_column(wish->columns, lfirst(lc), wish->source->relid);
+		foreach(lc, named)
+			require_column(wish->columns, lfirst(lc), wish->source->relid);
+	}
 	foreach(lc, wish->columns)
 	{
 		const char *name = lfirst(lc);
 
-		if (name == wish->source->updated_at ||
-			(name != wish->source->id && text_in_list(are_named ? named : wish->source->ids, name)))
+		if (name == wish->source->updated_at || (name != wish->source->id && text_in_list(named, name)))
 			indexes = lappend(indexes, lfirst(lc));
 	}
 	return indexes;
