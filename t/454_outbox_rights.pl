@@ -119,6 +119,22 @@ is(run($dbh), '0 1 0 1', 'a server that is not to be written any more, as that o
 like(errors()->[0], qr/updatable/, 'and the entry says so');
 $dbh->do(q{ALTER SERVER crm OPTIONS (DROP updatable)});
 
+# What keeps requests from being sent
+fill();
+$dbh->do(q{INSERT INTO crm.notes (_id, content) VALUES ('n5', 'x')});
+$dbh->do(q{ALTER SERVER crm OPTIONS (SET endpoint 'http://127.0.0.1:1')});
+is(run($dbh), '0 1 0 1', 'an endpoint where nobody is');
+like(errors()->[0], qr/^could not get a reply from server "crm"/, 'and the entry says so');
+$dbh->do("ALTER SERVER crm OPTIONS (SET endpoint '@{[ $sandbox->endpoint ]}')");
+$dbh->do('SELECT walcu_fdw_outbox_retry(id) FROM walcu_fdw_outbox');
+is(run($dbh), '1 0 0 0', 'until it is another one');
+$dbh->do(q{CREATE DATABASE bytes ENCODING 'SQL_ASCII' TEMPLATE template0});
+setup_crm($node, $sandbox, dbname => 'bytes', limit_to => ['notes'], server => { write_mode => 'outbox', client_ids => 'true', id_type => 'string' });
+my $bytes = connect_db($node, dbname => 'bytes');
+is(sql_error($bytes, qq{INSERT INTO crm.notes (content) VALUES (E'\\xff')})->{sqlstate}, '22P05', 'a text that is none in UTF-8 is not recorded');
+is(run($bytes), '0 0 0 0', 'and hinders nothing');
+$bytes->disconnect;
+
 # Several senders share the work, and each document keeps its order
 fill();
 $dbh->do(q{INSERT INTO crm.notes (_id, content) SELECT 'd' || n, 'v0' FROM generate_series(1, 20) n});

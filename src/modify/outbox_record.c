@@ -16,6 +16,7 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/utf8.h"
 #include "base/worker_latch.h"
 #include "catalog/indexing.h"
 #include "commands/sequence.h"
@@ -79,7 +80,7 @@ outbox_record_check_inserts(const WalcuOptions *options)
 				"_id that it is given."));
 }
 
-/* Records a write.  Error: that of write_check_id. */
+/* Records a write.  Errors: those of write_check_id and, as nobody could send it later, utf8_require. */
 void
 outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *write)
 {
@@ -91,6 +92,10 @@ outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *
 
 	if (strcmp(write->method, "POST") != 0)
 		write_check_id(target->options, write->id);
+	if (write->body)
+		(void) utf8_require(write->body);
+	if (write->leaves)
+		(void) utf8_require(write->leaves);
 	if (RelationGetDescr(entries)->natts != OUTBOX_COLUMNS)
 		elog(ERROR, "the outbox's table is that of another version");
 	values[OUTBOX_ID] = Int64GetDatum(nextval_internal(target->numbers, false));

@@ -69,12 +69,27 @@ send_to_each(WalcuOutboxRoutes *routes, List **under_way)
 static void
 begin_entry(WalcuOutboxEntry *entry, List **under_way)
 {
+	MemoryContext context = CurrentMemoryContext;
+
 	if (entry->route->writer == NULL)
 	{
 		outbox_verdict_without_way(entry);
 		return;
 	}
-	entry->sent = create_write(entry);
+	PG_TRY();
+	{
+		entry->sent = create_write(entry);
+	}
+	PG_CATCH();
+	{
+		/* it was checked when it was recorded; if it is no write all the same, others are to be sent */
+		MemoryContextSwitchTo(context);
+		outbox_verdict_unsendable(entry, CopyErrorData());
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (entry->sent == NULL)
+		return;
 	writer_send(entry->sent);
 	*under_way = lappend(*under_way, entry);
 }

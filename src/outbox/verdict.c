@@ -102,6 +102,15 @@ outbox_verdict_without_way(WalcuOutboxEntry *entry)
 	}
 }
 
+/* Gives the verdict on an entry of which no request could be made.  Raises what is to stop the session. */
+void
+outbox_verdict_unsendable(WalcuOutboxEntry *entry, ErrorData *error)
+{
+	if (outbox_verdict_is_interrupt(error))
+		ReThrowError(error);
+	refuse_entry(entry, outbox_verdict_text(error));
+}
+
 /* Returns for how many seconds nothing is sent to a server that has failed so often in a row. */
 double
 outbox_verdict_pause(int failures, bool is_unknown_to)
@@ -199,7 +208,9 @@ find_blame(const WalcuWrite *write, Blame *blame)
 	/* a new document has no path of its own that could be gone: the address is wrong for now */
 	if (status >= 400 && status < 500)
 		return status == 404 && write->is_new;
-	return status > 0 || write->is_unanswered;
+	/* what keeps a request from being sent is an option mostly, and else a value */
+	return status > 0 || write->is_unanswered ||
+		   ERRCODE_TO_CATEGORY(write->failure->sqlerrcode) != ERRCODE_DATA_EXCEPTION;
 }
 
 /* Notes a failure of a server.  Where it fails for several entries in a row, it is taken to be away. */

@@ -11,6 +11,7 @@
 
 extern void outbox_verdict_give(WalcuOutboxEntry *entry);
 extern void outbox_verdict_without_way(WalcuOutboxEntry *entry);
+extern void outbox_verdict_unsendable(WalcuOutboxEntry *entry, ErrorData *error);
 extern double outbox_verdict_pause(int failures, bool is_unknown_to);
 extern char *outbox_verdict_text(const ErrorData *error);
 extern bool outbox_verdict_is_interrupt(const ErrorData *error);
