@@ -6,7 +6,7 @@
  * that was never analyzed PostgreSQL takes a third for what comes after a date, be it of the last week or the
  * last year.  If that is a page at most, the other sides of the join are asked for its keys, however large
  * they are; one request tells (`skip`, `limit=1`).  It is made where the guess speaks for more: to look at
- * the other sides' sizes, or to read them.  As there, EXPLAIN asks nothing, and a look that fails is none.
+ * several sides' sizes, or to read one.  As there, EXPLAIN asks nothing, and a look that fails is none.
  */
 #include "postgres.h"
 
@@ -25,7 +25,7 @@
 
 static bool is_guess(RelOptInfo *rel);
 static bool decides_plan(PlannerInfo *root, RelOptInfo *rel);
-static bool is_expensive_by_keys(PlannerInfo *root, RelOptInfo *rel, RelOptInfo *other);
+static bool is_expensive_by_keys(PlannerInfo *root, RelOptInfo *rel, RelOptInfo *other, bool by_id);
 static bool are_keys_cheap(const RelOptInfo *rel, const RelOptInfo *other);
 static double count_pages(const RelOptInfo *rel);
 static bool find_join(PlannerInfo *root, RelOptInfo *rel, RelOptInfo *other, bool *by_id);
@@ -57,38 +57,42 @@ is_guess(RelOptInfo *rel)
 		   !relinfo_get(rel)->was_looked_at && rel->rows > SIZE_PROBE_FEW_ROWS;
 }
 
-/* Does it hang on that how the other side of a join is read? */
+/* Does it hang on that how another side of a join is read, or are there several sizes to look at instead? */
 static bool
 decides_plan(PlannerInfo *root, RelOptInfo *rel)
 {
+	int sizes = 0;
+	bool is_joined = false;
 	int i = -1;
 
 	while ((i = bms_next_member(root->all_baserels, i)) >= 0)
 	{
 		RelOptInfo *other = root->simple_rel_array[i];
+		bool by_id = false;
 
-		if (other && other != rel && relinfo_is_ours(other) && !IS_DUMMY_REL(other) &&
-			!relinfo_get(other)->by_id && is_expensive_by_keys(root, rel, other))
+		if (other == NULL || other == rel || !relinfo_is_ours(other) || IS_DUMMY_REL(other) ||
+			relinfo_get(other)->by_id || count_pages(other) < FEW_REQUESTS)
+			continue;
+		sizes += size_probe_would_ask(root, other);
+		if (!find_join(root, rel, other, &by_id))
+			continue;
+		is_joined = true;
+		if (is_expensive_by_keys(root, rel, other, by_id))
 			return true;
 	}
-	return false;
+	return is_joined && sizes > 1;
 }
 
 /*
- * Would the rows' keys cost about as much as to read the other side, or be reason to look at its size?  Of
- * keys that are no _ids the planner takes so few for different ones that all documents seem to have one; but
- * then the other side may have keys that are _ids here.
+ * Would the rows' keys cost about as much as to read the other side?  Of keys that are no _ids the planner
+ * takes so few for different ones that all documents seem to have one; but then the other side may have keys
+ * that are _ids here.
  */
 static bool
-is_expensive_by_keys(PlannerInfo *root, RelOptInfo *rel, RelOptInfo *other)
+is_expensive_by_keys(PlannerInfo *root, RelOptInfo *rel, RelOptInfo *other, bool by_id)
 {
-	bool by_id = false;
 	bool by_own_id = false;
 
-	if (count_pages(other) < FEW_REQUESTS || !find_join(root, rel, other, &by_id))
-		return false;
-	if (size_probe_would_ask(root, other))
-		return true;
 	if (by_id)
 		return !are_keys_cheap(rel, other);
 	find_join(root, other, rel, &by_own_id);
