@@ -102,6 +102,13 @@ $dbh->do('CREATE TABLE crm.notes (_id text)');
 $dbh->do('SELECT walcu_fdw_outbox_retry(id) FROM walcu_fdw_outbox');
 is(run($dbh), '0 0 1 0', 'one in its place that is no foreign table');
 $dbh->do('DROP TABLE crm.notes');
+$dbh->do($_) for "CREATE SERVER other FOREIGN DATA WRAPPER walcu_fdw OPTIONS (endpoint '" . $sandbox->endpoint . "', dealer_id '" . $sandbox->dealer_id . "', client_ids 'true', id_type 'string')",
+  "CREATE USER MAPPING FOR PUBLIC SERVER other $mapping", 'CREATE FOREIGN TABLE crm.notes (_id text COLLATE "C", content text COLLATE "C") SERVER other';
+$dbh->do('SELECT walcu_fdw_outbox_retry(id) FROM walcu_fdw_outbox');
+$sandbox->clear_log;
+is(run($dbh), '0 0 1 0', 'one in its place that is of another server');
+is($sandbox->request_count, 0, 'to which nothing is sent');
+$dbh->do('DROP SERVER other CASCADE');
 $dbh->do(q{CREATE FOREIGN TABLE crm.notes (_id text COLLATE "C", content text COLLATE "C", custom jsonb) SERVER crm});
 $dbh->do('SELECT walcu_fdw_outbox_retry(id) FROM walcu_fdw_outbox');
 is(run($dbh), '1 0 0 0', 'one that was made anew');

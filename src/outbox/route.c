@@ -3,8 +3,8 @@
  *	  The way to a table's service, for who wrote: the options that are in force now, and the credentials.
  *
  * batch.c asks for the ways of its entries.  A table may have been renamed since they were written, moved,
- * or made anew under its name; then they go to it as it is now.  It has to show the same resource of the same
- * dealer: nothing is sent to a document that was not meant.
+ * or made anew under its name and for its server; then they go to it as it is now.  It has to show the same
+ * resource of the same dealer: nothing is sent to a document that was not meant, nor to another's service.
  */
 #include "postgres.h"
 
@@ -15,6 +15,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
 #include "modify/modify.h"
 #include "outbox/verdict.h"
 #include "service/option.h"
@@ -172,7 +173,10 @@ try_to_open(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutbo
 	route->options = options;
 }
 
-/* Returns the table that was written, or one that was made in its place; InvalidOid for none. */
+/*
+ * Returns the table that was written, or one that was made in its place; InvalidOid for none.  Whoever may
+ * create tables in its schema can take its name, but cannot have it sent to a server of theirs.
+ */
 static Oid
 find_table(const WalcuOutboxEntry *entry)
 {
@@ -183,7 +187,8 @@ find_table(const WalcuOutboxEntry *entry)
 		return entry->relation;
 	name = textToQualifiedNameList(cstring_to_text(entry->relation_name));
 	relation = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
-	return is_our_table(relation) ? relation : InvalidOid;
+	return is_our_table(relation) && GetForeignTable(relation)->serverid == entry->server ? relation
+																						  : InvalidOid;
 }
 
 static bool
