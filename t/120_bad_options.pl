@@ -276,12 +276,14 @@ for my $option (@options)
 }
 
 # Names like none
-my @unlike = ('x', 'host', 'authorization', 'OPTIONS', 'ñandú', '😀', ' ', 'a b', "a'b", 'a"b', "a\nb", '%s', '$1', 'x' x 63);
+my @unlike = ('x', 'postgres', 'authorization', 'OPTIONS', 'ñandú', '😀', ' ', 'a b', "a'b", 'a"b', "a\nb", '%s', '$1', 'x' x 63);
 for my $object (sort keys %objects)
 {
     my @problems = map { refusal($object, $_, $secret, undef, 'HV00D', qr/^The nearest valid options are: (?:\w+, ){2}\w+\.$|^Valid options in this context are: (?:\w+, ){1,19}\w+\.$/) } @unlike;
     is_deeply(\@problems, [], "a $object: names like none");
 }
+
+is_deeply([ refusal('server', 'host', $secret, undef, 'HV00D', qr/^Perhaps you meant the option "endpoint"\.$/) ], [], 'what other wrappers call so');
 
 # Credentials that are not whole, or more than one kind
 for (

@@ -23,8 +23,8 @@ sub pid { return $_[0]{pid} }
 sub descriptors
 {
     my ($self) = @_;
-    my @open = glob("/proc/$self->{pid}/fd/*");
-    return scalar @open;
+    # the files of its tables and of its log PostgreSQL opens and closes as it likes
+    return scalar grep { (readlink // '') !~ m{/pgdata/} } glob "/proc/$self->{pid}/fd/*";
 }
 
 # Resident, without what it shares with others.
