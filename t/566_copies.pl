@@ -274,6 +274,20 @@ subtest 'who may do what' => sub {
     $copies->change('crm.notes', insert => 1);
     is(counts("walcu_fdw_refresh('carla.notes')")->{written} > 0, 1, 'a superuser may refresh it');
     is($dbh->selectrow_array('SELECT string_agg(DISTINCT content, $$,$$) FROM carla.notes WHERE content IN ($$carla$$, current_user)'), 'carla', "which runs as its owner");
+
+    # Everything that she can put around a copy notes as whom it runs.
+    $dbh->do($_) for 'GRANT CREATE ON SCHEMA public TO carla', 'GRANT USAGE ON FOREIGN SERVER crm TO carla';
+    $carla->do($_) for 'CREATE TABLE carla.ran (who text)',
+      'CREATE FUNCTION carla.note() RETURNS boolean LANGUAGE sql AS $$ INSERT INTO carla.ran VALUES (current_user) RETURNING true $$',
+      'CREATE FUNCTION carla.same(oid, regclass) RETURNS boolean LANGUAGE sql AS $$ SELECT carla.note() AND $1 = $2::oid $$',
+      'CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = carla.same)', 'CREATE DOMAIN carla.noted AS text CHECK (carla.note())',
+      'CREATE FOREIGN TABLE carla.source (_id text COLLATE "C", content text, updated_at timestamptz) SERVER crm OPTIONS (resource $$notes$$)',
+      "SELECT walcu_fdw_copy('carla.source', 'carla.target', live_view => true)",
+      'ALTER FOREIGN TABLE carla.source ADD COLUMN extra carla.noted OPTIONS (path $$custom.extra$$)';
+    is_deeply($dbh->selectrow_array("SELECT walcu_fdw_copy_columns('carla.target')"), ['extra'], 'a superuser may add columns');
+    $dbh->do("SELECT walcu_fdw_drop_copy('carla.target')");
+    is_deeply($dbh->selectcol_arrayref('SELECT DISTINCT who FROM carla.ran'), ['carla'], "and nothing of the owner's runs with the rights of a superuser");
+    $carla->do('DROP OPERATOR public.= (oid, regclass)');
     $dbh->do('DROP USER MAPPING FOR carla SERVER crm');
     is(sql_error($dbh, "SELECT walcu_fdw_refresh('carla.notes')")->{sqlstate}, '42704', 'and with the mapping of its owner');
     is(sql_error($carla, "SELECT walcu_fdw_refresh('crm_copy.cars')")->{sqlstate}, '42501', 'she may not refresh those of others');

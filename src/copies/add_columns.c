@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
+#include "copies/acting_user.h"
 #include "copies/live_view.h"
 #include "copies/sql.h"
 #include "executor/spi.h"
@@ -73,11 +74,15 @@ list_columns_to_copy(const WalcuCopy *copy, const WalcuCopySource *source)
 	return columns;
 }
 
-/* Adds those of some columns of the source that a copy does not have, and returns them (char *). */
+/*
+ * Adds those of some columns of the source that a copy lacks, and returns them (char *).  A domain may have
+ * the table rewritten, which runs what its owner has put there: so it is done as the owner.
+ */
 List *
 add_columns_lacking(Oid copy, const WalcuCopySource *source, List *columns)
 {
 	List *lacking = NIL;
+	WalcuActingUser caller;
 	ListCell *lc;
 
 	foreach(lc, columns)
@@ -85,11 +90,13 @@ add_columns_lacking(Oid copy, const WalcuCopySource *source, List *columns)
 		if (get_attnum(copy, lfirst(lc)) == InvalidAttrNumber)
 			lacking = lappend(lacking, lfirst(lc));
 	}
+	caller = acting_user_become_owner(copy);
 	foreach(lc, lacking)
 		sql_run(psprintf("ALTER TABLE %s ADD COLUMN %s", foreign_table_name(copy),
 						 copy_columns_declare(source->relid, lfirst(lc))),
 				0, NULL);
 	add_columns_comment(foreign_table_name(copy), source, lacking);
+	acting_user_return(caller);
 	return lacking;
 }
 

@@ -64,15 +64,19 @@ live_view_drop(const WalcuCopy *copy)
 		sql_run(psprintf("DROP VIEW %s", foreign_table_name(view)), 0, NULL);
 }
 
-/* A view that is gone may have left its number to something else: so it has to be one of the copy. */
+/*
+ * A view that is gone may have left its number to something else: so it has to be one of the copy.  The
+ * search path is the caller's, where others may have made an operator for any other two types: only oids are
+ * compared.
+ */
 static Oid
 find_live_view(const WalcuCopy *copy)
 {
 	const char *statement = "SELECT r.ev_class"
 							"  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
-							" WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass"
-							"   AND d.refclassid = 'pg_catalog.pg_class'::regclass"
-							"   AND d.refobjid = $1 AND r.ev_class = $2";
+							" WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass::oid"
+							"   AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid"
+							"   AND d.refobjid = $1::oid AND r.ev_class = $2::oid";
 	bool is_null;
 
 	if (!OidIsValid(copy->live_view) ||
