@@ -81,6 +81,19 @@ wait_until(sub { workers('Later') == 1 });
 pass('a database that is made later has a worker');
 is($node->psql('postgres', 'DROP DATABASE "Later"'), 0, 'and can be dropped');
 
+# Who cancels what it does while it does nothing, does not end it
+wait_until(sub { sleeping() });
+my ($asleep) = worker_pids();
+$dbh->do("SELECT pg_cancel_backend($asleep)");
+$dbh->do(q{INSERT INTO crm.tasks (_id, description) VALUES ('t3', 'three')});
+wait_until(sub { $dbh->selectrow_array('SELECT count(*) FROM walcu_fdw_outbox') == 0 });
+is_deeply([ worker_pids() ], [$asleep], 'a worker that is cancelled while it sleeps goes on');
+
+# The launcher is ended: the next one has to know the worker, which it ends below
+$dbh->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walcu_fdw launcher'});
+wait_until(sub { workers() == 1 && (worker_pids())[0] != $asleep });
+pass('a launcher that was ended is started again, and starts a worker');
+
 # The setting
 $node->append_conf('postgresql.conf', "walcu_fdw.worker_databases = ''");
 $node->reload;

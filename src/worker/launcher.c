@@ -57,6 +57,7 @@ PGDLLEXPORT void walcu_fdw_launcher_main(Datum arg);
 
 static bool check_databases(char **value, void **extra, GucSource source);
 static void register_launcher(void);
+static void end_workers(void);
 static void list_databases(void);
 static Task *find_task(const char *name);
 static void tend_task(Task *task);
@@ -111,12 +112,16 @@ register_launcher(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* The launcher's main function, which PostgreSQL calls. */
+/*
+ * The launcher's main function, which PostgreSQL calls.  If somebody ends it, its workers end with it, as the
+ * next launcher does not know them; PostgreSQL starts that one as the exit code is not 0.
+ */
 void
 walcu_fdw_launcher_main(Datum arg)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGINT, SIG_IGN);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	list_databases();
@@ -137,7 +142,22 @@ walcu_fdw_launcher_main(Datum arg)
 			list_databases();
 		}
 	}
-	proc_exit(0);
+	end_workers();
+	proc_exit(1);
+}
+
+static void
+end_workers(void)
+{
+	ListCell *lc;
+
+	foreach(lc, tasks)
+	{
+		Task *task = lfirst(lc);
+
+		if (task->handle)
+			TerminateBackgroundWorker(task->handle);
+	}
 }
 
 /* Reads the setting.  What is allocated lasts as long as the process. */

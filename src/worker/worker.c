@@ -165,7 +165,6 @@ work_for_ever(MemoryContext context)
 		long sleep;
 
 		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
@@ -188,6 +187,9 @@ try_round(int *pause)
 
 	PG_TRY();
 	{
+		/* pg_cancel_backend is for what is under way, and came while nothing was */
+		QueryCancelPending = false;
+		CHECK_FOR_INTERRUPTS();
 		if (has_extension())
 		{
 			run_copies();
