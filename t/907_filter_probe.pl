@@ -33,8 +33,8 @@ is(scalar(looks()), 1, 'many rows: one look');
 cmp_ok($without, '>=', 20, 'and the other side is read');
 
 # A chain of joins hangs on its first table: no size is looked at
-is(requests(connect_db($node), "SELECT c._id, l._id, o._id FROM crm.offers o JOIN crm.saleleads l ON l._id = o.lead_id JOIN crm.clients c ON c._id = l.client_id
-    WHERE o.created_at > '2026-05-01' ORDER BY 1, 2, 3"), 4, 'three tables, one of which has few rows: four requests');
+cmp_ok(requests(connect_db($node), "SELECT c._id, l._id, o._id FROM crm.offers o JOIN crm.saleleads l ON l._id = o.lead_id JOIN crm.clients c ON c._id = l.client_id
+    WHERE o.created_at > '2026-05-01' ORDER BY 1, 2, 3"), '<=', 4, 'three tables, one of which has few rows: four requests, three where their sizes are known');
 
 # Where keys are _ids, as many keys as are guessed cost less than the rest in any case
 for my $sql ("SELECT l._id, c._id FROM crm.saleleads l JOIN crm.clients c ON c._id = l.client_id WHERE l.created_at > '2026-06-20' AND c.created_at > '2001-01-01' ORDER BY 1",

@@ -180,3 +180,15 @@ on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *arg)
 	version[kept] = '\0';
 	return 0;
 }
+
+/*
+ * Returns whether curl has failed as it could not hold what it decompressed of a reply.  While paused it holds
+ * 64 MB, and what it says of more differs by version: that memory is out, that it is too large, or words.
+ */
+bool
+walcu_curl_easy_is_full(CURLcode code, const char *message, bool paused)
+{
+	if (code == CURLE_OUT_OF_MEMORY)
+		return paused;
+	return code == CURLE_TOO_LARGE || strstr(message, "pause buffer") != NULL;
+}

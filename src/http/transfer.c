@@ -28,11 +28,6 @@
 /* What is read of a reply that is not a success: enough for any message. */
 #define ERROR_BODY_SIZE (64 * 1024)
 
-/* What libcurl says of a line in the head that is too long for it. */
-#if LIBCURL_VERSION_NUM < 0x080600
-#define CURLE_TOO_LARGE CURLE_OUT_OF_MEMORY
-#endif
-
 typedef struct Transfer
 {
 	WalcuTransfer shared;        /* Readers see this; it must be the first member. */
@@ -548,18 +543,17 @@ finish_transfer(Transfer *transfer)
 static WalcuCurlErrorKind
 classify_failure(const Transfer *transfer)
 {
-	CURLcode code = transfer->handle.result;
+	const WalcuCurlError *failure = &transfer->shared.failure;
 
 	/* noted by a callback */
-	if (transfer->shared.failure.kind != WALCU_CURL_ERROR_NONE)
-		return transfer->shared.failure.kind;
-	if (code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
+	if (failure->kind != WALCU_CURL_ERROR_NONE)
+		return failure->kind;
+	if (failure->code == CURLE_TOO_LARGE && transfer->head_size > 0 && transfer->shared.status == 0)
 		return WALCU_CURL_ERROR_LINE_SIZE;
-	/* curl holds 64 MB of what it decompressed while paused; older ones say then that memory is out */
 	if (transfer->shared.head.is_encoded &&
-		(code == CURLE_OUT_OF_MEMORY ? transfer->handle.paused : code == CURLE_TOO_LARGE))
+		walcu_curl_easy_is_full(failure->code, failure->message, transfer->handle.paused))
 		return WALCU_CURL_ERROR_EXPANSION;
-	return code == CURLE_OUT_OF_MEMORY ? WALCU_CURL_ERROR_MEMORY : WALCU_CURL_ERROR_CURL;
+	return failure->code == CURLE_OUT_OF_MEMORY ? WALCU_CURL_ERROR_MEMORY : WALCU_CURL_ERROR_CURL;
 }
 
 /* A pause that the service asks for, and that will be made, is one of every request. */
