@@ -182,8 +182,9 @@ on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *arg)
 }
 
 /*
- * Returns whether curl has failed as it could not hold what it decompressed of a reply.  While paused it holds
- * 64 MB, and what it says of more differs by version: that memory is out, that it is too large, or words.
+ * Returns whether curl has failed as it could not hold what it decompressed of a reply.  While paused it
+ * holds 64 MB, and what it says of more differs by version: that memory is out, that it is too large, or
+ * words.
  */
 bool
 walcu_curl_easy_is_full(CURLcode code, const char *message, bool paused)
