@@ -178,6 +178,17 @@ subtest 'two sessions' => sub {
     $sandbox->clear_faults;
     $_->pg_result for @sessions[ 0, 1 ];
     is_same('notes');
+    go_by('1 hour');
+    $copies->change('crm.notes', update => 1);
+    $sessions[0]->begin_work;
+    $sessions[0]->do('LOCK TABLE crm_copy.notes IN SHARE MODE');
+    $sandbox->clear_log;
+    $sessions[2]->do($_) for q{SET lock_timeout = '20s'}, 'CALL walcu_fdw_copies_run()';
+    is_deeply([ $sandbox->request_count(resource => 'notes'), $sandbox->request_count(resource => 'cars') > 0 ], [ 0, 1 ],
+        'nor does it wait for a copy that has an index made, say: it goes on with the others');
+    $sessions[0]->rollback;
+    $sessions[2]->do('CALL walcu_fdw_copies_run()');
+    is_same('notes');
     my ($sqlstate) = cancelled_refresh();
     is($sqlstate, '57014', 'a refresh can be cancelled');
     is_same('notes');

@@ -15,9 +15,11 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "http/stats.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+static bool lock_free_tables(const WalcuCopy *copy);
 static int64 count_requests(void);
 static void record_success(const WalcuCopyWork *work, const char *name, TimestampTz began);
 static void forget_failures(const WalcuCopyWork *work, const char *name);
@@ -40,6 +42,11 @@ carry_out_work(Oid relid, const char *name, WalcuCopyWorker worker, WalcuCopyWai
 	if (work->copy)
 	{
 		entry_require_source(work->copy);
+		if (wait == WALCU_COPY_SKIP && !lock_free_tables(work->copy))
+			work->copy = NULL;
+	}
+	if (work->copy)
+	{
 		caller = acting_user_become_owner(relid);
 		work->source = copy_columns_of_source(work->copy->source);
 		copy_columns_require_both(work->copy);
@@ -54,6 +61,17 @@ carry_out_work(Oid relid, const char *name, WalcuCopyWorker worker, WalcuCopyWai
 	}
 	SPI_finish();
 	return work->copy != NULL;
+}
+
+/*
+ * Locks the tables of a copy, unless that would have to wait: somebody makes an index, say.  Who works on
+ * many copies does not wait for one.
+ */
+static bool
+lock_free_tables(const WalcuCopy *copy)
+{
+	return ConditionalLockRelationOid(copy->relid, RowExclusiveLock) &&
+		   ConditionalLockRelationOid(copy->source, AccessShareLock);
 }
 
 /* Returns how many requests this session has begun: nobody else begins any meanwhile. */
