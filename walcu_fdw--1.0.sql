@@ -177,7 +177,14 @@ CREATE TABLE walcu_fdw_copy_entries (
   fill_began_at timestamptz,
   fill_position text COLLATE "C",
   fill_rows bigint,
-  fill_total bigint);
+  fill_total bigint,
+  -- One interval that no date can be moved by would fail everybody who looks what is due.
+  CONSTRAINT walcu_fdw_copy_entries_intervals_check CHECK (
+    greatest(refresh_every, reconcile_every, overlap) <= '1000 years'
+    AND greatest(abs(extract(year FROM refresh_every)), abs(extract(year FROM reconcile_every)),
+                 abs(extract(year FROM overlap))) <= 1000
+    AND greatest(abs(extract(day FROM refresh_every)), abs(extract(day FROM reconcile_every)),
+                 abs(extract(day FROM overlap))) <= 400000));
 COMMENT ON TABLE walcu_fdw_copy_entries IS
   'local copies of foreign tables: what walcu_fdw_copy was told, and how far each is';
 GRANT SELECT ON walcu_fdw_copy_entries TO PUBLIC;

@@ -275,6 +275,9 @@ subtest 'who may do what' => sub {
     is(counts("walcu_fdw_refresh('carla.notes')")->{written} > 0, 1, 'a superuser may refresh it');
     is($dbh->selectrow_array('SELECT string_agg(DISTINCT content, $$,$$) FROM carla.notes WHERE content IN ($$carla$$, current_user)'), 'carla', "which runs as its owner");
 
+    is(sql_error($carla, "SELECT walcu_fdw_copy('crm.notes', 'carla.notes', $_')")->{sqlstate}, '23514', "she may not let all copies fail: $_")
+      for "refresh_every => '170000000 years", "reconcile_every => '170000 years -62000000 days", "overlap => '2000 years";
+
     # Everything that she can put around a copy notes as whom it runs.
     $dbh->do($_) for 'GRANT CREATE ON SCHEMA public TO carla', 'GRANT USAGE ON FOREIGN SERVER crm TO carla';
     $carla->do($_) for 'CREATE TABLE carla.ran (who text)',

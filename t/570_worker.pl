@@ -62,6 +62,15 @@ is((worker_pids())[0], $before, 'a copy that fails ends neither the worker nor t
 $sandbox->clear_faults;
 $dbh->do(q{SELECT walcu_fdw_drop_copy('notes_copy')});
 
+# Nor does a trigger of the copy that says it was cancelled
+$dbh->do($_) for q{SELECT walcu_fdw_copy('crm.tasks', 'tasks_copy', refresh_every => '1 second')},
+  q{CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = 'query_canceled'; END $$},
+  'CREATE TRIGGER cancel BEFORE INSERT ON tasks_copy EXECUTE FUNCTION cancel()';
+$dbh->do(q{INSERT INTO crm.tasks (_id, description) VALUES ('t0', 'none')});
+wait_until(sub { $dbh->selectrow_array(q{SELECT count(*) FROM walcu_fdw_copies WHERE error = 'refresh: gone'}) });
+is((worker_pids())[0], $before, 'that the work was cancelled is kept with the copy, too');
+$dbh->do(q{SELECT walcu_fdw_drop_copy('tasks_copy')});
+
 # The server crashes while an entry is sent
 $sandbox->fault({ match => { method => 'POST' }, fault => { type => 'hold' } });
 $sandbox->clear_log;

@@ -49,7 +49,7 @@ walcu_fdw_copies_run(PG_FUNCTION_ARGS)
 		is_filling = false;
 		foreach(lc, run_list_due())
 		{
-			if (run_due_work(lfirst(lc)) == WALCU_RUN_STEP)
+			if (run_due_work(lfirst(lc), false) == WALCU_RUN_STEP)
 				is_filling = true;
 			commit_steps_commit();
 		}
@@ -107,16 +107,17 @@ make_due_work(Oid relid, const char *copy, const char *name)
 
 /*
  * Does something in the current transaction, which the caller commits then.  An error is rolled back, told of
- * as a warning, and kept in that transaction; but not that the statement is cancelled.
+ * as a warning, and kept in that transaction.  That the statement is cancelled is raised, unless there is
+ * none: then it is the work that was cancelled, or what the owner has put around the copy that says so.
  */
 WalcuRunResult
-run_due_work(const WalcuDueWork *due)
+run_due_work(const WalcuDueWork *due, bool keeps_cancels)
 {
 	WalcuCopyWork work = {.step = RUN_FILL_STEP, .most_deleted = RECONCILE_MOST_DELETED};
 	bool was_free = true;
 	ErrorData *error = try_work(due, &work, &was_free);
 
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !keeps_cancels)
 		ReThrowError(error);
 	if (error)
 	{

@@ -254,7 +254,7 @@ run_copies(void)
 			begin_step(psprintf("%s of a copy", work->name));
 			pgstat_report_activity(STATE_RUNNING,
 								   psprintf("%s of copy %s", work->name, foreign_table_name(work->relid)));
-			is_filling |= run_due_work(work) == WALCU_RUN_STEP;
+			is_filling |= run_due_work(work, true) == WALCU_RUN_STEP;
 			end_step();
 			MemoryContextSwitchTo(context);
 			send_outbox();
