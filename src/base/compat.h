@@ -191,6 +191,11 @@ compat_new_tranche(const char *name)
 #endif
 }
 
+/* PostgreSQL's handlers take more than C's, so that it has its own name for none. */
+#if PG_VERSION_NUM < 190000
+#define PG_SIG_IGN SIG_IGN
+#endif
+
 static inline void
 compat_name_tranche(int tranche, const char *name)
 {
