@@ -22,12 +22,6 @@ sub fill
     return;
 }
 
-sub writes
-{
-    return map { [ $_->{method}, $_->{path} =~ s{^/dealers/[^/]+}{}r, defined $_->{body} ? $_->{body} : () ] }
-      grep { $_->{method} ne 'GET' } $sandbox->log;
-}
-
 sub patch { my ($path, $value) = @_; return { op => 'add', path => $path, value => $value } }
 
 # What a document has whose members were changed, and given their values again, in one transaction
@@ -52,11 +46,11 @@ $dbh->do(q{UPDATE crm.tasks SET client_id = 'y' WHERE _id = 't3'});
 is($dbh->do(q{DELETE FROM crm.tasks WHERE _id = 't3'}), 1, 'DELETE counts its row');
 is($dbh->do(q{UPDATE crm.tasks SET client_id = 'z' WHERE _id = 't3'}), '0E0', 'which is no row any more');
 is($dbh->do(q{DELETE FROM crm.tasks WHERE _id = 't3'}), '0E0', 'nor to be deleted again');
-is_deeply([ writes() ], [], 'nothing is sent before the commit');
+is_deeply([ $sandbox->writes ], [], 'nothing is sent before the commit');
 is(($dbh->selectrow_array(q{SELECT description FROM crm.tasks WHERE _id = 't1'}))[0], 'one', 'but reading sees it');
 $dbh->commit;
 is_deeply(
-    [ writes() ],
+    [ $sandbox->writes ],
     [
         [ 'POST', '/notes', { _id => 'n1', content => 'note' } ],
         [ 'PATCH', '/tasks/t1', [ patch('/description', 'one'), patch('/client_id', 'x') ] ],
@@ -70,7 +64,7 @@ fill();
 $dbh->begin_work;
 $dbh->do(q{DELETE FROM crm.tasks});
 $dbh->rollback;
-is_deeply([ writes() ], [], 'ROLLBACK sends nothing');
+is_deeply([ $sandbox->writes ], [], 'ROLLBACK sends nothing');
 $dbh->begin_work;
 $dbh->do(q{UPDATE crm.tasks SET description = 'kept' WHERE _id = 't1'});
 $dbh->do('SAVEPOINT a');
@@ -87,7 +81,7 @@ $dbh->do('RELEASE c');
 $dbh->do(q{DO $$ BEGIN DELETE FROM crm.tasks WHERE _id = 't3'; RAISE 'no'; EXCEPTION WHEN OTHERS THEN NULL; END $$});
 $dbh->commit;
 is_deeply(
-    [ writes() ],
+    [ $sandbox->writes ],
     [
         [ 'PATCH', '/tasks/t1', [ patch('/description', 'kept') ] ],
         [ 'PATCH', '/tasks/t2', [ patch('/client_id', 'kept') ] ],
@@ -99,7 +93,7 @@ $dbh->begin_work;
 $dbh->do(q{DELETE FROM crm.tasks WHERE _id = 't1'});
 ok(sql_error($dbh, 'SELECT 1 / 0'), 'an error');
 $dbh->rollback;
-is_deeply([ writes() ], [], 'drops all');
+is_deeply([ $sandbox->writes ], [], 'drops all');
 
 # Replaced and made again
 fill();
@@ -107,14 +101,14 @@ $dbh->begin_work;
 $dbh->do(q{DELETE FROM crm.tasks WHERE _id = 't1'});
 $dbh->do(q{INSERT INTO crm.tasks (_id, description) VALUES ('t1', 'again')});
 $dbh->commit;
-is_deeply([ map { "$_->[0] $_->[1]" } writes() ], [ 'DELETE /tasks/t1', 'POST /tasks' ], 'deleted, then made again');
+is_deeply([ map { "$_->[0] $_->[1]" } $sandbox->writes ], [ 'DELETE /tasks/t1', 'POST /tasks' ], 'deleted, then made again');
 $dbh->do(q{ALTER SERVER crm OPTIONS (ADD update_method 'put')});
 fill();
 $dbh->begin_work;
 $dbh->do(q{UPDATE crm.tasks SET description = 'one' WHERE _id = 't1'});
 $dbh->do(q{UPDATE crm.tasks SET client_id = 'two' WHERE _id = 't1'});
 $dbh->commit;
-is_deeply([ map { [ $_->[0], @{ $_->[2] }{qw(description client_id custom)} ] } writes() ],
+is_deeply([ map { [ $_->[0], @{ $_->[2] }{qw(description client_id custom)} ] } $sandbox->writes ],
     [ [ 'PUT', 'one', 'two', { a => 1 } ] ], 'PUT twice is PUT once');
 is_deeply(set_and_set_back(), [ 'task 1', undef, { a => 1 } ], 'PUT sets back, too');
 $dbh->do(q{ALTER SERVER crm OPTIONS (DROP update_method)});
@@ -129,7 +123,7 @@ $dbh->do(q{UPDATE crm.tasks SET client_id = 'c' WHERE _id = 't1'});
 $dbh->do('ROLLBACK TO a');
 $dbh->do(q{UPDATE crm.tasks SET description = 'task 1' WHERE _id IN ('t1', 't3')});
 $dbh->commit;
-is_deeply([ writes() ],
+is_deeply([ $sandbox->writes ],
     [ [ 'PATCH', '/tasks/t1', [ patch('/client_id', 'x'), patch('/description', 'task 1') ] ],
         [ 'PATCH', '/tasks/t3', [ patch('/description', 'task 1') ] ] ],
     'unless that is rolled back');
@@ -159,7 +153,7 @@ $sandbox->clear_faults;
 is($error->{sqlstate}, '23514', 'a refusal at commit');
 is($error->{detail}, 'The request was POST /notes. 2 rows were written and not rolled back: tasks/t1, tasks/t2. One write was not sent: PATCH /tasks/t4.',
     'tells what was written, and what was not');
-is(scalar(writes()), 3, 'and nothing more is sent');
+is(scalar($sandbox->writes), 3, 'and nothing more is sent');
 is(($dbh->selectrow_array(q{SELECT to_regclass('local')}))[0], undef, 'the transaction is rolled back');
 fill();
 $dbh->begin_work;
@@ -187,7 +181,7 @@ $dbh->rollback;
 # A statement of its own, many rows, TRUNCATE
 fill();
 is($dbh->do(q{INSERT INTO crm.tasks (_id) SELECT 'm' || n FROM generate_series(1, 100) n}), 100, 'many rows');
-is(scalar(writes()), 100, 'are sent when the statement ends');
+is(scalar($sandbox->writes), 100, 'are sent when the statement ends');
 $dbh->do(q{ALTER SERVER crm OPTIONS (ADD truncatable 'true')});
 $dbh->begin_work;
 $dbh->do('TRUNCATE crm.tasks');

@@ -27,12 +27,6 @@ sub fill
     return;
 }
 
-sub writes
-{
-    return map { [ $_->{method}, $_->{path} =~ s{^/dealers/[^/]+}{}r, defined $_->{body} ? $_->{body} : () ] }
-      grep { $_->{method} ne 'GET' } $sandbox->log;
-}
-
 sub patch { my ($path, $value) = @_; return { op => 'add', path => $path, value => $value } }
 
 # What the procedure says: sent, failed, refused, waiting.
@@ -70,7 +64,7 @@ $dbh->commit;
 like(join("\n", @{ $dbh->selectcol_arrayref(qq{EXPLAIN (COSTS OFF) $_}) }), qr/Sent: by the outbox/, "EXPLAIN $_")
   for q{UPDATE crm.tasks SET description = 'one' WHERE _id = 't1'}, q{DELETE FROM crm.tasks WHERE description = 'x'};
 is(run(), '4 0 0 0', 'all are sent');
-is_deeply([ sort { "@$a[0,1]" cmp "@$b[0,1]" } writes() ],
+is_deeply([ sort { "@$a[0,1]" cmp "@$b[0,1]" } $sandbox->writes ],
     [ [ 'DELETE', '/tasks/t3' ], [ 'PATCH', '/tasks/t1', [ patch('/description', 'one') ] ], [ 'PATCH', '/tasks/t2', [ patch('/description', 'one') ] ],
         [ 'POST', '/notes', { _id => $id, content => 'made' } ] ], 'as they were written');
 is($sandbox->request_count, 4, 'by one request each');
@@ -81,7 +75,7 @@ is(run(), '0 0 0 0', 'which has nothing more to send');
 fill();
 is($dbh->do(q{UPDATE crm.tasks SET description = description || '!' WHERE client_id = 'c'}), 4, 'UPDATE of rows that are read');
 is($dbh->do(q{DELETE FROM crm.tasks WHERE description = 'task 4'}), 1, 'DELETE of them');
-is_deeply([ writes() ], [], 'writes nothing');
+is_deeply([ $sandbox->writes ], [], 'writes nothing');
 is(run(), '5 0 0 0', 'before they are sent');
 is_deeply([ map { $_->{description} } $sandbox->dump('tasks') ], [ 'task 1!', 'task 2!', 'task 3!' ], 'all of it');
 
@@ -108,7 +102,7 @@ $dbh->do("UPDATE crm.tasks SET description = 'v$_' WHERE _id = 't1'") for 1 .. 5
 $dbh->do("DELETE FROM crm.tasks WHERE _id = 't2'");
 is(run('2'), '2 0 0 4', 'as many as are wanted');
 is(run(), '4 0 0 0', 'and the rest');
-is_deeply([ map { $_->[2][0]{value} } grep { $_->[0] eq 'PATCH' } writes() ], [ map { "v$_" } 1 .. 5 ], 'the changes of a document come in their order');
+is_deeply([ map { $_->[2][0]{value} } grep { $_->[0] eq 'PATCH' } $sandbox->writes ], [ map { "v$_" } 1 .. 5 ], 'the changes of a document come in their order');
 
 $dbh->do(q{UPDATE crm.tasks SET description = 'first' WHERE _id = 't1'});
 $dbh->do(q{UPDATE crm.tasks SET description = 'second' WHERE _id = 't1'});
@@ -210,7 +204,7 @@ $sandbox->clear_log;
 $dbh->do(q{UPDATE crm.tasks SET deep = 'x' WHERE _id = 't2'});
 is($sandbox->request_count, 0, 'a place that a patch cannot reach without the document');
 is(run(), '2 0 0 0', 'a document that is sent whole, and one that is read first');
-is_deeply([ map { [ $_->[0], $_->[0] eq 'PUT' ? $_->[2]{description} : $_->[2] ] } sort { "@$a" cmp "@$b" } writes() ],
+is_deeply([ map { [ $_->[0], $_->[0] eq 'PUT' ? $_->[2]{description} : $_->[2] ] } sort { "@$a" cmp "@$b" } $sandbox->writes ],
     [ [ 'PATCH', [ patch('/custom/b', { c => 'x' }) ] ], [ 'PUT', 'whole' ] ], 'by what differs');
 $dbh->do('ALTER FOREIGN TABLE crm.tasks DROP COLUMN deep');
 

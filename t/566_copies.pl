@@ -23,7 +23,7 @@ subtest 'making a copy' => sub {
     my @requests = $copies->requests(sub {
         is($dbh->selectrow_array("SELECT walcu_fdw_copy('crm.$_')"), "crm_copy.$_", "a copy of $_") for qw(cars notes);
     });
-    is_same($_) for qw(cars notes);
+    $copies->is_same($_) for qw(cars notes);
     is_deeply(columns_of('crm_copy.notes'), columns_of('crm.notes'), 'its columns have the names, types and collations of the foreign table');
     is_deeply(indexes_of('notes'), [ sort '_id', 'updated_at', ids_of('notes') ], 'and there are indexes');
     is($dbh->selectrow_array("SELECT obj_description('crm_copy.notes'::regclass)"), 'local copy of crm.notes', 'a comment says what it is');
@@ -42,12 +42,12 @@ subtest 'a refresh' => sub {
     {
         my %done = $copies->change('crm.notes', update => int rand 30, insert => int rand 20);
         is(refreshed('notes')->{written}, @{ $done{update} } + @{ $done{insert} }, 'what has changed is written');
-        is_same('notes');
+        $copies->is_same('notes');
     }
     $dbh->do('ALTER TABLE crm_copy.cars ADD COLUMN name text GENERATED ALWAYS AS (make || model) STORED, ADD COLUMN seen date DEFAULT current_date');
     $copies->change('crm.cars', update => 10, insert => 10);
     is(refreshed('cars')->{written}, 20, 'the user may add columns');
-    is_same('cars');
+    $copies->is_same('cars');
     is($dbh->selectrow_array('SELECT count(*) FROM walcu_fdw_copy_entries WHERE watermark > now()'), 0, 'no watermark is in the future');
 };
 
@@ -65,7 +65,7 @@ subtest 'what changes while a refresh reads' => sub {
     is(content($late->{_id}), 'late page', 'and one that had not is newer');
     isnt(content($first->{_id}), 'early page', 'the other has its old state');
     is(refreshed('notes')->{written}, 1, 'the next refresh finds it');
-    is_same('notes');
+    $copies->is_same('notes');
 
     # A document of the same millisecond as the watermark
     my $newest = WalcuTest::LocalCopy::date(time - 3600);
@@ -76,7 +76,7 @@ subtest 'what changes while a refresh reads' => sub {
     my ($other) = grep { ($_->{updated_at} // '') lt $newest } $sandbox->dump('notes');
     $copies->put('notes', { %$other, content => 'tie', updated_at => $newest });
     cmp_ok(refreshed('notes')->{written}, '>=', 1, 'a tie is found without any overlap');
-    is_same('notes');
+    $copies->is_same('notes');
     $dbh->do("UPDATE walcu_fdw_copy_entries SET overlap = '10 minutes'");
 };
 
@@ -89,7 +89,7 @@ subtest 'a refresh that fails' => sub {
     is(entry('notes')->{refreshed_at}, $before->{refreshed_at}, 'and leaves the copy as old as it was');
     is(scalar $copies->differences('crm_copy.notes', 'crm.notes'), 80, 'and as it was');
     is(refreshed('notes')->{written}, 80, 'the next one takes all');
-    is_same('notes');
+    $copies->is_same('notes');
 };
 
 subtest 'a write, and a refresh behind it' => sub {
@@ -97,7 +97,7 @@ subtest 'a write, and a refresh behind it' => sub {
     $copies->change('crm.notes', update => 3, insert => 3);
     is(refreshed('notes')->{written}, 6, 'brings what was written');
     $dbh->commit;
-    is_same('notes');
+    $copies->is_same('notes');
 };
 
 subtest 'one at a time' => sub {
@@ -120,7 +120,7 @@ subtest 'deletes' => sub {
     refreshed('notes');
     is(scalar $copies->differences('crm_copy.notes', 'crm.notes'), 15, 'a refresh does not see deletes');
     my @requests = $copies->requests(sub { is(reconciled('notes')->{deleted}, 15, 'a comparison does') });
-    is_same('notes');
+    $copies->is_same('notes');
     my $undated = grep { !defined $_->{updated_at} } $sandbox->dump('notes');
     cmp_ok($undated, '>', 5, 'documents without a date are there');
     cmp_ok(scalar @requests, '<=', PAGES + 16 + 2 * (1 + int $undated / 50), 'which asks for a page of each 50: ' . @requests);
@@ -135,12 +135,12 @@ subtest 'deletes' => sub {
     is(refreshed('notes')->{written}, 0, 'a refresh does not see documents without a date, or with an older one');
     my $done = reconciled('notes');
     is_deeply([ @$done{qw(deleted written)} ], [ 0, 3 ], 'a comparison does');
-    is_same('notes');
+    $copies->is_same('notes');
     $copies->put('notes', { %$same, content => 'same date' });
     is(refreshed('notes')->{written} + reconciled('notes')->{written}, 0, 'neither sees a change that left the date');
     $dbh->do("TRUNCATE crm_copy.notes");
     is(refreshed('notes')->{written}, scalar @documents + 1, 'an emptied copy is read as a whole');
-    is_same('notes');
+    $copies->is_same('notes');
 };
 
 subtest 'one document' => sub {
@@ -154,7 +154,7 @@ subtest 'one document' => sub {
         is_deeply(counts("walcu_fdw_refresh_one('crm_copy.notes', '$deleted->{_id}')"), { written => 0, deleted => 1, requests => 1 }, 'or deleted');
     });
     is(scalar @requests, 3, 'with a request each');
-    is_same('notes');
+    $copies->is_same('notes');
 };
 
 subtest 'a comparison that fails deletes nothing' => sub {
@@ -176,7 +176,7 @@ subtest 'a comparison that fails deletes nothing' => sub {
     is(counts("walcu_fdw_reconcile('crm_copy.cars', 0.5)")->{deleted}, 21, 'are deleted if that is said');
     $sandbox->delete("/_sandbox/documents/cars/$_") for @ids[ 21 .. 40 ];
     is(reconciled('cars')->{deleted}, 20, 'twenty are deleted');
-    is_same('cars');
+    $copies->is_same('cars');
 };
 
 subtest 'columns and indexes' => sub {
@@ -210,7 +210,7 @@ subtest 'new columns of the foreign table' => sub {
     is(entry('notes')->{state}, 'filling', 'they are to be filled');
     is(refreshed('notes')->{requests}, 1, 'which is no refresh');
     cmp_ok(reconciled('notes')->{written}, '>', 0, 'but a comparison');
-    is_same('notes');
+    $copies->is_same('notes');
     is(entry('notes')->{state}, 'ready', 'and then they are');
     is_deeply($dbh->selectrow_array("SELECT walcu_fdw_copy_columns('crm_copy.notes')"), [], 'again, there is none');
     $dbh->do('ALTER FOREIGN TABLE crm.notes DROP COLUMN mark');
@@ -342,7 +342,7 @@ subtest 'the extension in another schema' => sub {
     $dbh->do($_) for 'CREATE SCHEMA moved', 'ALTER EXTENSION walcu_fdw SET SCHEMA moved';
     $copies->change('crm.notes', update => 3);
     cmp_ok(counts("moved.walcu_fdw_refresh('crm_copy.notes')")->{written}, '>=', 3, 'a copy is refreshed');
-    is_same('notes');
+    $copies->is_same('notes');
     $dbh->do("SELECT moved.walcu_fdw_copy('crm.saleleads', columns => '{client_id}', live_view => true)");
     is($dbh->selectrow_array('SELECT count(*) FROM crm_copy.saleleads_live'), scalar(my @all = $sandbox->dump('saleleads')), 'and made, with a view');
     is($dbh->selectrow_array('SELECT moved.walcu_fdw_copies_next() > now()'), 1, 'and it is known what is due');
@@ -375,13 +375,6 @@ sub entry
 {
     my ($name) = @_;
     return $dbh->selectrow_hashref('SELECT * FROM walcu_fdw_copies WHERE copy = ?::regclass', undef, "crm_copy.$name");
-}
-
-sub is_same
-{
-    my ($name) = @_;
-    is_deeply([ $copies->differences("crm_copy.$name", "crm.$name") ], [], "the copy of $name has the same rows");
-    return;
 }
 
 sub rows

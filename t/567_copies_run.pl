@@ -25,7 +25,7 @@ subtest 'filling in steps' => sub {
     my $session = connect_db($node);
     my @messages = told_by($session, "CALL walcu_fdw_fill('crm_copy.notes', 250)");
     is_deeply(\@messages, [ map { "NOTICE:  crm_copy.notes: $_ of @{[ NOTES ]} documents" } 250, 500 ], 'is filled, and tells how far it is');
-    is_same('notes');
+    $copies->is_same('notes');
     is($dbh->selectrow_array('SELECT state FROM walcu_fdw_copies'), 'ready', 'until it is ready');
     is_deeply([ told_by($session, "CALL walcu_fdw_fill('crm_copy.notes')") ], [], 'again, there is nothing to do');
 
@@ -79,7 +79,7 @@ subtest 'a filling that is interrupted' => sub {
         ok(!(grep { /: [24]00 of/ } @messages), 'a further call goes on there');
         is($dbh->selectrow_array('SELECT count(*) FROM (SELECT * FROM crm_copy.notes) c'), scalar(my @all = $sandbox->dump('notes')), 'and has all documents');
         counts("walcu_fdw_refresh('crm_copy.notes')");
-        is_same('notes');
+        $copies->is_same('notes');
     }
     empty('notes');
     hold_third_step({ type => 'status', status => 500 });
@@ -87,7 +87,7 @@ subtest 'a filling that is interrupted' => sub {
     $sandbox->clear_faults;
     $copies->change('crm.notes', update => 30);
     counts("walcu_fdw_refresh('crm_copy.notes')");
-    is_same('notes');
+    $copies->is_same('notes');
     is($dbh->selectrow_array('SELECT state FROM walcu_fdw_copies'), 'ready', 'a refresh ends a filling as well');
 };
 
@@ -105,7 +105,7 @@ subtest 'what is due' => sub {
     is(scalar $copies->differences("crm_copy.$_", "crm.$_"), 2, 'a refresh sees no deletes') for qw(cars tasks);
     go_by('4 hours');
     $dbh->do('CALL walcu_fdw_copies_run()');
-    is_same($_) for qw(cars tasks notes);
+    $copies->is_same($_) for qw(cars tasks notes);
     is_deeply($dbh->selectcol_arrayref('SELECT deleted FROM walcu_fdw_copies WHERE deleted > 0'), [ 2, 2 ], 'a comparison does');
 
     # Errors
@@ -117,7 +117,7 @@ subtest 'what is due' => sub {
     my @messages = told_by($session, 'CALL walcu_fdw_copies_run()');
     like("@messages", qr/^WARNING:  could not refresh copy "crm_copy.cars": /, 'an error is told of');
     is(scalar @messages, 1, 'once');
-    is_same($_) for qw(tasks notes);
+    $copies->is_same($_) for qw(tasks notes);
     my $entry = $dbh->selectrow_hashref("SELECT *, next_refresh - failed_at AS wait, failed_at > refreshed_at AS later FROM walcu_fdw_copies WHERE copy = 'crm_copy.cars'::regclass");
     like($entry->{error}, qr/^refresh: .*500/, 'and kept');
     is_deeply([ @$entry{qw(wait later)} ], [ '00:01:00', 1 ], 'the copy has a minute of rest');
@@ -132,7 +132,7 @@ subtest 'what is due' => sub {
     $sandbox->clear_faults;
     go_by('61 minutes');
     $dbh->do('CALL walcu_fdw_copies_run()');
-    is_same('cars');
+    $copies->is_same('cars');
     is_deeply($dbh->selectcol_arrayref('SELECT copy FROM walcu_fdw_copies WHERE error IS NOT NULL OR failed_at IS NOT NULL'), [], 'what works has no error');
 
     # A comparison that would delete too much holds up no refresh
@@ -144,7 +144,7 @@ subtest 'what is due' => sub {
     $copies->change('crm.tasks', update => 3);
     $dbh->do("UPDATE walcu_fdw_copy_entries SET refreshed_at = now() - interval '11 minutes'");
     $dbh->do('CALL walcu_fdw_copies_run()');
-    is_same('tasks');
+    $copies->is_same('tasks');
     counts("walcu_fdw_reconcile('crm_copy.tasks')");
     is($dbh->selectrow_array("SELECT error FROM walcu_fdw_copies WHERE copy = 'crm_copy.tasks'::regclass"), undef, 'until one succeeds');
 
@@ -153,7 +153,7 @@ subtest 'what is due' => sub {
     $dbh->do("SELECT walcu_fdw_copy('crm.tasks', refresh_every => NULL, reconcile_every => NULL)");
     go_by('1 day');
     @requests = $copies->requests(sub { $dbh->do('CALL walcu_fdw_copies_run()') });
-    is_same('notes');
+    $copies->is_same('notes');
     is(scalar(grep { $_->{resource} eq 'tasks' } @requests), 0, 'a copy without intervals is never due');
     $dbh->do("SELECT walcu_fdw_copy('crm.$_', refresh_every => NULL, reconcile_every => NULL)") for qw(cars notes);
     is($dbh->selectrow_array('SELECT walcu_fdw_copies_next()'), undef, 'and then nothing is');
@@ -177,7 +177,7 @@ subtest 'two sessions' => sub {
     is($sandbox->request_count(resource => 'notes'), 1, 'who does what is due leaves alone what another session works on');
     $sandbox->clear_faults;
     $_->pg_result for @sessions[ 0, 1 ];
-    is_same('notes');
+    $copies->is_same('notes');
     go_by('1 hour');
     $copies->change('crm.notes', update => 1);
     $sessions[0]->begin_work;
@@ -188,10 +188,10 @@ subtest 'two sessions' => sub {
         'nor does it wait for a copy that has an index made, say: it goes on with the others');
     $sessions[0]->rollback;
     $sessions[2]->do('CALL walcu_fdw_copies_run()');
-    is_same('notes');
+    $copies->is_same('notes');
     my ($sqlstate) = cancelled_refresh();
     is($sqlstate, '57014', 'a refresh can be cancelled');
-    is_same('notes');
+    $copies->is_same('notes');
 };
 
 subtest 'up to the last row' => sub {
@@ -250,7 +250,7 @@ subtest 'columns that come with the description' => sub {
     is_deeply([ map { [ @$_[ 0, 1 ] ] } @{ $dbh->selectall_arrayref("$setup)") } ], $steps, 'which is done');
     is($dbh->selectrow_array("SELECT state FROM walcu_fdw_copies WHERE copy = 'crm_copy.tasks'::regclass"), 'filling', 'the copy is read again');
     $dbh->do('CALL walcu_fdw_copies_run()');
-    is_same('tasks');
+    $copies->is_same('tasks');
     is($dbh->selectrow_array('SELECT count(description) > 0 FROM crm_copy.tasks'), 1, 'with the new column');
     is_deeply($dbh->selectall_arrayref("$setup)"), [], 'and nothing is left to do');
 };
@@ -296,13 +296,6 @@ sub told_by
 {
     my ($session, $sql) = @_;
     return grep { !/ that do not fit / } sql_messages($session, $sql);
-}
-
-sub is_same
-{
-    my ($name) = @_;
-    is_deeply([ $copies->differences("crm_copy.$name", "crm.$name") ], [], "the copy of $name has the same rows");
-    return;
 }
 
 sub rows

@@ -8,6 +8,7 @@ package WalcuTest::LocalCopy;
 #     $copies->set_dates('notes');                 # updated_at within the last days
 #     my %done = $copies->change('crm.notes', update => 5, insert => 3, delete => 2);
 #     is_deeply([ $copies->differences('crm_copy.notes', 'crm.notes') ], []);
+#     $copies->is_same('notes');                   # a test of that
 #     my @requests = $copies->requests(sub { ... });
 #
 # Changes go through the service's API, which sets updated_at.  They are random, but for the seed.
@@ -16,6 +17,7 @@ use strict;
 use warnings;
 
 use POSIX qw(strftime);
+use Test::More;
 
 sub new
 {
@@ -89,6 +91,13 @@ sub differences
         "WITH s AS MATERIALIZED (SELECT $columns FROM $source), c AS (SELECT $columns FROM $copy),
               odd AS ((TABLE s EXCEPT ALL TABLE c) UNION ALL (TABLE c EXCEPT ALL TABLE s))
          SELECT DISTINCT _id FROM odd ORDER BY 1") };
+}
+
+sub is_same
+{
+    my ($self, $name) = @_;
+    is_deeply([ $self->differences("crm_copy.$name", "crm.$name") ], [], "the copy of $name has the same rows");
+    return;
 }
 
 # The log of what the service was asked meanwhile.

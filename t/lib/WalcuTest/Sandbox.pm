@@ -191,6 +191,14 @@ sub log
     return @entries;
 }
 
+# The requests that write, as [ method, path behind the dealer, body if there is one ].
+sub writes
+{
+    my ($self) = @_;
+    return map { [ $_->{method}, $_->{path} =~ s{^/dealers/[^/]+}{}r, defined $_->{body} ? $_->{body} : () ] }
+      grep { $_->{method} ne 'GET' } $self->log;
+}
+
 sub seconds
 {
     my ($date) = @_;
