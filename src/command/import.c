@@ -29,7 +29,7 @@
 static void require_names(List *resources, List *lists, List *names);
 static const char *hint_other_way(const char *name);
 static bool is_list_table(const char *name);
-static List *list_other_names(List *lists, List *names);
+static List *name_list_tables(List *lists);
 static List *list_wanted_names(List *tables);
 static bool is_wanted(ImportForeignSchemaType type, List *listed, const char *resource);
 
@@ -87,7 +87,7 @@ import_schema(ImportForeignSchemaStmt *statement, Oid serverid)
 static void
 require_names(List *resources, List *lists, List *names)
 {
-	List *others = list_other_names(lists, names);
+	List *others = text_lacking(names, name_list_tables(lists));
 	ListCell *lc;
 
 	foreach(lc, others)
@@ -118,32 +118,21 @@ hint_other_way(const char *name)
 static bool
 is_list_table(const char *name)
 {
-	ListCell *lc;
+	List *bundled = openapi_bundled_resources(LIST_TABLE_LEVELS);
 
-	foreach(lc, list_table_of_resources(openapi_bundled_resources(LIST_TABLE_LEVELS)))
-	{
-		if (strcmp(((WalcuListTable *) lfirst(lc))->name, name) == 0)
-			return true;
-	}
-	return false;
+	return text_in_list(name_list_tables(list_table_of_resources(bundled)), name);
 }
 
-/* Lists those of some names (of char *) that are of no list's table. */
+/* Returns the names (of char *) of lists' tables. */
 static List *
-list_other_names(List *lists, List *names)
+name_list_tables(List *lists)
 {
-	List *of_lists = NIL;
-	List *others = NIL;
+	List *names = NIL;
 	ListCell *lc;
 
 	foreach(lc, lists)
-		of_lists = lappend(of_lists, ((WalcuListTable *) lfirst(lc))->name);
-	foreach(lc, names)
-	{
-		if (!text_in_list(of_lists, lfirst(lc)))
-			others = lappend(others, lfirst(lc));
-	}
-	return others;
+		names = lappend(names, ((WalcuListTable *) lfirst(lc))->name);
+	return names;
 }
 
 static List *

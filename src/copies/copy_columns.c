@@ -29,7 +29,6 @@
 #include "utils/syscache.h"
 
 static Oid find_foreign_table(Oid relid);
-static bool is_foreign_table_of_walcu(Oid relid);
 static void read_source_column(WalcuCopySource *source, Form_pg_attribute attribute);
 static bool leads_to_document(const char *resource, const char *path, List *references);
 static const char *find_collation_clause(Form_pg_attribute attribute);
@@ -66,35 +65,22 @@ copy_columns_of_source(Oid relid)
 	return source;
 }
 
+/* Returns the table, or the first of its partitions that is ours. */
 static Oid
 find_foreign_table(Oid relid)
 {
-	Oid found = InvalidOid;
+	bool is_parent = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
+	ListCell *lc;
 
-	if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && is_foreign_table_of_walcu(relid))
-		return relid;
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+	foreach(lc, is_parent ? find_all_inheritors(relid, AccessShareLock, NULL) : list_make1_oid(relid))
 	{
-		ListCell *lc;
-
-		foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
-		{
-			if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE &&
-				is_foreign_table_of_walcu(lfirst_oid(lc)) && !OidIsValid(found))
-				found = lfirst_oid(lc);
-		}
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE &&
+			foreign_server_is_of_walcu(GetForeignServer(GetForeignTable(lfirst_oid(lc))->serverid)))
+			return lfirst_oid(lc);
 	}
-	if (!OidIsValid(found))
-		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("\"%s\" is not a foreign table of walcu_fdw", get_rel_name(relid)),
-				errhint("Name one, or a table that has some as partitions."));
-	return found;
-}
-
-static bool
-is_foreign_table_of_walcu(Oid relid)
-{
-	return foreign_server_is_of_walcu(GetForeignServer(GetForeignTable(relid)->serverid));
+	ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			errmsg("\"%s\" is not a foreign table of walcu_fdw", get_rel_name(relid)),
+			errhint("Name one, or a table that has some as partitions."));
 }
 
 static void

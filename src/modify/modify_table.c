@@ -68,8 +68,8 @@ struct WalcuModifyTable
 	ExecProcNodeMtd execute;        /* This is the node's own function. */
 	WalcuWriteLog *write_log;       /* It lists what the statement has written. */
 	MaterializedPlan *materialized; /* These are the rows of its subplan, or NULL where it may run along. */
-	PlanState
-		*source; /* It reads its rows from this: its subplan, or what stands in for it; NULL at first. */
+	/* It reads its rows from this: its subplan, or what stands in for it; NULL at first. */
+	PlanState *source;
 };
 
 static WalcuModifyTable *wrap_node(ModifyTableState *node, WalcuWriteLog *write_log);

@@ -26,7 +26,6 @@
 #include "outbox/store.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
-#include "service/foreign_table.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -252,9 +251,7 @@ run_copies(void)
 		{
 			const WalcuDueWork *work = lfirst(lc);
 
-			begin_step(psprintf("%s of a copy", work->name));
-			pgstat_report_activity(STATE_RUNNING,
-								   psprintf("%s of copy %s", work->name, foreign_table_name(work->relid)));
+			begin_step(psprintf("%s of copy %s", work->name, work->copy));
 			is_filling |= run_due_work(work, true) == WALCU_RUN_STEP;
 			end_step();
 			MemoryContextSwitchTo(context);
