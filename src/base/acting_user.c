@@ -1,15 +1,15 @@
 /*
  * acting_user.c
- *	  Whose rights the work on copies has.
+ *	  Whose rights work on a table has.
  *
  * A copy is read and written as its owner, whoever calls: what its owner has put around the table, a trigger
  * say, must not run with more rights than his own.  REFRESH MATERIALIZED VIEW does the same.  The extension's
- * own tables are written as their owner, by statements of this folder alone, under settings that make the
- * names in them mean what they say.
+ * own tables are written as their owner, by statements of copies/ and outbox/ alone, under settings that make
+ * the names in them mean what they say.
  */
 #include "postgres.h"
 
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
 
 #include "access/htup_details.h"
 #include "base/compat.h"
@@ -34,7 +34,8 @@ acting_user_become_owner(Oid relid)
 WalcuActingUser
 acting_user_become_keeper(Oid relid)
 {
-	WalcuActingUser before = become_user(find_table_owner(relid), SECURITY_LOCAL_USERID_CHANGE);
+	WalcuActingUser before =
+		become_user(find_table_owner(relid), SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);

@@ -1,6 +1,6 @@
 /*
  * acting_user.h
- *	  Whose rights the work on copies has.
+ *	  Whose rights work on a table has.
  */
 #ifndef WALCU_ACTING_USER_H
 #define WALCU_ACTING_USER_H

@@ -13,14 +13,13 @@
 #include "check/ask.h"
 
 #include "base/text.h"
-#include "access/xact.h"
 #include "base/reset_callback.h"
+#include "base/subtransaction.h"
 #include "check/row.h"
 #include "http/connection.h"
 #include "http/http_error.h"
 #include "http/transfer.h"
 #include "miscadmin.h"
-#include "utils/resowner.h"
 
 /* A request that is refused by a limit on their rate is sent again so many times, any other once. */
 #define MAX_REFUSALS 3
@@ -334,36 +333,17 @@ raise_reply_error(void *arg)
 char *
 ask_try(MemoryContext context, void (*work)(void *arg), void *arg, const char **hint)
 {
-	MemoryContext before = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char *volatile words = NULL;
+	MemoryContext before = MemoryContextSwitchTo(context);
+	ErrorData *error = subtransaction_try(work, arg);
+	char *words = NULL;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		work(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
+	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	if (error)
 		words = make_sentence(error->message);
-		if (hint)
-			*hint = error->hint;
-	}
-	PG_END_TRY();
+	if (error && hint)
+		*hint = error->hint;
 	MemoryContextSwitchTo(before);
-	CurrentResourceOwner = owner;
 	return words;
 }
 

@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
 #include "copies/live_view.h"
 #include "copies/sql.h"
 #include "executor/spi.h"

@@ -10,7 +10,7 @@
 
 #include "access/htup_details.h"
 #include "base/read_only.h"
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
 #include "copies/sql.h"
 #include "executor/spi.h"
 #include "funcapi.h"

@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 #include "base/read_only.h"
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
 #include "copies/entry.h"
 #include "copies/live_view.h"
 #include "copies/sql.h"

@@ -11,7 +11,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
 #include "copies/sql.h"
 #include "executor/spi.h"
 #include "service/foreign_table.h"

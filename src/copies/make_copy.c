@@ -14,7 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
 #include "copies/add_columns.h"
 #include "copies/carry_out.h"
 #include "copies/fill.h"

@@ -9,8 +9,8 @@
 
 #include "copies/run.h"
 
-#include "access/xact.h"
 #include "base/read_only.h"
+#include "base/subtransaction.h"
 #include "copies/carry_out.h"
 #include "copies/commit_steps.h"
 #include "copies/fill.h"
@@ -20,11 +20,17 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
+
+/* Work that is tried. */
+typedef struct Trial
+{
+	const WalcuDueWork *due; /* It is this; */
+	WalcuCopyWork work;      /* what is to be known, and what came of it, is here, */
+	bool was_free;           /* unless another session had the copy. */
+} Trial;
 
 static WalcuDueWork *make_due_work(Oid relid, const char *copy, const char *name);
-static ErrorData *try_work(const WalcuDueWork *due, WalcuCopyWork *work, bool *was_free);
+static void try_work(void *arg);
 static void tell_of_failure(const WalcuDueWork *due, ErrorData *error);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_copies_run);
@@ -113,9 +119,8 @@ make_due_work(Oid relid, const char *copy, const char *name)
 WalcuRunResult
 run_due_work(const WalcuDueWork *due, bool keeps_cancels)
 {
-	WalcuCopyWork work = {.step = RUN_FILL_STEP, .most_deleted = RECONCILE_MOST_DELETED};
-	bool was_free = true;
-	ErrorData *error = try_work(due, &work, &was_free);
+	Trial trial = {.due = due, .work = {.step = RUN_FILL_STEP, .most_deleted = RECONCILE_MOST_DELETED}};
+	ErrorData *error = subtransaction_try(try_work, &trial);
 
 	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !keeps_cancels)
 		ReThrowError(error);
@@ -125,37 +130,18 @@ run_due_work(const WalcuDueWork *due, bool keeps_cancels)
 		carry_out_record_failure(due->relid, due->name, error);
 		return WALCU_RUN_DONE;
 	}
-	if (!was_free)
+	if (!trial.was_free)
 		return WALCU_RUN_SKIPPED;
-	return work.is_unfinished ? WALCU_RUN_STEP : WALCU_RUN_DONE;
+	return trial.work.is_unfinished ? WALCU_RUN_STEP : WALCU_RUN_DONE;
 }
 
-/* Returns the error, or NULL if the work was done, or another session has the copy. */
-static ErrorData *
-try_work(const WalcuDueWork *due, WalcuCopyWork *work, bool *was_free)
+static void
+try_work(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	Trial *trial = arg;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		*was_free = carry_out_work(due->relid, due->name, due->worker, WALCU_COPY_SKIP, work);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+	trial->was_free = carry_out_work(trial->due->relid, trial->due->name, trial->due->worker, WALCU_COPY_SKIP,
+									 &trial->work);
 }
 
 static void

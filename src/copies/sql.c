@@ -10,14 +10,15 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "copies/acting_user.h"
+#include "base/acting_user.h"
+#include "base/extension.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-static Oid find_extension_schema(void);
+static Oid require_extension_schema(void);
 
 WalcuArgument
 sql_relation(Oid relid)
@@ -97,7 +98,7 @@ uint64
 sql_run_as_keeper(const char *table, const char *statement, int count, const WalcuArgument *arguments)
 {
 	char *text = psprintf(statement, sql_extension_name(table));
-	WalcuActingUser before = acting_user_become_keeper(get_relname_relid(table, find_extension_schema()));
+	WalcuActingUser before = acting_user_become_keeper(get_relname_relid(table, require_extension_schema()));
 	uint64 processed = sql_run(text, count, arguments);
 
 	acting_user_return(before);
@@ -122,16 +123,16 @@ sql_result_text(int column)
 char *
 sql_extension_name(const char *name)
 {
-	return quote_qualified_identifier(get_namespace_name(find_extension_schema()), name);
+	return quote_qualified_identifier(get_namespace_name(require_extension_schema()), name);
 }
 
-/* The schema is where the extension was put: it can be moved. */
+/* Error: 42704 where the extension is not. */
 static Oid
-find_extension_schema(void)
+require_extension_schema(void)
 {
-	bool is_null;
+	Oid schema = extension_schema();
 
-	if (sql_run("SELECT extnamespace FROM pg_catalog.pg_extension WHERE extname = 'walcu_fdw'", 0, NULL) == 0)
+	if (!OidIsValid(schema))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"walcu_fdw\" does not exist"));
-	return DatumGetObjectId(sql_result(1, &is_null));
+	return schema;
 }

@@ -12,8 +12,8 @@
 #include "json/type_input.h"
 
 #include "access/transam.h"
-#include "access/xact.h"
 #include "base/compat.h"
+#include "base/subtransaction.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
@@ -35,6 +35,14 @@ static const int other_error_classes[] = {
 /* Types whose input has PostgreSQL's parser read the name of a type. */
 static const Oid raising_types[] = {REGTYPEOID, REGPROCEDUREOID, REGOPERATOROID};
 
+/* A call that is tried. */
+typedef struct InputCall
+{
+	const WalcuTypeInput *input; /* This function is called */
+	char *text;                  /* with this text, */
+	Datum *result;               /* and the value goes here. */
+} InputCall;
+
 static bool has_own_input(Oid type);
 static bool has_own_checks(Oid domain);
 static bool calls_others(Node *node, void *context);
@@ -42,6 +50,7 @@ static bool is_function_of_others(Oid function, void *context);
 static Datum call_input_function(const WalcuTypeInput *input, char *text);
 static bool call_with_own_resources(const WalcuTypeInput *input, char *text, Datum *result);
 static bool call_in_subtransaction(const WalcuTypeInput *input, char *text, Datum *result);
+static void make_input_call(void *arg);
 static bool call_or_raise(const WalcuTypeInput *input, char *text, Datum *result);
 static bool is_text_to_blame(const ErrorData *error);
 
@@ -171,30 +180,20 @@ call_with_own_resources(const WalcuTypeInput *input, char *text, Datum *result)
 static bool
 call_in_subtransaction(const WalcuTypeInput *input, char *text, Datum *result)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
+	InputCall call = {input, text, result};
+	ErrorData *error = subtransaction_try(make_input_call, &call);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		*result = call_input_function(input, text);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error && !is_text_to_blame(error))
 		ReThrowError(error);
 	return error == NULL;
+}
+
+static void
+make_input_call(void *arg)
+{
+	const InputCall *call = arg;
+
+	*call->result = call_input_function(call->input, call->text);
 }
 
 /* Calls a function of others where nothing can undo what it has begun: its error ends the statement. */

@@ -37,7 +37,6 @@ enum
 
 #define OUTBOX_COLUMNS OUTBOX_LAST_ERROR
 
-extern Oid outbox_table_schema(void);
 extern Oid outbox_table_entries(void);
 extern Oid outbox_table_numbers(void);
 

@@ -10,27 +10,30 @@
 
 #include "outbox/route.h"
 
-#include "access/xact.h"
-#include "base/compat.h"
+#include "base/subtransaction.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
-#include "modify/modify.h"
 #include "outbox/verdict.h"
+#include "plan/relinfo.h"
 #include "service/option.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
+
+/* A way that is to be opened. */
+typedef struct Opening
+{
+	WalcuOutboxRoutes *routes;     /* It is one of these, */
+	WalcuOutboxRoute *route;       /* it is this, */
+	const WalcuOutboxEntry *entry; /* and this entry goes on it. */
+} Opening;
 
 static WalcuOutboxRoute *find_route(WalcuOutboxRoutes *routes, const WalcuOutboxEntry *entry);
 static WalcuOutboxPeer *find_peer(WalcuOutboxRoutes *routes, const WalcuOutboxEntry *entry);
 static void open_route(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutboxEntry *entry);
-static void try_to_open(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutboxEntry *entry);
+static void try_to_open(void *arg);
 static Oid find_table(const WalcuOutboxEntry *entry);
-static bool is_our_table(Oid relation);
 static const WalcuOptions *read_options(Oid relation);
 static void lose_route(WalcuOutboxRoute *route, char *obstacle);
 
@@ -108,37 +111,23 @@ find_peer(WalcuOutboxRoutes *routes, const WalcuOutboxEntry *entry)
 static void
 open_route(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutboxEntry *entry)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Opening opening = {routes, route, entry};
+	ErrorData *error = subtransaction_try(try_to_open, &opening);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		try_to_open(routes, route, entry);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (outbox_verdict_is_interrupt(error))
-			ReThrowError(error);
-		route->obstacle = outbox_verdict_text(error);
-		route->peer->is_paused = route->peer->is_unknown_to = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return;
+	if (outbox_verdict_is_interrupt(error))
+		ReThrowError(error);
+	route->obstacle = outbox_verdict_text(error);
+	route->peer->is_paused = route->peer->is_unknown_to = true;
 }
 
 static void
-try_to_open(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutboxEntry *entry)
+try_to_open(void *arg)
 {
+	const Opening *opening = arg;
+	const WalcuOutboxEntry *entry = opening->entry;
+	WalcuOutboxRoute *route = opening->route;
 	const WalcuOptions *options;
 	char *credential;
 
@@ -169,7 +158,7 @@ try_to_open(WalcuOutboxRoutes *routes, WalcuOutboxRoute *route, const WalcuOutbo
 				errmsg("the option updatable of the foreign table %s, or of its server, is 'false'",
 					   entry->relation_name));
 	credential = option_credential_header(entry->owner, options->serverid);
-	route->writer = writer_open(CurrentMemoryContext, options, credential, routes->write_log);
+	route->writer = writer_open(CurrentMemoryContext, options, credential, opening->routes->write_log);
 	route->options = options;
 }
 
@@ -183,20 +172,13 @@ find_table(const WalcuOutboxEntry *entry)
 	List *name;
 	Oid relation;
 
-	if (is_our_table(entry->relation))
+	if (relinfo_is_our_table(entry->relation))
 		return entry->relation;
 	name = textToQualifiedNameList(cstring_to_text(entry->relation_name));
 	relation = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
-	return is_our_table(relation) && GetForeignTable(relation)->serverid == entry->server ? relation
-																						  : InvalidOid;
-}
-
-static bool
-is_our_table(Oid relation)
-{
-	return OidIsValid(relation) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)) &&
-		   get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE &&
-		   GetFdwRoutineByRelId(relation)->BeginForeignInsert == modify_begin_insert;
+	return relinfo_is_our_table(relation) && GetForeignTable(relation)->serverid == entry->server
+			   ? relation
+			   : InvalidOid;
 }
 
 /* The entry tells when it is tried again, and each of them is one request that was asked for. */

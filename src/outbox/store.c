@@ -14,6 +14,8 @@
 
 #include "outbox/store.h"
 
+#include "base/acting_user.h"
+#include "base/extension.h"
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -31,14 +33,6 @@
 /* While an entry is sent, nobody is told that it is due, for so long: then its sender has been lost. */
 #define SENDING_TIME "'1 minute'"
 
-/* What there is to be restored after a statement on the tables. */
-typedef struct Rights
-{
-	Oid userid;
-	int security;
-	int settings;
-} Rights;
-
 /* A statement's arguments. */
 typedef struct Arguments
 {
@@ -50,7 +44,6 @@ typedef struct Arguments
 
 /* The settings of the statements: plans do not depend on statistics, which the tables may not have. */
 static const char *const settings[][2] = {
-	{"search_path", "pg_catalog, pg_temp"},
 	{"enable_seqscan", "off"},
 	{"enable_bitmapscan", "off"},
 	{"jit", "off"},
@@ -71,8 +64,7 @@ static const char *const settings[][2] = {
 #define PAUSED_UNTIL "(SELECT p.until FROM @pauses p WHERE p.server = c.server AND p.owner = c.owner::oid)"
 
 static int run_statement(const char *statement, Arguments *arguments);
-static Rights take_rights(void);
-static void give_rights_back(Rights rights);
+static WalcuActingUser take_rights(void);
 static char *name_tables(const char *statement);
 static void add_argument(Arguments *arguments, Oid type, Datum value, bool is_null);
 static WalcuOutboxEntry *read_recorded(HeapTuple tuple, TupleDesc descriptor);
@@ -272,13 +264,13 @@ run_statement(const char *statement, Arguments *arguments)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char *named = name_tables(statement);
-	Rights rights = take_rights();
+	WalcuActingUser before = take_rights();
 	int result = SPI_execute_with_args(named, arguments->count, arguments->types, arguments->values,
 									   arguments->nulls, false, 0);
 
 	/* SPI goes to its own memory, which stays as long as the caller is connected to it */
 	MemoryContextSwitchTo(context);
-	give_rights_back(rights);
+	acting_user_return(before);
 	pfree(named);
 	if (result < 0)
 		elog(ERROR, "a statement on the outbox failed: %s", SPI_result_code_string(result));
@@ -291,7 +283,7 @@ name_tables(const char *statement)
 {
 	static const char *const tables[][2] = {{"@entries", "walcu_fdw_outbox_entries"},
 											{"@pauses", "walcu_fdw_outbox_pauses"}};
-	const char *schema = get_namespace_name(outbox_table_schema());
+	const char *schema = get_namespace_name(extension_schema());
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -314,33 +306,15 @@ name_tables(const char *statement)
 }
 
 /* Lets statements run with the rights of the tables' owner.  An error gives the rights back by itself. */
-static Rights
+static WalcuActingUser
 take_rights(void)
 {
-	Oid entries = outbox_table_entries();
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(entries));
-	Rights rights;
-	Oid owner;
+	WalcuActingUser before = acting_user_become_keeper(outbox_table_entries());
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", entries);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	GetUserIdAndSecContext(&rights.userid, &rights.security);
-	SetUserIdAndSecContext(owner,
-						   rights.security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	rights.settings = NewGUCNestLevel();
 	for (int i = 0; i < lengthof(settings); i++)
-		set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-						  0, false);
-	return rights;
-}
-
-static void
-give_rights_back(Rights rights)
-{
-	AtEOXact_GUC(true, rights.settings);
-	SetUserIdAndSecContext(rights.userid, rights.security);
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	return before;
 }
 
 static void
