@@ -68,6 +68,8 @@ my %layouts = (
     'upper case'              => [ map { sprintf '65A0B1C20102030405%06X', $_ } 1 .. 300 ],
     'ObjectIds and others'    => [ (map { sprintf '0-%03d', $_ } 1 .. 60), (map { sprintf '65a0b1c20102030405%06x', $_ } 1 .. 200),
         (map { sprintf '65a0b1c2-%03d', $_ } 1 .. 40), (map { sprintf 'z%03d', $_ } 1 .. 60) ],
+    'counted'                 => [ map { sprintf '%024x', $_ } 1 .. 400 ],
+    'counted, and later ones' => [ (map { sprintf '%024x', $_ } 1 .. 200), map { sprintf '%08x0102030405000001', 0x65a0b1c3 + $_ * 1000 } 1 .. 200 ],
     'one'                     => ['65a0b1c20102030405000001'],
     'none'                    => [],
     'exactly two pages'       => [ map { sprintf '%08x0102030405000001', 0x65a0b1c3 + $_ } 1 .. 20 ],
@@ -76,7 +78,10 @@ for my $name (sort keys %layouts)
 {
     $sandbox->delete('/_sandbox/documents/notes');
     $sandbox->post('/_sandbox/documents/notes', [ map { { _id => $_ } } @{ $layouts{$name} } ]) if @{ $layouts{$name} };
+    $sandbox->clear_log;
     is_once($layouts{$name}, $name);
+    my ($pages, $requests) = (@{ $layouts{$name} } / 10, $sandbox->request_count(kind => 'list'));
+    cmp_ok($requests, '<=', 1.25 * $pages + 2 * 8 + 1, "$name: $requests requests for $pages pages");
 }
 
 # A service that does not do as it is asked: the right rows, or an error

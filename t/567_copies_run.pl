@@ -63,8 +63,9 @@ subtest 'a filling that is interrupted' => sub {
             wait_until(sub { is_held() });
             kill 'KILL', $session->{pg_pid};
             $sandbox->clear_faults;
-            wait_until(sub { eval { connect_db($node)->do('SELECT 1') } });
-            $dbh = connect_db($node);
+            # until the server has seen it, it takes new sessions, and ends them at once
+            wait_until(sub { $dbh->ping <= 0 });
+            wait_until(sub { $dbh = eval { connect_db($node) } });
             $dbh->do('SET client_min_messages = error');
             $copies->{dbh} = $dbh;
         }

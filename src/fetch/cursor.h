@@ -27,6 +27,7 @@ typedef struct WalcuCursorGroup
 	char now[OBJECTID_LENGTH + 1];
 	int64 delivered; /* All cursors have had so many documents taken. */
 	int64 page_size; /* The largest page so far has so many documents. */
+	int vain_ranges; /* So many ranges turned out to have no documents. */
 } WalcuCursorGroup;
 
 typedef struct WalcuCursor WalcuCursor;

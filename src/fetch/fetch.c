@@ -13,7 +13,6 @@
 #include "fetch/fetch.h"
 
 #include "base/compat.h"
-#include "base/objectid.h"
 #include "catalog/pg_type.h"
 #include "fetch/page_reader.h"
 #include "fetch/projection_check.h"
@@ -490,6 +489,8 @@ close_cursor(WalcuFetch *fetch, WalcuCursor *cursor)
 {
 	if (cursor == fetch->cursor)
 		fetch->cursor = NULL;
+	if (cursor->ended && cursor->start && cursor->taken == 0)
+		fetch->group.vain_ranges++;
 	cursor_close(cursor);
 }
 
@@ -538,42 +539,18 @@ count_cursors_at_once(WalcuFetch *fetch)
 	return query_wants_next_part(query, fetch->parts) ? 2 : 1;
 }
 
-/*
- * Give a new cursor half of what the cursor with the most work has before it; false when that is not worth a
- * request.
- */
+/* Read half of what one of the cursors has before it with another; false when that is not worth a request. */
 static bool
 divide_range(WalcuFetch *fetch)
 {
-	WalcuCursor *longest = NULL;
 	WalcuCursor *added;
-	WalcuPageReaderRest most = {0};
-	char *middle;
-	ListCell *lc;
 
 	/* before a page is whole, nobody knows whether there is another */
 	if (fetch->query.strategy != WALCU_BY_RANGES || !query_is_keyed(&fetch->query) ||
 		fetch->group.page_size == 0 || !fetch->group.sorts_by_id)
 		return false;
-	foreach(lc, fetch->cursors)
-	{
-		WalcuPageReaderRest rest = page_reader_rest(lfirst(lc));
-
-		if (rest.documents > most.documents)
-		{
-			longest = lfirst(lc);
-			most = rest;
-		}
-	}
-	if (longest == NULL || most.documents < FETCH_LEAST_PAGES * fetch->group.page_size)
+	if ((added = page_reader_divide(&fetch->group, fetch->cursors)) == NULL)
 		return false;
-	middle = objectid_middle(most.position, most.end);
-	if (strcmp(middle, most.position) <= 0)
-		return false;
-	added = page_reader_open(&fetch->group, longest->part, middle, longest->before);
-	added->expected = most.documents / 2;
-	longest->before = middle;
-	longest->expected = most.documents / 2;
 	fetch->cursors = lappend(fetch->cursors, added);
 	fetch->group.tally->ranges++;
 	return true;

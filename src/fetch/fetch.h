@@ -12,9 +12,6 @@
 #include "http/transfer.h"
 #include "json/decode.h"
 
-/* A range is divided when this many pages are expected in it. */
-#define FETCH_LEAST_PAGES 4
-
 typedef struct WalcuFetch WalcuFetch;
 
 extern WalcuFetch *fetch_open(const WalcuQuery *query, WalcuTally *tally);

@@ -22,6 +22,18 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+/* One range may turn out to be empty, and one more for so many pages that have come. */
+#define PAGES_A_VAIN_RANGE 4
+
+/* What is left to be asked for by a cursor. */
+typedef struct PagesRest
+{
+	double documents;     /* About so many; 0 when that is not known, or the rest cannot be divided. */
+	const char *position; /* The rest follows this _id; good until the cursor is looked at. */
+	const char *end;      /* It ends before this _id, or that of a document made now. */
+} PagesRest;
+
+static PagesRest estimate_rest(WalcuCursor *cursor);
 static const char *find_end(const WalcuCursor *cursor);
 static WalcuPage *start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt *attempt);
 static void look_at_pages(WalcuCursor *cursor, bool before_wait);
@@ -75,12 +87,51 @@ page_reader_relies_on_sort(const WalcuCursorGroup *group)
 	return group->query->keys == NIL && !group->sorts_by_id && query_is_keyed(group->query);
 }
 
+/*
+ * Open another cursor for half of what the one of cursors with the most work has before it; NULL when that
+ * is not worth a request.  How much work is left is guessed by how densely documents lay so far.  That is far
+ * off for ids that somebody counted, say, which lie in one place and nowhere else; so no more ranges may turn
+ * out to be empty than a share of the pages.
+ */
+WalcuCursor *
+page_reader_divide(WalcuCursorGroup *group, List *cursors)
+{
+	WalcuCursor *longest = NULL;
+	WalcuCursor *added;
+	PagesRest most = {0};
+	char *middle;
+	ListCell *lc;
+
+	if ((group->vain_ranges - 1) * PAGES_A_VAIN_RANGE > group->delivered / group->page_size)
+		return NULL;
+	foreach(lc, cursors)
+	{
+		PagesRest rest = estimate_rest(lfirst(lc));
+
+		if (rest.documents > most.documents)
+		{
+			longest = lfirst(lc);
+			most = rest;
+		}
+	}
+	if (longest == NULL || most.documents < PAGE_READER_LEAST_PAGES * group->page_size)
+		return NULL;
+	middle = objectid_middle(most.position, most.end);
+	if (strcmp(middle, most.position) <= 0)
+		return NULL;
+	added = page_reader_open(group, longest->part, middle, longest->before);
+	added->expected = most.documents / 2;
+	longest->before = middle;
+	longest->expected = most.documents / 2;
+	return added;
+}
+
 /* What a cursor, of a part without an order of its own, has not asked for yet. */
-WalcuPageReaderRest
-page_reader_rest(WalcuCursor *cursor)
+static PagesRest
+estimate_rest(WalcuCursor *cursor)
 {
 	WalcuPage *page = cursor->page;
-	WalcuPageReaderRest rest = {.position = cursor->start, .end = find_end(cursor)};
+	PagesRest rest = {.position = cursor->start, .end = find_end(cursor)};
 	const char *start = cursor->start ? cursor->start : cursor->first_id->data;
 	WalcuDocument document;
 

@@ -9,18 +9,13 @@
 
 #include "fetch/cursor.h"
 
-/* What is left to be asked for by a cursor. */
-typedef struct WalcuPageReaderRest
-{
-	double documents;     /* About so many; 0 when that is not known, or the rest cannot be divided. */
-	const char *position; /* The rest follows this _id; good until the cursor is looked at. */
-	const char *end;      /* It ends before this _id, or that of a document made now. */
-} WalcuPageReaderRest;
+/* A range is divided when this many pages are expected in it. */
+#define PAGE_READER_LEAST_PAGES 4
 
 extern WalcuCursor *page_reader_open(WalcuCursorGroup *group, WalcuQueryPart *part, const char *from,
 									 const char *before);
 extern bool page_reader_relies_on_sort(const WalcuCursorGroup *group);
 extern bool page_reader_has_more(const WalcuCursor *cursor);
-extern WalcuPageReaderRest page_reader_rest(WalcuCursor *cursor);
+extern WalcuCursor *page_reader_divide(WalcuCursorGroup *group, List *cursors);
 
 #endif /* WALCU_PAGE_READER_H */

@@ -15,7 +15,7 @@
 
 #include "base/compat.h"
 #include "base/float_node.h"
-#include "fetch/fetch.h"
+#include "fetch/page_reader.h"
 #include "http/latency.h"
 #include "http/no_jobs.h"
 #include "nodes/makefuncs.h"
@@ -300,7 +300,7 @@ add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, b
 static double
 count_requests_of_ranges(const WalcuOptions *options, double pages)
 {
-	double ranges = Min(floor(pages / FETCH_LEAST_PAGES), options->max_connections);
+	double ranges = Min(floor(pages / PAGE_READER_LEAST_PAGES), options->max_connections);
 
 	return pages + (Max(ranges, 1) - 1) / 2;
 }
