@@ -62,9 +62,9 @@ for (
 
 # What is under way at once, within what a server may be asked at once
 for (
-    # in a new session, each server is asked whether it sorts, too
-    [ 'a Merge Append', 'SELECT _id FROM cars ORDER BY _id LIMIT 10', 2 * $servers ],
-    [ 'a Merge Append that begins with NULL', 'SELECT _id FROM cars ORDER BY created_at DESC LIMIT 10', 3 * $servers ],
+    # in a new session, the service is asked whether it sorts, too: once for all servers
+    [ 'a Merge Append', 'SELECT _id FROM cars ORDER BY _id LIMIT 10', $servers + 1 ],
+    [ 'a Merge Append that begins with NULL', 'SELECT _id FROM cars ORDER BY created_at DESC LIMIT 10', 2 * $servers + 1 ],
     [ 'joins', 'SET enable_partitionwise_join = on; SET enable_mergejoin = off; SET walcu_fdw.enable_batched_join = off; SELECT count(*) FROM cars a JOIN people b USING (make)', 2 * $servers ],
     [ 'aggregates', 'SET enable_partitionwise_aggregate = on; SELECT make, count(*) FROM cars GROUP BY make', $servers ],
     [ 'all rows, one after the other', 'SET enable_async_append = off; SELECT model FROM cars', $servers ],

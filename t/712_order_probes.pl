@@ -30,6 +30,40 @@ is_deeply($third->selectall_arrayref('SELECT max(created_at) FROM crm.cars'), $d
     'a probe that fails is no error');
 $sandbox->clear_faults;
 
+# Several servers of one service, as for several dealers: what is seen by one holds for all of them, and of scans that begin
+# together the first one asks.  Another service is asked itself, and so is this one where the first has found nothing out
+my $unsorted = WalcuTest::Sandbox->start(scale => 20, count => { cars => 180 });
+$unsorted->fault({ match => { kind => 'list' }, fault => { type => 'ignore', sort => JSON::PP::true } });
+setup_crm($node, $_->[1], name => $_->[0], limit_to => ['cars'], server => { on_type_mismatch => 'null' })
+  for (map { [ "dealer$_", $sandbox ] } 1 .. 4), [ 'elsewhere', $unsorted ];
+for (
+    [ 'of one service', 5, 0, qw(dealer1 dealer2 dealer3 dealer4) ],
+    [ 'where the first has no answer', 6, 0, { type => 'status', status => 400 }, qw(dealer1 dealer2 dealer3 dealer4) ],
+    [ 'of two services', 4 + 2, 1, qw(dealer1 elsewhere dealer2 dealer3) ],
+    [ 'of which the first has too few documents, without values behind them', 3 + 2 + 1 + 1, 0, [ 'dealer1', "WHERE make = 'few' ORDER BY created_at DESC NULLS LAST, _id LIMIT 7" ], qw(dealer2 dealer3 dealer4) ],
+  )
+{
+    my ($what, $requests, $is_unsorted, @dealers) = @$_;
+    my $fault = ref $dealers[0] eq 'HASH' ? shift @dealers : undef;
+    $sandbox->post('/_sandbox/documents/cars', [ { _id => 'few1', make => 'few' } ]) if ref $dealers[0];
+    my $all = join ' UNION ALL ', map { ref $_ ? "(SELECT _id, created_at FROM $_->[0].cars $_->[1])" : "SELECT _id, created_at FROM $_.cars" } @dealers;
+    my $sql = "SELECT _id, created_at FROM ($all) u ORDER BY created_at DESC NULLS LAST, _id LIMIT 7";
+    my $session = connect_db($node);
+    $session->do('SET walcu_fdw.enable_pushdown = off');
+    my $rows = $session->selectall_arrayref($sql);
+    $session = connect_db($node);
+    $session->do('SET client_min_messages = error');
+    $_->clear_log for $sandbox, $unsorted;
+    # the reverse order, of the first that asks
+    $sandbox->fault({ match => { kind => 'list', query => { sort => '^created_at -_id$' } }, times => 1, fault => $fault }) if $fault;
+    is_deeply($session->selectall_arrayref($sql), $rows, "servers $what: rows");
+    $sandbox->clear_faults;
+    my $elsewhere = $unsorted->request_count(kind => 'list');
+    is($sandbox->request_count(kind => 'list') + ($is_unsorted ? 2 : 0), $requests, "servers $what: requests");
+    cmp_ok($elsewhere, $is_unsorted ? '>' : '==', 0, "servers $what: elsewhere");
+    $session->disconnect;
+}
+
 # A list of two parts, whose documents lie between one another.  The last page of the second is asked for before the
 # first page of the first has come, and comes after it: it is the end of the second alone.
 my @makes = sort keys %{ { map { $_->{make} => 1 } grep { $_->{make} } $sandbox->dump('cars') } };

@@ -7,18 +7,21 @@
  * has the service asked for the very reverse of the order.  Both orders end in _id, so that they begin with
  * different documents wherever two match; a service that ignores `sort` begins with the same one twice.
  *
- * A session asks that once for a resource (learned.c), beside the first page where few rows are wanted, and
- * otherwise only when a page does not bring all documents: what is here as a whole can be sorted here.  What
- * becomes of a probe is never an error.  Documents may change between two replies; so what looks like a
+ * A session asks that once for a resource (learned_sort.c), beside the first page where few rows are wanted,
+ * and otherwise only when a page does not bring all documents: what is here as a whole can be sorted here.
+ * Of scans that begin together, as those below a Merge Append do, the first one asks.  What becomes of a
+ * probe is never an error.  Documents may change between two replies; so what looks like a
  * service that does not sort is looked at again.
  */
 #include "postgres.h"
 
 #include "fetch/order_probe.h"
 
+#include "base/reset_callback.h"
 #include "fetch/page_reader.h"
 #include "http/connection.h"
 #include "http/retry.h"
+#include "lib/ilist.h"
 #include "service/learned_sort.h"
 #include "utils/memutils.h"
 
@@ -45,12 +48,19 @@ struct WalcuOrderProbe
 	const WalcuQueryPart *part; /* It is about the order of this part. */
 	WalcuPage *ends[2];         /* These were asked for, by OrderEnd; or NULL. */
 	int looks;                  /* So many times it was asked. */
+	dlist_node node;            /* It is one of those that have asked. */
 };
+
+/* The probes that have asked. */
+static dlist_head asking = DLIST_STATIC_INIT(asking);
 
 static WalcuLearnedSort get_learned_order(List *keys);
 static WalcuOrderProbe *create_probe(WalcuCursorGroup *group, const WalcuQueryPart *part);
 static WalcuOrder look_at_probe(WalcuOrderProbe *probe, WalcuCursor *cursor, bool before_wait);
+static bool is_asked_already(const WalcuOrderProbe *probe);
 static void ask_for_ends(WalcuOrderProbe *probe);
+static void begin_asking(WalcuOrderProbe *probe);
+static void end_asking(void *probe);
 static void ask_for_end(WalcuOrderProbe *probe, OrderEnd end, const WalcuAttempt *attempt);
 static bool are_ends_here(WalcuOrderProbe *probe, bool before_wait);
 static bool has_failed_end(const WalcuOrderProbe *probe);
@@ -142,9 +152,27 @@ create_probe(WalcuCursorGroup *group, const WalcuQueryPart *part)
 	probe->context = context;
 	probe->group = group;
 	probe->part = part;
-	if (!group->query->all_rows && !learned_sort_probe_is_idle(group->query->options))
+	if (!group->query->all_rows && !learned_sort_probe_is_idle(group->query->options) &&
+		!is_asked_already(probe))
 		ask_for_ends(probe);
 	return probe;
+}
+
+/* Tells whether another probe, if it is answered, tells what this one would. */
+static bool
+is_asked_already(const WalcuOrderProbe *probe)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &asking)
+	{
+		const WalcuOrderProbe *other = dlist_container(WalcuOrderProbe, node, iter.cur);
+
+		if (learned_sort_is_shared(probe->group->query->options, other->group->query->options) &&
+			get_learned_order(other->part->keys) >= get_learned_order(probe->part->keys))
+			return true;
+	}
+	return false;
 }
 
 /* Takes in what has arrived, and judges by it. */
@@ -214,7 +242,22 @@ ask_for_ends(WalcuOrderProbe *probe)
 	ask_for_end(probe, END_LAST, NULL);
 	if (probe->looks > 0)
 		ask_for_end(probe, END_FIRST, NULL);
+	else
+		begin_asking(probe);
 	probe->looks++;
+}
+
+static void
+begin_asking(WalcuOrderProbe *probe)
+{
+	reset_callback_add(probe->context, end_asking, probe);
+	dlist_push_head(&asking, &probe->node);
+}
+
+static void
+end_asking(void *probe)
+{
+	dlist_delete(&((WalcuOrderProbe *) probe)->node);
 }
 
 static void

@@ -14,8 +14,8 @@ typedef enum WalcuLearned
 {
 	WALCU_LEARNED_OBJECTIDS, /* A place of a resource holds ObjectIds; its path. */
 	WALCU_LEARNED_TEXTS,     /* The service took values that are no ObjectIds for a place; its path. */
-	WALCU_LEARNED_SORTED,    /* Documents of a resource came as the service was asked to sort; its dealer. */
-	WALCU_LEARNED_SORTED_BY_ID, /* They did where that was by _id alone; its dealer. */
+	WALCU_LEARNED_SORTED,    /* Documents of a resource came as the service was asked to sort; the service. */
+	WALCU_LEARNED_SORTED_BY_ID, /* They did where that was by _id alone; the service. */
 	WALCU_LEARNED_UNSORTED,     /* They did not; its dealer, or nothing if the user was told of the server. */
 	WALCU_LEARNED_IDLE_PROBE,   /* There were too few of them to see; its dealer. */
 	WALCU_LEARNED_PROJECTED,    /* They came with fields that were asked for; its dealer. */

@@ -12,6 +12,11 @@
 #include "service/learned.h"
 #include "utils/plancache.h"
 
+static bool tells_of_service(WalcuLearned kind, const WalcuOptions *options);
+static void note_of_service(WalcuLearned kind, const WalcuOptions *options);
+static WalcuOptions make_service_options(const WalcuOptions *options);
+static char *format_service(const WalcuOptions *options);
+
 /* Tells what is known of how the service sorts the documents of the options' resource. */
 WalcuLearnedSort
 learned_sort(const WalcuOptions *options)
@@ -20,17 +25,24 @@ learned_sort(const WalcuOptions *options)
 
 	if (options->sort_format == WALCU_FORMAT_NONE || learned_tells(WALCU_LEARNED_UNSORTED, options, dealer))
 		return WALCU_SORT_IGNORED;
-	if (learned_tells(WALCU_LEARNED_SORTED, options, dealer))
+	if (tells_of_service(WALCU_LEARNED_SORTED, options))
 		return WALCU_SORT_BY_ANY_KEYS;
-	return learned_tells(WALCU_LEARNED_SORTED_BY_ID, options, dealer) ? WALCU_SORT_BY_ID : WALCU_SORT_UNKNOWN;
+	return tells_of_service(WALCU_LEARNED_SORTED_BY_ID, options) ? WALCU_SORT_BY_ID : WALCU_SORT_UNKNOWN;
 }
 
 /* Notes that the service was seen to sort so; what is known already may be more. */
 void
 learned_sort_note(const WalcuOptions *options, WalcuLearnedSort sort)
 {
-	learned_note(sort == WALCU_SORT_BY_ID ? WALCU_LEARNED_SORTED_BY_ID : WALCU_LEARNED_SORTED, options,
-				 options->dealer_id);
+	note_of_service(sort == WALCU_SORT_BY_ID ? WALCU_LEARNED_SORTED_BY_ID : WALCU_LEARNED_SORTED, options);
+}
+
+/* Tells whether what is learned of how the one's service sorts holds for the other. */
+bool
+learned_sort_is_shared(const WalcuOptions *options, const WalcuOptions *other)
+{
+	return strcmp(options->endpoint, other->endpoint) == 0 && options->sort_format == other->sort_format &&
+		   strcmp(options->resource, other->resource) == 0;
 }
 
 /*
@@ -66,4 +78,41 @@ void
 learned_sort_note_idle_probe(const WalcuOptions *options)
 {
 	learned_note(WALCU_LEARNED_IDLE_PROBE, options, options->dealer_id);
+}
+
+/* One service sorts alike for all dealers, whose servers may be many. */
+static bool
+tells_of_service(WalcuLearned kind, const WalcuOptions *options)
+{
+	WalcuOptions service = make_service_options(options);
+	char *about = format_service(options);
+	bool is_known = learned_tells(kind, &service, about);
+
+	pfree(about);
+	return is_known;
+}
+
+static void
+note_of_service(WalcuLearned kind, const WalcuOptions *options)
+{
+	WalcuOptions service = make_service_options(options);
+	char *about = format_service(options);
+
+	learned_note(kind, &service, about);
+	pfree(about);
+}
+
+static WalcuOptions
+make_service_options(const WalcuOptions *options)
+{
+	WalcuOptions service = *options;
+
+	service.serverid = InvalidOid;
+	return service;
+}
+
+static char *
+format_service(const WalcuOptions *options)
+{
+	return psprintf("%d %s", options->sort_format, options->endpoint);
 }

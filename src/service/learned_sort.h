@@ -19,6 +19,7 @@ typedef enum WalcuLearnedSort
 } WalcuLearnedSort;
 
 extern WalcuLearnedSort learned_sort(const WalcuOptions *options);
+extern bool learned_sort_is_shared(const WalcuOptions *options, const WalcuOptions *other);
 extern void learned_sort_note(const WalcuOptions *options, WalcuLearnedSort sort);
 extern void learned_sort_note_ignored(const WalcuOptions *options, const char *detail);
 extern bool learned_sort_probe_is_idle(const WalcuOptions *options);
