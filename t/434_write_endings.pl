@@ -95,27 +95,25 @@ for my $ending ('pg_terminate_backend', 'idle_in_transaction_session_timeout', '
 # What stands behind a rate was not sent, and is not in doubt
 {
     prepare();
-    $control->do(q{ALTER SERVER crm OPTIONS (ADD max_requests_per_second '0.01', SET max_connections '4')});
+    my $table = make_slow_table('slow');
     my $dbh = connect_db($node);
-    $dbh->do($insert, { pg_async => PG_ASYNC });
+    $dbh->do("INSERT INTO $table (_id) $five", { pg_async => PG_ASYNC });
     wait_until(sub { $sandbox->request_count(method => 'POST') });
     my $mark = -s $node->logfile;
     $control->do('SELECT pg_terminate_backend(?)', undef, $dbh->{pg_pid});
     gone($dbh->{pg_pid});
     my $log = log_since($mark);
     like($log, qr/DETAIL:  One row was written and not rolled back: tasks\/r1\.\n/, 'one was written, and none is in doubt');
-    $control->do(q{ALTER SERVER crm OPTIONS (DROP max_requests_per_second, SET max_connections '1')});
 }
 
 # Nor is what stands behind it while a transaction commits lost from what is told
 {
     prepare();
-    $control->do(q{ALTER SERVER crm OPTIONS (ADD max_requests_per_second '0.01', SET max_connections '4')});
+    my $table = make_slow_table('slow_commit', write_mode => 'commit');
     my $dbh = connect_db($node);
-    my (undef, $text) = cancelled_when($dbh, $node, $insert =~ s/crm/queued/r, sub { $sandbox->request_count(method => 'POST') });
+    my (undef, $text) = cancelled_when($dbh, $node, "INSERT INTO $table (_id) $five", sub { $sandbox->request_count(method => 'POST') });
     like($text, qr/DETAIL:  One row was written and not rolled back: tasks\/r1\. 4 writes were not sent: POST \/tasks \(tasks\/r2\), .*\(tasks\/r5\)\.$/m,
         'at a commit that is cancelled, all that waited for the rate was not sent');
-    $control->do(q{ALTER SERVER crm OPTIONS (DROP max_requests_per_second, SET max_connections '1')});
 }
 
 # Every session that writes is told to end with the server
@@ -132,6 +130,18 @@ sub prepare
     $sandbox->delete("/_sandbox/documents/$_") for 'tasks', 'notes';
     $sandbox->clear_log;
     return;
+}
+
+# A table of a server that takes one request in 100 seconds, the first at once.  Each has a server of its own: sessions
+# share what is owed for the last request of one, where PostgreSQL gives them memory for it.
+sub make_slow_table
+{
+    my ($server, %options) = @_;
+    my %limits = (max_requests_per_second => '0.01', max_connections => 4, request_timeout => '60s');
+    setup_crm($node, $sandbox, name => $server, limit_to => ['tasks']);
+    $control->do("ALTER SERVER $server OPTIONS (ADD $_ '$limits{$_}')") for sort keys %limits;
+    $control->do("ALTER FOREIGN TABLE $server.tasks OPTIONS (ADD $_ '$options{$_}')") for sort keys %options;
+    return "$server.tasks";
 }
 
 # What the client and the log were told.
