@@ -93,7 +93,8 @@ choose_first_look(PlannerInfo *root, const RelOptInfo *rel, bool *may_go_farther
 	bool has_few = false;
 	int i = -1;
 
-	if (rel->reloptkind != RELOPT_BASEREL || !is_assumed(rel) ||
+	/* of a table of which conditions leave a page, the size of the whole says nothing */
+	if (rel->reloptkind != RELOPT_BASEREL || !is_assumed(rel) || relinfo_get(rel)->most_left > 0 ||
 		bms_membership(root->all_baserels) != BMS_MULTIPLE ||
 		(rel->joininfo == NIL && !rel->has_eclass_joins) || ends_early(root, rel))
 		return 0;
