@@ -48,7 +48,7 @@
 #include "service/option.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "worker/drop_database.h"
+#include "worker/watch_statements.h"
 #include "worker/launcher.h"
 
 PG_MODULE_MAGIC;
@@ -95,7 +95,7 @@ _PG_init(void)
 	scan_group_init();
 	idle_session_init();
 	rows_ahead_init();
-	drop_database_init();
+	watch_statements_init();
 }
 
 /* walcu_fdw_handler() returns fdw_handler */

@@ -14,7 +14,7 @@ my $OPTIONS = { write_mode => 'outbox', client_ids => 'true', id_type => 'string
 # It sleeps for an hour: what happens before, a commit or a moment that is due has caused.
 my $plain;
 my $node = start_node('main', shared_preload_libraries => "'walcu_fdw'", 'walcu_fdw.worker_databases' => "'postgres, \"Later\"'",
-    'walcu_fdw.worker_naptime' => '3600', max_worker_processes => 12, restart_after_crash => 'on');
+    'walcu_fdw.worker_naptime' => '3600', max_worker_processes => 12, restart_after_crash => 'on', max_prepared_transactions => 2, lock_timeout => "'500ms'");
 wait_until(sub { workers() == 1 });
 pass('the database that is there has a worker, before it has the extension');
 is(scalar(log_lines($node, qr/database "Later" does not exist, and has no walcu_fdw worker/)), 1, 'and that another one is missing is told once');
@@ -42,14 +42,45 @@ wait_until(sub { grep { $_->{content} eq 'other' } notes('n3') });
 $sandbox->clear_faults;
 pass('what has failed is tried again');
 
+# What was refused is sent at once when somebody says so, and so is what waited for what is discarded
+$sandbox->fault({ match => { method => 'PATCH' }, fault => { type => 'status', status => 422 }, times => 2 });
+$dbh->do(q{UPDATE crm.notes SET content = 'again' WHERE _id = 'n3'});
+wait_until(sub { refused_entries() });
+$dbh->do('SELECT walcu_fdw_outbox_retry(id) FROM walcu_fdw_outbox');
+wait_until(sub { $dbh->selectrow_array('SELECT count(*) FROM walcu_fdw_outbox WHERE attempts = 1') && refused_entries() });
+$dbh->do(q{UPDATE crm.notes SET content = 'third' WHERE _id = 'n3'});
+$dbh->do(q{SELECT walcu_fdw_outbox_discard(id) FROM walcu_fdw_outbox WHERE state = 'refused'});
+wait_until(sub { grep { $_->{content} eq 'third' } notes('n3') });
+$sandbox->clear_faults;
+pass('walcu_fdw_outbox_retry and _discard wake the worker');
+
+# A prepared transaction
+$dbh->do($_) for 'BEGIN', q{UPDATE crm.notes SET content = 'prepared' WHERE _id = 'n3'}, q{PREPARE TRANSACTION 'p'}, q{COMMIT PREPARED 'p'};
+wait_until(sub { grep { $_->{content} eq 'prepared' } notes('n3') });
+pass('COMMIT PREPARED wakes the worker');
+
 # A copy
 $dbh->do(q{ALTER SERVER crm OPTIONS (SET write_mode 'immediate')});
 $dbh->do(q{SET client_min_messages = error});
 $dbh->do(q{SELECT walcu_fdw_copy('crm.notes', 'notes_copy', refresh_every => '1 second')});
-end_workers();
 $dbh->do(q{INSERT INTO crm.notes (_id, content) VALUES ('n4', 'four')});
 wait_until(sub { $dbh->selectrow_array(q{SELECT count(*) FROM notes_copy WHERE _id = 'n4'}) });
-pass('a copy is refreshed when it is due');
+pass('a copy is refreshed when it is due, and the worker knows of it at once');
+
+# Neither a row that a session has locked, nor a trigger that does not end, holds up the worker
+my $session = connect_db($node);
+$session->begin_work;
+$session->do(q{SELECT FROM notes_copy WHERE _id = 'n4' FOR UPDATE});
+$dbh->do(q{UPDATE crm.notes SET content = 'four again' WHERE _id = 'n4'});
+wait_until(sub { copy_error() =~ /^refresh: canceling statement due to lock timeout/ });
+pass('what waits for a lock fails, and the copy says so');
+$session->rollback;
+my @anew = (q{SELECT walcu_fdw_drop_copy('notes_copy')}, q{SELECT walcu_fdw_copy('crm.notes', 'notes_copy', refresh_every => '1 second')});
+$dbh->do($_) for @anew, q{CREATE FUNCTION endless() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN LOOP PERFORM pg_sleep(60); END LOOP; END $$},
+  'CREATE TRIGGER endless BEFORE UPDATE ON notes_copy FOR EACH ROW EXECUTE FUNCTION endless()', q{ALTER SYSTEM SET walcu_fdw.worker_timeout = '500ms'}, 'SELECT pg_reload_conf()', q{UPDATE crm.notes SET content = 'endless' WHERE _id = 'n4'};
+wait_until(sub { copy_error() eq 'refresh: it took longer than walcu_fdw.worker_timeout allows' });
+pass('what does not end is ended, and the copy says so');
+$dbh->do($_) for 'ALTER SYSTEM RESET walcu_fdw.worker_timeout', 'SELECT pg_reload_conf()', @anew;
 
 # An error is kept with the copy, and ends neither the worker nor the other work
 my ($before) = worker_pids();
@@ -88,7 +119,15 @@ is(scalar(grep { $_->{method} eq 'POST' && ($_->{status} // 0) == 201 } $sandbox
 $dbh->do('CREATE DATABASE "Later"');
 wait_until(sub { workers('Later') == 1 });
 pass('a database that is made later has a worker');
-is($node->psql('postgres', 'DROP DATABASE "Later"'), 0, 'and can be dropped');
+is($node->psql('postgres', 'CREATE DATABASE clone TEMPLATE "Later"'), 0, 'it can be copied');
+wait_until(sub { workers('Later') == 1 });
+is($node->psql('postgres', 'ALTER DATABASE "Later" RENAME TO "Latest"'), 0, 'and renamed, with a worker in it');
+wait_until(sub { log_lines($node, qr/database "Later" (was renamed|does not exist), and has no walcu_fdw worker/) > 1 });
+is(workers('Latest'), 0, 'which its new name has to be told');
+is($node->psql('postgres', 'ALTER DATABASE "Latest" RENAME TO "Later"'), 0, 'with the old name');
+$node->reload;
+wait_until(sub { workers('Later') == 1 });
+is($node->psql('postgres', 'DROP DATABASE "Later"'), 0, 'it has a worker again, and can be dropped');
 
 # Who cancels what it does while it does nothing, does not end it
 wait_until(sub { sleeping() });
@@ -108,10 +147,17 @@ $node->append_conf('postgresql.conf', "walcu_fdw.worker_databases = ''");
 $node->reload;
 wait_until(sub { workers() == 0 });
 pass('a database that is taken from the list loses its worker');
-$node->append_conf('postgresql.conf', "walcu_fdw.worker_databases = 'postgres'");
+my ($started) = $dbh->selectrow_array('SELECT walcu_fdw_worker_start()');
+wait_until(sub { workers() == 1 });
+$node->append_conf('postgresql.conf', "walcu_fdw.worker_databases = 'postgres, nowhere'");
+$node->reload;
+wait_until(sub { log_lines($node, qr/database "nowhere" does not exist/) });
+is_deeply([ worker_pids() ], [$started], 'what SQL has started meanwhile goes on when it is back');
+is(scalar(log_lines($node, qr/this database has a walcu_fdw worker already/)), 0, 'and nobody starts another one');
+end_workers();
 $node->reload;
 wait_until(sub { workers() == 1 });
-pass('and has one when it is back');
+pass('until it is ended');
 is(sql_error($dbh, q{ALTER SYSTEM SET walcu_fdw.worker_databases = 'a', ',,"'})->{sqlstate}, '22023', 'what is no list is refused');
 $dbh->do('DROP EXTENSION walcu_fdw CASCADE');
 end_workers();
@@ -150,6 +196,10 @@ sub worker_pids
     my $session = connect_db($plain // $node);
     return @{ $session->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walcu_fdw worker' AND datname = ?}, undef, $database // 'postgres') };
 }
+
+sub refused_entries { return $dbh->selectrow_array(q{SELECT count(*) FROM walcu_fdw_outbox WHERE state = 'refused'}) }
+
+sub copy_error { return $dbh->selectrow_array(q{SELECT error FROM walcu_fdw_copies}) // '' }
 
 sub workers { return scalar worker_pids(@_) }
 

@@ -333,8 +333,9 @@ compat_ownercheck(Oid catalog, Oid object, Oid userid)
 #if PG_VERSION_NUM >= 160000
 	return object_ownercheck(catalog, object, userid);
 #else
-	return catalog == RelationRelationId ? pg_class_ownercheck(object, userid)
-										 : pg_foreign_server_ownercheck(object, userid);
+	return catalog == RelationRelationId   ? pg_class_ownercheck(object, userid)
+		   : catalog == DatabaseRelationId ? pg_database_ownercheck(object, userid)
+										   : pg_foreign_server_ownercheck(object, userid);
 #endif
 }
 

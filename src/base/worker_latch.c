@@ -2,14 +2,16 @@
  * worker_latch.c
  *	  Wakes the background worker of a database.
  *
- * worker/ says which process works for a database; modify/outbox_record.c wakes it when a transaction has
- * committed something to send.  Where backends share no memory nobody is woken, and the worker finds out by
- * itself (walcu_fdw.worker_naptime).
+ * worker/ says which process works for a database.  It is woken when a transaction commits what makes
+ * something due: an entry of the outbox that was recorded, is to be tried again, or no longer in the way of
+ * others, or a copy that was made.  Where backends share no memory nobody is woken, and the worker finds out
+ * by itself (walcu_fdw.worker_naptime).
  */
 #include "postgres.h"
 
 #include "base/worker_latch.h"
 
+#include "access/xact.h"
 #include "base/shared_table.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -31,6 +33,10 @@ typedef struct WorkerEntry
 static WalcuSharedTable workers = {
 	.name = TABLE_NAME, .entry_size = sizeof(WorkerEntry), .entries = ENTRIES, .is_small = true};
 
+/* The transaction has made something due. */
+static bool wakes_at_commit = false;
+
+static void wake_at_transaction_end(XactEvent event, void *arg);
 static WalcuDigest make_worker_key(Oid database);
 
 /* Called from _PG_init. */
@@ -40,12 +46,34 @@ worker_latch_init(void)
 	shared_table_announce(&workers);
 }
 
-/* Makes sure that worker_latch_set, which must not fail, finds the table. */
+/*
+ * Has this database's worker woken when the transaction commits.  The table is looked for now, as a commit
+ * must not fail.
+ */
 void
-worker_latch_attach(void)
+worker_latch_set_at_commit(void)
 {
+	static bool is_registered = false;
+
+	if (wakes_at_commit)
+		return;
 	shared_table_lock(&workers);
 	shared_table_unlock(&workers);
+	if (!is_registered)
+		RegisterXactCallback(wake_at_transaction_end, NULL);
+	is_registered = true;
+	wakes_at_commit = true;
+}
+
+/* A transaction that is prepared wakes nobody: worker/ does where it is committed. */
+static void
+wake_at_transaction_end(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	if (event == XACT_EVENT_COMMIT && wakes_at_commit)
+		worker_latch_set();
+	wakes_at_commit = false;
 }
 
 /* Notes that a process works for this database; 0 when none does any more. */

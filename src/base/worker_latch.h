@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 extern void worker_latch_init(void);
-extern void worker_latch_attach(void);
+extern void worker_latch_set_at_commit(void);
 extern void worker_latch_note_worker(int pid);
 extern int worker_latch_pid(Oid database);
 extern void worker_latch_set(void);

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "base/acting_user.h"
+#include "base/worker_latch.h"
 #include "copies/sql.h"
 #include "executor/spi.h"
 #include "service/foreign_table.h"
@@ -221,6 +222,7 @@ entry_set_columns(const WalcuCopy *copy, bool are_new)
 		"                fill_began_at = CASE WHEN NOT $3 THEN fill_began_at END"
 		" WHERE copy = $1",
 		3, (WalcuArgument[]){sql_relation(copy->relid), sql_texts(copy->columns), sql_boolean(are_new)});
+	worker_latch_set_at_commit();
 }
 
 void

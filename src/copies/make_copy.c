@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/worker_latch.h"
 #include "base/argument.h"
 #include "base/hint.h"
 #include "base/read_only.h"
@@ -287,6 +288,7 @@ enter_copy(const CopyWish *wish, Oid relid, FunctionCallInfo fcinfo)
 						  sql_boolean(wish->all_columns), read_refresh_interval(wish, fcinfo),
 						  argument_interval(fcinfo, ARG_RECONCILE_EVERY),
 						  argument_interval(fcinfo, ARG_OVERLAP)});
+	worker_latch_set_at_commit();
 }
 
 /* Without updated_at nothing tells what has changed. */

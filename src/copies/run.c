@@ -20,6 +20,8 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 /* Work that is tried. */
 typedef struct Trial
@@ -27,6 +29,7 @@ typedef struct Trial
 	const WalcuDueWork *due; /* It is this; */
 	WalcuCopyWork work;      /* what is to be known, and what came of it, is here, */
 	bool was_free;           /* unless another session had the copy. */
+	int limit;               /* It may take so many milliseconds; 0 for any number. */
 } Trial;
 
 static WalcuDueWork *make_due_work(Oid relid, const char *copy, const char *name);
@@ -55,7 +58,7 @@ walcu_fdw_copies_run(PG_FUNCTION_ARGS)
 		is_filling = false;
 		foreach(lc, run_list_due())
 		{
-			if (run_due_work(lfirst(lc), false) == WALCU_RUN_STEP)
+			if (run_due_work(lfirst(lc), 0, false) == WALCU_RUN_STEP)
 				is_filling = true;
 			commit_steps_commit();
 		}
@@ -115,13 +118,21 @@ make_due_work(Oid relid, const char *copy, const char *name)
  * Does something in the current transaction, which the caller commits then.  An error is rolled back, told of
  * as a warning, and kept in that transaction.  That the statement is cancelled is raised, unless there is
  * none: then it is the work that was cancelled, or what the owner has put around the copy that says so.
+ * The work may take so many milliseconds, 0 for any number: a trigger of the copy may never end.
  */
 WalcuRunResult
-run_due_work(const WalcuDueWork *due, bool keeps_cancels)
+run_due_work(const WalcuDueWork *due, int limit, bool keeps_cancels)
 {
-	Trial trial = {.due = due, .work = {.step = RUN_FILL_STEP, .most_deleted = RECONCILE_MOST_DELETED}};
+	Trial trial = {
+		.due = due, .work = {.step = RUN_FILL_STEP, .most_deleted = RECONCILE_MOST_DELETED}, .limit = limit};
+	TimestampTz began = GetCurrentTimestamp();
 	ErrorData *error = subtransaction_try(try_work, &trial);
 
+	if (limit > 0)
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && limit > 0 &&
+		TimestampDifferenceExceeds(began, GetCurrentTimestamp(), limit))
+		error->message = "it took longer than walcu_fdw.worker_timeout allows";
 	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !keeps_cancels)
 		ReThrowError(error);
 	if (error)
@@ -140,6 +151,8 @@ try_work(void *arg)
 {
 	Trial *trial = arg;
 
+	if (trial->limit > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, trial->limit);
 	trial->was_free = carry_out_work(trial->due->relid, trial->due->name, trial->due->worker, WALCU_COPY_SKIP,
 									 &trial->work);
 }

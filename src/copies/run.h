@@ -31,6 +31,6 @@ typedef enum WalcuRunResult
 } WalcuRunResult;
 
 extern List *run_list_due(void);
-extern WalcuRunResult run_due_work(const WalcuDueWork *due, bool keeps_cancels);
+extern WalcuRunResult run_due_work(const WalcuDueWork *due, int limit, bool keeps_cancels);
 
 #endif /* WALCU_COPIES_RUN_H */

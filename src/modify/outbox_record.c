@@ -15,7 +15,6 @@
 
 #include "access/heapam.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "base/utf8.h"
 #include "base/worker_latch.h"
 #include "catalog/indexing.h"
@@ -27,6 +26,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+/* A third of a page is what an index takes: so many bytes leave room for the rest of its row. */
+#define LONGEST_KEY 2000
+
 struct WalcuOutboxTarget
 {
 	const WalcuOptions *options; /* These are the options of the table. */
@@ -36,10 +38,7 @@ struct WalcuOutboxTarget
 	Oid numbers;                 /* This sequence numbers them. */
 };
 
-/* The transaction has recorded something. */
-static bool has_recorded = false;
-
-static void outbox_at_transaction_end(XactEvent event, void *arg);
+static void check_key_fits(const WalcuOptions *options, const char *id);
 static void set_text(Datum *values, bool *nulls, AttrNumber column, const char *text);
 
 /*
@@ -49,13 +48,8 @@ static void set_text(Datum *values, bool *nulls, AttrNumber column, const char *
 WalcuOutboxTarget *
 outbox_record_target(Oid relid, Oid userid)
 {
-	static bool registered = false;
 	WalcuOutboxTarget *target = palloc0(sizeof(WalcuOutboxTarget));
 
-	if (!registered)
-		RegisterXactCallback(outbox_at_transaction_end, NULL);
-	registered = true;
-	worker_latch_attach();
 	target->options = option_for_table(relid);
 	target->userid = userid;
 	target->name =
@@ -80,7 +74,25 @@ outbox_record_check_inserts(const WalcuOptions *options)
 				"_id that it is given."));
 }
 
-/* Records a write.  Errors: those of write_check_id and, as nobody could send it later, utf8_require. */
+/* Entries of a document are found by an index.  Error: 54000 for an _id that does not fit into that. */
+static void
+check_key_fits(const WalcuOptions *options, const char *id)
+{
+	size_t length = strlen(id) + strlen(options->resource) + strlen(options->dealer_id);
+
+	if (length > LONGEST_KEY)
+		ereport(
+			ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			errmsg("the _id of a document of resource \"%s\" is too long for the outbox", options->resource),
+			errdetail("With the names of its resource and dealer it has %zu bytes, and may have %d.", length,
+					  LONGEST_KEY),
+			errhint("Write such a document with the option write_mode 'immediate' or 'commit'."));
+}
+
+/*
+ * Records a write.  Errors: those of check_key_fits, write_check_id and, as nobody could send it later,
+ * utf8_require.
+ */
 void
 outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *write)
 {
@@ -90,6 +102,7 @@ outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *
 	TimestampTz now = GetCurrentTimestamp();
 	HeapTuple tuple;
 
+	check_key_fits(target->options, write->id);
 	if (strcmp(write->method, "POST") != 0)
 		write_check_id(target->options, write->id);
 	if (write->body)
@@ -123,17 +136,7 @@ outbox_record_add(const WalcuOutboxTarget *target, const WalcuCommitQueueWrite *
 	CatalogTupleInsert(entries, tuple);
 	heap_freetuple(tuple);
 	table_close(entries, RowExclusiveLock);
-	has_recorded = true;
-}
-
-static void
-outbox_at_transaction_end(XactEvent event, void *arg)
-{
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-		return;
-	if (event == XACT_EVENT_COMMIT && has_recorded)
-		worker_latch_set();
-	has_recorded = false;
+	worker_latch_set_at_commit();
 }
 
 static void

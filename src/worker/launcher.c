@@ -79,6 +79,10 @@ launcher_init(void)
 		"walcu_fdw.worker_naptime", "Longest time for which the background worker sleeps.",
 		"It wakes before when something is due, or was recorded in the outbox.", &worker_naptime,
 		worker_naptime, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"walcu_fdw.worker_timeout", "Longest time for which the background worker does one piece of work.",
+		"A copy's refresh that takes longer fails, and is tried again later.  0 is no limit.",
+		&worker_timeout, worker_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	if (process_shared_preload_libraries_in_progress)
 		register_launcher();
 }
@@ -253,7 +257,14 @@ start_task(Task *task, TimestampTz now)
 		pause_task(task, now);
 		return;
 	}
+	/* one that SQL has started is there until the server ends: it is looked for again, as it may be ended */
+	if (worker_is_running(database))
+	{
+		pause_task(task, now);
+		return;
+	}
 	worker_describe(&worker, database, task->name);
+	strlcpy(worker.bgw_extra, task->name, BGW_EXTRALEN);
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &task->handle))

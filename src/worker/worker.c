@@ -30,6 +30,7 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -46,25 +47,42 @@
 /* It sleeps for no less than so many milliseconds, whatever is due: another session may have it in hand. */
 #define SHORTEST_SLEEP 200
 
+/* A copy that another session has in hand is looked at again after so many milliseconds. */
+#define BUSY_SLEEP 5000
+
+/* The worker waits for a lock for so long, unless the setting lock_timeout says for how long. */
+#define LOCK_TIME "10s"
+
 /* So many entries of the outbox are sent before it is looked what else is due. */
 #define ENTRIES_A_ROUND 1000
 
 /* This tells the lock of the one worker of a database from the advisory locks of SQL and of outbox/. */
 #define WORKER_LOCK 4
 
+/* What is found out in a round. */
+typedef struct Round
+{
+	bool has_extension; /* There may be something to do in this database. */
+	bool has_skipped;   /* Another session has some of the copies in hand. */
+	long sleep;         /* Nothing is due for so many milliseconds. */
+} Round;
+
 int worker_naptime = 60;
+int worker_timeout = 30 * 60 * 1000;
 
 PGDLLEXPORT void walcu_fdw_worker_main(Datum arg);
 
 static void begin_worker(Oid database);
+static void leave_renamed_database(const char *name);
 static void forget_worker(int code, Datum arg);
 static void work_for_ever(MemoryContext context);
 static long try_round(int *pause);
-static bool has_extension(void);
-static void run_copies(void);
-static void send_outbox(void);
-static long measure_sleep(void);
-static TimestampTz next_of_copies(void);
+static bool try_part(void (*part)(Round *round), Round *round);
+static void look_for_extension(Round *round);
+static void run_copies(Round *round);
+static void send_outbox(Round *round);
+static void measure_sleep(Round *round);
+static TimestampTz next_of_copies(bool has_skipped);
 static void begin_step(const char *activity);
 static void end_step(void);
 
@@ -82,13 +100,13 @@ walcu_fdw_worker_start(PG_FUNCTION_ARGS)
 {
 	BackgroundWorker worker;
 	BackgroundWorkerHandle *handle;
-	pid_t pid = worker_latch_pid(MyDatabaseId);
+	pid_t pid;
 
 	read_only_refuse("walcu_fdw_worker_start");
-	if (pid != 0 && BackendPidGetProc(pid))
+	if (worker_is_running(MyDatabaseId))
 	{
 		ereport(NOTICE, errmsg("this database has a walcu_fdw worker already"));
-		PG_RETURN_INT32(pid);
+		PG_RETURN_INT32(worker_latch_pid(MyDatabaseId));
 	}
 	worker_describe(&worker, MyDatabaseId, get_database_name(MyDatabaseId));
 	worker.bgw_restart_time = LONGEST_PAUSE;
@@ -98,6 +116,15 @@ walcu_fdw_worker_start(PG_FUNCTION_ARGS)
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not start a background worker"),
 				errhint("max_worker_processes may have to be increased."));
 	PG_RETURN_INT32(pid);
+}
+
+/* Tells whether a database has a worker, as far as processes share memory. */
+bool
+worker_is_running(Oid database)
+{
+	pid_t pid = worker_latch_pid(database);
+
+	return pid != 0 && BackendPidGetProc(pid) != NULL;
 }
 
 /* Describes the worker of a database to PostgreSQL. */
@@ -139,6 +166,11 @@ begin_worker(Oid database)
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	/* who holds a row of a copy for longer than that is waited for at another time */
+	if (LockTimeout == 0)
+		SetConfigOption("lock_timeout", LOCK_TIME, PGC_SUSET, PGC_S_OVERRIDE);
+	if (MyBgworkerEntry->bgw_extra[0] != '\0')
+		leave_renamed_database(MyBgworkerEntry->bgw_extra);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, WORKER_LOCK);
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
@@ -147,6 +179,22 @@ begin_worker(Oid database)
 	}
 	before_shmem_exit(forget_worker, (Datum) 0);
 	worker_latch_note_worker(MyProcPid);
+}
+
+/* Ends if the database is not called any more as it is in the launcher's list. */
+static void
+leave_renamed_database(const char *name)
+{
+	bool is_renamed;
+
+	begin_step("looking for the database's name");
+	is_renamed = strcmp(get_database_name(MyDatabaseId), name) != 0;
+	end_step();
+	if (!is_renamed)
+		return;
+	ereport(LOG, errmsg("database \"%s\" was renamed, and has no walcu_fdw worker", name),
+			errhint("walcu_fdw.worker_databases has to have its new name."));
+	proc_exit(0);
 }
 
 static void
@@ -182,23 +230,35 @@ work_for_ever(MemoryContext context)
 static long
 try_round(int *pause)
 {
+	static void (*const parts[])(Round * round) = {run_copies, send_outbox, measure_sleep};
+	Round round = {0};
+	bool is_fine = try_part(look_for_extension, &round);
+
+	/* what one of them hinders is not to hinder the others */
+	for (int i = 0; i < lengthof(parts) && round.has_extension; i++)
+		is_fine &= try_part(parts[i], &round);
+	if (is_fine)
+	{
+		*pause = 0;
+		return round.has_extension ? round.sleep : worker_naptime * 1000L;
+	}
+	*pause = *pause == 0 ? FIRST_PAUSE : Min(2 * *pause, LONGEST_PAUSE);
+	return *pause * 1000L;
+}
+
+/* Does a part of a round.  Returns false after an error, which is in the log then. */
+static bool
+try_part(void (*part)(Round *round), Round *round)
+{
 	MemoryContext context = CurrentMemoryContext;
-	volatile long sleep = 0;
+	volatile bool is_fine = true;
 
 	PG_TRY();
 	{
 		/* pg_cancel_backend is for what is under way, and came while nothing was */
 		QueryCancelPending = false;
 		CHECK_FOR_INTERRUPTS();
-		if (has_extension())
-		{
-			run_copies();
-			send_outbox();
-			sleep = measure_sleep();
-		}
-		else
-			sleep = worker_naptime * 1000L;
-		*pause = 0;
+		part(round);
 	}
 	PG_CATCH();
 	{
@@ -208,28 +268,28 @@ try_round(int *pause)
 		FlushErrorState();
 		AbortCurrentTransaction();
 		RESUME_INTERRUPTS();
-		*pause = *pause == 0 ? FIRST_PAUSE : Min(2 * *pause, LONGEST_PAUSE);
-		sleep = *pause * 1000L;
+		is_fine = false;
 	}
 	PG_END_TRY();
-	return sleep;
+	MemoryContextSwitchTo(context);
+	return is_fine;
 }
 
 /* The extension may be created after the worker was started, and dropped while it runs. */
-static bool
-has_extension(void)
+static void
+look_for_extension(Round *round)
 {
 	bool is_there;
 
 	begin_step("looking for the extension walcu_fdw");
 	is_there = OidIsValid(get_extension_oid("walcu_fdw", true));
 	end_step();
-	return is_there;
+	round->has_extension = is_there;
 }
 
 /* Does what is due of the copies, each in a transaction; what waits in the outbox does not wait for all. */
 static void
-run_copies(void)
+run_copies(Round *round)
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool is_filling = true;
@@ -250,19 +310,22 @@ run_copies(void)
 		foreach(lc, due)
 		{
 			const WalcuDueWork *work = lfirst(lc);
+			WalcuRunResult result;
 
 			begin_step(psprintf("%s of copy %s", work->name, work->copy));
-			is_filling |= run_due_work(work, true) == WALCU_RUN_STEP;
+			result = run_due_work(work, worker_timeout, true);
+			is_filling |= result == WALCU_RUN_STEP;
+			round->has_skipped |= result == WALCU_RUN_SKIPPED;
 			end_step();
 			MemoryContextSwitchTo(context);
-			send_outbox();
+			send_outbox(round);
 		}
 	}
 }
 
 /* Sends what is due in the outbox. */
 static void
-send_outbox(void)
+send_outbox(Round *round)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -273,26 +336,27 @@ send_outbox(void)
 	MemoryContextSwitchTo(context);
 }
 
-/* Returns for how many milliseconds nothing is due. */
-static long
-measure_sleep(void)
+/* Finds out for how many milliseconds nothing is due. */
+static void
+measure_sleep(Round *round)
 {
 	TimestampTz next;
 	TimestampTz due;
 
 	begin_step("looking what is due next");
-	next = next_of_copies();
+	next = next_of_copies(round->has_skipped);
 	SPI_connect();
 	if (outbox_store_next(&due))
 		next = Min(next, due);
 	SPI_finish();
 	end_step();
 	next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker_naptime * 1000L));
-	return Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), SHORTEST_SLEEP);
+	round->sleep = Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), SHORTEST_SLEEP);
 }
 
+/* What was skipped is due, and has to wait for another session. */
 static TimestampTz
-next_of_copies(void)
+next_of_copies(bool has_skipped)
 {
 	TimestampTz next = DT_NOEND;
 	Datum value;
@@ -304,6 +368,8 @@ next_of_copies(void)
 	if (!is_null)
 		next = DatumGetTimestampTz(value);
 	SPI_finish();
+	if (has_skipped)
+		next = Max(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BUSY_SLEEP));
 	return next;
 }
 

@@ -15,6 +15,10 @@
 /* It sleeps no longer than so many seconds, unless nothing can be due before. */
 extern int worker_naptime;
 
+/* A piece of work may take so many milliseconds; 0 for any number. */
+extern int worker_timeout;
+
+extern bool worker_is_running(Oid database);
 extern void worker_describe(BackgroundWorker *worker, Oid database, const char *name);
 
 #endif /* WALCU_WORKER_H */
