@@ -384,6 +384,18 @@ COMMENT ON TABLE walcu_fdw_outbox_entries IS
 SELECT pg_catalog.pg_extension_config_dump('walcu_fdw_outbox_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('walcu_fdw_outbox_entries_id_seq', '');
 
+-- Entries are recorded without it, and restored with it: a server has another number in another database.
+CREATE FUNCTION walcu_fdw_outbox_entry_restored()
+RETURNS trigger
+AS 'MODULE_PATHNAME'
+LANGUAGE C;
+COMMENT ON FUNCTION walcu_fdw_outbox_entry_restored() IS
+  'gives a write that is restored into the outbox its server of this database';
+REVOKE EXECUTE ON FUNCTION walcu_fdw_outbox_entry_restored() FROM PUBLIC;
+CREATE TRIGGER restored BEFORE INSERT ON walcu_fdw_outbox_entries
+  FOR EACH ROW EXECUTE FUNCTION walcu_fdw_outbox_entry_restored();
+ALTER TABLE walcu_fdw_outbox_entries ENABLE ALWAYS TRIGGER restored;
+
 -- Servers that are not asked for a while, as they do not answer, or do not take the credentials.
 CREATE TABLE walcu_fdw_outbox_pauses (
   server oid,
@@ -409,16 +421,22 @@ SELECT e.id,
        e.last_error,
        (SELECT min(o.id) FROM walcu_fdw_outbox_entries o
          WHERE o.document = e.document AND o.resource = e.resource AND o.dealer_id = e.dealer_id
-           AND o.id < e.id) AS waits_for,
+           AND o.server = e.server AND o.id < e.id) AS waits_for,
+       (SELECT format('an earlier write of this document, of role %s, %s', o.owner,
+                      CASE o.state WHEN 'refused' THEN 'was refused' WHEN 'sending' THEN 'is being sent'
+                                   ELSE 'is to be sent' END)
+          FROM walcu_fdw_outbox_entries o
+         WHERE o.document = e.document AND o.resource = e.resource AND o.dealer_id = e.dealer_id
+           AND o.server = e.server AND o.id < e.id
+         ORDER BY o.id LIMIT 1) AS blocked_by,
        e.owner,
        e.recorded_at,
-       e.body
+       CASE WHEN pg_has_role(e.owner::oid, 'USAGE') THEN e.body END AS body
   FROM walcu_fdw_outbox_entries e
-  LEFT JOIN pg_foreign_table t ON t.ftrelid = e.relation::oid
-  LEFT JOIN pg_foreign_server s ON s.oid = t.ftserver
- WHERE pg_has_role(e.owner::oid, 'USAGE');
+  LEFT JOIN pg_foreign_server s ON s.oid = e.server
+ WHERE pg_has_role(e.owner::oid, 'USAGE') OR pg_has_role(s.srvowner, 'USAGE');
 COMMENT ON VIEW walcu_fdw_outbox IS
-  'your writes that are still to be sent, and what hinders them';
+  'your writes, and those to servers of yours, that are still to be sent, and what hinders them';
 GRANT SELECT ON walcu_fdw_outbox TO PUBLIC;
 
 -- A procedure, as it commits before and after what it sends.

@@ -53,6 +53,46 @@ $dbh->do('GRANT berta TO ana');
 is(run($as{ana}), '1 0 0 0', 'unless she has the privileges of who wrote');
 $dbh->do('REVOKE berta FROM ana');
 
+# What waits behind another user's write says so, and whom to ask
+fill();
+$dbh->do('ALTER SERVER crm OWNER TO carl') if $dbh->do('CREATE ROLE carl LOGIN') && $dbh->do('GRANT USAGE ON FOREIGN DATA WRAPPER walcu_fdw TO carl');
+$as{carl} = connect_db($node, user => 'carl');
+$dbh->do("CREATE USER MAPPING FOR carl SERVER crm $mapping");
+$as{berta}->do(q{UPDATE crm.notes SET content = 'hers' WHERE _id = 'shared'});
+$as{ana}->do(q{UPDATE crm.notes SET content = 'mine' WHERE _id = 'shared'});
+my ($first) = $as{berta}->selectrow_array('SELECT id FROM walcu_fdw_outbox');
+is(run($dbh), '0 0 1 1', 'the first of two writes of a document is refused');
+is_deeply($as{ana}->selectall_arrayref('SELECT _id, state, waits_for, blocked_by FROM walcu_fdw_outbox'),
+    [ [ 'shared', 'waiting', $first, 'an earlier write of this document, of role berta, was refused' ] ], 'and the other, of another user, says what it waits for');
+my $denied = sql_error($as{ana}, "SELECT walcu_fdw_outbox_retry($first)");
+is_deeply([ @$denied{qw(sqlstate message detail hint)} ],
+    [ '42501', "permission denied for entry $first of the outbox", 'It is that of role "berta", and an entry of yours waits for it.',
+      'Ask role "berta", the owner of server "crm" ("carl"), or a superuser to call walcu_fdw_outbox_retry or walcu_fdw_outbox_discard.' ],
+    'whom the user cannot help along');
+is(sql_error($as{ana}, "SELECT walcu_fdw_outbox_discard($first)")->{sqlstate}, '42501', 'nor put out of the way');
+is(sql_error($as{berta}, 'SELECT walcu_fdw_outbox_discard(' . ($first + 1) . ')')->{sqlstate}, '42704', 'what waits is nobody else\'s business');
+is_deeply($as{carl}->selectall_arrayref('SELECT id, owner, state, last_error, body FROM walcu_fdw_outbox ORDER BY id'),
+    [ [ $first, 'berta', 'refused', 'the document is gone from resource "notes"', undef ], [ $first + 1, 'ana', 'waiting', undef, undef ] ],
+    'the owner of the server sees both, but not what they write');
+is(run($as{carl}), '0 0 0 0', 'and does not send them');
+$as{carl}->do("SELECT walcu_fdw_outbox_retry($first)");
+is(run($dbh), '0 0 1 1', 'but may have one tried again');
+$as{carl}->do("SELECT walcu_fdw_outbox_discard($first)");
+is_deeply($as{ana}->selectall_arrayref('SELECT waits_for, blocked_by FROM walcu_fdw_outbox'), [ [ undef, undef ] ], 'or taken out, and then nothing is in the way');
+$dbh->do("ALTER SERVER crm OWNER TO $super");
+is_deeply($as{carl}->selectall_arrayref('SELECT id FROM walcu_fdw_outbox'), [], 'who does not own it any more sees nothing');
+
+# A document of another server is another document
+fill();
+$dbh->do($_) for 'CREATE SERVER twin FOREIGN DATA WRAPPER walcu_fdw ' . options_sql({ endpoint => $sandbox->endpoint, dealer_id => $sandbox->dealer_id,
+    write_mode => 'outbox', client_ids => 'true', id_type => 'string' }), "CREATE USER MAPPING FOR PUBLIC SERVER twin $mapping",
+  q{CREATE FOREIGN TABLE twin_notes (_id text COLLATE "C", content text COLLATE "C") SERVER twin OPTIONS (resource 'notes')};
+$dbh->do(q{UPDATE crm.notes SET content = 'x' WHERE _id = 'shared'});
+is(run($dbh), '0 0 1 0', 'a write to one server is refused');
+$dbh->do(q{DELETE FROM twin_notes WHERE _id = 'shared'});
+is(run($dbh), '1 0 0 0', 'which does not hold up one to another server, with the same _id');
+$dbh->do('DROP SERVER twin CASCADE');
+
 # A function in a view's condition, or an operator in the path, sees nothing of others, and runs with no rights of others
 $as{berta}->do(q{INSERT INTO crm.notes (_id, content) VALUES ('secret', 'x')});
 $dbh->do('CREATE SCHEMA trap AUTHORIZATION ana');
@@ -195,14 +235,25 @@ like(errors()->[0], qr/^a document with this _id is there, and it is another one
 fill();
 $dbh->do(q{INSERT INTO crm.notes (_id, content) VALUES ('dumped', 'x')});
 $as{ana}->do(q{INSERT INTO crm.notes (_id, content) VALUES ('dumped_2', 'x')});
+my ($made) = $dbh->selectrow_array(q{INSERT INTO crm.notes (content) VALUES ('made') RETURNING _id});
 $dbh->do('CREATE DATABASE other');
 my $file = $node->basedir . '/dump.sql';
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $file ], 'pg_dump');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('other'), '-f', $file ], 'restore');
 my $other = connect_db($node, dbname => 'other');
 is_deeply($other->selectall_arrayref('SELECT "table", _id, owner, state FROM walcu_fdw_outbox ORDER BY id'),
-    [ [ 'crm.notes', 'dumped', $super, 'waiting' ], [ 'crm.notes', 'dumped_2', 'ana', 'waiting' ] ], 'the copy has the entries');
-is(run($other), '2 0 0 0', 'and sends them');
+    [ [ 'crm.notes', 'dumped', $super, 'waiting' ], [ 'crm.notes', 'dumped_2', 'ana', 'waiting' ], [ 'crm.notes', $made, $super, 'waiting' ] ], 'the copy has the entries');
+is_deeply($other->selectcol_arrayref('SELECT DISTINCT server FROM walcu_fdw_outbox'), ['crm'], 'of the server that it has itself');
+$other->do(q{UPDATE crm.notes SET content = 'y' WHERE _id = 'dumped'});
+is_deeply($other->selectcol_arrayref('SELECT waits_for FROM walcu_fdw_outbox WHERE operation = \'UPDATE\''),
+    $other->selectcol_arrayref('SELECT min(id) FROM walcu_fdw_outbox'), 'what is written later to one of the documents waits for what was restored');
+is(run($other), '4 0 0 0', 'and sends them');
+$sandbox->clear_log;
+is(run($dbh), '1 1 2 0', 'what the copy has sent, is there already');
+is_deeply([ sort map { s/^.*?;//r } @{ errors() }[ 0, 1 ] ], [ (' a document with this _id, or with another value that only one may have, is there already: '
+      . 'it is another one, or this write was sent before, by the database that this one was restored from') x 2 ], 'and the entries say what that means');
+is(join(' ', map { $sandbox->request_count(method => $_->[0], path => $_->[1]) } [ POST => qr{/notes$} ], [ GET => qr{/$made$} ]), '3 1',
+    'but one whose _id was made here is looked for, and is the same one');
 $other->do(q{INSERT INTO crm.notes (_id, content) VALUES ('after', 'x')});
 cmp_ok($other->selectrow_array('SELECT id FROM walcu_fdw_outbox'), '>', $dbh->selectrow_array('SELECT max(id) FROM walcu_fdw_outbox'), 'it goes on counting');
 

@@ -104,6 +104,21 @@ for my $write (@writes)
     is(refused($there, 'BEGIN', $write)->{sqlstate}, '25006', "on a standby: $write");
 }
 is(refused($there, 'BEGIN', $read), undef, 'GET is answered on a standby');
+
+# The outbox and copies there: they are seen, and nothing is done of them
+$dbh->do($_) for q{ALTER FOREIGN TABLE crm.notes OPTIONS (ADD write_mode 'outbox', ADD client_ids 'true')}, "DELETE FROM crm.notes WHERE _id = '$id'",
+  'SET client_min_messages = error', q{SELECT walcu_fdw_copy('crm.notes', 'notes_copy')};
+$node->wait_for_catchup($standby);
+is_deeply($there->selectall_arrayref('SELECT _id, state, blocked_by FROM walcu_fdw_outbox'), [ [ $id, 'waiting', undef ] ], 'what waits in the outbox is seen on a standby');
+is_deeply($there->selectall_arrayref('SELECT copy, state FROM walcu_fdw_copies'), [ [ 'notes_copy', 'ready' ] ], 'and so are copies');
+ok($there->selectrow_array("SELECT $_() IS NOT NULL"), "$_ answers") for qw(walcu_fdw_outbox_next walcu_fdw_copies_next);
+for my $call ('CALL walcu_fdw_outbox_send()', 'SELECT walcu_fdw_outbox_retry(1)', 'SELECT walcu_fdw_outbox_discard(1)', 'SELECT walcu_fdw_refresh(\'notes_copy\')',
+    'CALL walcu_fdw_copies_run()', 'SELECT walcu_fdw_copy(\'crm.notes\', \'other_copy\')', 'SELECT walcu_fdw_worker_start()', "DELETE FROM crm.notes WHERE _id = '$id'")
+{
+    is(refused($there, 'SELECT 1', $call)->{sqlstate}, '25006', "but not: $call");
+}
+$dbh->do($_) for 'SELECT walcu_fdw_outbox_discard(id) FROM walcu_fdw_outbox', q{SELECT walcu_fdw_drop_copy('notes_copy')},
+  'ALTER FOREIGN TABLE crm.notes OPTIONS (DROP write_mode, DROP client_ids)';
 is_deeply([ grep { $_->{method} ne 'GET' } $sandbox->log ], [], 'nothing of all this was sent');
 
 # What waits for the commit was written before the transaction became read-only, as a row of a table would have been

@@ -4,7 +4,8 @@
  *
  * delivery.c calls this within the transaction that notes what became of them.  As many requests are under
  * way to each server as its option max_connections says.  A server that fails is left alone: what is still to
- * be sent to it waits, and costs nothing.
+ * be sent to it waits, and costs nothing.  After a while no more requests are begun, however slow replies
+ * are: what became of the others is not to be lost with a crash.
  */
 #include "postgres.h"
 
@@ -14,6 +15,10 @@
 #include "miscadmin.h"
 #include "modify/writer.h"
 #include "outbox/verdict.h"
+#include "utils/timestamp.h"
+
+/* For so many milliseconds requests are begun. */
+#define BATCH_TIME 60000
 
 static bool send_to_each(WalcuOutboxRoutes *routes, List **under_way);
 static void begin_entry(WalcuOutboxEntry *entry, List **under_way);
@@ -29,12 +34,14 @@ outbox_batch_send(List *entries)
 {
 	WalcuOutboxRoutes *routes = outbox_routes_open(entries);
 	List *under_way = NIL;
+	TimestampTz began = GetCurrentTimestamp();
 	bool is_left = true;
 
 	while (is_left || under_way != NIL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		is_left = send_to_each(routes, &under_way);
+		is_left = is_left && !TimestampDifferenceExceeds(began, GetCurrentTimestamp(), BATCH_TIME) &&
+				  send_to_each(routes, &under_way);
 		if (under_way != NIL)
 			writers_advance(routes->write_log);
 		judge_settled(&under_way);

@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "base/read_only.h"
+#include "base/worker_latch.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -18,6 +19,7 @@
 
 static int64 read_most(FunctionCallInfo fcinfo);
 static void refuse_transaction_block(FunctionCallInfo fcinfo);
+static void refuse_blocker(int64 id);
 static void change_entry(int64 id, bool (*change)(int64 id));
 
 PG_FUNCTION_INFO_V1(walcu_fdw_outbox_send);
@@ -58,7 +60,8 @@ walcu_fdw_outbox_send(PG_FUNCTION_ARGS)
 /*
  * walcu_fdw_outbox_retry(id bigint) returns void
  *
- * Errors: 42704 when the user has no such entry, those of read_only_refuse and outbox_table_entries.
+ * Errors: 42704 when the user has no such entry, 42501 when it holds up an entry of the user's and is another
+ * user's, those of read_only_refuse and outbox_table_entries.
  */
 Datum
 walcu_fdw_outbox_retry(PG_FUNCTION_ARGS)
@@ -123,6 +126,27 @@ refuse_transaction_block(FunctionCallInfo fcinfo)
 				errhint("Send CALL walcu_fdw_outbox_send() as a statement of its own."));
 }
 
+/* What holds up an entry of the user's is another user's: that one has to be asked.  Called within SPI. */
+static void
+refuse_blocker(int64 id)
+{
+	char *owner;
+	char *server;
+	char *server_owner;
+
+	if (!outbox_store_find_blocker(id, &owner, &server, &server_owner))
+		return;
+	ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied for entry " INT64_FORMAT " of the outbox", id),
+			errdetail("It is that of role \"%s\", and an entry of yours waits for it.", owner),
+			server ? errhint("Ask role \"%s\", the owner of server \"%s\" (\"%s\"), or a superuser to call "
+							 "walcu_fdw_outbox_retry or walcu_fdw_outbox_discard.",
+							 owner, server, server_owner)
+				   : errhint("Ask role \"%s\" or a superuser to call walcu_fdw_outbox_retry or "
+							 "walcu_fdw_outbox_discard.",
+							 owner));
+}
+
 static void
 change_entry(int64 id, bool (*change)(int64 id))
 {
@@ -130,10 +154,13 @@ change_entry(int64 id, bool (*change)(int64 id))
 
 	SPI_connect();
 	is_found = change(id);
+	if (!is_found)
+		refuse_blocker(id);
 	SPI_finish();
 	if (!is_found)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("the outbox has no entry " INT64_FORMAT " of yours", id),
 				errdetail("It was sent or discarded, or it is that of another user."),
 				errhint("The view walcu_fdw_outbox shows your entries."));
+	worker_latch_set_at_commit();
 }

@@ -53,16 +53,35 @@ static const char *const settings[][2] = {
 /* Condition that an entry c may be sent now by the user $1. */
 #define IS_MINE "pg_catalog.pg_has_role($1, c.owner::oid, 'USAGE')"
 
+/* Condition that the user $1 may retry or discard an entry c: the owner of its server may, too. */
+#define MAY_CHANGE                                                                                           \
+	"(" IS_MINE " OR EXISTS (SELECT FROM pg_foreign_server s WHERE s.oid = c.server "                        \
+	"AND pg_has_role($1, s.srvowner, 'USAGE')))"
+
+/* Condition that entries o and c are of one document. */
+#define IS_OF_DOCUMENT                                                                                       \
+	"o.document = c.document AND o.resource = c.resource AND o.dealer_id = c.dealer_id AND o.server = "      \
+	"c.server"
+
 /*
  * The first of its document, and no other one of it is being sent.  Each of these is a subquery that is
  * computed for an entry at a time, by the index, as the planner does not pull it up.
  */
 #define IS_FIRST                                                                                             \
-	"coalesce((SELECT false FROM @entries o WHERE o.document = c.document AND o.resource = c.resource "      \
-	"AND o.dealer_id = c.dealer_id AND o.id <> c.id AND (o.id < c.id OR o.state = 'sending') LIMIT 1), "     \
-	"true)"
+	"coalesce((SELECT false FROM @entries o WHERE " IS_OF_DOCUMENT " AND o.id <> c.id "                      \
+	"AND (o.id < c.id OR o.state = 'sending') LIMIT 1), true)"
 #define PAUSED_UNTIL "(SELECT p.until FROM @pauses p WHERE p.server = c.server AND p.owner = c.owner::oid)"
 
+/*
+ * The pause of a server, unless another session has it in hand: walcu_fdw_outbox_retry ends it, and its
+ * transaction may last.  What was sent is not to wait for that.
+ */
+#define FREE_PAUSE                                                                                           \
+	"(SELECT f.server, f.owner FROM @pauses f WHERE f.server = $1 AND f.owner = $2 FOR UPDATE SKIP LOCKED) " \
+	"l"
+#define IS_FREE_PAUSE "p.server = l.server AND p.owner = l.owner"
+
+static void pause_peer(const WalcuOutboxPeer *peer, Arguments *arguments);
 static int run_statement(const char *statement, Arguments *arguments);
 static WalcuActingUser take_rights(void);
 static char *name_tables(const char *statement);
@@ -161,13 +180,7 @@ outbox_store_settle(List *entries)
 void
 outbox_store_settle_peers(List *peers)
 {
-	static const char count_failure[] =
-		"INSERT INTO @pauses AS p VALUES ($1, $2, clock_timestamp(), 1) ON CONFLICT (server, owner) "
-		"DO UPDATE SET failures = p.failures + 1 RETURNING failures";
-	static const char set_pause[] =
-		"UPDATE @pauses SET until = clock_timestamp() + make_interval(secs => $3) "
-		"WHERE server = $1 AND owner = $2";
-	static const char end_pause[] = "DELETE FROM @pauses WHERE server = $1 AND owner = $2";
+	static const char end_pause[] = "DELETE FROM @pauses p USING " FREE_PAUSE " WHERE " IS_FREE_PAUSE;
 	ListCell *lc;
 
 	/* in an order that all senders have, as they wait for each other */
@@ -176,25 +189,39 @@ outbox_store_settle_peers(List *peers)
 	{
 		const WalcuOutboxPeer *peer = lfirst(lc);
 		Arguments arguments = {0};
-		bool is_null;
-		int failures;
 
 		add_argument(&arguments, OIDOID, ObjectIdGetDatum(peer->server), false);
 		add_argument(&arguments, OIDOID, ObjectIdGetDatum(peer->owner), false);
-		if (!peer->is_paused)
-		{
-			if (peer->has_answered)
-				run_statement(end_pause, &arguments);
-			continue;
-		}
-		run_statement(count_failure, &arguments);
-		failures = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-		SPI_freetuptable(SPI_tuptable);
-		add_argument(&arguments, FLOAT8OID,
-					 Float8GetDatum(Max(outbox_verdict_pause(failures, peer->is_unknown_to), peer->wait)),
-					 false);
-		run_statement(set_pause, &arguments);
+		if (peer->is_paused)
+			pause_peer(peer, &arguments);
+		else if (peer->has_answered)
+			run_statement(end_pause, &arguments);
 	}
+}
+
+/* Has a server, which the arguments name, left alone for the longer, the more often it has failed. */
+static void
+pause_peer(const WalcuOutboxPeer *peer, Arguments *arguments)
+{
+	static const char count_failure[] = "UPDATE @pauses p SET failures = p.failures + 1 FROM " FREE_PAUSE
+										" WHERE " IS_FREE_PAUSE " RETURNING p.failures";
+	static const char first_failure[] =
+		"INSERT INTO @pauses SELECT $1, $2, clock_timestamp(), 1 "
+		"WHERE NOT EXISTS (SELECT FROM @pauses WHERE server = $1 AND owner = $2) "
+		"ON CONFLICT (server, owner) DO NOTHING RETURNING failures";
+	static const char set_pause[] =
+		"UPDATE @pauses SET until = clock_timestamp() + make_interval(secs => $3) "
+		"WHERE server = $1 AND owner = $2";
+	bool is_null;
+	int failures;
+
+	if (run_statement(count_failure, arguments) == 0 && run_statement(first_failure, arguments) == 0)
+		return;
+	failures = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+	SPI_freetuptable(SPI_tuptable);
+	add_argument(arguments, FLOAT8OID,
+				 Float8GetDatum(Max(outbox_verdict_pause(failures, peer->is_unknown_to), peer->wait)), false);
+	run_statement(set_pause, arguments);
 }
 
 /* Returns how many entries of the user wait to be sent. */
@@ -225,14 +252,14 @@ outbox_store_next(TimestampTz *when)
 	return !is_null;
 }
 
-/* Has an entry of the user sent again soon, and its server asked again.  Returns false for no such entry. */
+/* Has an entry that the user may change sent soon, and its server asked again.  Returns false for none. */
 bool
 outbox_store_retry(int64 id)
 {
 	static const char statement[] =
 		"WITH c AS (UPDATE @entries c SET state = 'waiting', attempts = 0, next_attempt_at = "
 		"clock_timestamp(), "
-		"is_doubtful = c.is_doubtful OR c.state = 'sending' WHERE c.id = $2 AND " IS_MINE
+		"is_doubtful = c.is_doubtful OR c.state = 'sending' WHERE c.id = $2 AND " MAY_CHANGE
 		" RETURNING c.server, c.owner), "
 		"p AS (DELETE FROM @pauses p USING c WHERE p.server = c.server AND p.owner = c.owner::oid) "
 		"SELECT FROM c";
@@ -243,7 +270,7 @@ outbox_store_retry(int64 id)
 	return run_statement(statement, &arguments) > 0;
 }
 
-/* Deletes an entry of the user's.  Returns false when there is none. */
+/* Deletes an entry that the user may change.  Returns false when there is none. */
 bool
 outbox_store_discard(int64 id)
 {
@@ -251,8 +278,32 @@ outbox_store_discard(int64 id)
 
 	add_argument(&arguments, OIDOID, ObjectIdGetDatum(GetUserId()), false);
 	add_argument(&arguments, INT8OID, Int64GetDatum(id), false);
-	return run_statement("DELETE FROM @entries c WHERE c.id = $2 AND " IS_MINE " RETURNING c.id",
+	return run_statement("DELETE FROM @entries c WHERE c.id = $2 AND " MAY_CHANGE " RETURNING c.id",
 						 &arguments) > 0;
+}
+
+/*
+ * Finds out whose an entry is for which one of the user's waits.  Returns false when none does.  The names of
+ * its role, and of its server and that one's owner, are in the current memory context; those are NULL for a
+ * server that was dropped.
+ */
+bool
+outbox_store_find_blocker(int64 id, char **owner, char **server, char **server_owner)
+{
+	static const char statement[] =
+		"SELECT pg_get_userbyid(o.owner::oid), s.srvname, pg_get_userbyid(s.srvowner) FROM @entries o "
+		"LEFT JOIN pg_foreign_server s ON s.oid = o.server WHERE o.id = $2 "
+		"AND EXISTS (SELECT FROM @entries c WHERE " IS_OF_DOCUMENT " AND c.id > o.id AND " IS_MINE ")";
+	Arguments arguments = {0};
+
+	add_argument(&arguments, OIDOID, ObjectIdGetDatum(GetUserId()), false);
+	add_argument(&arguments, INT8OID, Int64GetDatum(id), false);
+	if (run_statement(statement, &arguments) == 0)
+		return false;
+	*owner = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	*server = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	*server_owner = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
+	return true;
 }
 
 /*

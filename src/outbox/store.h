@@ -18,5 +18,6 @@ extern int64 outbox_store_count_waiting(void);
 extern bool outbox_store_next(TimestampTz *when);
 extern bool outbox_store_retry(int64 id);
 extern bool outbox_store_discard(int64 id);
+extern bool outbox_store_find_blocker(int64 id, char **owner, char **server, char **server_owner);
 
 #endif /* WALCU_OUTBOX_STORE_H */

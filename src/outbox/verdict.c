@@ -55,6 +55,7 @@ static const struct
 
 static void judge_done(WalcuOutboxEntry *entry);
 static void judge_failure(WalcuOutboxEntry *entry);
+static void judge_refused(WalcuOutboxEntry *entry);
 static bool find_blame(const WalcuWrite *write, Blame *blame);
 static void blame_peer(WalcuOutboxPeer *peer, Blame blame, double wait);
 static void refuse_entry(WalcuOutboxEntry *entry, char *error);
@@ -178,7 +179,7 @@ judge_failure(WalcuOutboxEntry *entry)
 	}
 	if (!find_blame(write, &blame))
 	{
-		refuse_entry(entry, outbox_verdict_text(write->failure));
+		judge_refused(entry);
 		peer->has_answered = true;
 		peer->failures = 0;
 		return;
@@ -188,6 +189,31 @@ judge_failure(WalcuOutboxEntry *entry)
 	entry->error = outbox_verdict_text(write->failure);
 	entry->is_doubtful |= write->is_unknown;
 	entry->wait = Max(draw_next_wait(FIRST_WAIT, LONGEST_WAIT, entry->attempts), write->retry_after);
+}
+
+/*
+ * Of a new document the service may say that it is there already.  If its _id was made here, another sender
+ * has sent it, as that of the database does whose dump this one was restored from: then it is looked for.
+ */
+static void
+judge_refused(WalcuOutboxEntry *entry)
+{
+	const WalcuWrite *write = entry->sent;
+	char *error = outbox_verdict_text(write->failure);
+
+	if (write->status != 409 || !write->is_new)
+		refuse_entry(entry, error);
+	else if (entry->write.made_here && !entry->is_doubtful)
+	{
+		entry->verdict = OUTBOX_LATER;
+		entry->error = error;
+		entry->is_doubtful = true;
+	}
+	else
+		refuse_entry(entry, psprintf("%s; a document with this _id, or with another value that only one may "
+									 "have, is there already: it is another one, or this write was sent "
+									 "before, by the database that this one was restored from",
+									 error));
 }
 
 /* Tells whether a failed write is to be tried again, and what its failure says of the server. */
