@@ -1,13 +1,13 @@
 # The outbox under crashes: who writes, who sends, and PostgreSQL as a whole are killed at random moments, while the CRM
 # fails, cuts connections, and loses replies to what it has done.  In the end it has what was committed, and has made
-# each document once.  OUTBOX_TRANSACTIONS in the environment sets another number, OUTBOX_SEED another course.
+# each document once.  A session sends first, then the background worker does.  OUTBOX_TRANSACTIONS in the environment
+# sets another number for each, OUTBOX_SEED another course, OUTBOX_SENDERS which of them send ("session worker").
 
 use strict;
 use warnings;
 
 use DBD::Pg qw(:async);
 use JSON::PP ();
-use List::Util qw(shuffle);
 use Test::More;
 use Time::HiRes qw(usleep);
 use WalcuTest;
@@ -19,11 +19,10 @@ note("seed $seed");
 
 my $json = JSON::PP->new->canonical;
 my $sandbox = WalcuTest::Sandbox->start(scale => 1, ids => 'string');
-my $node = start_node('main', restart_after_crash => 'on', log_min_messages => 'warning');
+my $node = start_node('main', restart_after_crash => 'on', log_min_messages => 'warning', shared_preload_libraries => "'walcu_fdw'");
 setup_crm($node, $sandbox, limit_to => ['notes'],
     server => { write_mode => 'outbox', client_ids => 'true', id_type => 'string', max_connections => 8, request_timeout => '2s' });
 $node->safe_psql('postgres', 'CREATE TABLE ledger (_id text PRIMARY KEY, content text, custom jsonb)');
-$sandbox->delete('/_sandbox/documents/notes');
 
 # Every stage at which a write may be cut, and what a failing service answers
 my @faults = (
@@ -43,51 +42,65 @@ for my $method (qw(POST PATCH DELETE))
 $sandbox->fault({ match => { method => 'GET' }, probability => 0.1, seed => $seed, fault => { type => 'status', status => 503 } });
 $sandbox->fault({ fault => { type => 'latency', ms => 5 } });
 
-my ($writer, $sender, $sending);
-my (%crashes, @errors);
-for my $number (1 .. $transactions)
-{
-    connect_both() unless $writer && $sender;
-    my $victim = rand() < 0.2 ? (qw(writer sender postmaster))[ int rand 3 ] : '';
-    my $survives = eval { begin_to_send() unless $sending; write_something($number, $victim); 1 };
-    note_error($writer) unless $survives;
-    end_of_sending(0);
-    crash($victim) if $victim;
-    ($writer, $sender, $sending) = () if $victim || !$survives;
-}
-$crashes{all} += $crashes{$_} for qw(writer sender postmaster);
-note("crashes: ", join ', ', map { "$_ $crashes{$_}" } sort keys %crashes);
-cmp_ok($crashes{all}, '>', 0, 'something was killed');
 
-# What is left is sent, with the CRM failing as before
-connect_both() unless $writer && $sender;
-end_of_sending(1);
-my $left = 1;
-for (1 .. 200)
-{
-    no_waits();
-    (undef, undef, undef, $left) = $sender->selectrow_array('CALL walcu_fdw_outbox_send()');
-    last unless $left;
-}
-is($left, 0, 'all is sent');
-is_deeply(\@errors, [], 'no session had another error than that it was ended');
-is_deeply($sender->selectall_arrayref('SELECT * FROM walcu_fdw_outbox'), [], 'and nothing was refused');
-my $ledger = $writer->selectall_arrayref('SELECT _id, content, custom FROM ledger ORDER BY _id');
-cmp_ok(scalar @$ledger, '>', 0, 'something was committed');
-my @expected = map { "$_->[0] $_->[1] " . $json->encode($json->decode($_->[2])) } @$ledger;
-my @found = map { "$_->{_id} $_->{content} " . $json->encode($_->{custom} // {}) } sort { $a->{_id} cmp $b->{_id} } $sandbox->dump('notes');
-is_deeply(\@found, \@expected, 'the CRM has what was committed');
-my %made;
-$made{ $_->{body}{_id} }++ for grep { $_->{kind} eq 'create' && ($_->{status} // 0) =~ /^2/ } $sandbox->log;
-is_deeply([ grep { $made{$_} > 1 } sort keys %made ], [], 'and has made each document once');
+# The session that writes; the other one sends, or looks after the worker; the call that is under way; the worker's process
+my ($writer, $other, $sending, $worker);
+my %senders = (
+    session => { begin => \&begin_to_send, end => \&end_of_sending, rest => \&send_rest },
+    worker  => { begin => \&find_worker,   end => sub { },           rest => \&let_worker_send_rest });
+my ($sender, $sender_kind, %crashes, @errors);
+endure($_) for split ' ', $ENV{OUTBOX_SENDERS} // 'session worker';
 
 done_testing();
 
+# Transactions and crashes, until all is sent, by a session or by the worker.
+sub endure
+{
+    ($sender_kind) = @_;
+    $sender = $senders{$sender_kind};
+    (%crashes, @errors) = ();
+    ($writer, $other, $sending, $worker) = ();
+    $node->append_conf('postgresql.conf', 'walcu_fdw.worker_databases = ' . ($sender_kind eq 'worker' ? "'postgres'" : "''"));
+    $node->restart;
+    $node->safe_psql('postgres', 'TRUNCATE ledger');
+    $sandbox->delete('/_sandbox/documents/notes');
+    $sandbox->clear_log;
+    my @victims = ('writer', $sender_kind, 'postmaster');
+    for my $number (1 .. $transactions)
+    {
+        connect_both() unless $writer && $other;
+        my $victim = rand() < 0.2 ? $victims[ int rand 3 ] : '';
+        my $survives = eval { $sender->{begin}->(); write_something($number, $victim); 1 };
+        note_error($writer) unless $survives;
+        $sender->{end}->(0);
+        crash($victim) if $victim;
+        ($writer, $other, $sending, $worker) = () if $victim || !$survives;
+    }
+    note("$sender_kind sends, crashes: ", join ', ', map { "$_ $crashes{$_}" } sort keys %crashes);
+    cmp_ok(scalar(keys %crashes), '>', 0, "$sender_kind sends: something was killed");
+
+    # What is left is sent, with the CRM failing as before
+    connect_both() unless $writer && $other;
+    $sender->{end}->(1);
+    is($sender->{rest}->(), 0, 'all is sent');
+    is_deeply(\@errors, [], 'no session had another error than that it was ended');
+    is_deeply($other->selectall_arrayref('SELECT * FROM walcu_fdw_outbox'), [], 'and nothing was refused');
+    my $ledger = $writer->selectall_arrayref('SELECT _id, content, custom FROM ledger ORDER BY _id');
+    cmp_ok(scalar @$ledger, '>', 0, 'something was committed');
+    my @expected = map { "$_->[0] $_->[1] " . $json->encode($json->decode($_->[2])) } @$ledger;
+    my @found = map { "$_->{_id} $_->{content} " . $json->encode($_->{custom} // {}) } sort { $a->{_id} cmp $b->{_id} } $sandbox->dump('notes');
+    is_deeply(\@found, \@expected, 'the CRM has what was committed');
+    my %made;
+    $made{ $_->{body}{_id} }++ for grep { $_->{kind} eq 'create' && ($_->{status} // 0) =~ /^2/ } $sandbox->log;
+    is_deeply([ grep { $made{$_} > 1 } sort keys %made ], [], 'and has made each document once');
+    return;
+}
+
 sub connect_both
 {
-    wait_until(sub { ($writer, $sender) = eval { map { connect_db($node) } 1, 2 }; $sender }) or die "PostgreSQL does not come back\n";
-    $_->do('SET client_min_messages = error') for $writer, $sender;
-    $sending = undef;
+    wait_until(sub { ($writer, $other) = eval { map { connect_db($node) } 1, 2 }; $other }) or die "PostgreSQL does not come back\n";
+    $_->do('SET client_min_messages = error') for $writer, $other;
+    $sending = $worker = undef;
     return;
 }
 
@@ -127,17 +140,20 @@ sub write_something
     return;
 }
 
+# Lets what has failed be tried again at once; what is being sent is left alone.
 sub no_waits
 {
-    $sender->do('UPDATE walcu_fdw_outbox_entries SET next_attempt_at = now()');
-    $sender->do('DELETE FROM walcu_fdw_outbox_pauses');
+    $other->do('SELECT walcu_fdw_outbox_retry(id) FROM (SELECT id FROM walcu_fdw_outbox_entries
+                  WHERE state = \'waiting\' AND next_attempt_at > now() ORDER BY id FOR UPDATE SKIP LOCKED) e');
+    $other->do('DELETE FROM walcu_fdw_outbox_pauses WHERE server IN (SELECT server FROM walcu_fdw_outbox_pauses FOR UPDATE SKIP LOCKED)');
     return;
 }
 
 sub begin_to_send
 {
+    return if $sending;
     no_waits();
-    $sending = $sender->prepare('CALL walcu_fdw_outbox_send()', { pg_async => PG_ASYNC });
+    $sending = $other->prepare('CALL walcu_fdw_outbox_send()', { pg_async => PG_ASYNC });
     $sending->execute;
     return;
 }
@@ -145,10 +161,45 @@ sub begin_to_send
 sub end_of_sending
 {
     my ($waits) = @_;
-    return unless $sending && ($waits || eval { $sender->pg_ready });
-    eval { $sender->pg_result; 1 } or note_error($sender);
+    return unless $sending && ($waits || eval { $other->pg_ready });
+    eval { $other->pg_result; 1 } or note_error($other);
     $sending = undef;
     return;
+}
+
+sub send_rest
+{
+    my $left = 1;
+    for (1 .. 200)
+    {
+        no_waits();
+        (undef, undef, undef, $left) = $other->selectrow_array('CALL walcu_fdw_outbox_send()');
+        last unless $left;
+    }
+    return $left;
+}
+
+sub find_worker
+{
+    no_waits();
+    $worker //= wait_until_some(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walcu_fdw worker'});
+    return;
+}
+
+sub let_worker_send_rest
+{
+    wait_until(sub { no_waits(); !count_left() });
+    return count_left();
+}
+
+sub count_left { return $other->selectrow_array('SELECT count(*) FROM walcu_fdw_outbox') }
+
+sub wait_until_some
+{
+    my ($query) = @_;
+    my $value;
+    wait_until(sub { ($value) = $other->selectrow_array($query); $value });
+    return $value;
 }
 
 # An error of a session that is still there
@@ -170,9 +221,10 @@ sub crash
         $node->start;
         return;
     }
-    kill 'KILL', ($victim eq 'writer' ? $writer : $sender)->{pg_pid};
+    my %processes = (writer => $writer->{pg_pid}, session => $other->{pg_pid}, worker => $worker);
+    kill 'KILL', $processes{$victim};
     # the others are told to leave, too, and until then PostgreSQL still lets new ones in
-    my $other = $victim eq 'writer' ? $sender : $writer;
-    wait_until(sub { $other->ping <= 0 });
+    my %survivors = (writer => [$other], session => [$writer], worker => [ $writer, $other ]);
+    wait_until(sub { !grep { $_->ping > 0 } @{ $survivors{$victim} } });
     return;
 }
