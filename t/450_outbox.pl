@@ -152,6 +152,15 @@ $dbh->do('SELECT walcu_fdw_outbox_discard(id) FROM walcu_fdw_outbox');
 is($dbh->do(q{DELETE FROM crm.tasks WHERE _id = 'none'}), 1, 'what is not there can be deleted');
 is(run(), '1 0 0 0', 'which is no failure');
 
+# A new document that is there already, as the service says, is looked for; it may be a value that only one may have
+fill();
+$sandbox->fault({ match => { method => 'POST' }, times => 2, fault => { type => 'status', status => 409 } });
+$dbh->do(q{INSERT INTO crm.notes (content) VALUES ('x')});
+is(run(), '0 1 1 0', 'a new document of which the service says twice that it is there');
+is(join(' ', map { $_->{method} } $sandbox->log), 'POST GET POST', 'is looked for in between');
+like(outbox('last_error')->[0][0], qr/^server "crm" answered 409: .*another value that only one may have/, 'and the entry says what that may mean');
+is(run(), '0 0 0 0', 'and is left alone');
+
 # What fails for now is tried again later
 for my $row ([ 500 => 'one document' ], [ 503 => 'the server' ], [ 429 => 'the server' ], [ 401 => 'the server' ])
 {
@@ -229,6 +238,9 @@ like($error->{hint}, qr/client_ids/, 'has a hint');
 is($dbh->do(q{UPDATE crm.notes SET content = 'x' WHERE _id = 'n1'}), 1, 'UPDATE needs none');
 $dbh->do(q{ALTER FOREIGN TABLE crm.notes OPTIONS (DROP client_ids)});
 is(sql_error($dbh, q{INSERT INTO crm.notes (_id, content) VALUES ('a/b', 'x')})->{sqlstate}, 'HV000', 'an _id that no URL can have');
+$dbh->do(q{CREATE FOREIGN TABLE pg_temp.passing (_id text COLLATE "C", content text) SERVER crm OPTIONS (resource 'notes')});
+is(sql_error($dbh, $_)->{sqlstate}, '0A000', "a temporary table, which would be gone: $_") for q{INSERT INTO passing VALUES ('x', 'y')}, q{DELETE FROM passing WHERE _id = 'x'};
+$dbh->do('DROP FOREIGN TABLE passing');
 my $long = sql_error($dbh, q{INSERT INTO crm.notes (_id, content) SELECT string_agg(md5(n::text), ''), 'x' FROM generate_series(1, 300) n});
 is($long->{sqlstate}, '54000', 'an _id that is too long for the outbox');
 like("$long->{message} $long->{detail} $long->{hint}", qr/^the _id .* "notes" is too long for the outbox .* has 9\d+ bytes, and may have 2000\. .*write_mode/, 'and the error says so');

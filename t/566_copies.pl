@@ -317,6 +317,7 @@ subtest 'what cannot be copied' => sub {
     my %errors = (
         "'pg_class'" => [ '42809', '"pg_class" is not a foreign table of walcu_fdw' ],
         "NULL" => [ '22004', 'foreign_table must not be null' ],
+        "'crm.cars', 'pg_temp.cars'" => [ '42809', '"pg_temp.cars" cannot be a copy' ],
         "'crm.cars', fill => NULL" => [ '22004', 'fill must not be null' ],
         "'crm.cars', columns => '{makes}'" => [ '42703', 'column "makes" of "cars" cannot be copied' ],
         "'crm.cars', 'crm.notes'" => [ '42809', '"crm.notes" is not a table' ],

@@ -62,6 +62,7 @@ typedef struct CopyWish
 
 static CopyWish *read_wish(FunctionCallInfo fcinfo);
 static void name_copy(CopyWish *wish, FunctionCallInfo fcinfo);
+static void require_permanent(const CopyWish *wish);
 static List *read_columns(const WalcuCopySource *source, FunctionCallInfo fcinfo);
 static List *read_indexes(const CopyWish *wish, FunctionCallInfo fcinfo);
 static void require_column(List *columns, const char *name, Oid relid);
@@ -121,6 +122,7 @@ read_wish(FunctionCallInfo fcinfo)
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("foreign_table must not be null"));
 	wish->source = copy_columns_of_source(PG_GETARG_OID(ARG_FOREIGN_TABLE));
 	name_copy(wish, fcinfo);
+	require_permanent(wish);
 	wish->columns = read_columns(wish->source, fcinfo);
 	wish->all_columns = PG_ARGISNULL(ARG_COLUMNS);
 	wish->indexes = read_indexes(wish, fcinfo);
@@ -148,6 +150,21 @@ name_copy(CopyWish *wish, FunctionCallInfo fcinfo)
 		wish->table = named->relname;
 	}
 	wish->name = quote_qualified_identifier(wish->schema, wish->table);
+}
+
+/* Whoever does what is due of copies is another session, to which temporary tables are closed. */
+static void
+require_permanent(const CopyWish *wish)
+{
+	bool is_source = get_rel_persistence(wish->source->relid) == RELPERSISTENCE_TEMP;
+
+	if (is_source || strcmp(wish->schema, "pg_temp") == 0 ||
+		isAnyTempNamespace(get_namespace_oid(wish->schema, true)))
+		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				is_source ? errmsg("\"%s\" cannot be copied", foreign_table_name(wish->source->relid))
+						  : errmsg("\"%s\" cannot be a copy", wish->name),
+				errdetail("It is a temporary table, which other sessions cannot read."),
+				errhint("CREATE TABLE ... AS SELECT makes a temporary table of what the CRM has now."));
 }
 
 /* What rows are known by, and what tells of changes, is always among the columns. */

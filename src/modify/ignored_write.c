@@ -121,7 +121,7 @@ ignored_write_sets_text(StringInfo sets)
 
 /*
  * Notes what of a document's sets is not in the reply.  Returns false if all is.  What cannot be read of the
- * reply is taken as kept.
+ * reply is taken as kept, which is noted, too.
  */
 bool
 ignored_write_note(WalcuIgnoredWrites *ignored, const char *sets, StringInfo reply, const char *id)
@@ -135,6 +135,7 @@ ignored_write_note(WalcuIgnoredWrites *ignored, const char *sets, StringInfo rep
 	Jsonb *members =
 		read_reply(reply, &document) ? read_places(ignored->options, &document, sets, &places) : NULL;
 
+	ignored->is_unread |= members == NULL;
 	for (int i = 0; members && i < list_length(places); i++)
 	{
 		const SetPlace *place = list_nth(places, i);
@@ -187,6 +188,11 @@ ignored_write_raise(const WalcuIgnoredWrites *ignored, int level)
 {
 	StringInfoData detail;
 
+	if (ignored->count == 0)
+		ereport(level, errcode(WALCU_WARNING_IGNORED_WRITE),
+				errmsg("a document of resource \"%s\" cannot be compared with what was written",
+					   ignored->options->resource),
+				errdetail("It has a value that jsonb, or the encoding of this database, does not take."));
 	initStringInfo(&detail);
 	if (ignored->missing != NIL)
 		appendStringInfo(&detail, "%s did not come back.", quote_names(ignored->missing));

@@ -31,6 +31,7 @@ typedef struct WalcuIgnoredWrites
 	List *changed;               /* These places (of char *) came back as something else. */
 	List *documents;             /* These are the first of the documents (of char *). */
 	int64 count;                 /* There are so many documents. */
+	bool is_unread;              /* A reply could not be compared with what was written. */
 } WalcuIgnoredWrites;
 
 extern void ignored_write_add_set(StringInfo sets, const WalcuSetColumn *column, const char *path,

@@ -15,6 +15,7 @@
 
 #include "access/heapam.h"
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "base/utf8.h"
 #include "base/worker_latch.h"
 #include "catalog/indexing.h"
@@ -43,13 +44,20 @@ static void set_text(Datum *values, bool *nulls, AttrNumber column, const char *
 
 /*
  * Returns what there is to know of a table whose writes are recorded, in the current memory context.  Errors:
- * those of option_for_table and of outbox_table_entries.
+ * 0A000 for a temporary table, those of option_for_table and of outbox_table_entries.
  */
 WalcuOutboxTarget *
 outbox_record_target(Oid relid, Oid userid)
 {
 	WalcuOutboxTarget *target = palloc0(sizeof(WalcuOutboxTarget));
 
+	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("temporary foreign table \"%s\" cannot be written with write_mode 'outbox'",
+					   get_rel_name(relid)),
+				errdetail("It may be gone when the write is to be sent."),
+				errhint("Make a foreign table that stays, or set its option write_mode to 'immediate' or "
+						"'commit'."));
 	target->options = option_for_table(relid);
 	target->userid = userid;
 	target->name =

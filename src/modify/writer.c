@@ -525,7 +525,11 @@ note_not_kept(WalcuWrite *write)
 	WalcuIgnoredWrites ignored = {.options = write->options, .context = write->writer->context};
 	MemoryContext before = MemoryContextSwitchTo(write->writer->context);
 
-	if (write->sets && ignored_write_note(&ignored, write->sets, write->body, write->id))
+	bool was_found = write->may_be_there && write->attempts == 0;
+
+	/* a document that was sent is there in any case; one that was found may be another's */
+	if (write->sets && (ignored_write_note(&ignored, write->sets, write->body, write->id) ||
+						(was_found && ignored.is_unread)))
 		write->failure = ignored_write_make_error(&ignored);
 	MemoryContextSwitchTo(before);
 }

@@ -120,10 +120,12 @@ refuse_transaction_block(FunctionCallInfo fcinfo)
 	const CallContext *call = (const CallContext *) fcinfo->context;
 
 	if (call == NULL || !IsA(call, CallContext) || call->atomic)
-		ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
-				errmsg("walcu_fdw_outbox_send cannot be called within a transaction block or a function"),
-				errdetail("It commits what it is about to send before it sends it."),
-				errhint("Send CALL walcu_fdw_outbox_send() as a statement of its own."));
+		ereport(
+			ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+			errmsg("walcu_fdw_outbox_send cannot be called within a transaction block or a function"),
+			errdetail("It commits what it is about to send before it sends it."),
+			errhint("Send CALL walcu_fdw_outbox_send() as a statement of its own, or from a procedure that "
+					"is not SECURITY DEFINER and has no SET."));
 }
 
 /* What holds up an entry of the user's is another user's: that one has to be asked.  Called within SPI. */

@@ -152,7 +152,7 @@ judge_done(WalcuOutboxEntry *entry)
 	if (write->failure == NULL)
 		return;
 	if (was_found && !entry->write.made_here)
-		refuse_entry(entry, psprintf("a document with this _id is there, and it is another one: %s",
+		refuse_entry(entry, psprintf("a document with this _id is there, and it may be another one: %s",
 									 outbox_verdict_text(write->failure)));
 	else if (entry->route->options->on_ignored_write == WALCU_IGNORED_ERROR)
 		refuse_entry(entry, outbox_verdict_text(write->failure));
