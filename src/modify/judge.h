@@ -9,7 +9,7 @@
 
 #include "modify/modified_table.h"
 
-extern bool judge_is_needed(const WalcuModify *modify, ResultRelInfo *target, EState *estate);
+extern bool judge_is_needed(const WalcuModify *modify, const ModifyTableState *node, ResultRelInfo *target);
 extern void judge_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot);
 
 #endif /* WALCU_JUDGE_H */

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "modify/begun_row.h"
 #include "modify/changed_row.h"
+#include "modify/check_options.h"
 #include "modify/column_rules.h"
 #include "modify/new_row.h"
 #include "modify/row_source.h"
@@ -121,6 +122,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, target, slots[i], estate);
 		slot_getallattrs(slots[i]);
 		column_rules_check_new(modify->row, slots[i]->tts_values, slots[i]->tts_isnull);
+		check_options_check_new(modify->row, target, estate, slots[i]);
 	}
 	for (int i = 0; i < *count; i++)
 		new_row_make(modify, slots[i], &made[i]);

@@ -99,7 +99,7 @@ modify_table_begin(ModifyTableState *node, ResultRelInfo *target, List *private,
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	modify = modify_begin(node, target);
-	modify->judges_first = judge_is_needed(modify, target, node->ps.state);
+	modify->judges_first = judge_is_needed(modify, node, target);
 	before = MemoryContextSwitchTo(node->ps.state->es_query_cxt);
 	if (node->ps.ExecProcNode != execute_wrapped_node)
 		modify->wrapper = wrap_node(node, modify->write_log);
