@@ -242,7 +242,7 @@ DELETE FROM crm.loud WHERE _id = 'nobody';
 CREATE FOREIGN TABLE crm.owned (_id text COLLATE "C", created_by text COLLATE "C") SERVER crm OPTIONS (resource 'tasks');
 CREATE VIEW mine AS SELECT * FROM crm.owned WHERE created_by = 'me' WITH CHECK OPTION;
 INSERT INTO mine VALUES ('m1', 'me');
--- What the service makes of a row is checked when it has made it
+-- What the row itself decides is checked before it is sent
 INSERT INTO mine VALUES ('m2', 'you');
 UPDATE mine SET created_by = 'you' WHERE _id = 'm1';
 SELECT _id, created_by FROM crm.tasks WHERE _id IN ('m1', 'm2') ORDER BY _id;
