@@ -40,6 +40,7 @@
 #include "plan/join_path.h"
 #include "plan/path.h"
 #include "plan/plan.h"
+#include "plan/planning_memory.h"
 #include "plan/read_ahead_plan.h"
 #include "plan/relinfo.h"
 #include "plan/upper_paths.h"
@@ -90,6 +91,7 @@ _PG_init(void)
 	explain_watch_init();
 	join_path_init();
 	read_ahead_plan_init();
+	planning_memory_init();
 	lone_session_init();
 	waiting_cost_init();
 	scan_group_init();
