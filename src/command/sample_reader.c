@@ -20,9 +20,8 @@ static void want_columns(WalcuSampleReader *reader);
 WalcuQuery
 sample_reader_query(Relation relation)
 {
-	WalcuOptions *options = palloc(sizeof(WalcuOptions));
+	WalcuOptions *options = option_for_table(RelationGetRelid(relation));
 
-	*options = *option_for_table(RelationGetRelid(relation));
 	options->on_type_mismatch = WALCU_MISMATCH_NULL;
 	return (WalcuQuery){
 		.options = options,
@@ -86,12 +85,13 @@ want_columns(WalcuSampleReader *reader)
 {
 	const WalcuOptions *options = reader->query.options;
 	List *columns = NIL;
+	List *paths;
 
 	for (int i = 0; i < reader->descriptor->natts; i++)
 	{
 		if (!TupleDescAttr(reader->descriptor, i)->attisdropped)
 			columns = lappend_int(columns, i + 1);
 	}
-	reader->maker = document_rows_create(options, reader->descriptor, columns);
-	reader->query.project = projection_fields(document_rows_paths(options, reader->descriptor, columns));
+	reader->maker = document_rows_create(options, reader->descriptor, columns, &paths);
+	reader->query.project = projection_fields(paths);
 }

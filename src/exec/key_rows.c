@@ -79,6 +79,7 @@ struct WalcuKeyRows
 	int own_next;                  /* and behind those of its key the rows of this one. */
 };
 
+static void look_ahead(ForeignScanState *node);
 static void prepare_key_rows(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool decide_source(ForeignScanState *node, struct WalcuKeyRows *rows);
 static bool find_own_keys(ForeignScanState *node, struct WalcuKeyRows *rows);
@@ -117,23 +118,34 @@ bool
 key_rows_are_ahead(ForeignScanState *node)
 {
 	WalcuScan *scan = node->fdw_state;
-	struct WalcuKeyRows *rows = scan->key_rows;
-	MemoryContext before = MemoryContextSwitchTo(scan->context);
 
-	if (rows == NULL)
+	if (!scan->has_looked_ahead)
+		look_ahead(node);
+	scan->has_looked_ahead = true;
+	return scan->key_rows && scan->key_rows->ahead;
+}
+
+/* Finds out whether one does, and prepares for what is there then. */
+static void
+look_ahead(ForeignScanState *node)
+{
+	WalcuScan *scan = node->fdw_state;
+	int place;
+	WalcuReadAhead *ahead = read_ahead_find(node->ss.ps.state, node->ss.ps.plan->plan_node_id, &place);
+	MemoryContext before = MemoryContextSwitchTo(scan->context);
+	struct WalcuKeyRows *rows;
+
+	if (ahead)
 	{
 		rows = scan->key_rows = palloc0(sizeof(struct WalcuKeyRows));
-		rows->ahead = read_ahead_find(node->ss.ps.state, node->ss.ps.plan->plan_node_id, &rows->place);
-		if (rows->ahead && list_nth_int(rows->ahead->plan.key_params, rows->place) < 0)
-		{
-			rows->ranges = range_rows_create(node, rows->ahead, rows->place);
-			rows->ahead = rows->ranges ? rows->ahead : NULL;
-		}
-		else if (rows->ahead)
+		rows->ahead = ahead;
+		rows->place = place;
+		if (list_nth_int(ahead->plan.key_params, place) >= 0)
 			prepare_key_rows(node, rows);
+		else if ((rows->ranges = range_rows_create(node, ahead, place)) == NULL)
+			rows->ahead = NULL;
 	}
 	MemoryContextSwitchTo(before);
-	return rows->ahead != NULL;
 }
 
 /* FdwRoutine.ReScanForeignScan */

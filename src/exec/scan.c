@@ -29,7 +29,7 @@
 /* That a resource has as few documents as these, at least, is not worth a note. */
 #define SIZE_WORTH_NOTING 100
 
-static const WalcuOptions *copy_planned_options(Oid relid, bool pushdown);
+static const WalcuOptions *read_planned_options(Oid relid, bool pushdown);
 static void expect_repeats(ForeignScanState *node, int eflags);
 static void forgive_search(WalcuScan *scan);
 static void note_never_null(WalcuScan *scan);
@@ -61,7 +61,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	WalcuRelation relation_of_scan;
 
 	scan->plan = plan_of_scan(plan);
-	options = copy_planned_options(RelationGetRelid(relation), scan->plan.pushdown);
+	options = read_planned_options(RelationGetRelid(relation), scan->plan.pushdown);
 	relation_of_scan = (WalcuRelation){plan->scan.scanrelid, RelationGetRelid(relation), options};
 	scan->strategy = scan->plan.strategy;
 	scan->context = CurrentMemoryContext;
@@ -81,7 +81,7 @@ scan_begin(ForeignScanState *node, int eflags)
 	pushdown_prepare(scan->keyed, (PlanState *) node);
 	scan->limit = ExecInitExpr(scan->plan.limit, (PlanState *) node);
 	scan->offset = ExecInitExpr(scan->plan.offset, (PlanState *) node);
-	scan->sibling = sibling_scans_add(node, &scan->plan);
+	scan->sibling = sibling_scans_add(node, &scan->plan, options);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
@@ -226,13 +226,12 @@ scan_end(ForeignScanState *node)
 				errhint("Set the option on_type_mismatch to 'error' to see the first one."));
 }
 
-/* Copies the settings in force, but for pushdown, which is as it was when the plan was made. */
+/* Returns the settings in force, but for pushdown, which is as it was when the plan was made. */
 static const WalcuOptions *
-copy_planned_options(Oid relid, bool pushdown)
+read_planned_options(Oid relid, bool pushdown)
 {
-	WalcuOptions *options = palloc(sizeof(WalcuOptions));
+	WalcuOptions *options = option_for_table(relid);
 
-	*options = *option_for_table(relid);
 	options->pushdown = pushdown;
 	return options;
 }
@@ -579,7 +578,10 @@ give_sorted(WalcuScan *scan, TupleTableSlot *slot)
 			return true;
 	}
 	if (fetch_has_ended(scan->fetch))
+	{
 		close_fetch(scan);
+		reply_cache_leave(scan->query.cache);
+	}
 	else
 		fetch_order(scan->fetch)->pausing = false;
 	return false;

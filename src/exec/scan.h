@@ -50,9 +50,10 @@ typedef struct WalcuScan
 	Snapshot snapshot;             /* It says which of these are left out. */
 	WalcuWaitingScan *waiting;     /* This is written, and not sent yet; NULL for nothing. */
 	WalcuWaitingOrder *among;      /* It puts that among what the service sorts; or NULL. */
-	WalcuFetch *fetch; /* It brings documents; NULL until the first row is asked for, and at the end. */
-	bool ended;        /* There are no more rows. */
-	struct WalcuKeyRows *key_rows; /* It has documents of the keys that come; NULL before the first row. */
+	WalcuFetch *fetch;     /* It brings documents; NULL until the first row is asked for, and at the end. */
+	bool ended;            /* There are no more rows. */
+	bool has_looked_ahead; /* It is known whether a node reads ahead for it, */
+	struct WalcuKeyRows *key_rows; /* which then has documents of the keys that come; NULL for none. */
 	WalcuSiblingScan *sibling;     /* By this, others know that it reads the same; NULL when none can. */
 	struct WalcuScanStatement
 		*statement;   /* It knows which nodes read the scan beside others (scan_group.c). */

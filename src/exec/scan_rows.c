@@ -10,7 +10,6 @@
 #include "exec/scan_rows.h"
 
 #include "pushdown/projection.h"
-#include "service/option_column.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -19,15 +18,11 @@ WalcuScanRows *
 scan_rows_prepare(const WalcuOptions *options, Relation relation, List *columns)
 {
 	WalcuScanRows *rows = palloc0(sizeof(WalcuScanRows));
-	ListCell *lc;
+	List *paths;
 
-	rows->documents = document_rows_create(options, RelationGetDescr(relation), columns);
-	rows->project = projection_fields(document_rows_paths(options, RelationGetDescr(relation), columns));
-	foreach(lc, columns)
-	{
-		if (option_column_of(options, lfirst_int(lc))->parameter)
-			rows->search_columns = lappend_int(rows->search_columns, lfirst_int(lc) - 1);
-	}
+	rows->documents = document_rows_create(options, RelationGetDescr(relation), columns, &paths);
+	rows->search_columns = document_rows_searched(rows->documents);
+	rows->project = projection_fields(paths);
 	return rows;
 }
 

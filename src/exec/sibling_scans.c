@@ -51,11 +51,11 @@ static bool are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *o
 static List *union_columns(List *siblings);
 static bool fits_reply_cache(List *siblings, List *columns);
 static double estimate_member_size(Oid relid, TupleDesc descriptor, int column);
-static List *make_shared_fields(Relation relation, List *columns);
+static List *make_shared_fields(const WalcuSiblingScan *scan, List *columns);
 
 /* Notes a scan that is to be read, or shown.  Returns NULL for one that can have no siblings. */
 WalcuSiblingScan *
-sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan)
+sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan, const WalcuOptions *options)
 {
 	EState *estate = node->ss.ps.state;
 	StatementScans *statement;
@@ -67,6 +67,7 @@ sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan)
 	scan = palloc0(sizeof(WalcuSiblingScan));
 	scan->node = node;
 	scan->plan = plan;
+	scan->options = options;
 	statement->scans = lappend(statement->scans, scan);
 	return scan;
 }
@@ -78,7 +79,7 @@ sibling_scans_fields(WalcuSiblingScan *scan, List *own)
 	if (scan == NULL)
 		return own;
 	settle_siblings_of(scan);
-	return scan->siblings ? scan->project : own;
+	return scan->asks_for_theirs ? scan->project : own;
 }
 
 /* Is a sibling, below the same Append, being read, whose replies are to serve this scan? */
@@ -170,7 +171,9 @@ settle_siblings(List *scans)
 		if (list_length(siblings) < 2 || !fits_reply_cache(siblings, columns))
 			continue;
 		scan->siblings = siblings;
-		scan->project = make_shared_fields(scan->node->ss.ss_currentRelation, columns);
+		scan->asks_for_theirs = !equal(columns, scan->plan->columns);
+		if (scan->asks_for_theirs)
+			scan->project = make_shared_fields(scan, columns);
 	}
 }
 
@@ -254,9 +257,9 @@ estimate_member_size(Oid relid, TupleDesc descriptor, int column)
 }
 
 static List *
-make_shared_fields(Relation relation, List *columns)
+make_shared_fields(const WalcuSiblingScan *scan, List *columns)
 {
-	const WalcuOptions *options = option_for_table(RelationGetRelid(relation));
+	TupleDesc descriptor = RelationGetDescr(scan->node->ss.ss_currentRelation);
 
-	return projection_fields(document_rows_paths(options, RelationGetDescr(relation), columns));
+	return projection_fields(document_rows_paths(scan->options, descriptor, columns));
 }

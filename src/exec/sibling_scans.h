@@ -13,16 +13,19 @@
 /* A scan that may have siblings. */
 typedef struct WalcuSiblingScan
 {
-	ForeignScanState *node; /* This scan. */
-	const WalcuPlan *plan;  /* It was planned so. */
-	List *conditions;       /* It has these, as if its relation were the statement's first. */
-	List *siblings;         /* These (WalcuSiblingScan), itself among them, read the same; NIL for none. */
-	List *project;          /* It asks for these fields if there are siblings, of char *. */
-	PlanState *append;      /* This runs it beside others; NULL for nothing that does. */
-	bool is_open;           /* It is being read. */
+	ForeignScanState *node;      /* This scan. */
+	const WalcuPlan *plan;       /* It was planned so. */
+	const WalcuOptions *options; /* These are in force for its table. */
+	List *conditions;            /* It has these, as if its relation were the statement's first. */
+	List *siblings;       /* These (WalcuSiblingScan), itself among them, read the same; NIL for none. */
+	bool asks_for_theirs; /* It needs fewer fields than all of them. */
+	List *project;        /* Then it asks for these fields, of char *. */
+	PlanState *append;    /* This runs it beside others; NULL for nothing that does. */
+	bool is_open;         /* It is being read. */
 } WalcuSiblingScan;
 
-extern WalcuSiblingScan *sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan);
+extern WalcuSiblingScan *sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan,
+										   const WalcuOptions *options);
 extern List *sibling_scans_fields(WalcuSiblingScan *scan, List *own);
 extern bool sibling_scans_are_open(WalcuSiblingScan *scan);
 extern bool sibling_scans_are_ahead(const WalcuSiblingScan *scan);

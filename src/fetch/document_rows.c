@@ -34,6 +34,7 @@ struct WalcuDocumentRows
 	bool takes_any;          /* Each element is a row, not objects alone. */
 	bool transcodes;         /* The database is not in UTF-8. */
 	List *positions;         /* These columns (of int, from 0) show the position of the element. */
+	List *searched;          /* These show what was searched for, which is in no document. */
 	TupleDesc descriptor;    /* These are the columns of the table. */
 	/* The members from here on are of the current document. */
 	WalcuDocument document; /* This is the document; of one with a list, a copy. */
@@ -47,7 +48,10 @@ struct WalcuDocumentRows
 };
 
 static bool has_element_column(const WalcuOptions *options, TupleDesc descriptor);
-static void want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column);
+static List *list_shown(const WalcuOptions *options, List *columns);
+static void want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column,
+						const WalcuColumn *shown);
+static List *list_paths(const WalcuOptions *options, TupleDesc descriptor, List *shown);
 static void check_parameter_type(const WalcuOptions *options, Form_pg_attribute attribute);
 static void check_position_type(const WalcuOptions *options, Form_pg_attribute attribute);
 static void find_elements(WalcuDocumentRows *rows);
@@ -55,13 +59,16 @@ static void report_misfit(WalcuDocumentRows *rows, const WalcuJson *value, const
 
 /*
  * Prepares to make rows of documents, in the current memory context, of which columns (of int, from 1) are
- * wanted.  Error: 42804 for a position of another type than integer or bigint.
+ * wanted, and lists the paths (of char *) that a service has to send for them.  Error: 42804 for a position
+ * of another type than integer or bigint.
  */
 WalcuDocumentRows *
-document_rows_create(const WalcuOptions *options, TupleDesc descriptor, List *columns)
+document_rows_create(const WalcuOptions *options, TupleDesc descriptor, List *columns, List **paths)
 {
 	WalcuDocumentRows *rows = palloc0(sizeof(WalcuDocumentRows));
+	List *shown = list_shown(options, columns);
 	ListCell *lc;
+	ListCell *shown_lc;
 
 	rows->descriptor = descriptor;
 	rows->documents = decode_prepare(options, descriptor);
@@ -75,9 +82,22 @@ document_rows_create(const WalcuOptions *options, TupleDesc descriptor, List *co
 		rows->nulls = palloc(descriptor->natts * sizeof(bool));
 		rows->context = AllocSetContextCreate(CurrentMemoryContext, "walcu list", ALLOCSET_DEFAULT_SIZES);
 	}
-	foreach(lc, columns)
-		want_column(rows, options, lfirst_int(lc) - 1);
+	forboth(lc, columns, shown_lc, shown)
+		want_column(rows, options, lfirst_int(lc) - 1, lfirst(shown_lc));
+	*paths = list_paths(options, descriptor, shown);
 	return rows;
+}
+
+/* Lists what columns (of int, from 1) stand for, of WalcuColumn. */
+static List *
+list_shown(const WalcuOptions *options, List *columns)
+{
+	List *shown = NIL;
+	ListCell *lc;
+
+	foreach(lc, columns)
+		shown = lappend(shown, option_column_of(options, lfirst_int(lc)));
+	return shown;
 }
 
 /* Tells whether a column of the table shows elements themselves, be it wanted or not. */
@@ -98,21 +118,21 @@ has_element_column(const WalcuOptions *options, TupleDesc descriptor)
 }
 
 static void
-want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column)
+want_column(WalcuDocumentRows *rows, const WalcuOptions *options, int column, const WalcuColumn *shown)
 {
-	const WalcuColumn *option = option_column_of(options, column + 1);
-
-	if (option->ordinality)
+	if (shown->ordinality)
 	{
 		check_position_type(options, TupleDescAttr(rows->descriptor, column));
 		rows->positions = lappend_int(rows->positions, column);
 	}
-	else if (option->element_path)
-		decode_want(rows->elements, column, option->element_path);
-	else if (option->parameter)
+	else if (shown->element_path)
+		decode_want(rows->elements, column, shown->element_path);
+	else if (shown->parameter)
 		check_parameter_type(options, TupleDescAttr(rows->descriptor, column));
 	else
-		decode_want(rows->documents, column, option->path);
+		decode_want(rows->documents, column, shown->path);
+	if (shown->parameter)
+		rows->searched = lappend_int(rows->searched, column);
 }
 
 /* The text that a condition gives is sent, and shown in the rows that come of it. */
@@ -141,21 +161,35 @@ check_position_type(const WalcuOptions *options, Form_pg_attribute attribute)
 				errhint("A position is of type integer or bigint."));
 }
 
-/*
- * Lists the paths (of char *) that a service has to send for these columns (of int, from 1).  Positions count
- * all elements, and rows without a column of theirs are counted, too; then the list is sent as a whole.
- */
+/* Lists the paths (of char *) that a service has to send for columns (of int, from 1). */
 List *
 document_rows_paths(const WalcuOptions *options, TupleDesc descriptor, List *columns)
+{
+	return list_paths(options, descriptor, list_shown(options, columns));
+}
+
+/* Lists the columns (of int, from 0) that show what was searched for. */
+List *
+document_rows_searched(const WalcuDocumentRows *rows)
+{
+	return rows->searched;
+}
+
+/*
+ * Lists the paths for what columns show.  Positions count all elements, and rows without a column of theirs
+ * are counted, too; then the list is sent as a whole.
+ */
+static List *
+list_paths(const WalcuOptions *options, TupleDesc descriptor, List *shown)
 {
 	bool is_whole = options->array && has_element_column(options, descriptor);
 	bool has_member = false;
 	List *paths = NIL;
 	ListCell *lc;
 
-	foreach(lc, columns)
+	foreach(lc, shown)
 	{
-		WalcuColumn *option = option_column_of(options, lfirst_int(lc));
+		WalcuColumn *option = lfirst(lc);
 
 		is_whole |= option->ordinality;
 		has_member |= option->element_path != NULL;

@@ -14,8 +14,9 @@
 typedef struct WalcuDocumentRows WalcuDocumentRows;
 
 extern WalcuDocumentRows *document_rows_create(const WalcuOptions *options, TupleDesc descriptor,
-											   List *columns);
+											   List *columns, List **paths);
 extern List *document_rows_paths(const WalcuOptions *options, TupleDesc descriptor, List *columns);
+extern List *document_rows_searched(const WalcuDocumentRows *rows);
 extern void document_rows_begin(WalcuDocumentRows *rows, const WalcuDocument *document,
 								const char *credential);
 extern bool document_rows_find(WalcuDocumentRows *rows);

@@ -56,6 +56,8 @@ struct WalcuReplyCache
 	Oid serverid;            /* They came from this server. */
 	const char *resource;    /* They are documents of this resource. */
 	bool needed;             /* Something may be asked for again. */
+	int readers;             /* So many scans have not read all that they ask for, */
+	bool is_repeated;        /* and some may begin again. */
 	HTAB *entries;           /* They are found by what was asked for; NULL until there is one. */
 	dlist_head used;         /* These (HeldReply) are in the order of use: the last one used comes first. */
 	size_t size;             /* All of them take up so many bytes. */
@@ -87,7 +89,8 @@ reply_cache_get(EState *estate, const WalcuOptions *options)
 
 		if (is_of_resource(cache, options))
 		{
-			reply_cache_expect(cache);
+			cache->needed = true;
+			cache->readers++;
 			return cache;
 		}
 	}
@@ -95,13 +98,31 @@ reply_cache_get(EState *estate, const WalcuOptions *options)
 }
 
 /*
- * Tell that requests may be repeated: nothing is held for what most statements have, one scan of a resource,
- * run once.
+ * Tell that a scan may ask again for the same: nothing is held for what most statements have, one scan of a
+ * resource, run once.
  */
 void
 reply_cache_expect(WalcuReplyCache *cache)
 {
 	cache->needed = true;
+	cache->is_repeated = true;
+}
+
+/*
+ * Tell that a scan has read all that it asks for.  The last one frees what is held, unless one may begin
+ * again, as a statement may be about hundreds of resources.
+ */
+void
+reply_cache_leave(WalcuReplyCache *cache)
+{
+	cache->readers--;
+	if (cache->readers > 0 || cache->is_repeated || cache->context == NULL)
+		return;
+	MemoryContextDelete(cache->context);
+	cache->context = NULL;
+	cache->entries = NULL;
+	cache->size = 0;
+	dlist_init(&cache->used);
 }
 
 /* The bytes that the replies of a statement, and resource, may take up. */
@@ -230,6 +251,7 @@ create_cache(MemoryContext statement, const WalcuOptions *options)
 	cache->serverid = options->serverid;
 	cache->resource = MemoryContextStrdup(statement, options->resource);
 	cache->limit = reply_cache_limit();
+	cache->readers = 1;
 	dlist_init(&cache->used);
 	before = MemoryContextSwitchTo(statement);
 	*caches = lappend(*caches, cache);

@@ -32,6 +32,7 @@ typedef struct WalcuReadJob
 
 extern WalcuReplyCache *reply_cache_get(EState *estate, const WalcuOptions *options);
 extern void reply_cache_expect(WalcuReplyCache *cache);
+extern void reply_cache_leave(WalcuReplyCache *cache);
 extern size_t reply_cache_limit(void);
 extern bool reply_cache_serves(const WalcuReplyCacheUse *share);
 extern const WalcuReply *reply_cache_find(WalcuReplyCacheUse *share, const WalcuOptions *options,

@@ -158,7 +158,7 @@ get_column_encoding(WalcuEncoder *encoder, int column)
 		MemoryContext before = MemoryContextSwitchTo(encoder->context);
 
 		prepare_encoding(encoding, attribute->atttypid);
-		encoding->precision = option_for_column(attribute->attrelid, column + 1)->timestamp_precision;
+		encoding->precision = option_column_of(encoder->options, column + 1)->timestamp_precision;
 		if (encoding->precision == WALCU_PRECISION_NOT_SAID)
 			encoding->precision = encoder->options->timestamp_precision;
 		MemoryContextSwitchTo(before);

@@ -61,7 +61,7 @@ row_prepare(const WalcuOptions *options, Relation relation)
 		row->columns[i].name = NameStr(attribute->attname);
 		if (attribute->attisdropped || attribute->attgenerated == GENERATED_VIRTUAL)
 			continue;
-		row->columns[i].option = option_for_column(RelationGetRelid(relation), i + 1);
+		row->columns[i].option = option_column_of(options, i + 1);
 		row->columns[i].is_set = row_sets_column(options, row->columns[i].option);
 		row->columns[i].is_inserted = row->columns[i].is_set || is_path(row, i, "_id");
 		row->columns[i].base_type = getBaseType(attribute->atttypid);

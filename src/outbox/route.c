@@ -185,9 +185,8 @@ find_table(const WalcuOutboxEntry *entry)
 static const WalcuOptions *
 read_options(Oid relation)
 {
-	WalcuOptions *options = palloc(sizeof(WalcuOptions));
+	WalcuOptions *options = option_for_table(relation);
 
-	*options = *option_for_table(relation);
 	options->max_retries = options->max_mishaps = 0;
 	options->max_requests = 0;
 	return options;

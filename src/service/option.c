@@ -2,9 +2,8 @@
  * option.c
  *	  The options of servers, user mappings, foreign tables, columns and imports.
  *
- * All options stand in one table, which the validator and the resolvers read.  CREATE and
- * ALTER call the validator; planning, scans, imports and single calls ask for the options
- * in force.  What a single value may be is in option_value.c.
+ * All options stand in one table.  CREATE and ALTER call the validator; option_in_force.c, option_column.c
+ * and imports have what an object says read into a struct.  What a single value may be is in option_value.c.
  */
 #include "postgres.h"
 
@@ -209,12 +208,11 @@ static const struct
 	{InvalidOid, ON_IMPORT, "IMPORT FOREIGN SCHEMA"},
 };
 
-static WalcuOptions *read_table(Oid relid);
+static List *copy_texts(List *texts);
 static bool is_same_value(const OptionRow *row, const void *one, const void *other);
 static bool are_same_lists(List *one, List *other);
 static int find_object_kind(Oid catalog);
 static void read_list(List *list, int object, void *options);
-static void set_retries(WalcuOptions *options);
 static const OptionRow *find_row(const char *name, int object);
 pg_noreturn static void raise_unknown_option(const char *name, int object);
 static void read_value(const OptionRow *row, const char *text, void *options);
@@ -242,70 +240,58 @@ walcu_fdw_validator(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Returns the options in force for a server. */
-WalcuOptions *
-option_for_server(Oid serverid)
+/* Fills in what a server's options say, and the defaults for the others. */
+void
+option_read_server(List *list, WalcuOptions *options)
 {
-	ForeignServer *server = GetForeignServer(serverid);
-	WalcuOptions *options = palloc(sizeof(WalcuOptions));
-	size_t length;
+	bool is_said;
 
 	*options = defaults;
-	options->serverid = serverid;
-	options->server_name = server->servername;
-	read_list(server->options, ON_SERVER, options);
-	set_retries(options);
-	length = strlen(options->endpoint);
-	while (options->endpoint[length - 1] == '/')
-		length--;
-	options->endpoint = pnstrdup(options->endpoint, length);
-	return options;
-}
-
-/* What is said of retries is said of all; the defaults make a difference. */
-static void
-set_retries(WalcuOptions *options)
-{
-	bool is_said = options->max_retries != NOT_SAID;
-
+	read_list(list, ON_SERVER, options);
+	/* what is said of retries is said of all; the defaults make a difference */
+	is_said = options->max_retries != NOT_SAID;
 	options->max_mishaps = is_said ? options->max_retries : DEFAULT_MISHAPS;
 	options->max_retries = is_said ? options->max_retries : DEFAULT_RETRIES;
 }
 
-/* Reads the options of a foreign table over those of its server. */
-static WalcuOptions *
-read_table(Oid relid)
+/* Puts what a table's options say over what is in the struct. */
+void
+option_read_table(List *list, WalcuOptions *options)
 {
-	ForeignTable *table = GetForeignTable(relid);
-	WalcuOptions *options = option_for_server(table->serverid);
-
-	options->relid = relid;
-	options->resource = get_rel_name(relid);
-	read_list(table->options, ON_TABLE, options);
-	/* what is written is a document, by another table; and what waits there is shown here, too */
-	if (options->array)
-	{
-		options->updatable = options->truncatable = false;
-		options->write_mode = WALCU_WRITE_AT_COMMIT;
-	}
-	return options;
+	read_list(list, ON_TABLE, options);
 }
 
-/* Returns the options in force for a foreign table.  Error: HV00J when it has no dealer. */
-const WalcuOptions *
-option_for_table(Oid relid)
+/* Copies options, with all that they point to, into the current memory context. */
+WalcuOptions *
+option_copy(const WalcuOptions *options)
 {
-	WalcuOptions *options = read_table(relid);
+	WalcuOptions *copy = palloc(sizeof(WalcuOptions));
 
-	options->pushdown &= option_enable_pushdown;
-	if (options->dealer_id == NULL)
-		ereport(ERROR, errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				errmsg("foreign table \"%s\" has no dealer_id", get_rel_name(relid)),
-				errhint("Use ALTER SERVER %s OPTIONS (ADD dealer_id '...').",
-						quote_identifier(options->server_name)));
-	/* the name of a table was not checked when it was given */
-	option_check_segment("resource", options->resource);
-	return options;
+	*copy = *options;
+	copy->server_name = pstrdup(options->server_name);
+	for (int i = 0; i < lengthof(rows); i++)
+	{
+		void *field = (char *) copy + Max(rows[i].offset, 0);
+
+		if (!(rows[i].objects & (ON_SERVER | ON_TABLE)))
+			continue;
+		if (rows[i].kind == KIND_TEXT && *(char **) field)
+			*(char **) field = pstrdup(*(char **) field);
+		if (rows[i].kind == KIND_LIST)
+			*(List **) field = copy_texts(*(List **) field);
+	}
+	return copy;
+}
+
+static List *
+copy_texts(List *texts)
+{
+	List *copy = NIL;
+	ListCell *lc;
+
+	foreach(lc, texts)
+		copy = lappend(copy, pstrdup(lfirst(lc)));
+	return copy;
 }
 
 /* Tells whether the options of two tables, or of one at two times, say the same. */
@@ -325,27 +311,6 @@ option_equals(const WalcuOptions *one, const WalcuOptions *other)
 	return true;
 }
 
-/* Tells whether a foreign table may be written, whatever other options it lacks. */
-bool
-option_table_is_updatable(Oid relid)
-{
-	return read_table(relid)->updatable;
-}
-
-/* Returns the resource that a foreign table shows, whatever other options it lacks. */
-char *
-option_resource_of_table(Oid relid)
-{
-	return read_table(relid)->resource;
-}
-
-/* Returns the path of the list whose elements a foreign table shows; NULL where it shows documents. */
-char *
-option_array_of_table(Oid relid)
-{
-	return read_table(relid)->array;
-}
-
 /* Puts what a column's options say over what is in the struct. */
 void
 option_read_column(List *list, WalcuColumn *column)
@@ -361,19 +326,6 @@ option_for_import(List *list)
 
 	read_list(list, ON_IMPORT, &options);
 	return options;
-}
-
-/*
- * Returns the header line with the credentials of a user for a server.  Error: 42704 without a user
- * mapping.
- */
-char *
-option_credential_header(Oid userid, Oid serverid)
-{
-	const char *server_name = GetForeignServer(serverid)->servername;
-
-	credential_check_mapping(userid, serverid, server_name);
-	return credential_header(GetUserMapping(userid, serverid)->options, server_name);
 }
 
 /* Returns the kind of a catalog's objects; 0 for the foreign data wrapper itself, which has no options. */

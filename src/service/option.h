@@ -200,14 +200,19 @@ extern bool option_enable_pushdown;
 /* This is the setting walcu_fdw.enable_batched_join. */
 extern bool option_enable_batched_join;
 
-extern WalcuOptions *option_for_server(Oid serverid);
-extern const WalcuOptions *option_for_table(Oid relid);
+extern void option_read_server(List *list, WalcuOptions *options);
+extern void option_read_table(List *list, WalcuOptions *options);
+extern void option_read_column(List *list, WalcuColumn *column);
+extern WalcuImportOptions option_for_import(List *list);
+extern WalcuOptions *option_copy(const WalcuOptions *options);
 extern bool option_equals(const WalcuOptions *one, const WalcuOptions *other);
+
+/* option_in_force.c */
+extern WalcuOptions *option_for_server(Oid serverid);
+extern WalcuOptions *option_for_table(Oid relid);
 extern bool option_table_is_updatable(Oid relid);
 extern char *option_resource_of_table(Oid relid);
 extern char *option_array_of_table(Oid relid);
-extern void option_read_column(List *list, WalcuColumn *column);
-extern WalcuImportOptions option_for_import(List *list);
 extern char *option_credential_header(Oid userid, Oid serverid);
 
 #endif /* WALCU_OPTION_H */
