@@ -48,6 +48,15 @@ for my $row (
 }
 is(scalar(grep { ($_->{model} // '') eq 'new' } $sandbox->dump('cars')), $servers, 'each new document is there once');
 
+# Memory, of which each server has its part
+my $insert = "INSERT INTO cars (make, model) SELECT 'p' || (1 + i % $servers), 'new' FROM generate_series(1, 4 * $servers) i";
+cmp_ok(growth_of_peak($insert), '<', 110 * $servers, 'kilobytes by which an INSERT raises the peak');
+cmp_ok(growth_of_peak("UPDATE cars SET model = 'other' WHERE _id = '$id'"), '<', 50 * $servers, 'an UPDATE');
+$sandbox->reset;
+cmp_ok(used_while('count(model)', 'cars'), '<', 20 * $servers, 'kilobytes that a statement has in use when its scans have ended');
+cmp_ok(used_while('count(a.model || b.model)', 'cars a JOIN cars b USING (make, _id)', 'SET enable_partitionwise_join = on'),
+    '<', 110 * $servers, 'the same of a join of partitions');
+
 # An error, and a cancel, while servers take turns
 $sandbox->reset;
 $sandbox->fault({ match => { kind => 'list' }, skip => 250, times => 1, fault => { type => 'status', status => 403 } });
@@ -101,6 +110,41 @@ $dbh->rollback;
 is($dbh->selectrow_array('SELECT count(model) FROM cars'), 10 * @$all, 'and the next statement');
 
 done_testing();
+
+# Of a statement in a session of its own, in kilobytes, beyond what planning it takes.
+sub growth_of_peak
+{
+    my ($sql) = @_;
+    my $session = connect_db($node);
+    $session->do("EXPLAIN $sql");
+    my $before = peak($session);
+    $session->do($sql);
+    my $growth = peak($session) - $before;
+    note "$growth kB: $sql";
+    return $growth;
+}
+
+# In kilobytes, but for what is kept of the catalogs, as the statement itself finds at its end.
+sub used_while
+{
+    my ($column, $from, @settings) = @_;
+    my $session = connect_db($node);
+    my $memory = q{SELECT sum(used_bytes) / 1024 FROM pg_backend_memory_contexts WHERE name !~ '^(Cache|index info|relation rules|partition)'};
+    my $sql = "SELECT ($memory), $column FROM $from";
+    # what the session's first statement needs for its plan stays until its end
+    $session->do($_) for @settings, "EXPLAIN $sql";
+    my ($kilobytes) = $session->selectrow_array($sql);
+    note "$kilobytes kB: $sql";
+    return $kilobytes;
+}
+
+sub peak
+{
+    my ($session) = @_;
+    open my $status, '<', "/proc/$session->{pg_pid}/status" or die "no status: $!";
+    my ($kilobytes) = map { /^VmHWM:\s*(\d+) kB/ ? $1 : () } <$status>;
+    return $kilobytes;
+}
 
 # A server for each partition of a table of cars.
 sub create_servers

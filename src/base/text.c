@@ -43,7 +43,7 @@ text_shown(const char *text, int limit)
 	}
 	if (length > limit)
 		appendStringInfoString(&shown, "...");
-	return shown.data;
+	return text_take(&shown);
 }
 
 /* Returns a number of things in words: 1 request, 2 requests. */
@@ -171,8 +171,15 @@ text_make_short(void)
 {
 	StringInfo text = palloc(sizeof(StringInfoData));
 
-	text->maxlen = SHORT_TEXT;
-	text->data = palloc(text->maxlen);
-	resetStringInfo(text);
+	text_init(text, SHORT_TEXT);
 	return text;
+}
+
+/* Makes a buffer an empty text with room for so many bytes.  initStringInfo has 1 kB. */
+void
+text_init(StringInfo buffer, int room)
+{
+	buffer->maxlen = room;
+	buffer->data = palloc(room);
+	resetStringInfo(buffer);
 }

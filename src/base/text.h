@@ -24,5 +24,6 @@ extern int text_compare_bytes(const ListCell *one, const ListCell *other);
 extern char *text_escape_like(const char *text);
 extern char *text_take(StringInfo buffer);
 extern StringInfo text_make_short(void);
+extern void text_init(StringInfo buffer, int room);
 
 #endif /* WALCU_TEXT_H */

@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "mb/pg_wchar.h"
+#include "utils/memutils.h"
 
 /* What is a part of a credential only, and is shorter than this, is not looked for. */
 #define SHORTEST_PART 4
@@ -68,13 +69,22 @@ redact_text(char *text, bool whole, const char *credential)
 void
 redact_name(char *name, const char *credential)
 {
+	MemoryContext scratch;
+	MemoryContext before;
 	ListCell *lc;
 
+	if (name == NULL)
+		return;
+	/* of each document that is written, at the least */
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "walcu secrets", ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(scratch);
 	foreach(lc, list_secrets(credential))
 	{
-		if (name && strlen(lfirst(lc)) >= SHORTEST_PART)
+		if (strlen(lfirst(lc)) >= SHORTEST_PART)
 			take_out(name, lfirst(lc), true);
 	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
 }
 
 /* Take a credential out of what an error says.  Hints are words of PostgreSQL and ours alone. */

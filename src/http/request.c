@@ -10,12 +10,16 @@
 
 #include "http/request.h"
 
+#include "base/text.h"
 #include "base/url.h"
 #include "base/utf8.h"
 #include "miscadmin.h"
 
 /* RFC 3986 lets a query have them as they are, which leaves room for more keys of a list. */
 #define PLAIN_IN_VALUES ",:"
+
+/* Most URLs have fewer bytes than these, and hundreds of requests may be under way. */
+#define FIRST_ROOM 256
 
 static void append_encoded(StringInfo url, const char *text, const char *plain);
 static bool is_plain(unsigned char c, const char *plain);
@@ -30,8 +34,8 @@ request_create(const WalcuOptions *options, const char *method)
 	WalcuRequest *request = palloc0(sizeof(WalcuRequest));
 
 	request->method = method;
-	initStringInfo(&request->url);
-	initStringInfo(&request->label);
+	text_init(&request->url, FIRST_ROOM);
+	text_init(&request->label, FIRST_ROOM);
 	appendStringInfo(&request->url, "%s/dealers/", options->endpoint);
 	append_encoded(&request->url, options->dealer_id, "");
 	appendStringInfo(&request->label, "%s ", method);
@@ -53,8 +57,8 @@ request_for_url(const char *url, const char *label)
 	WalcuRequest *request = palloc0(sizeof(WalcuRequest));
 
 	request->method = "GET";
-	initStringInfo(&request->url);
-	initStringInfo(&request->label);
+	text_init(&request->url, FIRST_ROOM);
+	text_init(&request->label, FIRST_ROOM);
 	appendStringInfoString(&request->url, url);
 	appendStringInfo(&request->label, "GET %s", label);
 	return request;

@@ -117,7 +117,7 @@ direct_modify_begin(ForeignScanState *node, int eflags)
 	foreach(lc, values)
 		direct->values = lappend(direct->values, ExecInitExpr(lfirst(lc), (PlanState *) node));
 	direct->row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(CurrentMemoryContext, "walcu written row", ALLOCSET_START_SMALL_SIZES);
 	direct->write_log = write_log_open(estate);
 	write_log_add_servers(direct->write_log, estate->es_range_table);
 	direct->credential =

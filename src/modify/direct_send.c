@@ -335,13 +335,23 @@ make_current_patch(ForeignScanState *node)
 {
 	WalcuDirectModify *direct = node->fdw_state;
 	int count = list_length(direct->values);
+	MemoryContext before;
+	WalcuRowPatch patch;
 
 	direct->set_values = palloc(count * sizeof(Datum));
 	direct->set_nulls = palloc(count * sizeof(bool));
 	for (int i = 0; i < count; i++)
 		direct->set_values[i] = ExecEvalExprSwitchContext(list_nth(direct->values, i),
 														  node->ss.ps.ps_ExprContext, &direct->set_nulls[i]);
-	return row_setting_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls);
+	/* to make it takes several times its own memory, and a statement may have hundreds of scans */
+	before = MemoryContextSwitchTo(direct->row_context);
+	patch = row_setting_patch(direct->row, direct->columns, direct->set_values, direct->set_nulls);
+	MemoryContextSwitchTo(before);
+	patch.body = patch.body ? pstrdup(patch.body) : NULL;
+	patch.leaves = patch.leaves ? pstrdup(patch.leaves) : NULL;
+	patch.sets = patch.sets ? pstrdup(patch.sets) : NULL;
+	MemoryContextReset(direct->row_context);
+	return patch;
 }
 
 /* WalcuRemake */

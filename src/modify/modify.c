@@ -26,6 +26,7 @@
 #include "modify/waiting_insert.h"
 #include "utils/memutils.h"
 
+static const WalcuOptions *get_target_options(const ResultRelInfo *target);
 static WalcuModify *open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation);
 static void check_returning(const WalcuOptions *options, const ModifyTable *plan);
 static bool has_triggers_after(const ResultRelInfo *target, CmdType operation);
@@ -87,7 +88,16 @@ modify_batch_size(ResultRelInfo *target)
 	if (target->ri_projectReturning || target->ri_WithCheckOptions != NIL ||
 		(triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row)))
 		return 1;
-	return option_for_table(RelationGetRelid(target->ri_RelationDesc))->batch_size;
+	return get_target_options(target)->batch_size;
+}
+
+/* Returns the options that a table is written with; EXPLAIN, and a scan that writes, have not begun to. */
+static const WalcuOptions *
+get_target_options(const ResultRelInfo *target)
+{
+	const WalcuModify *modify = target->ri_usesFdwDirectModify ? NULL : target->ri_FdwState;
+
+	return modify ? modify->row->options : option_for_table(RelationGetRelid(target->ri_RelationDesc));
 }
 
 /* FdwRoutine.ExecForeignInsert */
@@ -131,7 +141,11 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 	else
 		*count = send_new_rows(modify, made, slots, *count, inserted);
 	MemoryContextSwitchTo(before);
-	return inserted;
+	if (modify->held == NULL)
+		return inserted;
+	/* all of them are held, and there may be hundreds of tables whose next row does not come soon */
+	MemoryContextReset(modify->row_context);
+	return slots;
 }
 
 /* FdwRoutine.ExecForeignUpdate.  Returns NULL when the row is gone. */
@@ -223,7 +237,7 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	modify->operation = operation;
 	modify->row = row_prepare(options, target->ri_RelationDesc);
 	modify->row_context =
-		AllocSetContextCreate(estate->es_query_cxt, "walcu written row", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(estate->es_query_cxt, "walcu written row", ALLOCSET_START_SMALL_SIZES);
 	modify->needs_reply = operation != CMD_DELETE &&
 						  ((plan && (plan->returningLists != NIL || plan->withCheckOptionLists != NIL)) ||
 						   has_triggers_after(target, operation));

@@ -117,21 +117,29 @@ write_log_add_place(WalcuWriteLog *write_log, const WalcuOptions *options)
 void
 write_log_add_servers(WalcuWriteLog *write_log, List *range_table)
 {
+	MemoryContext scratch;
+	MemoryContext before;
 	ListCell *lc;
 
 	if (write_log->has_servers)
 		return;
+	/* what the catalogs say of a server is not to stay as long as the statement */
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "walcu servers", ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(scratch);
 	foreach(lc, range_table)
 	{
 		const RangeTblEntry *entry = lfirst(lc);
 
 		if (entry->rtekind == RTE_RELATION && entry->relkind == RELKIND_FOREIGN_TABLE)
 			add_server(write_log, GetForeignServer(GetForeignTable(entry->relid)->serverid)->servername);
+		MemoryContextReset(scratch);
 	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
 	write_log->has_servers = true;
 }
 
-/* What the catalogs say of a server is not to stay as long as the transaction, but its name is. */
+/* The name of a server stays as long as the transaction. */
 static void
 add_server(WalcuWriteLog *write_log, const char *name)
 {

@@ -55,7 +55,7 @@ WalcuWriter *
 writer_open(MemoryContext parent, const WalcuOptions *options, const char *credential,
 			WalcuWriteLog *write_log)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "walcu writer", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(parent, "walcu writer", ALLOCSET_START_SMALL_SIZES);
 	WalcuWriter *writer = MemoryContextAllocZero(context, sizeof(WalcuWriter));
 
 	writer->options = options;
