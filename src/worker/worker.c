@@ -166,6 +166,9 @@ begin_worker(Oid database)
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	/* what is set for sessions, from 17 on, would end the process in the middle of a long refresh */
+	if (GetConfigOption("transaction_timeout", true, false))
+		SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 	/* who holds a row of a copy for longer than that is waited for at another time */
 	if (LockTimeout == 0)
 		SetConfigOption("lock_timeout", LOCK_TIME, PGC_SUSET, PGC_S_OVERRIDE);
@@ -230,7 +233,7 @@ work_for_ever(MemoryContext context)
 static long
 try_round(int *pause)
 {
-	static void (*const parts[])(Round * round) = {run_copies, send_outbox, measure_sleep};
+	static void (*const parts[])(Round * round) = {send_outbox, run_copies, measure_sleep};
 	Round round = {0};
 	bool is_fine = try_part(look_for_extension, &round);
 
