@@ -21,6 +21,9 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+/* A request takes no longer than so many milliseconds: those of other users wait for its batch. */
+#define LONGEST_REQUEST (10 * 60 * 1000)
+
 /* A way that is to be opened. */
 typedef struct Opening
 {
@@ -189,6 +192,7 @@ read_options(Oid relation)
 
 	options->max_retries = options->max_mishaps = 0;
 	options->max_requests = 0;
+	options->request_timeout = Min(options->request_timeout, LONGEST_REQUEST);
 	return options;
 }
 
