@@ -14,6 +14,7 @@
 #include "executor/executor.h"
 #include "fetch/waiting_writes.h"
 #include "modify/column_rules.h"
+#include "modify/row_conditions.h"
 
 static bool make_changed_body(WalcuModify *modify, WalcuCommitQueueWrite *write, const WalcuRowChange *change,
 							  bool *missing);
@@ -73,6 +74,7 @@ changed_row_begin_update(WalcuModify *modify, ResultRelInfo *target, EState *est
 	/* PostgreSQL checks these before for its own tables, and for foreign ones never, or afterwards */
 	ExecWithCheckOptions(WCO_RLS_UPDATE_CHECK, target, slot, estate);
 	ExecWithCheckOptions(WCO_VIEW_CHECK, target, slot, estate);
+	row_conditions_check_partition(modify, target, estate, slot);
 	queued.id = row_id(row, row->id < 0 ? (Datum) 0 : values[row->id], row->id < 0 || nulls[row->id]);
 	slot_getallattrs(slot);
 	change = row_change(row, values, nulls, slot->tts_values, slot->tts_isnull);

@@ -10,11 +10,13 @@
 
 #include "modify/direct_modify.h"
 
+#include "access/table.h"
 #include "base/compat.h"
 #include "base/read_only.h"
 #include "executor/executor.h"
 #include "modify/column_rules.h"
 #include "modify/direct_send.h"
+#include "modify/row_conditions.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
@@ -46,6 +48,7 @@ static bool reads_all_children(const Plan *child);
 static Expr *find_scan_ids(PlannerInfo *root, const ForeignScan *scan, bool *is_list);
 static void read_direct_plan(WalcuDirectModify *direct, const ForeignScan *scan, List **values);
 static bool set_values(PlannerInfo *root, Index target, List **columns, List **values);
+static bool may_leave_partition(Oid relid, List *columns);
 static bool needs_row(Expr *value);
 static bool is_null_constant(const Expr *value);
 static bool is_multiple_assignment(Node *node, void *context);
@@ -77,7 +80,8 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
 		return false;
 	ids = find_scan_ids(root, scan, &is_list);
-	if (ids == NULL || (plan->operation == CMD_UPDATE && !set_values(root, target, &columns, &values)))
+	if (ids == NULL || (plan->operation == CMD_UPDATE && !set_values(root, target, &columns, &values)) ||
+		may_leave_partition(options->relid, columns))
 		return false;
 	scan->operation = plan->operation;
 	scan->resultRelation = target;
@@ -230,6 +234,17 @@ set_values(PlannerInfo *root, Index target, List **columns, List **values)
 		*values = lappend(*values, value);
 	}
 	return *columns != NIL;
+}
+
+/* Tells whether to set these columns (from 0) could put a document out of its partition. */
+static bool
+may_leave_partition(Oid relid, List *columns)
+{
+	Relation relation = table_open(relid, NoLock);
+	bool may_leave = list_intersection_int(columns, row_conditions_partition_columns(relation)) != NIL;
+
+	table_close(relation, NoLock);
+	return may_leave;
 }
 
 /*

@@ -3,8 +3,8 @@
  *	  Judge the rows of a statement before the first of them is written.
  *
  * What is sent is not taken back.  So where a statement names columns that cannot be written, or gives ids,
- * or a view or policy has a condition, all its rows are looked at for what is an error before modify_table.c
- * lets the first be sent.
+ * or a view, policy or partition has a condition, all its rows are looked at for what is an error before
+ * modify_table.c lets the first be sent.
  * Triggers may change what the rows say: then each is judged by modify.c alone, when its turn comes.
  */
 #include "postgres.h"
@@ -13,8 +13,8 @@
 
 #include "executor/executor.h"
 #include "modify/changed_row.h"
-#include "modify/check_options.h"
 #include "modify/column_rules.h"
+#include "modify/row_conditions.h"
 
 static void judge_new_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot);
 static void judge_changed_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot);
@@ -27,8 +27,9 @@ judge_is_needed(const WalcuModify *modify, const ModifyTableState *node, ResultR
 {
 	EState *estate = node->ps.state;
 	const TriggerDesc *triggers = target->ri_TrigDesc;
-	/* the table is told of them later */
-	bool has_conditions = ((ModifyTable *) node->ps.plan)->withCheckOptionLists != NIL;
+	/* the table is told of these lists later */
+	bool has_conditions =
+		modify->partition_columns != NIL || ((ModifyTable *) node->ps.plan)->withCheckOptionLists != NIL;
 
 	if (modify->operation == CMD_INSERT)
 		return !(triggers && triggers->trig_insert_before_row) &&
@@ -39,7 +40,7 @@ judge_is_needed(const WalcuModify *modify, const ModifyTableState *node, ResultR
 
 /*
  * Judges a row of the plan of a node, which is for the table with this number.  Errors are those of
- * column_rules_check_new, column_rules_check_value, and check_options_check_new.
+ * column_rules_check_new, column_rules_check_value, and row_conditions_check.
  */
 void
 judge_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTableSlot *slot)
@@ -61,7 +62,7 @@ judge_new_row(WalcuModify *modify, ModifyTableState *node, int number, TupleTabl
 {
 	slot_getallattrs(slot);
 	column_rules_check_new(modify->row, slot->tts_values, slot->tts_isnull);
-	check_options_check_new(modify->row, &node->resultRelInfo[number], node->ps.state, slot);
+	row_conditions_check(modify, &node->resultRelInfo[number], node->ps.state, slot);
 }
 
 /* The plan of an UPDATE returns the columns that are set, and behind them what tells the old row. */
@@ -87,7 +88,7 @@ judge_changed_row(WalcuModify *modify, ModifyTableState *node, int number, Tuple
 	judge_conditions(modify, node, number, values, nulls);
 }
 
-/* Judges what an UPDATE makes of a row by the conditions of views and policies. */
+/* Judges what an UPDATE makes of a row by the conditions of views, policies and partitions. */
 static void
 judge_conditions(WalcuModify *modify, ModifyTableState *node, int number, const Datum *values,
 				 const bool *nulls)
@@ -95,7 +96,7 @@ judge_conditions(WalcuModify *modify, ModifyTableState *node, int number, const 
 	ResultRelInfo *target = &node->resultRelInfo[number];
 	int count = modify->row->descriptor->natts;
 
-	if (target->ri_WithCheckOptions == NIL)
+	if (target->ri_WithCheckOptions == NIL && modify->partition_columns == NIL)
 		return;
 	if (modify->judged_slot == NULL)
 	{
@@ -108,5 +109,5 @@ judge_conditions(WalcuModify *modify, ModifyTableState *node, int number, const 
 	memcpy(modify->judged_slot->tts_values, values, count * sizeof(Datum));
 	memcpy(modify->judged_slot->tts_isnull, nulls, count * sizeof(bool));
 	ExecStoreVirtualTuple(modify->judged_slot);
-	check_options_check_changed(modify->row, target, node->ps.state, modify->judged_slot);
+	row_conditions_check(modify, target, node->ps.state, modify->judged_slot);
 }

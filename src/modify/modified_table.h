@@ -44,6 +44,7 @@ typedef struct WalcuModify
 	bool skips_conflicts;         /* The statement has ON CONFLICT DO NOTHING. */
 	bool judges_first;            /* All rows are read and judged before the first is sent. */
 	TupleTableSlot *judged_slot;  /* What an UPDATE makes of a row is judged in this slot. */
+	List *partition_columns;      /* These columns (from 0) could put a row out of the partition. */
 	AttrNumber id_junk;           /* The subplan's column of this number is the _id, for DELETE. */
 	AttrNumber whole_row_junk;    /* The subplan's column of this number is the old row. */
 	List *begun;                  /* These rows (of WalcuBegunRow *) are begun, and not returned yet. */

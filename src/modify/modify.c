@@ -18,9 +18,9 @@
 #include "miscadmin.h"
 #include "modify/begun_row.h"
 #include "modify/changed_row.h"
-#include "modify/check_options.h"
 #include "modify/column_rules.h"
 #include "modify/new_row.h"
+#include "modify/row_conditions.h"
 #include "modify/row_source.h"
 #include "modify/updatable.h"
 #include "modify/waiting_insert.h"
@@ -132,7 +132,7 @@ modify_insert_batch(EState *estate, ResultRelInfo *target, TupleTableSlot **slot
 		ExecWithCheckOptions(WCO_RLS_INSERT_CHECK, target, slots[i], estate);
 		slot_getallattrs(slots[i]);
 		column_rules_check_new(modify->row, slots[i]->tts_values, slots[i]->tts_isnull);
-		check_options_check_new(modify->row, target, estate, slots[i]);
+		row_conditions_check(modify, target, estate, slots[i]);
 	}
 	for (int i = 0; i < *count; i++)
 		new_row_make(modify, slots[i], &made[i]);
@@ -236,6 +236,8 @@ open_modify(ModifyTableState *node, ResultRelInfo *target, CmdType operation)
 	read_only_refuse_statement(estate->es_plannedstmt);
 	modify->operation = operation;
 	modify->row = row_prepare(options, target->ri_RelationDesc);
+	if (operation != CMD_DELETE)
+		row_conditions_prepare(modify, target, estate);
 	modify->row_context =
 		AllocSetContextCreate(estate->es_query_cxt, "walcu written row", ALLOCSET_START_SMALL_SIZES);
 	modify->needs_reply = operation != CMD_DELETE &&

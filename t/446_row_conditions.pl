@@ -1,5 +1,5 @@
-# Conditions of views (WITH CHECK OPTION) and of policies: a statement with a row that violates one writes nothing, as far
-# as the rows themselves decide that; what the service fills in counts, too.
+# Conditions of views (WITH CHECK OPTION), of policies and of partitions: a statement with a row that violates one writes
+# nothing, as far as the rows themselves decide that; what the service fills in counts, too.
 
 use strict;
 use warnings;
@@ -44,6 +44,15 @@ for (
     [ 'one with a subquery', q{UPDATE allowed_only SET content = CASE n WHEN 1 THEN 'better' ELSE 'bad' END}, '44000', 0 ],
     [ 'an UPDATE under a policy', 'UPDATE parts SET n = n + 2', '42501', 0, 'plain' ],
     [ 'an UPDATE that the policy lets through', 'UPDATE parts SET n = n + 1', undef, 8, 'plain' ],
+    # a row that its partition is not for would not be found there
+    [ 'a row of another partition', q{INSERT INTO part_1 VALUES ('1', 1), ('2', 2)}, '23514', 0 ],
+    [ 'a row whose partition is not said', 'INSERT INTO part_1 (n) VALUES (1)', undef, 1 ],
+    [ 'a row by the table over both', q{INSERT INTO both_parts VALUES ('1', 1), ('2', 2)}, undef, 2 ],
+    [ 'an UPDATE to another partition', q{UPDATE both_parts SET content = '2' WHERE content = '1'}, '23514', 0 ],
+    [ 'one by _id', q{UPDATE both_parts SET content = '2' WHERE _id = '000000000000000000000001'}, '23514', 0 ],
+    [ 'one to none', q{UPDATE part_1 SET content = NULL}, '23514', 0 ],
+    [ 'one to the same', q{UPDATE both_parts SET content = '1', n = 9 WHERE content = '1'}, undef, 1 ],
+    [ 'one of another column', q{UPDATE part_1 SET n = n + 1}, undef, 8 ],
   )
 {
     my ($what, $sql, $sqlstate, $written, $user) = @$_;
@@ -88,6 +97,9 @@ sub make_tables
       'CREATE TABLE parts (content text COLLATE "C", n int, _id text COLLATE "C") PARTITION BY LIST (content)',
       q{CREATE FOREIGN TABLE part PARTITION OF parts DEFAULT SERVER crm OPTIONS (resource 'notes')},
       q{ALTER FOREIGN TABLE part ALTER COLUMN n OPTIONS (path 'custom.n')},
+      'CREATE TABLE both_parts (content text COLLATE "C", n int, _id text COLLATE "C") PARTITION BY LIST (content)',
+      (map { ("CREATE FOREIGN TABLE part_$_ PARTITION OF both_parts FOR VALUES IN ('$_') SERVER crm OPTIONS (resource 'notes')",
+              "ALTER FOREIGN TABLE part_$_ ALTER COLUMN n OPTIONS (path 'custom.n')") } 1, 2),
       'CREATE VIEW of_parts AS SELECT * FROM parts WHERE n < 10 WITH CHECK OPTION',
       'ALTER TABLE parts ENABLE ROW LEVEL SECURITY', 'CREATE POLICY small ON parts USING (true) WITH CHECK (n < 10)', 'GRANT ALL ON parts TO plain';
     return;
