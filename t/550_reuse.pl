@@ -155,10 +155,11 @@ same_rows('with less work_mem than the replies need', $whole, []);
 my ($first, $second) = scans($whole);
 cmp_ok($second->{Requests}, '>', 0, 'not all of them are held');
 cmp_ok($second->{'Reused Replies'} // 0, '>', 0, 'but the first ones are, however many follow');
-my $held = q{SELECT (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'walcu replies' AND n > 0)
-    FROM (SELECT count(*) + (SELECT count(*) FROM (SELECT %s FROM tasks OFFSET 0) t) AS n FROM (SELECT %s FROM tasks OFFSET 0) t OFFSET 0) c};
-cmp_ok($dbh->selectrow_array(sprintf $held, ('_id, computed') x 2), '<', 200 * 1024, 'and they take up no more memory than that');
-cmp_ok($dbh->selectrow_array(sprintf $held, ('_id, description') x 2), '>', 20 * 1024, 'but some');
+my ($held, $left) = held_by_two('_id, computed');
+cmp_ok($held, '<', 200 * 1024, 'and they take up no more memory than that');
+($held, $left) = held_by_two('_id, description');
+cmp_ok($held, '>', 20 * 1024, 'but some');
+is($left, 0, 'and none when both scans have read all');
 $dbh->do("SET $_ = off") for @plain, 'walcu_fdw.enable_batched_join';
 $sandbox->clear_log;
 cmp_ok($dbh->selectrow_array(q{SELECT (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'walcu replies' AND n > 0)
@@ -288,6 +289,22 @@ $sandbox->clear_faults;
 $dbh->do('RESET work_mem');
 
 done_testing();
+
+# The bytes of replies that are held for two scans of the same columns, when the second has begun and when it has ended.
+sub held_by_two
+{
+    my ($columns) = @_;
+    my $bytes = q{SELECT coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts WHERE name = 'walcu replies'};
+    $dbh->begin_work;
+    $dbh->do('SET LOCAL cursor_tuple_fraction = 1');
+    $dbh->do("DECLARE c NO SCROLL CURSOR FOR SELECT $columns FROM tasks UNION ALL SELECT $columns FROM tasks");
+    $dbh->do('MOVE ' . (1 + $dbh->selectrow_array('SELECT count(*) FROM local.tasks')) . ' FROM c');
+    my @held = $dbh->selectrow_array($bytes);
+    $dbh->do('MOVE ALL FROM c');
+    push @held, $dbh->selectrow_array($bytes);
+    $dbh->commit;
+    return @held;
+}
 
 # The rows are those of the local copies.
 sub same_rows

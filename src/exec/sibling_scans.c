@@ -66,6 +66,7 @@ sibling_scans_add(ForeignScanState *node, const WalcuPlan *plan, const WalcuOpti
 	statement = find_statement_scans(estate);
 	scan = palloc0(sizeof(WalcuSiblingScan));
 	scan->node = node;
+	scan->relid = options->relid;
 	scan->plan = plan;
 	scan->options = options;
 	statement->scans = lappend(statement->scans, scan);
@@ -205,9 +206,7 @@ find_siblings(List *scans, const WalcuSiblingScan *scan)
 static bool
 are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other)
 {
-	return RelationGetRelid(scan->node->ss.ss_currentRelation) ==
-			   RelationGetRelid(other->node->ss.ss_currentRelation) &&
-		   compat_scan_userid(scan->node) == compat_scan_userid(other->node) &&
+	return scan->relid == other->relid && compat_scan_userid(scan->node) == compat_scan_userid(other->node) &&
 		   scan->plan->pushdown == other->plan->pushdown && equal(scan->plan->order, other->plan->order) &&
 		   (scan->plan->strategy == WALCU_BY_JOB) == (other->plan->strategy == WALCU_BY_JOB) &&
 		   equal(scan->conditions, other->conditions);

@@ -14,6 +14,7 @@
 typedef struct WalcuSiblingScan
 {
 	ForeignScanState *node;      /* This scan. */
+	Oid relid;                   /* It reads this table. */
 	const WalcuPlan *plan;       /* It was planned so. */
 	const WalcuOptions *options; /* These are in force for its table. */
 	List *conditions;            /* It has these, as if its relation were the statement's first. */

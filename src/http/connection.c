@@ -35,6 +35,9 @@ struct WalcuConnection
 /* The cache of connections, by server. */
 static HTAB *connections = NULL;
 
+/* Some of them may be outdated. */
+static bool may_be_outdated = false;
+
 static void create_connections(void);
 static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
@@ -68,6 +71,7 @@ connection_get(const WalcuOptions *options)
 	if (connection->line.multi == NULL)
 		connection->outdated =
 			!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(connection->serverid));
+	may_be_outdated |= connection->outdated;
 	return connection;
 }
 
@@ -146,6 +150,7 @@ on_server_change(Datum arg, int cache, uint32 hash)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 		connection->outdated |= (hash == 0 || hash == connection->server_hash);
+	may_be_outdated = true;
 }
 
 /* Whose credentials they are is not told; they change rarely. */
@@ -168,7 +173,7 @@ close_at_transaction_end(XactEvent event, void *arg)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		if ((!connection->kept || connection->outdated) && !connection_close(connection))
-			connection->outdated = true;
+			connection->outdated = may_be_outdated = true;
 	}
 }
 
@@ -182,11 +187,15 @@ close_outdated(void)
 	HASH_SEQ_STATUS status;
 	WalcuConnection *connection;
 
+	/* this is asked for each request, and there may be hundreds of servers */
+	if (!may_be_outdated)
+		return;
+	may_be_outdated = false;
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (connection->outdated)
-			connection_close(connection);
+		if (connection->outdated && !connection_close(connection))
+			may_be_outdated = true;
 	}
 }
 
@@ -204,7 +213,7 @@ close_if_ca_file_changed(WalcuConnection *connection, const WalcuOptions *option
 		return;
 	connection->ca_file = now;
 	if (!connection_close(connection))
-		connection->outdated = true;
+		connection->outdated = may_be_outdated = true;
 }
 
 /* The connections that have something open, of WalcuConnection. */

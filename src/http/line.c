@@ -469,10 +469,12 @@ limit_asking(double limit)
 	dlist_foreach(iter, &session.starved)
 	{
 		const WalcuLine *line = dlist_container(WalcuLine, place, iter.cur);
-		double left = line->asks_again - walcu_curl_multi_now();
+		double left;
 
+		/* hundreds of lines may wait, and the clock takes its time */
 		if (line->asks_again == 0)
 			continue;
+		left = line->asks_again - walcu_curl_multi_now();
 		session.may_have_room |= left <= 0;
 		left = Max(left, 0);
 		limit = (limit < 0) ? left : Min(limit, left);
