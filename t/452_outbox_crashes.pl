@@ -59,7 +59,7 @@ sub endure
     ($sender_kind) = @_;
     $sender = $senders{$sender_kind};
     (%crashes, @errors) = ();
-    ($writer, $other, $sending, $worker) = ();
+    forget_sessions();
     $node->append_conf('postgresql.conf', 'walcu_fdw.worker_databases = ' . ($sender_kind eq 'worker' ? "'postgres'" : "''"));
     $node->restart;
     $node->safe_psql('postgres', 'TRUNCATE ledger');
@@ -74,7 +74,7 @@ sub endure
         note_error($writer) unless $survives;
         $sender->{end}->(0);
         crash($victim) if $victim;
-        ($writer, $other, $sending, $worker) = () if $victim || !$survives;
+        forget_sessions() if $victim || !$survives;
     }
     note("$sender_kind sends, crashes: ", join ', ', map { "$_ $crashes{$_}" } sort keys %crashes);
     cmp_ok(scalar(keys %crashes), '>', 0, "$sender_kind sends: something was killed");
@@ -101,6 +101,14 @@ sub connect_both
     wait_until(sub { ($writer, $other) = eval { map { connect_db($node) } 1, 2 }; $other }) or die "PostgreSQL does not come back\n";
     $_->do('SET client_min_messages = error') for $writer, $other;
     $sending = $worker = undef;
+    return;
+}
+
+# Whoever ends the handle of a transaction that was cut has an error, which 19's modules would take for the test's end.
+sub forget_sessions
+{
+    $_->{RaiseError} = 0 for grep { $_ } $writer, $other;
+    ($writer, $other, $sending, $worker) = ();
     return;
 }
 
