@@ -20,7 +20,7 @@ my @sizes = split ' ', $ENV{PARTITIONS} // '10 50 200 500';
 my $only = $ENV{ONLY} // '';
 my $latency = 0 + ($ENV{LATENCY} // 20);
 my $endpoint = $ENV{WALCU_ENDPOINT} or die "scale: run by scripts/bench\n";
-my $read_ahead = 'SET enable_partitionwise_aggregate = on; SET enable_partitionwise_join = on';
+my ($aggregates, $joins) = map { "SET enable_partitionwise_$_ = on" } 'aggregate', 'join';
 
 # [ name, statement, the least requests of so many partitions, settings ]
 my @situations = (
@@ -29,8 +29,9 @@ my @situations = (
     [ 'ORDER BY, LIMIT 10', 'SELECT _id FROM cars ORDER BY model LIMIT 10', sub { $_[0] } ],
     [ 'ORDER BY', 'SELECT count(*) FROM (SELECT model FROM cars ORDER BY model OFFSET 0) c', sub { $_[0] } ],
     [ 'join with keys', 'SELECT count(c.model) FROM wanted JOIN cars c USING (_id)', sub { $_[0] } ],
-    [ 'partitionwise aggregate', 'SELECT make, count(model) FROM cars GROUP BY make', sub { $_[0] }, $read_ahead ],
-    [ 'partitionwise join', 'SELECT count(a.model || b.model) FROM cars a JOIN cars b USING (make, _id)', sub { $_[0] }, $read_ahead ],
+    [ 'partitionwise aggregate', 'SELECT make, count(model) FROM cars GROUP BY make', sub { $_[0] }, $aggregates ],
+    [ 'partitionwise join', 'SELECT count(a.model || b.model) FROM cars a JOIN cars b USING (make, _id)', sub { $_[0] }, $joins ],
+    [ 'both', 'SELECT count(a.model || b.model) FROM cars a JOIN cars b USING (make, _id)', sub { $_[0] }, "$aggregates; $joins" ],
     [ 'UPDATE by _id', "UPDATE cars SET model = 'other' WHERE _id = '000000000000000000000001'", sub { $_[0] } ],
     [ 'INSERT', undef, sub { ROWS } ],
     [ 'ANALYZE', 'ANALYZE cars', sub { $_[0] } ],

