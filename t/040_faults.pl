@@ -8,6 +8,7 @@ use warnings;
 use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(time);
+use WalcuTest;
 use WalcuTest::Faults;
 
 my $yes = JSON::PP::true();
@@ -124,6 +125,12 @@ is_deeply([ grep { !$covered{$_} && !$elsewhere{$_} } fault_types() ], [], 'ever
 
 my @cases = map { cases_of($_) } @faults;
 my @results = $faults->run(@cases);
+# on a busy machine a hasty scan may give up a request before the one that the fault waits for
+wait_until(sub {
+    my @again = grep { $cases[$_]{server} eq 'hasty' && $results[$_]{applied} == 0 } 0 .. $#cases;
+    @results[@again] = $faults->run(@cases[@again]) if @again;
+    return !@again;
+});
 my (%problems, %outcomes);
 for my $number (0 .. $#cases)
 {
