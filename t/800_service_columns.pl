@@ -145,7 +145,7 @@ for ([ 'one table, which have room in work_mem', "'b'", '' ], [ 'two tables, whi
     my @files;
     local $SIG{__WARN__} = sub { push @files, grep { /temporary file/ } @_ };
     local $dbh->{PrintWarn} = 1;
-    sql_error($dbh, "INSERT INTO parts (content, created_at) SELECT $part, CASE WHEN i = 7999 THEN now() END FROM generate_series(0, 7999) i" =~ s/7999/$has_file ? 11999 : 5999/ger);
+    sql_error($dbh, "INSERT INTO parts (content, created_at) SELECT $part, CASE WHEN i = 7999 THEN now() END FROM generate_series(0, 7999) i" =~ s/7999/$has_file ? 19_999 : 5_999/ger);
     is(@files > 0, $has_file, "rows of $what");
 }
 $dbh->do("RESET $_") for qw(work_mem log_temp_files client_min_messages);
