@@ -52,6 +52,7 @@ for (
     [ 'one by _id', q{UPDATE both_parts SET content = '2' WHERE _id = '000000000000000000000001'}, '23514', 0 ],
     [ 'one to none', q{UPDATE part_1 SET content = NULL}, '23514', 0 ],
     [ 'one to the same', q{UPDATE both_parts SET content = '1', n = 9 WHERE content = '1'}, undef, 1 ],
+    [ 'one of rows that a trigger has seen', q{UPDATE part_2 SET content = '1' WHERE content = '2'}, '23514', 0 ],
     [ 'one of another column', q{UPDATE part_1 SET n = n + 1}, undef, 8 ],
   )
 {
@@ -94,12 +95,14 @@ sub make_tables
       'CREATE VIEW mended AS SELECT * FROM triggered WHERE n < 10 WITH CHECK OPTION',
       'CREATE FUNCTION mend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := NEW.n / 10; RETURN NEW; END $$',
       'CREATE TRIGGER t BEFORE INSERT ON triggered FOR EACH ROW EXECUTE FUNCTION mend()',
+      'CREATE FUNCTION do_nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$',
       'CREATE TABLE parts (content text COLLATE "C", n int, _id text COLLATE "C") PARTITION BY LIST (content)',
       q{CREATE FOREIGN TABLE part PARTITION OF parts DEFAULT SERVER crm OPTIONS (resource 'notes')},
       q{ALTER FOREIGN TABLE part ALTER COLUMN n OPTIONS (path 'custom.n')},
       'CREATE TABLE both_parts (content text COLLATE "C", n int, _id text COLLATE "C") PARTITION BY LIST (content)',
       (map { ("CREATE FOREIGN TABLE part_$_ PARTITION OF both_parts FOR VALUES IN ('$_') SERVER crm OPTIONS (resource 'notes')",
               "ALTER FOREIGN TABLE part_$_ ALTER COLUMN n OPTIONS (path 'custom.n')") } 1, 2),
+      'CREATE TRIGGER t BEFORE UPDATE ON part_2 FOR EACH ROW EXECUTE FUNCTION do_nothing()',
       'CREATE VIEW of_parts AS SELECT * FROM parts WHERE n < 10 WITH CHECK OPTION',
       'ALTER TABLE parts ENABLE ROW LEVEL SECURITY', 'CREATE POLICY small ON parts USING (true) WITH CHECK (n < 10)', 'GRANT ALL ON parts TO plain';
     return;

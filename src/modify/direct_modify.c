@@ -80,8 +80,8 @@ direct_modify_plan(PlannerInfo *root, ModifyTable *plan, Index target, int subpl
 		(plan->operation == CMD_UPDATE && options->update_method != WALCU_UPDATE_PATCH))
 		return false;
 	ids = find_scan_ids(root, scan, &is_list);
-	if (ids == NULL || (plan->operation == CMD_UPDATE && !set_values(root, target, &columns, &values)) ||
-		may_leave_partition(options->relid, columns))
+	if (ids == NULL || (plan->operation == CMD_UPDATE && (!set_values(root, target, &columns, &values) ||
+														  may_leave_partition(options->relid, columns))))
 		return false;
 	scan->operation = plan->operation;
 	scan->resultRelation = target;

@@ -31,14 +31,16 @@ row_conditions_prepare(WalcuModify *modify, ResultRelInfo *target, EState *estat
 {
 	const TriggerDesc *triggers = target->ri_TrigDesc;
 	bool is_new = modify->operation == CMD_INSERT;
-	List *columns = row_conditions_partition_columns(target->ri_RelationDesc);
-	Bitmapset *updated = is_new ? NULL : ExecGetUpdatedCols(target, estate);
+	List *columns;
+	Bitmapset *updated;
 	bool may_leave = is_new;
 	ListCell *lc;
 
 	/* PostgreSQL has chosen the partition by the row */
 	if (is_new && target->ri_RootResultRelInfo && !(triggers && triggers->trig_insert_before_row))
 		return;
+	columns = row_conditions_partition_columns(target->ri_RelationDesc);
+	updated = is_new ? NULL : ExecGetUpdatedCols(target, estate);
 	foreach(lc, columns)
 	{
 		int column = lfirst_int(lc);
@@ -79,15 +81,15 @@ row_conditions_check_partition(const WalcuModify *modify, ResultRelInfo *target,
 	Bitmapset *updated;
 	ListCell *lc;
 
-	if (modify->partition_columns == NIL || !are_columns_decided(modify, modify->partition_columns, slot))
+	if (modify->partition_columns == NIL)
 		return;
 	updated = modify->operation == CMD_UPDATE ? ExecGetUpdatedCols(target, estate) : NULL;
 	foreach(lc, modify->partition_columns)
 	{
 		int column = lfirst_int(lc);
 
-		/* it may not have been read */
-		if (slot->tts_isnull[column] &&
+		/* it may not have been read, or the service may fill it in */
+		if (slot_attisnull(slot, column + 1) &&
 			!bms_is_member(column + 1 - FirstLowInvalidHeapAttributeNumber, updated))
 			return;
 	}
@@ -136,7 +138,7 @@ are_columns_decided(const WalcuModify *modify, List *columns, TupleTableSlot *sl
 			return false;
 		/* the service may fill in what is left out */
 		if (modify->operation == CMD_INSERT &&
-			(!row->columns[column].is_inserted || slot->tts_isnull[column]))
+			(!row->columns[column].is_inserted || slot_attisnull(slot, column + 1)))
 			return false;
 	}
 	return true;

@@ -12,10 +12,10 @@
 #include "worker/worker.h"
 
 #include "access/xact.h"
+#include "base/extension.h"
 #include "base/read_only.h"
 #include "base/worker_latch.h"
 #include "commands/dbcommands.h"
-#include "commands/extension.h"
 #include "copies/entry.h"
 #include "copies/run.h"
 #include "copies/sql.h"
@@ -285,7 +285,7 @@ look_for_extension(Round *round)
 	bool is_there;
 
 	begin_step("looking for the extension walcu_fdw");
-	is_there = OidIsValid(get_extension_oid("walcu_fdw", true));
+	is_there = OidIsValid(extension_schema());
 	end_step();
 	round->has_extension = is_there;
 }
