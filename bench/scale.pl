@@ -14,7 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(time);
 use WalcuBench;
 
-use constant { DEALER => '5f2b1c9e8d3a4b0012345678', DOCUMENTS => 20, ROWS => 2_000, CONNECTIONS => 4, MOST_AT_ONCE => 100 };
+use constant { DEALER => '5f2b1c9e8d3a4b0012345678', DOCUMENTS => 20, ROWS => 2_000, CONNECTIONS => 4, MOST_AT_ONCE => 250 };
 
 my @sizes = split ' ', $ENV{PARTITIONS} // '10 50 200 500';
 my $only = $ENV{ONLY} // '';

@@ -2,8 +2,9 @@
  * connection.c
  *	  The backend's connection to each server, kept across queries.
  *
- * Holds the cache of connections: a line (line.c) for each foreign server, so that
- * TCP and TLS connections outlive a query, but not a change of the server or of credentials.
+ * Holds the cache of connections: a line (line.c) for each foreign server, so that TCP and TLS connections
+ * outlive a query, but not a change of the server or of credentials, unless another server shares them
+ * (pool.c).
  * Credentials travel with each transfer and are not kept here.
  * transfer.c calls this, and command/connection_functions.c for SQL.
  */
@@ -39,6 +40,7 @@ static HTAB *connections = NULL;
 static bool may_be_outdated = false;
 
 static void create_connections(void);
+static void set_place(WalcuConnection *connection, const WalcuOptions *options);
 static void on_server_change(Datum arg, int cache, uint32 hash);
 static void on_mapping_change(Datum arg, int cache, uint32 hash);
 static void close_at_transaction_end(XactEvent event, void *arg);
@@ -63,12 +65,13 @@ connection_get(const WalcuOptions *options)
 		connection->server_hash =
 			GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(options->serverid));
 	}
-	connection->line.max_running = options->max_connections;
-	connection->line.max_total = options->max_connections_total;
+	line_limit(&connection->line, options->max_connections, options->max_connections_total);
 	connection->kept = options->keep_connections;
 	close_if_ca_file_changed(connection, options);
+	if (connection->line.origin == NULL)
+		set_place(connection, options);
 	/* writes that wait for the commit are sent to a server that the transaction has dropped, too */
-	if (connection->line.multi == NULL)
+	if (!line_is_open(&connection->line))
 		connection->outdated =
 			!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(connection->serverid));
 	may_be_outdated |= connection->outdated;
@@ -138,6 +141,29 @@ create_connections(void)
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, on_server_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, on_mapping_change, (Datum) 0);
 	RegisterXactCallback(close_at_transaction_end, NULL);
+}
+
+/*
+ * Where the server's connections lead.  Servers share them whose endpoints have the same scheme, host and
+ * port, and which trust the same certificates.  A server that counts its connections, or closes them with the
+ * transaction, has its own.
+ */
+static void
+set_place(WalcuConnection *connection, const WalcuOptions *options)
+{
+	WalcuLine *line = &connection->line;
+	const char *host = strstr(options->endpoint, "://");
+	size_t before_path = host ? host + 3 - options->endpoint + strcspn(host + 3, "/") : 0;
+	StringInfoData text;
+
+	line->is_shared = options->keep_connections && options->max_connections_total == 0;
+	initStringInfo(&text);
+	appendStringInfo(&text, "%u %s ", line->is_shared ? InvalidOid : connection->serverid,
+					 options->ca_file ? options->ca_file : "");
+	appendBinaryStringInfo(&text, (char *) &connection->ca_file, sizeof(WalcuFileVersion));
+	appendBinaryStringInfo(&text, options->endpoint, before_path);
+	line->place = digest_of(text.data, text.len);
+	pfree(text.data);
 }
 
 /* PostgreSQL tells of a changed or dropped server at any time; 0 means all of them. */
@@ -229,7 +255,7 @@ connection_list(void)
 	hash_seq_init(&status, connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (connection->line.multi)
+		if (line_is_open(&connection->line))
 			open = lappend(open, connection);
 	}
 	return open;
@@ -256,7 +282,7 @@ connection_is_idle(WalcuConnection *connection)
 	return line_is_idle(&connection->line);
 }
 
-/* Close what a connection has open; false when it is in use.  Raises nothing. */
+/* Close what it has open, unless other servers share that; false when it is in use.  Raises nothing. */
 bool
 connection_close(WalcuConnection *connection)
 {

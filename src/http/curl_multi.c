@@ -4,7 +4,7 @@
  *
  * curl tells of its sockets and its timers through callbacks.  Whoever waits for one server lets the others
  * go on, too: nobody knows whose reply, or whose descriptor, is needed next.  Nothing that can raise an error
- * runs inside a curl callback.  Only line.c calls this.
+ * runs inside a curl callback.  Only line.c and pool.c call this.
  */
 #include "postgres.h"
 
@@ -38,6 +38,8 @@
 struct WalcuCurlMulti
 {
 	CURLM *curl;           /* It is libcurl's own handle. */
+	dlist_head handles;    /* These are attached (WalcuCurlEasy), */
+	int count;             /* and are so many. */
 	pairingheap_node node; /* It links the handle with the others that are to be called at a time. */
 	double due;            /* That is then (by walcu_curl_multi_now); 0 when the handle is not among them. */
 	double timer;          /* curl wants to be called then; 0 for never. */
@@ -85,6 +87,7 @@ walcu_curl_multi_create(void)
 		free(multi);
 		return NULL;
 	}
+	dlist_init(&multi->handles);
 	curl_multi_setopt(multi->curl, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
 	curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -92,10 +95,14 @@ walcu_curl_multi_create(void)
 	return multi;
 }
 
-/* Close what it has open.  No handle may be added.  Raises nothing: it runs on abort, too. */
+/* Take its handles back, and close what it has open.  Raises nothing: it runs on abort, too. */
 void
 walcu_curl_multi_destroy(WalcuCurlMulti *multi)
 {
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &multi->handles)
+		walcu_curl_multi_remove(dlist_container(WalcuCurlEasy, sibling, iter.cur));
 	curl_multi_cleanup(multi->curl);
 	multi->timer = 0;
 	settle_due(multi);
@@ -114,9 +121,12 @@ walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle)
 #endif
 	handle->added = curl_multi_add_handle(multi->curl, handle->easy) == CURLM_OK;
 	handle->attached = handle->added;
-	if (handle->added)
-		begin_connecting(multi, handle);
-	return handle->added;
+	if (!handle->added)
+		return false;
+	dlist_push_tail(&multi->handles, &handle->sibling);
+	multi->count++;
+	begin_connecting(multi, handle);
+	return true;
 }
 
 /* Take a handle back, unless that was done when it was finished.  Raises nothing: it runs on abort, too. */
@@ -128,13 +138,29 @@ walcu_curl_multi_remove(WalcuCurlEasy *handle)
 	end_connecting(handle);
 	curl_multi_remove_handle(handle->multi->curl, handle->easy);
 	handle->attached = false;
+	dlist_delete(&handle->sibling);
+	handle->multi->count--;
 }
 
-/* Keep so many connections when they are idle, and open no more than so many. */
-void
-walcu_curl_multi_limit(WalcuCurlMulti *multi, int kept, int most)
+/* The handles that are attached, by their member sibling. */
+dlist_head *
+walcu_curl_multi_handles(WalcuCurlMulti *multi)
 {
-	curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long) kept);
+	return &multi->handles;
+}
+
+/* How many those are. */
+int
+walcu_curl_multi_count(const WalcuCurlMulti *multi)
+{
+	return multi->count;
+}
+
+/* Open no more connections than so many, and keep them when they are idle. */
+void
+walcu_curl_multi_limit(WalcuCurlMulti *multi, int most)
+{
+	curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, (long) most);
 	curl_multi_setopt(multi->curl, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) most);
 }
 

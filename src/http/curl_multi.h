@@ -30,7 +30,8 @@ typedef struct WalcuCurlEasy
 	CURL *easy;                  /* It is libcurl's own handle. */
 	WalcuCurlMulti *multi;       /* The handle was last added to this one. */
 	struct WalcuLine *line;      /* The request goes over this line. */
-	dlist_node node;             /* It links the handle in one of the line's lists. */
+	dlist_node node;             /* It links the handle in one of the line's lists, */
+	dlist_node sibling;          /* and this among those that are attached to the multi handle. */
 	bool queued;                 /* The handle is in one of them. */
 	bool added;                  /* The handle was added to a multi handle. */
 	bool attached;               /* It has not been taken back from that yet. */
@@ -61,7 +62,9 @@ extern WalcuCurlMulti *walcu_curl_multi_create(void);
 extern void walcu_curl_multi_destroy(WalcuCurlMulti *multi);
 extern bool walcu_curl_multi_add(WalcuCurlMulti *multi, WalcuCurlEasy *handle);
 extern void walcu_curl_multi_remove(WalcuCurlEasy *handle);
-extern void walcu_curl_multi_limit(WalcuCurlMulti *multi, int kept, int most);
+extern dlist_head *walcu_curl_multi_handles(WalcuCurlMulti *multi);
+extern int walcu_curl_multi_count(const WalcuCurlMulti *multi);
+extern void walcu_curl_multi_limit(WalcuCurlMulti *multi, int most);
 extern bool walcu_curl_multi_was_sent(const WalcuCurlEasy *handle);
 extern double walcu_curl_multi_drive(double limit, uint32 wait_event);
 extern WalcuCurlEasy *walcu_curl_multi_take_finished(void);

@@ -2,11 +2,10 @@
  * line.c
  *	  The requests to a server that wait or are under way, and who may begin when.
  *
- * A request stands in its server's queue until its time has come, fewer than max_connections others are
- * under way, and the session has descriptors for it (descriptors.c).  When these run short, what no request
- * uses is closed, the line used longest ago first; when everything is in use, servers take turns: a request
- * that has not begun is no error, and it begins when another one has ended.  So that this happens whoever
- * waits for whom, the session waits for all servers together.
+ * A request stands in its server's queue until its time has come (line_grant.c), fewer than max_connections
+ * others are under way, and the session has descriptors for it (line_room.c).  When everything is in use,
+ * servers take turns: a request that has not begun is no error, and it begins when another one has ended.  So
+ * that this happens whoever waits for whom, the session waits for all servers together.
  *
  * So it is when all sessions have as many connections open as max_connections_total allows
  * (total_connections.c). A session that has some goes on with these.  One that waits for its first keeps
@@ -20,12 +19,8 @@
 
 #include "base/compat.h"
 #include "http/granted_rate.h"
-#include "http/rate_limit.h"
-#include "http/slow_start.h"
+#include "http/line_grant.h"
 #include "http/wait_set.h"
-
-/* Who waits for other sessions' replies looks again after so many milliseconds. */
-#define LOOK_FOR_REPLIES 10.0
 
 /* The lines of the session. */
 static struct
@@ -44,16 +39,12 @@ static void hold_line(WalcuLine *line, double milliseconds);
 static void take_turn(WalcuLine *line, WalcuLineTurn turn);
 static void begin_waiting(void);
 static bool begin_due(WalcuLine *line);
-static void begin_handle(WalcuLine *line, WalcuCurlEasy *handle, double now);
+static void begin_handle(WalcuLine *line, WalcuPool *pool, WalcuCurlEasy *handle, double now);
 static void take_in_finished(void);
 static double tend_starved(double limit);
 static double limit_asking(double limit);
 static double limit_wait(double limit);
 static void expire_handle(WalcuCurlEasy *handle);
-static bool has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now);
-static double wait_for_grant(WalcuLine *line, WalcuCurlEasy *handle);
-static void give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle);
-static void end_count(const WalcuLine *line, WalcuCurlEasy *handle, bool was_served);
 static double may_begin(const WalcuLine *line, const WalcuCurlEasy *handle);
 static uint32 wait_event(WalcuLine *line);
 
@@ -65,6 +56,16 @@ line_init(WalcuLine *line, Oid serverid)
 	dlist_init(&line->queue);
 	dlist_init(&line->begun);
 	dlist_init(&line->ended);
+}
+
+/* So many requests may be under way at once, and all sessions may have so many connections (0: no limit). */
+void
+line_limit(WalcuLine *line, int max_running, int max_total)
+{
+	if (line->origin)
+		line->origin->max_running += max_running - line->max_running;
+	line->max_running = max_running;
+	line->max_total = max_total;
 }
 
 /* Let a handle begin as soon as its time has come and there is room. */
@@ -107,7 +108,7 @@ line_note_reply(WalcuLine *line, WalcuCurlEasy *handle, int status, double pause
 		granted_rate_note_refused(line->serverid, handle->began_at, pause);
 	else if (is_served)
 		granted_rate_note_served(line->serverid, handle->rate);
-	end_count(line, handle, is_served);
+	line_grant_end(line, handle, is_served);
 	if ((status == 429 || status == 503) && pause > 0)
 		hold_line(line, pause);
 }
@@ -121,8 +122,8 @@ line_remove(WalcuLine *line, WalcuCurlEasy *handle)
 	if (handle->added)
 		walcu_curl_multi_remove(handle);
 	else
-		give_back_turn(line, handle);
-	end_count(line, handle, false);
+		line_grant_give_back(line, handle);
+	line_grant_end(line, handle, false);
 	dlist_delete(&handle->node);
 	handle->queued = false;
 	line->next_begins = 0;
@@ -135,8 +136,8 @@ line_remove(WalcuLine *line, WalcuCurlEasy *handle)
 	else
 		take_turn(line, WALCU_TURN_WAITING);
 	/* another session may want what this one may not use again for long */
-	if (line_is_idle(line) && line_room_is_wanted(line))
-		line_room_close(line);
+	if (line_is_idle(line) && line_room_is_wanted(line->origin))
+		line_close(line);
 }
 
 /* Let a paused handle go on. */
@@ -191,13 +192,13 @@ line_give_way(double limit)
 		drive_lines(limit, wait_event(running));
 		limit = until - walcu_curl_multi_now();
 	}
-	dlist_foreach_modify(iter, line_room_opened())
+	dlist_foreach_modify(iter, pool_list())
 	{
-		WalcuLine *line = dlist_container(WalcuLine, opened, iter.cur);
+		WalcuPool *pool = dlist_container(WalcuPool, place, iter.cur);
 
-		if (!dlist_is_empty(&line->begun) || !line_room_is_wanted(line))
+		if (!pool_is_unused(pool) || !line_room_is_wanted(pool->origin))
 			continue;
-		line_room_close(line);
+		pool_close(pool);
 		session.may_have_room = true;
 	}
 }
@@ -206,14 +207,22 @@ line_give_way(double limit)
 static WalcuLine *
 find_wanted_running(void)
 {
-	dlist_iter iter;
+	dlist_iter pool_iter;
 
-	dlist_foreach(iter, line_room_opened())
+	dlist_foreach(pool_iter, pool_list())
 	{
-		WalcuLine *line = dlist_container(WalcuLine, opened, iter.cur);
+		WalcuPool *pool = dlist_container(WalcuPool, place, pool_iter.cur);
+		dlist_iter iter;
 
-		if (line_room_count(&line->begun, false) > 0 && line_room_is_wanted(line))
-			return line;
+		if (!line_room_is_wanted(pool->origin))
+			continue;
+		dlist_foreach(iter, walcu_curl_multi_handles(pool->multi))
+		{
+			WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, sibling, iter.cur);
+
+			if (!handle->paused)
+				return handle->line;
+		}
 	}
 	return NULL;
 }
@@ -279,14 +288,25 @@ line_is_idle(WalcuLine *line)
 	return dlist_is_empty(&line->queue) && dlist_is_empty(&line->begun) && dlist_is_empty(&line->ended);
 }
 
-/* Close what a line has open; false when it is in use.  Raises nothing. */
+/* Tells whether it has connections open, perhaps together with others. */
+bool
+line_is_open(const WalcuLine *line)
+{
+	return line->origin && !dlist_is_empty(&line->origin->pools);
+}
+
+/*
+ * Close what a line has open, unless others have it, too; false when the line is in use.  Raises nothing: it
+ * runs on abort, too.
+ */
 bool
 line_close(WalcuLine *line)
 {
 	if (!line_is_idle(line))
 		return false;
-	if (line->multi)
-		line_room_close(line);
+	if (line->origin)
+		origin_leave(line->origin, line->max_running);
+	line->origin = NULL;
 	session.may_have_room = true;
 	return true;
 }
@@ -302,7 +322,7 @@ hold_line(WalcuLine *line, double milliseconds)
 	line->next_begins = 0;
 	/* places in the rate would all be past then; they are given back as they can be, the last one first */
 	dlist_reverse_foreach(iter, &line->queue)
-		give_back_turn(line, dlist_container(WalcuCurlEasy, node, iter.cur));
+		line_grant_give_back(line, dlist_container(WalcuCurlEasy, node, iter.cur));
 	granted_rate_give_back(line->serverid, &line->ticket);
 }
 
@@ -313,9 +333,9 @@ take_turn(WalcuLine *line, WalcuLineTurn turn)
 	if (turn == line->turn)
 		return;
 	if (line->turn != WALCU_TURN_NONE)
-		dlist_delete(&line->place);
+		dlist_delete(&line->link);
 	if (turn != WALCU_TURN_NONE)
-		dlist_push_tail(turn == WALCU_TURN_WAITING ? &session.waiting : &session.starved, &line->place);
+		dlist_push_tail(turn == WALCU_TURN_WAITING ? &session.waiting : &session.starved, &line->link);
 	line->turn = turn;
 }
 
@@ -330,12 +350,12 @@ begin_waiting(void)
 		session.may_have_room = false;
 		dlist_foreach_modify(iter, &session.starved)
 		{
-			if (!begin_due(dlist_container(WalcuLine, place, iter.cur)))
+			if (!begin_due(dlist_container(WalcuLine, link, iter.cur)))
 				break;
 		}
 	}
 	dlist_foreach_modify(iter, &session.waiting)
-		begin_due(dlist_container(WalcuLine, place, iter.cur));
+		begin_due(dlist_container(WalcuLine, link, iter.cur));
 }
 
 /* Let begin what can of a line's queue; false when there are no descriptors for it. */
@@ -353,17 +373,18 @@ begin_due(WalcuLine *line)
 	dlist_foreach_modify(iter, &line->queue)
 	{
 		WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
+		WalcuPool *pool;
 
 		if (running >= line->max_running)
 			break;
-		if (may_begin(line, handle) > now || !has_turn(line, handle, now))
+		if (may_begin(line, handle) > now || !line_grant_take(line, handle, now))
 		{
 			double begins = may_begin(line, handle);
 
 			next = (next == 0) ? begins : Min(next, begins);
 			continue;
 		}
-		if (!line_room_make(line))
+		if (!line_room_make(line, &pool))
 		{
 			/* those that have connections go on with these, and others need not wait for them */
 			if (line->asks_again != 0 && running > 0)
@@ -371,7 +392,7 @@ begin_due(WalcuLine *line)
 			take_turn(line, WALCU_TURN_STARVED);
 			return line->asks_again != 0;
 		}
-		begin_handle(line, handle, now);
+		begin_handle(line, pool, handle, now);
 		running++;
 	}
 	if (running < line->max_running)
@@ -381,21 +402,17 @@ begin_due(WalcuLine *line)
 }
 
 static void
-begin_handle(WalcuLine *line, WalcuCurlEasy *handle, double now)
+begin_handle(WalcuLine *line, WalcuPool *pool, WalcuCurlEasy *handle, double now)
 {
 	dlist_delete(&handle->node);
 	handle->began = session.waited;
 	handle->began_at = now;
-	if (line->multi)
-		dlist_delete(&line->opened);
-	else
-		line->multi = walcu_curl_multi_create();
-	if (line->multi)
+	if (pool)
 	{
-		line_room_note_opened(line);
-		walcu_curl_multi_limit(line->multi, line->max_running, line->sockets);
+		pool_note_used(pool);
+		walcu_curl_multi_limit(pool->multi, pool->sockets);
 	}
-	handle->done = line->multi == NULL || !walcu_curl_multi_add(line->multi, handle);
+	handle->done = pool == NULL || !walcu_curl_multi_add(pool->multi, handle);
 	handle->result = CURLE_OUT_OF_MEMORY; /* holds if it is done already */
 	dlist_push_tail(handle->done ? &line->ended : &line->begun, &handle->node);
 }
@@ -427,18 +444,19 @@ tend_starved(double limit)
 {
 	WalcuCurlEasy *paused = NULL;
 	bool any_running = false;
-	dlist_iter line_iter;
+	dlist_iter pool_iter;
 
 	if (dlist_is_empty(&session.starved))
 		return limit;
 	limit = limit_asking(limit);
-	dlist_foreach(line_iter, line_room_opened())
+	dlist_foreach(pool_iter, pool_list())
 	{
+		WalcuPool *pool = dlist_container(WalcuPool, place, pool_iter.cur);
 		dlist_mutable_iter iter;
 
-		dlist_foreach_modify(iter, &dlist_container(WalcuLine, opened, line_iter.cur)->begun)
+		dlist_foreach_modify(iter, walcu_curl_multi_handles(pool->multi))
 		{
-			WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, node, iter.cur);
+			WalcuCurlEasy *handle = dlist_container(WalcuCurlEasy, sibling, iter.cur);
 			/* a little more, so that it has passed when looked at */
 			double left = line_time_left(handle) + 1;
 
@@ -468,7 +486,7 @@ limit_asking(double limit)
 
 	dlist_foreach(iter, &session.starved)
 	{
-		const WalcuLine *line = dlist_container(WalcuLine, place, iter.cur);
+		const WalcuLine *line = dlist_container(WalcuLine, link, iter.cur);
 		double left;
 
 		/* hundreds of lines may wait, and the clock takes its time */
@@ -503,7 +521,7 @@ limit_wait(double limit)
 
 	dlist_foreach(iter, &session.waiting)
 	{
-		double begins = dlist_container(WalcuLine, place, iter.cur)->next_begins;
+		double begins = dlist_container(WalcuLine, link, iter.cur)->next_begins;
 
 		if (begins != 0 && (due == 0 || begins < due))
 			due = begins;
@@ -513,64 +531,6 @@ limit_wait(double limit)
 	left = due - walcu_curl_multi_now();
 	left = Max(left, 0); /* below 0 is without limit */
 	return (limit < 0) ? left : Min(limit, left);
-}
-
-/*
- * Its time has come: does max_requests_per_second let it begin, too, and what the service has granted so
- * far?
- */
-static bool
-has_turn(WalcuLine *line, WalcuCurlEasy *handle, double now)
-{
-	double wait = 0;
-
-	if (!handle->has_place)
-		wait = rate_limit_reserve(handle->options, &handle->place);
-	handle->has_place = true;
-	if (wait <= 0 && !handle->is_granted && !handle->options->finds_rate)
-		wait = wait_for_grant(line, handle);
-	if (wait <= 0)
-	{
-		handle->is_granted = true;
-		return true;
-	}
-	handle->not_before = now + wait;
-	handle->reason = WALCU_PAUSE_RATE;
-	return false;
-}
-
-/*
- * Returns the milliseconds after which to ask again whether the service may grant the request; 0 when it is
- * to be sent now.
- */
-static double
-wait_for_grant(WalcuLine *line, WalcuCurlEasy *handle)
-{
-	double wait = granted_rate_wait(line->serverid, &line->ticket, &handle->rate);
-
-	if (wait > 0 || handle->rate > 0)
-		return wait;
-	handle->is_counted = slow_start_take(line->serverid);
-	return handle->is_counted ? 0 : LOOK_FOR_REPLIES;
-}
-
-/* Raises nothing: it runs on abort, too. */
-static void
-give_back_turn(const WalcuLine *line, WalcuCurlEasy *handle)
-{
-	if (handle->has_place)
-		rate_limit_give_back(line->serverid, handle->place);
-	handle->has_place = handle->is_granted = false;
-	end_count(line, handle, false);
-}
-
-/* Counts a request no more among those under way.  Raises nothing: it runs on abort, too. */
-static void
-end_count(const WalcuLine *line, WalcuCurlEasy *handle, bool was_served)
-{
-	if (handle->is_counted)
-		slow_start_give_back(line->serverid, was_served);
-	handle->is_counted = false;
 }
 
 /* When a handle may begin, by walcu_curl_multi_now, if there is room. */

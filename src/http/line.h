@@ -10,6 +10,7 @@
 #include "http/line_room.h"
 
 extern void line_init(WalcuLine *line, Oid serverid);
+extern void line_limit(WalcuLine *line, int max_running, int max_total);
 extern void line_queue(WalcuLine *line, WalcuCurlEasy *handle);
 extern void line_join(WalcuLine *line, WalcuCurlEasy *handle);
 extern void line_note_reply(WalcuLine *line, WalcuCurlEasy *handle, int status, double pause);
@@ -24,6 +25,7 @@ extern int line_begin_wait(double limit);
 extern void line_hurry(double milliseconds);
 extern void line_end_wait(void);
 extern bool line_is_idle(WalcuLine *line);
+extern bool line_is_open(const WalcuLine *line);
 extern bool line_close(WalcuLine *line);
 
 #endif /* WALCU_LINE_H */

@@ -2,9 +2,9 @@
  * line_room.c
  *	  Whether the session may have more open for a line, and what is closed when there is too little.
  *
- * A line has descriptors for what curl may open (descriptors.c), and where the server has a limit for all
- * sessions, each of its sockets is counted (total_connections.c).  When there is too little, what no request
- * uses is closed.  line.c calls this; waiting is its part.
+ * A pool (pool.c) has descriptors for what curl may open (descriptors.c), and where the server has a limit
+ * for all sessions, each of its sockets is counted (total_connections.c).  When there is too little, what no
+ * request uses is closed, the pool used longest ago first.  line.c calls this; waiting is its part.
  */
 #include "postgres.h"
 
@@ -27,34 +27,34 @@
  */
 #define ASK_AGAIN 20.0
 
-/* The lines that have something open, the one used last behind the others. */
-static dlist_head opened = DLIST_STATIC_INIT(opened);
-
 /* So many descriptors are for connections that are being made. */
 static int given_to_connect = 0;
 
-static bool acquire_descriptors(const WalcuLine *line, int count);
+static int count_needed(const WalcuPool *pool);
+static bool acquire_descriptors(int count);
 static bool count_sockets(WalcuLine *line, int sockets);
-static void close_countable(const WalcuLine *line);
-static bool close_unused(const WalcuLine *line);
-static bool is_only_user(const WalcuLine *line);
+static void close_countable(const WalcuOrigin *origin);
+static bool close_unused(void);
+static bool is_only_user(void);
 static void close_at_exit(int code, Datum arg);
 
 /*
- * Get what one more request over a line needs.  False when there are no descriptors, or no connections:
- * then the line says when it asks again.  A reader that has enough unread keeps its socket, so that the
- * others need theirs beside it.
+ * Get what one more request over a line needs: the pool that it is to use, NULL when there is no memory for
+ * one.  False when there are no descriptors, or no connections: then the line says when it asks again.
  */
 bool
-line_room_make(WalcuLine *line)
+line_room_make(WalcuLine *line, WalcuPool **pool)
 {
-	int paused = line_room_count(&line->begun, true);
-	int needed = line_room_count(&line->begun, false) + paused + 1;
-	int sockets = Max(Min(line->sockets, line->max_running + paused), needed);
-	int more = OF_MULTI + sockets - line->descriptors;
+	int sockets, more;
 
+	if (line->origin == NULL)
+		line->origin =
+			origin_enter(&line->place, line->is_shared ? InvalidOid : line->serverid, line->max_running);
+	*pool = pool_choose(line->origin);
+	sockets = *pool ? count_needed(*pool) : 1;
+	more = OF_MULTI + sockets - (*pool ? (*pool)->descriptors : 0);
 	line->asks_again = 0;
-	if (more > 0 && !acquire_descriptors(line, more + TO_CONNECT))
+	if (more > 0 && !acquire_descriptors(more + TO_CONNECT))
 		return false;
 	if (!count_sockets(line, sockets))
 	{
@@ -65,30 +65,26 @@ line_room_make(WalcuLine *line)
 		given_to_connect += TO_CONNECT;
 	else
 		descriptors_release(-more);
-	line->descriptors += more;
-	line->sockets = sockets;
+	if (*pool == NULL)
+		*pool = pool_create(line->origin);
+	if (*pool == NULL)
+	{
+		descriptors_release(more);
+		return true;
+	}
+	(*pool)->descriptors += more;
+	(*pool)->sockets = sockets;
 	return true;
 }
 
-/* The line has a multi handle, and is the one used last. */
-void
-line_room_note_opened(WalcuLine *line)
-{
-	dlist_push_tail(&opened, &line->opened);
-}
-
-/* The lines that have something open, by their member opened. */
-dlist_head *
-line_room_opened(void)
-{
-	return &opened;
-}
-
-/* Is what a line has open better closed when it is not used, as all sessions together have much open? */
+/*
+ * Are an origin's connections better closed when they are not used, as all sessions together have many open
+ * to its server?
+ */
 bool
-line_room_is_wanted(const WalcuLine *line)
+line_room_is_wanted(const WalcuOrigin *origin)
 {
-	return line->counted > 0 && total_connections_are_scarce(line->serverid, line->max_total);
+	return origin && origin->counted > 0 && total_connections_are_scarce(origin->serverid, origin->max_total);
 }
 
 /* Take back what connections needed that are made by now; false when there is nothing. */
@@ -104,14 +100,29 @@ line_room_take_surplus(void)
 	return true;
 }
 
+/*
+ * How many sockets a pool is to have for one more request.  A reader that has enough unread keeps its socket,
+ * so that the others need theirs beside it, until it goes on.
+ */
+static int
+count_needed(const WalcuPool *pool)
+{
+	int most = pool->origin->max_running;
+	dlist_iter iter;
+
+	dlist_foreach(iter, walcu_curl_multi_handles(pool->multi))
+		most += dlist_container(WalcuCurlEasy, sibling, iter.cur)->paused;
+	return Max(Min(pool->sockets, most), walcu_curl_multi_count(pool->multi) + 1);
+}
+
 static bool
-acquire_descriptors(const WalcuLine *line, int count)
+acquire_descriptors(int count)
 {
 	while (!descriptors_acquire(count))
 	{
-		if (close_unused(line))
+		if (close_unused())
 			continue;
-		if (!is_only_user(line))
+		if (!is_only_user())
 			return false;
 		/* nobody would give any back: one request at a time always works */
 		descriptors_reserve(count);
@@ -127,11 +138,13 @@ acquire_descriptors(const WalcuLine *line, int count)
 static bool
 count_sockets(WalcuLine *line, int sockets)
 {
+	WalcuOrigin *origin = line->origin;
 	bool has_some = line_room_count(&line->begun, false) > 0;
-	int more = sockets - line->counted;
+	int more = sockets - origin->counted;
 
-	if (line->max_total == 0)
+	if (line->max_total == 0 || origin->serverid == InvalidOid)
 		return true;
+	origin->max_total = line->max_total;
 	if (more <= 0)
 		total_connections_release(line->serverid, -more);
 	else
@@ -146,26 +159,26 @@ count_sockets(WalcuLine *line, int sockets)
 		{
 			line->asks_again = walcu_curl_multi_now() + ASK_AGAIN * (1 + compat_random());
 			if (!has_some)
-				close_countable(line);
+				close_countable(origin);
 			return false;
 		}
 	}
-	line->counted = sockets;
+	origin->counted = sockets;
 	return true;
 }
 
-/* Close what other lines have open to servers with a limit, and no request uses. */
+/* Close what is open to other servers with a limit, and no request uses. */
 static void
-close_countable(const WalcuLine *line)
+close_countable(const WalcuOrigin *origin)
 {
 	dlist_mutable_iter iter;
 
-	dlist_foreach_modify(iter, &opened)
+	dlist_foreach_modify(iter, pool_list())
 	{
-		WalcuLine *other = dlist_container(WalcuLine, opened, iter.cur);
+		WalcuPool *pool = dlist_container(WalcuPool, place, iter.cur);
 
-		if (other != line && other->counted > 0 && dlist_is_empty(&other->begun))
-			line_room_close(other);
+		if (pool->origin != origin && pool->origin->counted > 0 && pool_is_unused(pool))
+			pool_close(pool);
 	}
 }
 
@@ -173,61 +186,42 @@ close_countable(const WalcuLine *line)
 static void
 close_at_exit(int code, Datum arg)
 {
-	dlist_mutable_iter line_iter;
+	dlist_mutable_iter iter;
 
-	dlist_foreach_modify(line_iter, &opened)
-	{
-		WalcuLine *line = dlist_container(WalcuLine, opened, line_iter.cur);
-		dlist_iter iter;
-
-		dlist_foreach(iter, &line->begun)
-			walcu_curl_multi_remove(dlist_container(WalcuCurlEasy, node, iter.cur));
-		line_room_close(line);
-	}
+	dlist_foreach_modify(iter, pool_list())
+		pool_close(dlist_container(WalcuPool, place, iter.cur));
 }
 
-/* Close what another line has open, and no request uses; false when there is no such line. */
+/* Close the pool that was used longest ago of those that no request uses; false when there is none. */
 static bool
-close_unused(const WalcuLine *line)
+close_unused(void)
 {
 	dlist_iter iter;
 
-	dlist_foreach(iter, &opened)
+	dlist_foreach(iter, pool_list())
 	{
-		WalcuLine *other = dlist_container(WalcuLine, opened, iter.cur);
+		WalcuPool *pool = dlist_container(WalcuPool, place, iter.cur);
 
-		if (other == line || !dlist_is_empty(&other->begun))
+		if (!pool_is_unused(pool))
 			continue;
-		line_room_close(other);
+		pool_close(pool);
 		return true;
 	}
 	return false;
 }
 
-/* Is no request under way over any line? */
+/* Is no request under way at all? */
 static bool
-is_only_user(const WalcuLine *line)
+is_only_user(void)
 {
 	dlist_iter iter;
 
-	dlist_foreach(iter, &opened)
+	dlist_foreach(iter, pool_list())
 	{
-		if (!dlist_is_empty(&dlist_container(WalcuLine, opened, iter.cur)->begun))
+		if (!pool_is_unused(dlist_container(WalcuPool, place, iter.cur)))
 			return false;
 	}
 	return true;
-}
-
-/* Raises nothing: it runs on abort, too. */
-void
-line_room_close(WalcuLine *line)
-{
-	walcu_curl_multi_destroy(line->multi);
-	line->multi = NULL;
-	dlist_delete(&line->opened);
-	descriptors_release(line->descriptors);
-	total_connections_release(line->serverid, line->counted);
-	line->descriptors = line->sockets = line->counted = 0;
 }
 
 /* Those whose reader has enough unread do not run: it may be waiting for the others. */
