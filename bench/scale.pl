@@ -2,14 +2,15 @@
 # scale
 #   What becomes of time, requests, the processor's time and memory as partitions grow in number?  A table of 10 to 500
 #   partitions, all of one server or of a server each, 20 documents in each, with some milliseconds before each reply.  Beside
-#   what a statement takes stands the least possible: its requests, and the seconds that curl takes for so many of them, with
-#   as many connections.  The sandbox is one process, whose own time is in both.  PARTITIONS and LATENCY in the environment set
+#   what a statement takes stands the least possible: its requests, and the seconds that curl takes to send the first of them as
+#   often as that, with as many connections.  The sandbox is one process, whose own time is in both.  PARTITIONS and LATENCY in the environment set
 #   the sizes, LAYOUT=one or LAYOUT=each measures one of the two, and ONLY the statements of such names, a regular expression.
 use strict;
 use warnings;
 
 use File::Temp;
 use FindBin;
+use JSON::PP qw(encode_json);
 use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(time);
 use WalcuBench;
@@ -68,9 +69,10 @@ sub show_situation
     my $error = eval { $dbh->do($sql); 1 } ? '' : '  ' . ($dbh->errstr =~ s/\n.*//sr);
     my $seconds = time - $began;
     $cpu = cpu_of($dbh->{pg_pid}) - $cpu;
-    my $requests = @{ sandbox_control('GET', 'log') };
+    my @log = @{ sandbox_control('GET', 'log') };
+    my $requests = @log;
     my $possible = $least->($partitions);
-    my $curl = seconds_of_curl($possible, $layout eq 'one' ? CONNECTIONS : CONNECTIONS * $partitions);
+    my $curl = seconds_of_curl($log[0], $possible, $layout eq 'one' ? CONNECTIONS : CONNECTIONS * $partitions);
     sandbox_control('DELETE', 'faults');
     printf "%-24s %10d %8.2f %8.2f %6.2f %9d %8d %6.2f %12.2f %8d%s\n", $name, $partitions, $seconds, $curl, $seconds / $curl,
       $requests, $possible, $requests / $possible, 1000 * $cpu / $partitions, peak_memory($dbh) / 1024, $error;
@@ -88,18 +90,18 @@ sub show_planning
     return;
 }
 
-# How long curl takes for so many requests.
+# How long curl takes for a request of the log, so many times.
 sub seconds_of_curl
 {
-    my ($requests, $at_once) = @_;
+    my ($request, $requests, $at_once) = @_;
     $at_once = MOST_AT_ONCE if $at_once > MOST_AT_ONCE;
     my $file = File::Temp->new;
-    my $url = "$endpoint/dealers/" . DEALER . '/cars?limit=' . DOCUMENTS;
-    print {$file} qq(url = "$url"\noutput = "/dev/null"\n) x $requests;
+    print {$file} qq(url = "@{[ $endpoint =~ s{^(https?://[^/]*).*}{$1}r ]}$request->{raw_path}"\noutput = "/dev/null"\n) x $requests;
     close $file;
+    my @body = defined $request->{body} ? ('--json', encode_json($request->{body})) : ();
     my $began = time;
-    system('curl', '--silent', '--no-progress-meter', '--user', 'sandbox-app:sandbox-secret', '--parallel', '--parallel-immediate', '--parallel-max', $at_once,
-        '--config', $file->filename) == 0 or die "scale: curl failed\n";
+    system('curl', '--silent', '--no-progress-meter', '--globoff', '--user', 'sandbox-app:sandbox-secret', '--request', $request->{method}, @body, '--parallel',
+        '--parallel-immediate', '--parallel-max', $at_once, '--config', $file->filename) == 0 or die "scale: curl failed\n";
     return time - $began;
 }
 

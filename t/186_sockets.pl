@@ -79,20 +79,9 @@ for my $sql (
 
 done_testing();
 
-# The sockets that this session has open to the sandbox.
 sub sockets
 {
-    my %inodes;
-    for my $file (glob "/proc/$dbh->{pg_pid}/fd/*")
-    {
-        my $place = readlink $file or next;
-        $inodes{$1} = 1 if $place =~ /^socket:\[(\d+)\]/;
-    }
-    open my $table, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    # The tenth field is the inode, the fourth the state, 01 an open connection.  The kernel makes the table part by part,
-    # and names a socket twice when others come and go meanwhile.
-    my %open = map { my @fields = split; $fields[3] eq '01' && $inodes{ $fields[9] } ? ($fields[9] => 1) : () } <$table>;
-    return scalar keys %open;
+    return WalcuTest::Backend->new($dbh)->sockets;
 }
 
 # The most that are open while a statement runs, and after it.

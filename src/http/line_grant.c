@@ -3,8 +3,8 @@
  *	  Whether the service grants a request over a line now: by the rates that are known of it.
  *
  * The option max_requests_per_second sets one (rate_limit.c), another one is what the service has granted so
- * far (granted_rate.c); and before anything is known of it, requests begin slowly (slow_start.c).  line.c calls
- * this for what is to begin, and says what became of it.
+ * far (granted_rate.c); and before anything is known of it, requests begin slowly (slow_start.c).  line.c
+ * calls this for what is to begin, and says what became of it.
  */
 #include "postgres.h"
 

@@ -3,9 +3,9 @@
  *	  The connections that the session has open, by where they lead, which servers share.
  *
  * The dealers of a group are servers of one service.  What one of them has open the next one uses, so that
- * 500 dealers need no 500 handshakes.  An origin (RFC 6454: scheme, host and port) has pools of a few connections
- * each, as libcurl closes what it keeps only all at once.  A server that counts its connections, or does not
- * keep them, has an origin to itself.
+ * 500 dealers need no 500 handshakes.  An origin (RFC 6454: scheme, host and port) has pools of a few
+ * connections each, as libcurl closes what it keeps only all at once.  A server that counts its connections,
+ * or does not keep them, has an origin to itself.
  *
  * line_room.c decides what is opened and closed here, and connection.c which origin a server has.
  */

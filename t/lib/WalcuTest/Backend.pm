@@ -6,6 +6,7 @@ package WalcuTest::Backend;
 #     my $backend = WalcuTest::Backend->new($dbh);
 #     $backend->pid;
 #     $backend->descriptors;   # how many are open
+#     $backend->sockets;       # how many of these are open TCP connections
 #     $backend->memory;        # bytes of its own
 #     $backend->contexts;      # names of this extension's memory contexts that outlive a statement
 
@@ -25,6 +26,24 @@ sub descriptors
     my ($self) = @_;
     # the files of its tables and of its log PostgreSQL opens and closes as it likes
     return scalar grep { (readlink // '') !~ m{/pgdata/} } glob "/proc/$self->{pid}/fd/*";
+}
+
+sub sockets
+{
+    my ($self) = @_;
+    my %inodes = map { (readlink // '') =~ /^socket:\[(\d+)\]/ ? ($1 => 1) : () } glob "/proc/$self->{pid}/fd/*";
+    my %open;
+    for my $file ('/proc/net/tcp', '/proc/net/tcp6')
+    {
+        open my $table, '<', $file or next;
+        # The tenth field is the inode, the fourth the state, 01 an open connection.  The kernel makes the table part by part,
+        # and names a socket twice when others come and go meanwhile.
+        while (my @fields = split ' ', <$table> // '')
+        {
+            $open{ $fields[9] } = 1 if $fields[3] eq '01' && $inodes{ $fields[9] };
+        }
+    }
+    return scalar keys %open;
 }
 
 # Resident, without what it shares with others.
