@@ -61,7 +61,7 @@ sub show_situation
     my $dbh = connect_db();
     $dbh->do($settings) if $settings;
     # what a session reads of the catalogs is not asked about here
-    $dbh->do("EXPLAIN $sql") unless $name eq 'ANALYZE';
+    $dbh->do('EXPLAIN ' . ($name eq 'ANALYZE' ? 'SELECT * FROM cars' : $sql));
     sandbox_control('POST', 'faults', { fault => { type => 'latency', ms => $latency } });
     sandbox_control('DELETE', 'log');
     my $cpu = cpu_of($dbh->{pg_pid});

@@ -29,6 +29,7 @@
 #include "plan/count_cache.h"
 #include "plan/relinfo.h"
 #include "storage/lmgr.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* A table that is known to have no more pages is read; of one that nobody knows, so many are at first. */
@@ -41,8 +42,8 @@
  */
 #define SMALL_PARTITION_PAGES 30
 
-/* So many tables are being read at once. */
-#define MOST_READINGS 64
+/* So many tables are being read at once: about as many as PostgreSQL's own settings leave descriptors for. */
+#define MOST_READINGS 300
 
 /* Milliseconds that are waited at once. */
 #define LONGEST_WAIT 1000
@@ -56,6 +57,7 @@ typedef struct Reading
 	WalcuSmallTable *small;    /* and the rows go here. */
 	int64 most;                /* There are so many documents at most, where the table is to be small. */
 	bool is_done;              /* All have come, or as many and one more. */
+	Size bytes;                /* It had so much memory when it was looked at. */
 } Reading;
 
 /* The partitions of a table that is being analyzed. */
@@ -64,11 +66,19 @@ typedef struct Partitions
 	Oid parent;            /* They are its own, or those of its partitions. */
 	MemoryContext context; /* All of it is in here. */
 	List *unread;          /* These (Oid) have not begun, in the order in which they are measured. */
-	List *readings;        /* These (of Reading *) have. */
+	List *readings;        /* These (of Reading *) have, */
+	Size bytes;            /* and had so much memory when each was looked at. */
 } Partitions;
 
-/* These have been measured. */
-static dlist_head small_tables = DLIST_STATIC_INIT(small_tables);
+/* A table that has been measured. */
+typedef struct SmallTableEntry
+{
+	Oid relid; /* This is the hash key. */
+	WalcuSmallTable *small;
+} SmallTableEntry;
+
+/* Those tables: of a parent, all children are measured before the first is sampled. */
+static HTAB *small_tables = NULL;
 
 /* So much memory have those that have been sampled, and stay. */
 static Size kept_bytes = 0;
@@ -90,6 +100,7 @@ static void keep_small_table(WalcuSmallTable *small, Oid parent);
 static void forget_small_table(void *arg);
 static void read_rows(Reading *reading);
 static void read_of_partitions(void);
+static void note_reading_bytes(Reading *reading);
 static bool has_room(void);
 static void take_rows(Reading *reading);
 
@@ -144,16 +155,9 @@ small_table_read(Relation relation, double known)
 WalcuSmallTable *
 small_table_find(Oid relid)
 {
-	dlist_iter iter;
+	SmallTableEntry *entry = small_tables ? hash_search(small_tables, &relid, HASH_FIND, NULL) : NULL;
 
-	dlist_foreach(iter, &small_tables)
-	{
-		WalcuSmallTable *small = dlist_container(WalcuSmallTable, node, iter.cur);
-
-		if (small->relid == relid)
-			return small;
-	}
-	return NULL;
+	return entry ? entry->small : NULL;
 }
 
 /* Tells how many documents have been read, and how many a page has of them, about. */
@@ -281,7 +285,10 @@ begin_partition(Oid relid)
 		Reading *reading = begin_reading(relation, small_table_known_size(&query, relation), true);
 
 		if (reading)
+		{
 			partitions->readings = lappend(partitions->readings, reading);
+			note_reading_bytes(reading);
+		}
 		table_close(relation, NoLock);
 	}
 	MemoryContextSwitchTo(before);
@@ -335,6 +342,7 @@ take_reading(Oid relid)
 		if (reading->reader->relid != relid)
 			continue;
 		partitions->readings = foreach_delete_current(partitions->readings, lc);
+		partitions->bytes -= reading->bytes;
 		return reading;
 	}
 	return NULL;
@@ -362,11 +370,15 @@ create_small_table(Relation relation)
 static void
 keep_small_table(WalcuSmallTable *small, Oid parent)
 {
+	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(SmallTableEntry)};
+
+	if (small_tables == NULL)
+		small_tables = hash_create("walcu_fdw small tables", 64, &control, HASH_ELEM | HASH_BLOBS);
 	small->parent = parent;
 	small->is_kept = OidIsValid(parent) && PortalContext;
 	MemoryContextSetParent(small->context, small->is_kept ? PortalContext : CurrentMemoryContext);
 	reset_callback_add(small->context, forget_small_table, small);
-	dlist_push_head(&small_tables, &small->node);
+	((SmallTableEntry *) hash_search(small_tables, &small->relid, HASH_ENTER, NULL))->small = small;
 }
 
 static void
@@ -375,7 +387,7 @@ forget_small_table(void *arg)
 	WalcuSmallTable *small = arg;
 
 	kept_bytes -= small->kept_bytes;
-	dlist_delete(&small->node);
+	hash_search(small_tables, &small->relid, HASH_REMOVE, NULL);
 }
 
 /* Reads a table.  Where it is a partition, what comes of the others meanwhile is read, too. */
@@ -405,18 +417,29 @@ read_of_partitions(void)
 
 	foreach(lc, partitions ? partitions->readings : NIL)
 	{
-		if (has_room())
-			take_rows(lfirst(lc));
+		Reading *reading = lfirst(lc);
+
+		if (!fetch_is_stirred(reading->fetch) || !has_room())
+			continue;
+		take_rows(reading);
+		note_reading_bytes(reading);
 	}
+}
+
+/* Finds out how much memory a partition has that has begun. */
+static void
+note_reading_bytes(Reading *reading)
+{
+	partitions->bytes -= reading->bytes;
+	reading->bytes = MemoryContextMemAllocated(reading->context, true);
+	partitions->bytes += reading->bytes;
 }
 
 /* Tells whether maintenance_work_mem has room for more rows that are kept. */
 static bool
 has_room(void)
 {
-	Size ahead = partitions ? MemoryContextMemAllocated(partitions->context, true) : 0;
-
-	return kept_bytes + ahead <= maintenance_work_mem * (Size) 1024;
+	return kept_bytes + (partitions ? partitions->bytes : 0) <= maintenance_work_mem * (Size) 1024;
 }
 
 /* Makes rows of the documents that have come. */

@@ -10,14 +10,12 @@
 #include "access/tupdesc.h"
 #include "fetch/count.h"
 #include "fetch/query.h"
-#include "lib/ilist.h"
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
 /* The rows of a table, from its being measured until it is sampled, or longer. */
 typedef struct WalcuSmallTable
 {
-	dlist_node node;       /* This is its place among others: of a parent, all children are measured first. */
 	Oid relid;             /* This is the table. */
 	Oid parent;            /* It was measured for this table; InvalidOid for itself. */
 	MemoryContext context; /* All of it is in here. */
