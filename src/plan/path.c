@@ -23,6 +23,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "plan/join_clauses.h"
 #include "plan/join_key.h"
 #include "plan/key_lookup.h"
 #include "plan/filter_probe.h"
@@ -78,13 +79,6 @@ typedef struct ReadCost
 	double total;    /* All have come after so many, where one that is waited for alone counts for more. */
 } ReadCost;
 
-/* It goes through the members of equivalence classes that are of one relation, one after the other. */
-typedef struct JoinColumn
-{
-	Expr *current; /* This member is tried now. */
-	List *tried;   /* These were tried before. */
-} JoinColumn;
-
 static void add_scan_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output);
 static void add_paging_paths(PlannerInfo *root, RelOptInfo *rel, const ScanOutput *output, bool is_whole);
 static double count_requests_of_ranges(const WalcuOptions *options, double pages);
@@ -101,9 +95,6 @@ static void add_merge_paths(PlannerInfo *root, RelOptInfo *rel);
 static void add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel);
 static List *list_required_outers(PlannerInfo *root, RelOptInfo *rel);
 static bool has_equal_relids(List *sets, Relids wanted);
-static List *list_pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel);
-static bool is_untried_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *class,
-							  EquivalenceMember *member, void *arg);
 
 /* FdwRoutine.GetForeignPaths */
 void
@@ -493,7 +484,7 @@ list_required_outers(PlannerInfo *root, RelOptInfo *rel)
 	List *outers = NIL;
 	ListCell *lc;
 
-	foreach(lc, list_pushable_join_clauses(root, rel))
+	foreach(lc, join_clauses_pushable(root, rel))
 	{
 		Relids required = bms_union(((RestrictInfo *) lfirst(lc))->clause_relids, rel->lateral_relids);
 
@@ -515,51 +506,4 @@ has_equal_relids(List *sets, Relids wanted)
 			return true;
 	}
 	return false;
-}
-
-/* Lists the join clauses that become a filter once the other side is known. */
-static List *
-list_pushable_join_clauses(PlannerInfo *root, RelOptInfo *rel)
-{
-	JoinColumn column = {NULL, NIL};
-	List *candidates = NIL;
-	List *pushable = NIL;
-	ListCell *lc;
-
-	foreach(lc, rel->joininfo)
-	{
-		if (join_clause_is_movable_to(lfirst(lc), rel))
-			candidates = lappend(candidates, lfirst(lc));
-	}
-	while (rel->has_eclass_joins)
-	{
-		column.current = NULL;
-		candidates =
-			list_concat(candidates, generate_implied_equalities_for_column(
-										root, rel, is_untried_member, &column, rel->lateral_referencers));
-		if (column.current == NULL)
-			break;
-		column.tried = lappend(column.tried, column.current);
-	}
-	foreach(lc, candidates)
-	{
-		if (pushdown_is_possible(relinfo_relation(rel), ((RestrictInfo *) lfirst(lc))->clause))
-			pushable = lappend(pushable, lfirst(lc));
-	}
-	return pushable;
-}
-
-/* PostgreSQL calls this for each member of a class that is of the relation, to find one that is not tried. */
-static bool
-is_untried_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *class, EquivalenceMember *member,
-				  void *arg)
-{
-	JoinColumn *column = arg;
-
-	if (column->current)
-		return equal(column->current, member->em_expr);
-	if (list_member(column->tried, member->em_expr))
-		return false;
-	column->current = member->em_expr;
-	return true;
 }
