@@ -100,7 +100,7 @@ sub seconds_of_curl
     close $file;
     my @body = defined $request->{body} ? ('--json', encode_json($request->{body})) : ();
     my $began = time;
-    system('curl', '--silent', '--no-progress-meter', '--globoff', '--user', 'sandbox-app:sandbox-secret', '--request', $request->{method}, @body, '--parallel',
+    system('curl', '--silent', '--no-progress-meter', '--globoff', '--compressed', '--user', 'sandbox-app:sandbox-secret', '--request', $request->{method}, @body, '--parallel',
         '--parallel-immediate', '--parallel-max', $at_once, '--config', $file->filename) == 0 or die "scale: curl failed\n";
     return time - $began;
 }

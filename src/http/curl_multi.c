@@ -32,9 +32,6 @@
 #define CURL_IGNORE_DEPRECATION(statements) statements
 #endif
 
-/* Before, curl does not tell when it begins to send a request. */
-#define TELLS_OF_SENDING (LIBCURL_VERSION_NUM >= 0x075000)
-
 struct WalcuCurlMulti
 {
 	CURLM *curl;           /* It is libcurl's own handle. */

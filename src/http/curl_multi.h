@@ -12,6 +12,9 @@
 #include "lib/ilist.h"
 #include "service/option.h"
 
+/* Before, curl does not tell when it begins to send a request. */
+#define TELLS_OF_SENDING (LIBCURL_VERSION_NUM >= 0x075000)
+
 /* Why a request is not sent at once. */
 typedef enum WalcuPause
 {

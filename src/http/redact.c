@@ -42,6 +42,7 @@ static void redact_field(char *text, const char *credential);
 static List *list_secrets(const char *credential);
 static List *add_members(List *secrets, const char *value);
 static List *add_base64(List *secrets, const char *secret);
+static size_t count_least_bytes(const char *secret);
 static void take_out(char *text, const char *secret, bool whole);
 static void take_out_parts(char *text, const char *secret);
 static void match_secret(const char *text, const char *secret, int characters, Match *best);
@@ -80,7 +81,7 @@ redact_name(char *name, const char *credential)
 	before = MemoryContextSwitchTo(scratch);
 	foreach(lc, list_secrets(credential))
 	{
-		if (strlen(lfirst(lc)) >= SHORTEST_PART)
+		if (strlen(lfirst(lc)) >= SHORTEST_PART && count_least_bytes(lfirst(lc)) <= strlen(name))
 			take_out(name, lfirst(lc), true);
 	}
 	MemoryContextSwitchTo(before);
@@ -203,6 +204,18 @@ add_base64(List *secrets, const char *secret)
 			secrets = lappend(secrets, encoded + begin);
 	}
 	return secrets;
+}
+
+/* All of a secret takes no fewer bytes: a character takes one, and a backslash may be left out. */
+static size_t
+count_least_bytes(const char *secret)
+{
+	size_t count = 0;
+
+	for (const char *character = secret; *character;
+		 character += Min(pg_utf_mblen((const unsigned char *) character), (int) strlen(character)))
+		count += *character != '\\';
+	return count;
 }
 
 static void

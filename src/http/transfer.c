@@ -40,10 +40,12 @@ typedef struct Transfer
 	WalcuReplyBuffer buffer;     /* It holds the body's bytes. */
 	size_t allowance;            /* So many unread bytes may stand in buffer. */
 	size_t head_size;            /* The reply's head has so many bytes so far. */
-	size_t body_sent;            /* curl has so many bytes of the request's body. */
-	bool has_enough;             /* curl was told to end a body that is no success. */
-	bool is_stirred;             /* Something has come since it was looked at. */
-	char nothing[1];             /* A body without bytes begins here, as C's functions take no NULL for it. */
+#if !TELLS_OF_SENDING
+	size_t body_sent; /* curl has so many bytes of the request's body. */
+#endif
+	bool has_enough; /* curl was told to end a body that is no success. */
+	bool is_stirred; /* Something has come since it was looked at. */
+	char nothing[1]; /* A body without bytes begins here, as C's functions take no NULL for it. */
 } Transfer;
 
 static bool configure_transfer(Transfer *transfer, const char *credential);
@@ -52,8 +54,9 @@ static void on_replay_reset(void *arg);
 static double count_wait(WalcuStats *stats);
 static void count_outcome(Transfer *transfer);
 static size_t on_header(char *data, size_t size, size_t count, void *arg);
+#if !TELLS_OF_SENDING
 static size_t on_read(char *buffer, size_t size, size_t count, void *arg);
-static int on_seek(void *arg, curl_off_t offset, int origin);
+#endif
 static size_t on_body(char *data, size_t size, size_t count, void *arg);
 static size_t take_error_body(Transfer *transfer, const char *data, size_t length);
 static size_t give_up(Transfer *transfer, WalcuCurlErrorKind kind);
@@ -373,12 +376,14 @@ configure_transfer(Transfer *transfer, const char *credential)
 	if (transfer->shared.request->tells_tls)
 		walcu_curl_easy_tell_tls(easy, transfer->shared.tls);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
+#if TELLS_OF_SENDING
+	/* goes out together with the head: not copied, as the request outlives the handle */
+	if (transfer->shared.request->body)
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->shared.request->body);
+#else
+	/* curl is kept from repeating a request by not being able to */
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
-#if LIBCURL_VERSION_NUM >= 0x075000
-	/* before, curl is kept from repeating a request by not being able to */
-	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
-	curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
 #endif
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
@@ -418,6 +423,8 @@ on_header(char *data, size_t size, size_t count, void *arg)
 	return length;
 }
 
+#if !TELLS_OF_SENDING
+
 /* A piece of the request's body. */
 static size_t
 on_read(char *buffer, size_t size, size_t count, void *arg)
@@ -431,13 +438,7 @@ on_read(char *buffer, size_t size, size_t count, void *arg)
 	return length;
 }
 
-/* Go back to the start of the request's body, as nothing of it was sent: see on_begin_sending. */
-static int
-on_seek(void *arg, curl_off_t offset, int origin)
-{
-	((Transfer *) arg)->body_sent = (size_t) offset;
-	return CURL_SEEKFUNC_OK;
-}
+#endif
 
 /* A piece of the reply's body, as it is when it has been decompressed. */
 static size_t
