@@ -23,6 +23,7 @@
 #include "fetch/document_rows.h"
 #include "pushdown/projection.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -40,12 +41,21 @@ typedef struct StatementScans
 	bool is_settled; /* Each knows its own. */
 } StatementScans;
 
+/* Those of one table. */
+typedef struct TableScans
+{
+	Oid relid;   /* This is the hash key. */
+	List *scans; /* These (WalcuSiblingScan) are they. */
+} TableScans;
+
 static StatementScans *find_statement_scans(EState *estate);
 static bool may_have_siblings(const WalcuPlan *plan);
 static List *copy_conditions(ForeignScanState *node);
 static bool has_open_sibling(const WalcuSiblingScan *scan, bool below_same_append);
 static void settle_siblings_of(WalcuSiblingScan *scan);
 static void settle_siblings(List *scans);
+static HTAB *group_by_table(List *scans);
+static void settle_siblings_of_table(List *scans);
 static List *find_siblings(List *scans, const WalcuSiblingScan *scan);
 static bool are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other);
 static List *union_columns(List *siblings);
@@ -155,6 +165,42 @@ may_have_siblings(const WalcuPlan *plan)
 static void
 settle_siblings(List *scans)
 {
+	HTAB *tables = group_by_table(scans);
+	HASH_SEQ_STATUS status;
+	TableScans *table;
+
+	hash_seq_init(&status, tables);
+	while ((table = hash_seq_search(&status)) != NULL)
+	{
+		if (list_length(table->scans) > 1)
+			settle_siblings_of_table(table->scans);
+	}
+	hash_destroy(tables);
+}
+
+/* There may be hundreds of tables, of partitions, which have nothing to do with each other. */
+static HTAB *
+group_by_table(List *scans)
+{
+	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(TableScans), .hcxt = CurrentMemoryContext};
+	HTAB *tables =
+		hash_create("walcu tables", list_length(scans), &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ListCell *lc;
+
+	foreach(lc, scans)
+	{
+		WalcuSiblingScan *scan = lfirst(lc);
+		bool found;
+		TableScans *table = hash_search(tables, &scan->relid, HASH_ENTER, &found);
+
+		table->scans = lappend(found ? table->scans : NIL, scan);
+	}
+	return tables;
+}
+
+static void
+settle_siblings_of_table(List *scans)
+{
 	ListCell *lc;
 
 	foreach(lc, scans)
@@ -206,7 +252,7 @@ find_siblings(List *scans, const WalcuSiblingScan *scan)
 static bool
 are_siblings(const WalcuSiblingScan *scan, const WalcuSiblingScan *other)
 {
-	return scan->relid == other->relid && compat_scan_userid(scan->node) == compat_scan_userid(other->node) &&
+	return compat_scan_userid(scan->node) == compat_scan_userid(other->node) &&
 		   scan->plan->pushdown == other->plan->pushdown && equal(scan->plan->order, other->plan->order) &&
 		   (scan->plan->strategy == WALCU_BY_JOB) == (other->plan->strategy == WALCU_BY_JOB) &&
 		   equal(scan->conditions, other->conditions);
