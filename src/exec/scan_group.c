@@ -63,6 +63,7 @@ static void start_with_groups(QueryDesc *description, int eflags);
 static bool reads_only(const PlannedStmt *statement);
 static WalcuScanStatement *expect_scan(EState *estate);
 static void begin_others(ForeignScanState *node);
+static bool follows_sibling(const WalcuScanPlace *place);
 static void search_groups(ForeignScanState *node);
 static void begin_others_of(WalcuScanPlace *place);
 static void begin_early(WalcuScanPlace *place, bool is_certain);
@@ -161,10 +162,34 @@ begin_others(ForeignScanState *node)
 	{
 		const WalcuScanGroup *group = ((WalcuScanPlace *) lfirst(lc))->group;
 
-		/* then all that can have begun with it */
-		if (!was_early || !(group->is_merge || group->wants_all))
-			begin_others_of(lfirst(lc));
+		/* then all that can have begun with it, or with the one whose replies it is to have */
+		if ((was_early || follows_sibling(lfirst(lc))) && (group->is_merge || group->wants_all))
+			continue;
+		begin_others_of(lfirst(lc));
 	}
+}
+
+/* Tells whether the same nodes read a sibling of a scan before it. */
+static bool
+follows_sibling(const WalcuScanPlace *place)
+{
+	const WalcuSiblingScan *sibling = ((const WalcuScan *) place->scan->fdw_state)->sibling;
+	ListCell *sibling_cell;
+	ListCell *lc;
+
+	foreach(sibling_cell, sibling ? sibling->siblings : NIL)
+	{
+		const WalcuSiblingScan *other = lfirst(sibling_cell);
+
+		foreach(lc, ((const WalcuScan *) other->node->fdw_state)->places)
+		{
+			const WalcuScanPlace *before = lfirst(lc);
+
+			if (before->group == place->group && before->position < place->position)
+				return true;
+		}
+	}
+	return false;
 }
 
 static void

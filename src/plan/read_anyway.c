@@ -58,13 +58,15 @@ reads_all_rows(const PlannerInfo *root)
 static bool
 reads_same(const PlannerInfo *root, const RelOptInfo *rel, int before)
 {
+	Oid relid = relinfo_relation(rel)->relid;
+
 	for (int i = 1; i < Min(before, root->simple_rel_array_size); i++)
 	{
 		const RelOptInfo *other = root->simple_rel_array[i];
 
-		if (other && other != rel && relinfo_is_ours(other) &&
-			relinfo_relation(other)->relid == relinfo_relation(rel)->relid && other->lateral_relids == NULL &&
-			has_same_conditions(rel, other))
+		/* this is asked of each of hundreds of partitions: first comes what says no of almost all */
+		if (other && root->simple_rte_array[i]->relid == relid && other != rel && relinfo_is_ours(other) &&
+			other->lateral_relids == NULL && has_same_conditions(rel, other))
 			return true;
 	}
 	return false;
