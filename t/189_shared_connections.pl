@@ -142,6 +142,7 @@ $dbh->do('FETCH 1 FROM c');
 is_deeply([ map { $dbh->selectrow_array("$read cars_t$_") } 2 .. 8 ], [ ($cars) x 7 ], 'the others go on beside a stream that nobody reads now');
 is(scalar @{ $dbh->selectcol_arrayref('FETCH ALL FROM c') }, $sandbox->dump_lines('cars') - 1, 'whose rest comes, too');
 $dbh->commit;
+like($dbh->selectrow_array(q{SELECT detail FROM walcu_fdw_check('t2') c WHERE c.check = 'tls'}), qr/^TLSv1/, 'a check makes one of its own, to see how it is made');
 my $copy = $node->data_dir . '/copy.pem';
 system('cp', $sandbox->ca_file, $copy) == 0 or die 'cp';
 create_server('copied', %tls, ca_file => $copy);

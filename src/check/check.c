@@ -30,7 +30,7 @@
 #include "check/values.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "http/connection.h"
+#include "http/curl_multi.h"
 #include "miscadmin.h"
 #include "service/foreign_server.h"
 #include "service/openapi.h"
@@ -87,7 +87,6 @@ static const struct
 };
 
 static void require_resource(const WalcuCheckRun *run);
-static void close_connection(const WalcuCheckRun *run);
 static void put_row(const WalcuCheckRow *row, ReturnSetInfo *result);
 
 PG_FUNCTION_INFO_V1(walcu_fdw_check);
@@ -126,7 +125,6 @@ check_run(const char *server_name, const char *resource, bool writes)
 	WalcuCheckRun *run = check_start(server_name, resource, writes);
 
 	MemoryContextSwitchTo(run->context);
-	close_connection(run);
 	for (int i = 0; i < lengthof(checks) && !run->stopped; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -191,13 +189,6 @@ require_resource(const WalcuCheckRun *run)
 			errmsg("the service has no resource \"%s\"", run->resource),
 			errdetail("The description does not have it, and no foreign table of the server shows it."),
 			errhint("%s", hint_name("resource", run->resource, names)));
-}
-
-/* Requests begin on a new connection, whose beginning is a part of what is looked at. */
-static void
-close_connection(const WalcuCheckRun *run)
-{
-	connection_close(connection_get(run->options));
 }
 
 static void

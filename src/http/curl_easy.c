@@ -154,10 +154,11 @@ configure_write(CURL *easy, const WalcuRequest *request)
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
 }
 
-/* Let the version of TLS be noted in WALCU_TLS_SIZE bytes when curl makes a new connection. */
+/* Let curl make a new connection, and note the version of its TLS in WALCU_TLS_SIZE bytes. */
 void
 walcu_curl_easy_tell_tls(CURL *easy, char *version)
 {
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
 	curl_easy_setopt(easy, CURLOPT_DEBUGDATA, version);
 	curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);

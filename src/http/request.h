@@ -24,7 +24,7 @@ typedef struct WalcuRequest
 	bool has_query;        /* A '?' stands in both already. */
 	bool is_download;      /* It asks for a job's results, whatever type the place says they have. */
 	bool is_bare;          /* No credentials go with it. */
-	bool tells_tls;        /* Its transfer is to tell the version of TLS that a new connection has. */
+	bool tells_tls;        /* Its transfer makes a new connection, and is to tell its version of TLS. */
 	const char *before;    /* The documents asked for end before this _id; or NULL. */
 	const char *unbounded; /* This is the URL without that; or NULL. */
 } WalcuRequest;
