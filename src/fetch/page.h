@@ -19,7 +19,8 @@ typedef struct WalcuPage
 	const char *credential;    /* The request has this header line. */
 	WalcuReplyCacheUse *share; /* It is what the scan has of the statement's reply cache; or NULL. */
 	bool replayed;             /* The reply was held there. */
-	const char *before;        /* The documents asked for end before this _id; or NULL. */
+	const char *from;          /* The documents asked for begin with this _id, or behind it; or NULL. */
+	const char *before;        /* They end before this _id; or NULL. */
 	bool missing_is_empty;     /* 404, null or nothing means that there is no such document. */
 	bool may_be_rejected;      /* A refused filter is not an error yet. */
 	bool sort_may_be_rejected; /* Nor is a refused order; 400 and 422 tell of one. */

@@ -173,6 +173,8 @@ start_page(WalcuCursor *cursor, const char *id, int64 passed, const WalcuAttempt
 {
 	WalcuPage *page = cursor_start_page(cursor, id, passed, attempt);
 
+	/* the cursor's own is that of the next page, once that is asked for */
+	page->from = (id == NULL) ? cursor->from : NULL;
 	/* later, documents have been delivered that would come again */
 	if (id == NULL && cursor->taken == 0)
 	{
@@ -396,7 +398,7 @@ check_order(WalcuCursor *cursor)
 	const WalcuQuery *query = cursor->group->query;
 	const char *id = cursor->id->data;
 	bool is_first = cursor->previous_id->len == 0;
-	const char *previous = is_first ? cursor->from : cursor->previous_id->data;
+	const char *previous = is_first ? cursor->page->from : cursor->previous_id->data;
 
 	if (cursor->page->lacks_id)
 		ereport(ERROR, errcode(ERRCODE_FDW_ERROR),
