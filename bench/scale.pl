@@ -3,8 +3,9 @@
 #   What becomes of time, requests, the processor's time and memory as partitions grow in number?  A table of 10 to 500
 #   partitions, all of one server or of a server each, 20 documents in each, with some milliseconds before each reply.  Beside
 #   what a statement takes stands the least possible: its requests, and the seconds that curl takes to send the first of them as
-#   often as that, with as many connections.  The sandbox is one process, whose own time is in both.  PARTITIONS and LATENCY in the environment set
-#   the sizes, LAYOUT=one or LAYOUT=each measures one of the two, and ONLY the statements of such names, a regular expression.
+#   often as that, with as many connections.  The sandbox is one process, whose own time is in both.  PARTITIONS and LATENCY in
+#   the environment set the sizes, LAYOUT=one or LAYOUT=each measures one of the two, and ONLY the statements of such names, a
+#   regular expression.
 use strict;
 use warnings;
 

@@ -9,6 +9,7 @@
 #include "http/curl_easy.h"
 
 #include "base/url.h"
+#include "http/curl_multi.h"
 #include "http/trace.h"
 
 /* Seconds that a connection may have been idle before a write; servers commonly close it after 5 or more. */
@@ -144,7 +145,7 @@ configure_write(CURL *easy, const WalcuRequest *request)
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, LONGEST_IDLE);
 	if (request->body == NULL)
 	{
-#if LIBCURL_VERSION_NUM < 0x075000
+#if !TELLS_OF_SENDING
 		/* curl would repeat it when a connection that was used before breaks, and cannot be kept from it */
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 #endif
@@ -152,6 +153,10 @@ configure_write(CURL *easy, const WalcuRequest *request)
 	}
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) strlen(request->body));
+#if TELLS_OF_SENDING
+	/* it goes out together with the head, and is not copied: the request outlives the handle */
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+#endif
 }
 
 /* Let curl make a new connection, and note the version of its TLS in WALCU_TLS_SIZE bytes. */

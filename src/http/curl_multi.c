@@ -4,7 +4,7 @@
  *
  * curl tells of its sockets and its timers through callbacks.  Whoever waits for one server lets the others
  * go on, too: nobody knows whose reply, or whose descriptor, is needed next.  Nothing that can raise an error
- * runs inside a curl callback.  Only line.c and pool.c call this.
+ * runs inside a curl callback.  pool.c has the multi handles, and line.c drives them; the clock is for all.
  */
 #include "postgres.h"
 

@@ -15,9 +15,6 @@
 #include "http/total_connections.h"
 #include "storage/ipc.h"
 
-/* Descriptors that a multi handle has open for itself: curl can be woken by them. */
-#define OF_MULTI 2
-
 /* Descriptors that a connection may need until it is made: to resolve the name, and to try two addresses. */
 #define TO_CONNECT 3
 
@@ -45,14 +42,18 @@ static void close_at_exit(int code, Datum arg);
 bool
 line_room_make(WalcuLine *line, WalcuPool **pool)
 {
-	int sockets, more;
+	int sockets = 1;
+	int more = POOL_DESCRIPTORS + sockets;
 
 	if (line->origin == NULL)
 		line->origin =
 			origin_enter(&line->place, line->is_shared ? InvalidOid : line->serverid, line->max_running);
 	*pool = pool_choose(line->origin);
-	sockets = *pool ? count_needed(*pool) : 1;
-	more = OF_MULTI + sockets - (*pool ? (*pool)->descriptors : 0);
+	if (*pool)
+	{
+		sockets = count_needed(*pool);
+		more = sockets - (*pool)->sockets;
+	}
 	line->asks_again = 0;
 	if (more > 0 && !acquire_descriptors(more + TO_CONNECT))
 		return false;
@@ -65,15 +66,12 @@ line_room_make(WalcuLine *line, WalcuPool **pool)
 		given_to_connect += TO_CONNECT;
 	else
 		descriptors_release(-more);
+	if (*pool)
+		(*pool)->sockets = sockets;
+	else
+		*pool = pool_create(line->origin, sockets);
 	if (*pool == NULL)
-		*pool = pool_create(line->origin);
-	if (*pool == NULL)
-	{
 		descriptors_release(more);
-		return true;
-	}
-	(*pool)->descriptors += more;
-	(*pool)->sockets = sockets;
 	return true;
 }
 

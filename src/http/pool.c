@@ -17,7 +17,7 @@
 #include "http/total_connections.h"
 #include "utils/hsearch.h"
 
-/* So many connections are in a pool that servers share, at most: two descriptors more are the pool's own. */
+/* So many connections are in a pool that servers share, at most. */
 #define CONNECTIONS_A_POOL 16
 
 /* The origins that lines lead to. */
@@ -91,9 +91,9 @@ pool_choose(WalcuOrigin *origin)
 	return with_room;
 }
 
-/* A pool without connections; NULL when there is no memory for it. */
+/* A pool that may have so many sockets open; NULL when there is no memory for it. */
 WalcuPool *
-pool_create(WalcuOrigin *origin)
+pool_create(WalcuOrigin *origin, int sockets)
 {
 	WalcuPool *pool = calloc(1, sizeof(WalcuPool));
 
@@ -106,6 +106,7 @@ pool_create(WalcuOrigin *origin)
 		return NULL;
 	}
 	pool->origin = origin;
+	pool->sockets = sockets;
 	dlist_push_tail(&origin->pools, &pool->sibling);
 	dlist_push_tail(&pools, &pool->place);
 	return pool;
@@ -130,7 +131,7 @@ void
 pool_close(WalcuPool *pool)
 {
 	walcu_curl_multi_destroy(pool->multi);
-	descriptors_release(pool->descriptors);
+	descriptors_release(POOL_DESCRIPTORS + pool->sockets);
 	total_connections_release(pool->origin->serverid, pool->origin->counted);
 	pool->origin->counted = 0;
 	dlist_delete(&pool->sibling);

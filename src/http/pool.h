@@ -10,6 +10,9 @@
 #include "base/digest.h"
 #include "http/curl_multi.h"
 
+/* Descriptors that a pool has open beside its sockets: its multi handle can be woken by them. */
+#define POOL_DESCRIPTORS 2
+
 /* A place that connections lead to.  Servers with the same one share what is open to it. */
 typedef struct WalcuOrigin
 {
@@ -28,7 +31,6 @@ typedef struct WalcuPool
 	WalcuOrigin *origin;   /* Its connections lead there. */
 	WalcuCurlMulti *multi; /* They are this one's. */
 	int sockets;           /* It may have so many open. */
-	int descriptors;       /* It was given so many. */
 	dlist_node sibling;    /* It links the pools of the origin, */
 	dlist_node place;      /* and all pools, the one used last behind the others. */
 } WalcuPool;
@@ -37,7 +39,7 @@ extern WalcuOrigin *origin_enter(const WalcuDigest *key, Oid serverid, int max_r
 extern void origin_leave(WalcuOrigin *origin, int max_running);
 extern dlist_head *pool_list(void);
 extern WalcuPool *pool_choose(WalcuOrigin *origin);
-extern WalcuPool *pool_create(WalcuOrigin *origin);
+extern WalcuPool *pool_create(WalcuOrigin *origin, int sockets);
 extern void pool_note_used(WalcuPool *pool);
 extern bool pool_is_unused(const WalcuPool *pool);
 extern void pool_close(WalcuPool *pool);

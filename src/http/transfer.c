@@ -376,11 +376,7 @@ configure_transfer(Transfer *transfer, const char *credential)
 	if (transfer->shared.request->tells_tls)
 		walcu_curl_easy_tell_tls(easy, transfer->shared.tls);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->shared.failure.message);
-#if TELLS_OF_SENDING
-	/* goes out together with the head: not copied, as the request outlives the handle */
-	if (transfer->shared.request->body)
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->shared.request->body);
-#else
+#if !TELLS_OF_SENDING
 	/* curl is kept from repeating a request by not being able to */
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
